@@ -1,0 +1,196 @@
+"""Pages made from the catalogue: one a method, their index, and refs.bib.
+
+mkdocs calls `on_config` before it reads docs/, so the pages are never older than the
+index. They go to docs/methods/, which git ignores; refs.bib is committed.
+
+    python docs/generate.py --write    regenerate docs/refs.bib
+    python docs/generate.py --check    exit 1 when it is stale
+"""
+
+import json
+import re
+import sys
+from itertools import groupby
+from pathlib import Path
+
+from banach import catalogue
+
+DOCS = Path(__file__).parent
+EVIDENCE = DOCS / "evidence.json"
+VERDICTS = {
+    "reproduced": "Reproduced",
+    "not_reproduced": "Not reproduced",
+    "error": "The experiment failed to run",
+}
+
+
+def references(index: dict) -> str:
+    """All papers as one .bib text, sorted by key; a paper shared by methods once."""
+    papers = {
+        entry["paper"]: catalogue.reference(name) for name, entry in index.items()
+    }
+    head = (
+        "% Generated from the methods' own .bib files; cure for staleness: make index\n"
+    )
+    return head + "".join(f"\n{papers[key]}\n" for key in sorted(papers))
+
+
+def prose(text: str) -> str:
+    """A docstring as Markdown: formulas as code blocks, other marks escaped."""
+    blocks = []
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        lines = paragraph.split("\n")
+        if all("=" in line or line.startswith(" ") for line in lines):
+            blocks.append("\n".join(["```text", *lines, "```"]))
+            continue
+        pieces = re.split(r"(`[^`]*`)", paragraph)
+        pieces[::2] = [re.sub(r"([\\*_<>\[\]#|])", r"\\\1", p) for p in pieces[::2]]
+        blocks.append("".join(pieces))
+    return "\n\n".join(blocks)
+
+
+def cell(value: object) -> str:
+    """One cell of a table."""
+    return str(value).replace("|", "\\|") if value not in (None, "") else "none"
+
+
+def words(values: list[str]) -> str:
+    """A list of code words."""
+    return ", ".join(f"`{value}`" for value in values) or "nothing"
+
+
+def card(entry: dict) -> str:
+    """The card as a table."""
+    cost = entry["cost"]
+    rate = f"`{entry['rate_of']}`" if entry["has_rate"] else "none declared"
+    traits = [trait for trait in ("random", "host") if entry[trait]]
+    rows = {
+        "Class": f"`{entry['module']}.{entry['class']}`",
+        "Family": entry["family"],
+        "Stated for": f"`{entry['problem']}`",
+        "Needs (oracles)": words(entry["needs"]),
+        "Assumes (facts)": words(entry["assumes"]),
+        "Calls per step": "counted while it runs"
+        if cost is None
+        else ", ".join(f"{count} {name}" for name, count in cost.items()) or "none",
+        "Rate bounds": rate,
+        "Traits": ", ".join(traits) or "deterministic, compiled",
+        "Status": entry["status"],
+    }
+    lines = [f"| {key} | {cell(value)} |" for key, value in rows.items()]
+    return "\n".join(["| | |", "| --- | --- |", *lines])
+
+
+def evidence(claims: list[dict]) -> str:
+    """The verdicts on the paper's claim, one line each."""
+    lines = []
+    for claim in claims:
+        verdict = VERDICTS[claim["verdict"]]
+        lines.append(
+            f"- **{verdict}**: measured {claim['measured']}, "
+            f"required {claim['required']}."
+        )
+    return "\n".join(lines)
+
+
+def page(entry: dict, claims: list[dict]) -> str:
+    """The page of one method."""
+    authors = ", ".join(entry["authors"])
+    name = entry["name"]
+    parts = [
+        f"# {name}",
+        prose(entry["summary"]),
+        card(entry),
+        prose(entry["doc"]),
+        "## Paper",
+        f"{prose(authors)} ({entry['year']}). {prose(entry['title'])}.",
+        f"```bibtex\n{catalogue.reference(name)}\n```",
+    ]
+    if claims:
+        parts += ["## The paper's claim, measured again", evidence(claims)]
+    return "\n\n".join(parts) + "\n"
+
+
+def overview(families: dict[str, list[dict]]) -> str:
+    """The list of all methods, a table per family."""
+    count = sum(map(len, families.values()))
+    parts = [
+        "# Methods",
+        f"{count} methods. A method applies to a problem when the problem offers the "
+        "oracles that the method needs and states the facts that it assumes.",
+    ]
+    for family, entries in families.items():
+        rows = [
+            f"| [{e['name']}]({e['name']}.md) | {cell(prose(e['summary']))} "
+            f"| {words(e['needs'])} | {e['year']} |"
+            for e in entries
+        ]
+        head = ["| Method | What it is | Needs | Year |", "| --- | --- | --- | --- |"]
+        parts += [f"## {family}", "\n".join([*head, *rows])]
+    return "\n\n".join(parts) + "\n"
+
+
+def pages(index: dict, claims: list[dict]) -> dict[str, str]:
+    """The text of every generated page by file name."""
+    families = by_family(index)
+    found = {"index.md": overview(families)}
+    for name, entry in index.items():
+        own = [claim for claim in claims if claim["name"] == name]
+        found[f"{name}.md"] = page(entry, own)
+    return found
+
+
+def by_family(index: dict) -> dict[str, list[dict]]:
+    """Entries grouped by family, both in alphabetical order."""
+    entries = sorted(index.values(), key=lambda e: (e["family"], e["name"]))
+    return {k: list(group) for k, group in groupby(entries, lambda e: e["family"])}
+
+
+def write(folder: Path, texts: dict[str, str]) -> None:
+    """Make the folder hold exactly these pages; unchanged files keep their time."""
+    folder.mkdir(exist_ok=True)
+    for file in folder.glob("*.md"):
+        if file.name not in texts:
+            file.unlink()
+    for name, text in texts.items():
+        file = folder / name
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+
+
+def on_config(config):
+    """mkdocs hook: write the pages and list them in the navigation by family."""
+    index = catalogue.load_index()
+    claims = []
+    if EVIDENCE.exists():
+        claims = json.loads(EVIDENCE.read_text(encoding="utf-8"))
+    write(DOCS / "methods", pages(index, claims))
+    methods = ["methods/index.md"]
+    for family, entries in by_family(index).items():
+        methods.append(
+            {family: [{e["name"]: f"methods/{e['name']}.md"} for e in entries]}
+        )
+    config.nav = [*config.nav, {"Methods": methods}]
+    return config
+
+
+def main(argv: list[str]) -> int:
+    """Write or check refs.bib; the exit code."""
+    if argv not in (["--write"], ["--check"]):
+        print("usage: python docs/generate.py --write | --check", file=sys.stderr)
+        return 2
+    file = DOCS / "refs.bib"
+    text = references(catalogue.load_index())
+    current = file.read_text(encoding="utf-8") if file.exists() else None
+    if argv == ["--write"]:
+        if text != current:
+            file.write_text(text, encoding="utf-8")
+        return 0
+    if text != current:
+        print("docs/refs.bib is stale; cure: make index", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,481 @@
+"""The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from banach import choose
+from banach.core import compat, explain, host, programs, save, stream, tree
+from banach.core import adjoint as adj
+from banach.core import run as loop
+from banach.core.check import Certificate, Check
+from banach.core.method import HostMethod
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+from banach.core.result import Result, point_id, problem_id
+from banach.zoo import load as load_problem
+
+
+def solve(
+    problem: Problem | str,
+    method: Any = None,
+    *,
+    start: Any = None,
+    tol: Any = 1e-6,
+    check: Any = None,
+    max_steps: int = 100_000,
+    time_limit: float | None = None,
+    seed: int = 0,
+    rows: int = 256,
+    checkpoint: Any = None,
+    checkpoint_seconds: float = 30.0,
+    resume: Any = None,
+    progress: Callable[[Result], None] | None = None,
+) -> Result:
+    """Solve a problem; the answer carries a certificate that a check wrote.
+
+    Args:
+        problem: a Problem, or a built-in name such as "lasso:diabetes".
+        method: a Method, a Method class, a name ("lbfgs", "scipy:L-BFGS-B") or None
+            for the default of the problem's structure.
+        start: a pytree of floating arrays, a Point, or an earlier Result.
+        tol: relative tolerance (value + slack <= tol * scale), or `bn.Absolute(t)`.
+        check: a Check or its name; None: the one default quantity of the kind.
+        max_steps: method steps at most.
+        time_limit: seconds, compile time included.
+        seed: of the method's and the check's separate random streams.
+        rows: rows of the trace (even; 0 turns it off).
+        checkpoint: file to write about every `checkpoint_seconds`, and at the end.
+        resume: a checkpoint file; the run goes on bit for bit.
+        progress: called with a running Result at chunk borders.
+
+    Returns:
+        Result: `x` in the structure of the start as NumPy arrays, `certificate`,
+        `status`. Numerical failure is a status, never an exception.
+
+    Raises:
+        Misuse: bad input, with the cure in the message.
+    """
+    final = None
+    saved_at = time.perf_counter()
+    options = dict(
+        start=start, tol=tol, check=check, max_steps=max_steps, rows=rows,
+        time_limit=time_limit, seed=seed, resume=resume,
+        live=progress is not None or checkpoint is not None,
+    )  # fmt: skip
+    for final in iterate(problem, method, **options):
+        if progress is not None:
+            progress(final)
+        late = time.perf_counter() - saved_at >= checkpoint_seconds
+        if checkpoint is not None and (late or final.status != "running"):
+            final.save(checkpoint, checkpoint=final.carry is not None)
+            saved_at = time.perf_counter()
+    assert final is not None
+    return final
+
+
+def iterate(
+    problem: Problem | str,
+    method: Any = None,
+    *,
+    start: Any = None,
+    tol: Any = 1e-6,
+    check: Any = None,
+    max_steps: int = 100_000,
+    time_limit: float | None = None,
+    seed: int = 0,
+    rows: int = 256,
+    resume: Any = None,
+    live: bool = True,
+) -> Iterator[Result]:
+    """Like `solve`, but yields a Result at every chunk border; the last is final."""
+    began = time.perf_counter()
+    _limits(max_steps, time_limit, rows)
+    loop.split_tol(tol)
+    with compat.double():
+        problem, source = _problem(problem)
+        proof = problem.unsolvable()
+        back = None if resume is None else _resume(resume, problem)
+        check = choose.check_for(check, problem)
+        if back is None:
+            method = choose.method_for(method, problem)
+        else:
+            _same_run(back, method, start, check)
+            method, check = back["method"], back["check"]
+        point = _start(start, problem)
+        if proof is not None:
+            yield _proven(problem, method, check, point, tol, *proof)
+            return
+        options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
+                       time_limit=time_limit, began=began, rows=rows)  # fmt: skip
+        if isinstance(method, HostMethod):
+            if resume is not None:
+                raise Misuse(
+                    f"{method.label()} runs inside a peer library and cannot be "
+                    "resumed; use start=bn.load(file)"
+                )
+            runs = stream.iterate_host(problem, method, point, **options)
+        elif check.host:
+            raise Misuse(
+                f"the check {check.name} works on the host, after a run: use "
+                f"bn.verify(result, check={check.name!r})"
+            )
+        else:
+            if back is not None:
+                settings = back["settings"]
+                options |= {
+                    "carry": _carry(back, problem, point, settings),
+                    "spent": back["seconds"],
+                    "every": settings.every,
+                    "rows": settings.rows,
+                    "seed": _seed(back["key"]),
+                }
+            runs = host.iterate(problem, method, point, **options)
+        for result in runs:
+            if source is not None:
+                result = dataclasses.replace(result, source=source)
+            yield result
+
+
+def minimize(
+    fun: Callable[..., Any], x0: PyTree, args: tuple = (), **options: Any
+) -> Result:
+    """Minimise a JAX function of any pytree from x0.
+
+    `options` are those of `solve`; facts about the function (convex=True, L=...)
+    are declared on `bn.Smooth(fun, x0, args, ...)`.
+    """
+    from banach.problems.smooth import Smooth
+
+    return solve(Smooth(fun, x0, args), **options)
+
+
+def solve_many(
+    problems: Sequence[Problem],
+    method: Any = None,
+    *,
+    starts: Sequence[Any] | None = None,
+    tol: Any = 1e-6,
+    check: Any = None,
+    max_steps: int = 100_000,
+    time_limit: float | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Result]:
+    """Solve problems of one structure at once; a verdict for each.
+
+    Lanes that end are compacted away. All problems must have the same kind, shapes
+    and dtypes (group them first otherwise). Trace rows are not kept.
+    """
+    from banach.many import solve_lanes
+
+    return solve_lanes(
+        list(problems), method, starts=starts, tol=tol, check=check, seed=seed,
+        max_steps=max_steps, time_limit=time_limit, progress=progress,
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """A fresh look at an answer, by a check with a new key."""
+
+    certificate: Certificate
+    certified: bool
+    tol: float
+    absolute: bool
+    problem_matches: bool | None
+    point_matches: bool | None
+    x: Any
+
+    @property
+    def status(self) -> str:
+        """certified, refuted, nonfinite or budget (not within tol)."""
+        if self.point_matches is False or self.problem_matches is False:
+            return "refuted"
+        if self.certified:
+            return "certified"
+        if bool(self.certificate.refuted()):
+            return "refuted"
+        finite = np.isfinite(float(self.certificate.value))
+        return "budget" if finite else "nonfinite"
+
+    def __str__(self) -> str:
+        c = self.certificate
+        lines = [
+            f"{self.status}: {c.quantity}, ratio {float(c.ratio):.3g}, tol {self.tol:.3g}",
+            f"  value {float(c.value):.3g} + slack {float(c.slack):.3g}, scale "
+            f"{float(c.scale):.3g}; grade {c.grade}; rounding {c.rounding}; assumes "
+            f"{', '.join(c.assumes) or 'nothing'}",
+        ]
+        if self.problem_matches is False:
+            lines.append("  the problem is NOT the one that the certificate names")
+        if self.point_matches is False:
+            lines.append("  the point is NOT the one that the certificate names")
+        return "\n".join(lines)
+
+
+def verify(
+    answer: Any,
+    x: PyTree | None = None,
+    *,
+    problem: Problem | str | None = None,
+    check: Any = None,
+    tol: Any = None,
+    seed: int = 1,
+) -> Verdict:
+    """Certify an answer again, trusting nothing that came with it.
+
+    `answer` is a Result, a saved file, or a Problem with `x` given. The problem and
+    point are compared with those that the certificate names.
+    """
+    claim_problem = claim_point = None
+    dual = None
+    with compat.double():
+        if isinstance(answer, Problem):
+            if x is None:
+                raise Misuse("verify(problem, x) needs the point x to judge")
+            problem, x, tol = answer, _plain(x), 1e-6 if tol is None else tol
+        elif isinstance(answer, Result):
+            claim_problem = answer.certificate.problem_id or None
+            claim_point = answer.certificate.point_id or None
+            problem = answer.problem if problem is None else problem
+            x, dual = answer.x, answer.point.dual
+            check = answer.check if check is None else check
+            tol = _asked(answer) if tol is None else tol
+        else:
+            loaded = load(answer, problem=problem)
+            problem, x = loaded.problem, loaded.x
+            dual = loaded.dual
+            claim_problem, claim_point = loaded.problem_id, loaded.point_id
+            check = loaded.check if check is None else check
+            tol = loaded.tol if tol is None else tol
+        problem, _ = _problem(problem)
+        check = choose.check_for(check, problem)
+        number, absolute = loop.split_tol(tol)
+        fits(x, problem)
+        point = Point(x, dual)
+        if check.host:
+            cert, kept = check(problem, point, jax.random.key(seed), 0)
+        else:
+            raw = programs.raw_key(seed)
+            check = loop.leaves_in(tree.dtype(x), check)
+            cert, kept, _ = programs.judge(problem, check, point, raw, 0)
+        cert, kept = jax.device_get((cert, kept))
+        cert = cert.absolute() if absolute else cert
+        pid = problem_id(problem)
+        cert = dataclasses.replace(cert, problem_id=pid, point_id=point_id(kept.x))
+        return Verdict(
+            cert,
+            bool(cert.within(float(number))),
+            float(number),
+            absolute,
+            None if not claim_problem else claim_problem == pid,
+            None if not claim_point else claim_point == point_id(x),
+            kept.x,
+        )
+
+
+def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
+    """Pull a cotangent of x back to the problem's data by the implicit function.
+
+    Returns gradient (the problem's structure, floating leaves), the relative
+    residual of the adjoint solve and the condition number of its matrix. The
+    gradient is NaN where the result is not certified or the solve is bad.
+    """
+    fits(cotangent, result.problem, "cotangent")
+    with compat.double():
+        pulled = jax.jit(adj.sensitivity_at)(result.problem, result.x, cotangent)
+        good = result.certified & (float(pulled.residual) <= adj.RESIDUAL_LIMIT)
+        gradient = jax.tree.map(
+            lambda v: np.asarray(v) if good else np.full(v.shape, np.nan, v.dtype),
+            pulled.gradient,
+        )
+        return adj.Sensitivity(
+            gradient, float(pulled.residual), float(pulled.condition)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """A run read back from disk: answer, problem and what it claimed."""
+
+    problem: Problem
+    x: Any
+    dual: Any
+    check: Check
+    tol: Any
+    problem_id: str
+    point_id: str
+    data: dict[str, Any]
+
+
+def load(path: Any, *, problem: Problem | str | None = None) -> Saved:
+    """Read a saved run; the problem is loaded again by its name or from its leaves."""
+    saved, store = save.read(path)
+    with compat.double():
+        if problem is None:
+            problem = saved_problem(saved, store)
+        problem, _ = _problem(problem)
+        x, dual = save.restore_point(saved, store, problem.space())
+        tol: Any = saved["tol"]
+        if saved["tol_is_absolute"]:
+            from banach.core.check import Absolute
+
+            tol = Absolute(tol)
+        return Saved(
+            problem,
+            x,
+            dual[0] if len(dual) == 1 else None,
+            save.decode(saved["check"], store),
+            tol,
+            saved["problem_id"],
+            saved["certificate"]["point_id"],
+            saved,
+        )
+
+
+def saved_problem(saved: dict[str, Any], store: Any) -> Problem:
+    """The problem of a saved run, from its name, file or leaves."""
+    stated = saved["problem"]
+    if "module" in stated:
+        return save.decode(stated["module"], store)
+    from banach.zoo import from_source
+
+    return from_source(stated)
+
+
+def _problem(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
+    if isinstance(problem, str):
+        return load_problem(problem), {"zoo": problem}
+    if not isinstance(problem, Problem):
+        raise Misuse(
+            f"problem must be a bn problem or a built-in name, got "
+            f"{type(problem).__name__}; for a plain function use "
+            "bn.minimize(f, x0) or bn.Smooth(f, x0)"
+        )
+    return problem, None
+
+
+def _plain(x: PyTree) -> PyTree:
+    def fix(leaf):
+        return leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+
+    return jax.tree.map(fix, x)
+
+
+def _start(start: Any, problem: Problem) -> Point:
+    if start is None:
+        return problem.start()
+    if isinstance(start, Result):
+        start = Point(start.x)
+    if isinstance(start, Saved):
+        start = Point(start.x)
+    point = start if isinstance(start, Point) else Point(_plain(start))
+    fits(point.x, problem, "start")
+    return point
+
+
+def fits(x: PyTree, problem: Problem, name: str = "x") -> None:
+    """Raise Misuse unless x has the structure, shapes and kind of the variable."""
+    space = problem.space()
+    want, have = jax.tree.structure(space), jax.tree.structure(x)
+    if want != have:
+        raise Misuse(f"{name} has structure {have}, the problem's variable {want}")
+    for model, leaf in zip(jax.tree.leaves(space), jax.tree.leaves(x), strict=True):
+        if np.shape(leaf) != model.shape:
+            raise Misuse(
+                f"{name} has a leaf of shape {np.shape(leaf)}, the problem's variable "
+                f"has {model.shape}"
+            )
+        kind = np.dtype(jnp.result_type(leaf))
+        if not np.issubdtype(kind, np.floating):
+            raise Misuse(f"{name} has dtype {kind}; pass {name}.astype(float)")
+        if name == "start" and not np.isfinite(np.asarray(leaf)).all():
+            raise Misuse("start contains NaN or infinity; pass a finite start")
+
+
+def _limits(max_steps: Any, time_limit: Any, rows: Any) -> None:
+    if not isinstance(max_steps, int | np.integer) or max_steps < 0:
+        raise Misuse(f"max_steps must be an integer >= 0, got {max_steps!r}")
+    if time_limit is not None and not time_limit > 0:
+        raise Misuse(f"time_limit must be positive seconds, got {time_limit!r}")
+    if not isinstance(rows, int) or rows < 0 or rows % 2:
+        raise Misuse(f"rows must be an even integer >= 0, got {rows!r}")
+
+
+def _asked(result: Result) -> Any:
+    from banach.core.check import Absolute
+
+    return Absolute(result.tol) if result.absolute else result.tol
+
+
+def _seed(raw: np.ndarray) -> int:
+    return int(raw[0]) << 32 | int(raw[1])
+
+
+def _resume(path: Any, problem: Problem) -> dict[str, Any]:
+    saved, store = save.read(Path(path))
+    if saved["problem_id"] != problem_id(problem):
+        raise Misuse(
+            f"{path} is a run of another problem (data or function differ); resume it "
+            "with its own problem, or use start=bn.load(file)"
+        )
+    return save.restore_carry(saved, store, problem)
+
+
+def _same_run(back: dict[str, Any], method: Any, start: Any, check: Check) -> None:
+    if start is not None:
+        raise Misuse("resume= continues from its own point; drop start=")
+    name = back["method"].label()
+    asked = method if isinstance(method, str) else getattr(method, "card", None)
+    asked = asked.name if asked is not None and not isinstance(asked, str) else asked
+    if asked is not None and asked != name:
+        raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
+    if type(check) is not type(back["check"]):
+        raise Misuse(
+            f"the checkpoint was judged by {back['check'].name}, not {check.name}; "
+            "drop check="
+        )
+
+
+def _carry(back: dict[str, Any], problem: Any, point: Point, settings: Any) -> Any:
+    method, check = loop.leaves_in(
+        tree.dtype(point.x), (back["method"], back["check"])
+    )
+    struct = loop.carry_like(
+        problem, method, check, point, jax.random.key(0), settings
+    )
+    leaves, treedef = jax.tree.flatten(struct)
+    saved = back["carry"]
+    if [(v.shape, v.dtype) for v in leaves] != [(v.shape, v.dtype) for v in saved]:
+        raise Misuse("the checkpoint was written by another version of this method")
+    carry = jax.tree.unflatten(treedef, saved)
+    # A run stopped by its budget goes on; a verdict stays a verdict.
+    if int(carry.status) == loop.CODE["budget"]:
+        carry = dataclasses.replace(carry, status=np.int32(0))
+    return carry
+
+
+def _proven(problem, method, check, point, tol, status, proof) -> Result:
+    """A Result for a problem that the data show to have no solution."""
+    number, absolute = loop.split_tol(tol)
+    raw = programs.raw_key(0)
+    check = loop.leaves_in(tree.dtype(point.x), check)
+    cert, kept, seconds = programs.judge(problem, check, point, raw, 0)
+    cert, kept = jax.device_get((cert, kept))
+    facts = {"certificate": cert, "tol": number, "steps": 0, "proof": proof}
+    empty = stream.TraceView(*[np.zeros(0)] * 4, {}, np.zeros(0, bool))
+    return Result(
+        problem=problem, method=method, check=check, point=kept, certificate=cert,
+        status=status, reason=explain.reason(status, facts), hint="", tol=float(number),
+        absolute=absolute, steps=0, best_step=0, calls={},
+        seconds={"compile": seconds, "run": 0.0, "check": 0.0}, trace=empty,
+        manifest=host.manifest(str(tree.dtype(point.x)), raw), key_data=raw,
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""First-order stationarity: the norm of the gradient."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from banach.checks import common
+from banach.core.check import Certificate, Check, single
+from banach.core.point import Point
+from banach.core.problem import Problem
+
+
+class Stationarity(Check):
+    """||grad f(x)||_2, relative to its value at the reference point, else absolute.
+
+    A residual: nothing is said of f(x) - f* or of ||x - x*||; on a flat tail it is
+    small far from every minimiser. `screen` is the ratio above which the running
+    error pass is skipped.
+    """
+
+    name: ClassVar[str] = "stationarity"
+
+    screen: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The norm of the gradient at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        judged, at = common.lift(problem, point)
+        value, slack, label = common.grad_norm(judged, at.x, self.screen, ready.scale)
+        certificate = single(
+            "||grad f(x)||_2",
+            value,
+            slack,
+            ready.scale,
+            grade="residual",
+            assumes=common.believed("gradient", label),
+            rounding=label,
+            look=look,
+        )
+        return certificate, Point(point.x, None)
+
+    def prepared(self, problem: Problem) -> "Stationarity":
+        """With the gradient norm at the reference."""
+        scale, base = gradient_scale(problem)
+        return Stationarity(self.screen, scale, base)
+
+    def floor(self) -> Any:
+        """Slack at the reference over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient."""
+        return common.calls(self.screen, grad=1)
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Terms and sets: the gradient of the smooth part is not zero at solutions."""
+        return no_term(problem, self.name)
+
+
+def gradient_scale(problem: Problem) -> tuple[Array, Array]:
+    """||grad f|| at the reference or 1, and slack over scale there."""
+    reference = problem.reference_point()
+    if reference is None:
+        one = jnp.ones((), common.judged_dtype(problem))
+        return one, 0 * one
+    judged, at = common.lift(problem, reference)
+    value, slack, _ = common.grad_norm(judged, at.x, None, None)
+    scale = common.usable(value, slack)
+    return scale, slack / scale
+
+
+def no_term(problem: Problem, name: str) -> str | None:
+    """The refusal of a check that reads the gradient of f alone."""
+    if "grad" not in problem.oracles():
+        return f"{name} needs the oracle grad, which {problem.kind} lacks"
+    if problem.essential():
+        return (
+            f"{name} reads the gradient of the smooth part, which is not zero at a "
+            f"solution of this {problem.kind}; use check='{problem.default_check()}'"
+        )
+    return None

@@ -1,0 +1,223 @@
+"""Bounds from the gradient alone: strongly convex functions, and bounded solutions."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from banach.checks import common
+from banach.checks.convexity import midpoint_calls, midpoint_part
+from banach.checks.stationarity import no_term
+from banach.core import tree
+from banach.core.check import Certificate, Check, single
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts.term import gam
+
+
+class StrongGap(Check):
+    """f(x) - f* <= ||grad f(x)||^2 / (2 mu).
+
+    The scale is the decrease that a quadratic model promises at the reference,
+    ||g||^4 / (2 <g, H g>): it never sees a constant added to f. mu is believed as
+    declared, and refuted where sampled midpoints contradict it.
+    """
+
+    name: ClassVar[str] = "strong_gap"
+
+    screen: Any = None
+    scale: Any = None
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        judged, at = common.lift(problem, point)
+        mu = jnp.asarray(problem.facts().mu, common.judged_dtype(problem))
+        screen = None
+        if self.screen is not None:
+            # (g^2 / (2 mu) <= screen * scale) in terms of g, for the shared screen.
+            screen = jnp.sqrt(2 * mu * self.screen * ready.scale)
+        norm, e, label = common.grad_norm(judged, at.x, screen, 1)
+        value = norm**2 / (2 * mu)
+        slack = (2 * norm * e + e**2) / (2 * mu) * 1.01 + gam(8, value.dtype) * value
+        return _bound(problem, point, "f(x)-f*", value, slack, ready, key, look, label)
+
+    def prepared(self, problem: Problem) -> "StrongGap":
+        """With the predicted decrease at the reference."""
+        one = jnp.ones((), common.judged_dtype(problem))
+        reference = problem.reference_point()
+        if reference is None:
+            return StrongGap(self.screen, one)
+        judged, at = common.lift(problem, reference)
+        g = judged.grad(at.x)
+        bend = tree.vdot(g, judged.hvp(at.x, g))
+        square = tree.vdot(g, g)
+        safe = jnp.where(bend > 0, bend, 1)
+        scale = jnp.where(bend > 0, square * (square / (2 * safe)), 0)
+        return StrongGap(self.screen, common.usable(scale, 0 * scale))
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient, and the midpoints of the convexity test."""
+        return _cost(self.screen, problem)
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Without mu, or with a term."""
+        return no_term(problem, self.name) or _needs_mu(problem, self.name)
+
+
+class StrongDistance(Check):
+    """||x - x*||_2 <= ||grad f(x)||_2 / mu.
+
+    The scale is the same bound at the reference, or 1.
+    """
+
+    name: ClassVar[str] = "strong_distance"
+
+    screen: Any = None
+    scale: Any = None
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        judged, at = common.lift(problem, point)
+        mu = jnp.asarray(problem.facts().mu, common.judged_dtype(problem))
+        norm, e, label = common.grad_norm(judged, at.x, self.screen, ready.scale * mu)
+        value = norm / mu
+        slack = 1.01 * (e / mu) + gam(4, value.dtype) * value
+        return _bound(
+            problem, point, "||x-x*||_2", value, slack, ready, key, look, label
+        )
+
+    def prepared(self, problem: Problem) -> "StrongDistance":
+        """With the bound at the reference."""
+        one = jnp.ones((), common.judged_dtype(problem))
+        reference = problem.reference_point()
+        if reference is None:
+            return StrongDistance(self.screen, one)
+        judged, at = common.lift(problem, reference)
+        value, slack, _ = common.grad_norm(judged, at.x, None, None)
+        mu = jnp.asarray(problem.facts().mu, value.dtype)
+        return StrongDistance(self.screen, common.usable(value / mu, slack / mu))
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient, and the midpoints of the convexity test."""
+        return _cost(self.screen, problem)
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Without mu, or with a term."""
+        return no_term(problem, self.name) or _needs_mu(problem, self.name)
+
+
+class BallGap(Check):
+    """f(x) - f* <= <grad f(x), x - x0> + R ||grad f(x)||, f convex.
+
+    R is the declared bound of ||x0 - x*||; the right side is the largest
+    <g, x - v> over that ball, so it holds at every x. The scale is the same bound
+    at the reference, or 1.
+    """
+
+    name: ClassVar[str] = "ball_gap"
+
+    screen: Any = None
+    scale: Any = None
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        judged, at = common.lift(problem, point)
+
+        def full():
+            return _ball(judged, at.x, common.judge(judged.grad, at.x))
+
+        label = common.provenance(judged.grad, at.x)
+        if self.screen is None:
+            value, slack = full()
+        else:
+            g = judged.grad(at.x)
+            exact = common.Judged(g, tree.zeros_like(g), label)
+            cheap, _ = _ball(judged, at.x, exact)
+            value, slack = common.screened(
+                common.below(self.screen, cheap, ready.scale),
+                lambda: (cheap, abs(cheap)),
+                full,
+            )
+        return _bound(
+            problem, point, "f(x)-f*", value, slack, ready, key, look, label, "radius"
+        )
+
+    def prepared(self, problem: Problem) -> "BallGap":
+        """With the bound at the reference."""
+        one = jnp.ones((), common.judged_dtype(problem))
+        reference = problem.reference_point()
+        if reference is None:
+            return BallGap(self.screen, one)
+        judged, at = common.lift(problem, reference)
+        value, slack = _ball(judged, at.x, common.judge(judged.grad, at.x))
+        return BallGap(self.screen, common.usable(value, slack))
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient, and the midpoints of the convexity test."""
+        return _cost(self.screen, problem)
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Without convexity, without a radius, or with a term."""
+        facts = problem.facts()
+        if no_term(problem, self.name) is None and not (
+            facts.has("convex") and facts.radius is not None
+        ):
+            return (
+                f"{self.name} needs convex f and a bound of ||x0 - x*||; declare "
+                "convex=True and radius=R, or use check='stationarity'"
+            )
+        return no_term(problem, self.name)
+
+
+def _ball(problem, x, g):
+    dtype = tree.dtype(x)
+    R = jnp.asarray(problem.facts().radius, dtype)
+    d = tree.sub(x, problem.start().x)
+    dots, size = tree.vdot(g.value, d), problem.size()
+    rough = tree.norm(g.value) * tree.norm(d)
+    norm = tree.norm(g.value)
+    e = common.norm_slack(norm, g.error, size)
+    slack = 1.01 * (e * (tree.norm(d) + R) + gam(size + 6, dtype) * (rough + R * norm))
+    return dots + R * norm, slack
+
+
+def _bound(problem, point, quantity, value, slack, ready, key, look, label, *facts):
+    names = ("mu",) if not facts else ("convex", *facts)
+    certificate = single(
+        quantity,
+        value,
+        slack,
+        ready.scale,
+        grade="bound",
+        assumes=common.declared(problem, *names) + common.believed("gradient", label),
+        rounding=label,
+        look=look,
+    )
+    passes = common.below(ready.screen, value, ready.scale)
+    parts = certificate.parts + midpoint_part(problem, point, key, passes)
+    return eqx.tree_at(lambda c: c.parts, certificate, parts), Point(point.x)
+
+
+def _cost(screen, problem):
+    own, extra = common.calls(screen, grad=1), midpoint_calls(problem)
+    return {k: own.get(k, 0) + extra.get(k, 0) for k in own | extra}
+
+
+def _needs_mu(problem, name):
+    if problem.facts().mu is None:
+        return (
+            f"{name} needs the strong convexity constant mu, which this problem does "
+            "not declare; declare mu, or use check='stationarity'"
+        )
+    return None

@@ -1,0 +1,102 @@
+"""Defaults: which method and which check, from the structure of the problem.
+
+The evidence for each choice is in docs/decisions/0003-default-methods.md.
+"""
+
+from typing import Any
+
+from banach import catalogue
+from banach.checks import by_name
+from banach.core.check import Check
+from banach.core.facts import Facts
+from banach.core.method import Refusal, applicable
+from banach.core.problem import Misuse, Problem
+
+DENSE_HESSIAN_UP_TO = 2000
+
+
+def preferences(problem: Problem, facts: Facts) -> list[str]:
+    """Names of default methods, best first; the first that applies is taken."""
+    if problem.essential():
+        return ["fista", "proximal_gradient", "frank_wolfe"]
+    small = problem.size() <= DENSE_HESSIAN_UP_TO
+    if small and facts.has("convex"):
+        return ["lazy_newton", "lbfgs"]
+    if small:
+        return ["trust_region_newton", "lbfgs"]
+    return ["lbfgs", "gradient_descent"]
+
+
+def default_method(problem: Problem, facts: Facts | None = None) -> Any:
+    """The default method for this problem, built by its `suggest`."""
+    facts = problem.facts() if facts is None else facts
+    tried = []
+    for name in preferences(problem, facts):
+        built = suggest(name, problem, facts)
+        if not isinstance(built, Refusal):
+            return built
+        tried.append(f"{name}: {built.cure}")
+    raise Misuse(
+        f"no default method applies to this {problem.kind}. " + "; ".join(tried)
+    )
+
+
+def suggest(name: str, problem: Problem, facts: Facts) -> Any:
+    """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
+    base, _, variant = name.partition(":")
+    entry = catalogue.find(base)
+    no = applicable(
+        frozenset(entry["needs"]), frozenset(entry["assumes"]), problem, facts, base
+    )
+    if no is not None:
+        return no
+    cls = catalogue.load_method(base)
+    if variant:
+        if entry["family"] != "bridge":
+            raise Misuse(f"{base} has no variants; got {name!r}, use {base!r}")
+        return cls.variant(variant, problem, facts)
+    return cls.suggest(problem, facts)
+
+
+def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
+    """A method instance from an instance, a class, a name or None."""
+    if method is None:
+        return default_method(problem, facts)
+    facts = problem.facts() if facts is None else facts
+    if isinstance(method, str):
+        built = suggest(method, problem, facts)
+    elif isinstance(method, type):
+        card = getattr(method, "card", None)
+        if card is None:
+            raise Misuse(f"{method.__name__} is not a banach method (it has no card)")
+        no = applicable(card.needs, card.assumes, problem, facts, card.name)
+        built = method.suggest(problem, facts) if no is None else no
+    else:
+        card = getattr(type(method), "card", None)
+        if card is None:
+            raise Misuse(
+                f"method must be a name, a Method or a Method class, got "
+                f"{type(method).__name__}; see banach methods"
+            )
+        no = applicable(card.needs, card.assumes, problem, facts, card.name)
+        built = method if no is None else no
+    if isinstance(built, Refusal):
+        raise Misuse(built.cure)
+    return built
+
+
+def check_for(check: Any, problem: Problem) -> Check:
+    """A check instance from an instance, a name or None (the kind's default)."""
+    if check is None:
+        check = problem.default_check()
+    if isinstance(check, str):
+        check = by_name(check)
+    if not isinstance(check, Check):
+        raise Misuse(
+            f"check must be a name or a Check, got {type(check).__name__}; e.g. "
+            "check='stationarity'"
+        )
+    no = check.refuses(problem)
+    if no is not None:
+        raise Misuse(no)
+    return check

@@ -1,0 +1,208 @@
+"""Certificates, the meaning of tol, and the base of every check."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from banach.core.point import Point
+from banach.core.problem import Problem
+
+GRADES = ("enclosure", "bound", "statistical", "residual")
+ROUNDINGS = ("proved", "modelled", "estimated")
+
+
+class Absolute(eqx.Module):
+    """A tolerance in the units of the quantity: sets the scale to 1."""
+
+    tol: Any
+
+
+class Part(eqx.Module):
+    """One nonnegative quantity of a certificate."""
+
+    name: str = eqx.field(static=True)
+    value: Float[Array, ""]
+    slack: Float[Array, ""]
+    scale: Float[Array, ""]
+
+
+class Certificate(eqx.Module):
+    """What a check says about one point (CERTIFICATES section 1).
+
+    The true quantity is at most value + slack; `within(tol)` decides. `parts` is
+    never empty: value, slack and scale are those of the worst part.
+    """
+
+    parts: tuple[Part, ...]
+    quantity: str = eqx.field(static=True)
+    grade: str = eqx.field(static=True)
+    assumes: tuple[str, ...] = eqx.field(static=True, default=())
+    rounding: str = eqx.field(static=True, default="modelled")
+    signed: bool = eqx.field(static=True, default=False)
+    delta: Float[Array, ""] | float = 0.0
+    look: Any = 0
+    witness: Any = 0
+    problem_id: str = eqx.field(static=True, default="")
+    point_id: str = eqx.field(static=True, default="")
+
+    def _np(self) -> Any:
+        """NumPy on host records, jax.numpy while tracing: one rule for both."""
+        on_device = any(isinstance(v, jax.Array) for v in jax.tree.leaves(self))
+        return jnp if on_device else np
+
+    def ratios(self) -> Float[Array, " parts"]:
+        """(max(value, 0) + slack) / scale of each part, infinite where invalid."""
+        xp = self._np()
+        out = []
+        for p in self.parts:
+            value = p.value if self.signed else xp.maximum(p.value, 0)
+            scale = xp.where(p.scale > 0, p.scale, 1)
+            ratio = xp.asarray((value + p.slack) / scale)
+            out.append(xp.where(_valid(xp, p), ratio, xp.asarray(np.inf, ratio.dtype)))
+        return xp.stack(out)
+
+    @property
+    def worst(self) -> Array:
+        """Index of the worst part."""
+        return self._np().argmax(self.ratios())
+
+    @property
+    def ratio(self) -> Float[Array, ""]:
+        """(value + slack) / scale of the worst part."""
+        return self._np().max(self.ratios())
+
+    @property
+    def value(self) -> Float[Array, ""]:
+        """Value of the worst part, in natural units."""
+        return self._of_worst([p.value for p in self.parts])
+
+    @property
+    def slack(self) -> Float[Array, ""]:
+        """Rounding and sampling allowance of the worst part."""
+        return self._of_worst([p.slack for p in self.parts])
+
+    @property
+    def scale(self) -> Float[Array, ""]:
+        """What the worst part is measured against, from problem data only."""
+        return self._of_worst([p.scale for p in self.parts])
+
+    def _of_worst(self, values: list[Any]) -> Array:
+        if len(values) == 1:
+            return values[0]
+        return self._np().stack(values)[self.worst]
+
+    def refuted(self) -> Bool[Array, ""]:
+        """A nonnegative quantity below -slack: an assumption is false."""
+        xp = self._np()
+        if self.signed:
+            return xp.asarray(False)
+        flags = [
+            xp.isfinite(p.value) & xp.isfinite(p.slack) & (p.value < -p.slack)
+            for p in self.parts
+        ]
+        return xp.any(xp.stack(flags))
+
+    def within(self, tol: Any) -> Bool[Array, ""]:
+        """Whether every part is valid and at most tol * scale, roundings outward."""
+        xp = self._np()
+        ok = xp.asarray(True)
+        for p in self.parts:
+            good = _valid(xp, p)
+            value = p.value
+            if not self.signed:
+                good = good & (p.value >= -p.slack)
+                value = xp.maximum(p.value, 0)
+            total = xp.asarray(value + p.slack)
+            limit = xp.asarray(tol * p.scale, dtype=total.dtype)
+            far = xp.asarray(np.inf, dtype=total.dtype)
+            up, down = xp.nextafter(total, far), xp.nextafter(limit, -far)
+            exact = (p.slack == 0) & (total <= 0) & (limit >= 0)
+            ok = ok & good & ((up <= down) | exact)
+        return ok
+
+    def absolute(self) -> "Certificate":
+        """The same statement with every scale set to 1."""
+        parts = tuple(
+            Part(p.name, p.value, p.slack, jnp.ones_like(p.scale)) for p in self.parts
+        )
+        return eqx.tree_at(lambda c: c.parts, self, parts)
+
+
+class Check(eqx.Module):
+    """Looks at (problem, point) and writes a Certificate. It never meets a method.
+
+    `prepared(problem)` does what depends on the problem alone (scale, row norms),
+    once a run; `floor()` is the slack/scale already present at the reference.
+    """
+
+    host: ClassVar[bool] = False
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """Certificate and the point that it speaks of (possibly repaired)."""
+
+    @abc.abstractmethod
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """Oracle calls of one evaluation."""
+
+    def prepared(self, problem: Problem) -> "Check":
+        """This check with everything that depends on the problem alone."""
+        return self
+
+    def floor(self) -> Float[Array, ""] | float:
+        """Smallest ratio that rounding permits at the reference; 0 if unknown."""
+        return 0.0
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Why this check cannot speak of the problem, with the cure, or None."""
+        return None
+
+
+def single(
+    quantity: str,
+    value: Any,
+    slack: Any,
+    scale: Any,
+    *,
+    grade: str,
+    assumes: tuple[str, ...] = (),
+    rounding: str = "modelled",
+    signed: bool = False,
+    witness: Any = 0,
+    delta: Any = 0.0,
+    look: Any = 0,
+    name: str | None = None,
+) -> Certificate:
+    """A certificate of one part; value, slack and scale take the value's dtype."""
+    value = jnp.asarray(value)
+    part = Part(
+        name or quantity,
+        value,
+        jnp.asarray(slack, value.dtype),
+        jnp.asarray(scale, value.dtype),
+    )
+    return Certificate(
+        (part,),
+        quantity,
+        grade,
+        assumes,
+        rounding,
+        signed,
+        jnp.asarray(delta, value.dtype),
+        jnp.asarray(look, jnp.int32),
+        jnp.asarray(witness, jnp.int32),
+    )
+
+
+def _valid(xp: Any, p: Part) -> Any:
+    good = xp.isfinite(p.value) & xp.isfinite(p.slack) & (p.slack >= 0)
+    return good & xp.isfinite(p.scale) & (p.scale > 0)

@@ -1,0 +1,105 @@
+"""Why a run stopped, and what to try next, in plain words."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def reason(status: str, facts: dict[str, Any]) -> str:
+    """One sentence with value and threshold."""
+    c = facts["certificate"]
+    ratio, tol = float(c.ratio), facts["tol"]
+    steps = facts["steps"]
+    if status == "certified":
+        return f"certified ratio {ratio:.3g} <= tol {tol:.3g} after {steps} steps"
+    if status == "budget" and facts.get("time_limit") is not None:
+        return (
+            f"time limit {facts['time_limit']:.3g} s reached at "
+            f"{facts['elapsed']:.3g} s (compile time included); best ratio {ratio:.3g} "
+            f"> tol {tol:.3g}"
+        )
+    if status == "budget":
+        return f"max_steps {steps} reached; best ratio {ratio:.3g} > tol {tol:.3g}"
+    if status == "stalled":
+        return (
+            f"the method can make no further step after {steps}; best ratio "
+            f"{ratio:.3g} > tol {tol:.3g}"
+        )
+    if status == "nonfinite":
+        return f"{facts['where']}; probable cause: {facts['cause']}"
+    if status == "interrupted":
+        return f"interrupted at step {steps}; best ratio {ratio:.3g} > tol {tol:.3g}"
+    if status == "refuted":
+        claims = ", ".join(c.assumes) or "the problem's own structure"
+        return (
+            f"{c.quantity} = {float(c.value):.3g} lies below minus its slack "
+            f"{float(c.slack):.3g}, which is impossible unless an assumption is false: "
+            f"{claims}"
+        )
+    if status == "unverifiable":
+        return (
+            f"rounding alone leaves a slack of {facts['floor']:.3g} relative, above "
+            f"half of tol {tol:.3g}: {facts['dtype']} cannot tell"
+        )
+    return facts.get("proof", status)
+
+
+def hint(status: str, facts: dict[str, Any]) -> str:
+    """The cure, or an empty string."""
+    if status == "budget" and facts.get("time_limit") is not None:
+        return "raise time_limit, continue with start=result, or race other methods"
+    if status == "budget":
+        return (
+            "raise max_steps, continue with start=result, or race other methods "
+            "(bn.race(problem))"
+        )
+    if status == "stalled" and facts["dtype"] == "float32":
+        return (
+            "float32 iterates cannot come closer: start from float64, or ask for "
+            f"tol >= {_round_up(1.2 * float(facts['certificate'].ratio)):.1g}"
+        )
+    if status == "stalled":
+        return "try another method, or a larger tol"
+    if status == "unverifiable":
+        cure = f"smallest tolerance that could pass: tol={_round_up(facts['floor']):.2g}"
+        if facts["dtype"] == "float32":
+            cure += "; or pass float64 data"
+        return cure
+    if status == "refuted":
+        return "check what was declared about the problem (convex, mu, L, bounds)"
+    if status == "nonfinite":
+        return "see the cause; a smaller step_size or a start inside the domain"
+    return ""
+
+
+def smallest_tol(certificate: Any, floor: float) -> float:
+    """The relative slack that a tolerance has to exceed twice over."""
+    return max(float(certificate.slack) / float(certificate.scale), floor)
+
+
+def _round_up(v: float) -> float:
+    if not (np.isfinite(v) and v > 0):
+        return v
+    digit = 10.0 ** np.floor(np.log10(v))
+    return float(np.ceil(v / digit) * digit)
+
+
+def locate(x: Any, bad_step: int, bad_leaf: int, trace: Any) -> tuple[str, str]:
+    """(where a non-finite value first appeared, a probable cause)."""
+    paths = [jax.tree_util.keystr(p) for p, _ in jax.tree.leaves_with_path(x)]
+    if bad_step < 0:
+        return (
+            "the certified quantity became NaN at a finite point",
+            "the objective or its gradient is undefined there (log of a negative "
+            "number, 0/0): guard the function or start inside its domain",
+        )
+    name = paths[bad_leaf] if bad_leaf < len(paths) else ""
+    name = f"x{name}" if name else "x"
+    where = f"{name} became non-finite at step {bad_step}"
+    ratio = np.asarray(trace.ratio)
+    if bad_step <= 1:
+        return where, "the start is outside the function's domain, or the data overflow"
+    if len(ratio) >= 3 and ratio[-2] > 10 * np.min(ratio):
+        return where, "divergence: the step is too long for this curvature"
+    return where, "the iterate left the domain of the function"

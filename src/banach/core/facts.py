@@ -1,0 +1,88 @@
+"""What is known about a problem, and how it is known."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+CONSTRUCTION = "by construction"
+DECLARED = "declared"
+ESTIMATED = "estimated"
+
+
+class Fact(NamedTuple):
+    """A constant with its provenance; `value` may be computed on first use."""
+
+    value: Any
+    provenance: str
+
+
+class Facts:
+    """Properties and constants of one problem instance.
+
+    `properties` maps words of `card.FACTS` to a provenance. `constants` maps
+    L (gradient Lipschitz constant of the smooth part, an upper bound), mu (strong
+    convexity), M (self-concordance), radius (a bound on ||x - x*||) to facts. A
+    constant given as a function is evaluated once, when first read.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, str] | None = None,
+        constants: Mapping[str, Fact | None] | None = None,
+    ):
+        self.properties = dict(properties or {})
+        self._constants = {k: v for k, v in (constants or {}).items() if v is not None}
+
+    def has(self, name: str) -> bool:
+        """Whether a property holds (constructed or declared)."""
+        return name in self.properties
+
+    def get(self, name: str) -> Any | None:
+        """The constant's value, or None where it is unknown."""
+        fact = self._constants.get(name)
+        if fact is None:
+            return None
+        if isinstance(fact.value, Callable):
+            fact = Fact(fact.value(), fact.provenance)
+            self._constants[name] = fact
+        return fact.value
+
+    def provenance(self, name: str) -> str | None:
+        """How a property or constant is known, or None."""
+        if name in self.properties:
+            return self.properties[name]
+        fact = self._constants.get(name)
+        return None if fact is None else fact.provenance
+
+    def says(self, name: str) -> str:
+        """The line that a certificate prints when it relies on this fact."""
+        return f"{name}: {self.provenance(name)}"
+
+    @property
+    def L(self) -> Any | None:
+        """Upper bound on the gradient's Lipschitz constant, or None."""
+        return self.get("L")
+
+    @property
+    def mu(self) -> Any | None:
+        """Strong convexity constant, or None."""
+        return self.get("mu")
+
+    @property
+    def M(self) -> Any | None:
+        """Self-concordance constant, or None."""
+        return self.get("M")
+
+    @property
+    def radius(self) -> Any | None:
+        """Bound on the distance from the start to a solution, or None."""
+        return self.get("radius")
+
+    def table(self) -> dict[str, tuple[Any, str]]:
+        """All facts as name -> (value, provenance), for reports."""
+        rows: dict[str, tuple[Any, str]] = {
+            k: (True, v) for k, v in self.properties.items()
+        }
+        for name in self._constants:
+            value = self.get(name)
+            rows[name] = (None if value is None else float(value), self.provenance(name))
+        return rows

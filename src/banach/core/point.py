@@ -1,0 +1,15 @@
+"""The currency of start, answer, check and optimality."""
+
+import equinox as eqx
+from jaxtyping import PyTree
+
+
+class Point(eqx.Module):
+    """A candidate answer: primal variable and, where it exists, a dual one.
+
+    `x` has the structure of `problem.space()`. `dual` is an offer: a check
+    re-evaluates it and never believes it. For saddle problems x = (x, y).
+    """
+
+    x: PyTree
+    dual: PyTree | None = None

@@ -1,0 +1,98 @@
+"""The base of every problem kind."""
+
+import abc
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+from jaxtyping import PyTree
+
+from banach.core.facts import Facts
+from banach.core.point import Point
+
+
+class Misuse(ValueError):
+    """Bad input: the message says what was given, what is needed, what to do."""
+
+
+class Problem(eqx.Module):
+    """A mathematical problem. Data are array leaves; structure is static.
+
+    A kind implements the abstract members and whichever oracles it names in
+    `oracles()`: `value(x)`, `grad(x)`, `value_and_grad(x)`, `hvp(x, v)`, `hess(x)`
+    (dense, in the order of `tree.ravel`), `prox(v, t)`, `project(v)`, `lmo(g)`.
+    Where there is a term beside the smooth part, value/grad/hvp/hess are those of
+    the smooth part and `objective` is the whole.
+    """
+
+    kind: ClassVar[str]
+
+    @abc.abstractmethod
+    def oracles(self) -> frozenset[str]:
+        """Names of the oracles that this instance offers (static)."""
+
+    @abc.abstractmethod
+    def space(self) -> PyTree:
+        """Structure of the variable, a pytree of `jax.ShapeDtypeStruct`."""
+
+    @abc.abstractmethod
+    def start(self) -> Point:
+        """A feasible default start."""
+
+    @abc.abstractmethod
+    def facts(self) -> Facts:
+        """What is known about this instance, with provenance."""
+
+    @abc.abstractmethod
+    def optimality(self, point: Point) -> Point:
+        """A residual of the structure of the point, zero exactly at solutions."""
+
+    @abc.abstractmethod
+    def objective(self, x: PyTree) -> Any:
+        """The whole objective (or merit) at x, a scalar."""
+
+    @abc.abstractmethod
+    def formula(self) -> str:
+        """The exact objective as one line of text."""
+
+    @abc.abstractmethod
+    def default_check(self) -> str:
+        """Name of the one default quantity of this kind (CERTIFICATES 2.4)."""
+
+    def essential(self) -> frozenset[str]:
+        """Oracles of which a method must use at least one, or it solves another
+        problem: prox, project or lmo where there is a term. Empty: none."""
+        return frozenset()
+
+    def reference_point(self) -> Point | None:
+        """What "small" is relative to, from problem data only; None: absolute."""
+        return None
+
+    def unsolvable(self) -> tuple[str, str] | None:
+        """("infeasible" | "unbounded", proof in words) if the data show it."""
+        return None
+
+    def as_root(self) -> "Problem":
+        """This problem as F(x) = 0, or a refusal naming the cure."""
+        raise Misuse(f"{self.kind} cannot be stated as a root; use bn.Root(F, x0)")
+
+    def as_composite(self) -> "Problem":
+        """This problem as smooth part plus term, or a refusal naming the cure."""
+        raise Misuse(
+            f"{self.kind} cannot be stated as Composite; use bn.Composite(f, term, x0)"
+        )
+
+    def as_finite_sum(self) -> "Problem":
+        """This problem as a finite sum, or a refusal naming the cure."""
+        raise Misuse(f"{self.kind} holds no list of terms; state it as a bn.GLM")
+
+    def size(self) -> int:
+        """Number of scalar unknowns."""
+        return sum(_entries(leaf.shape) for leaf in jax.tree.leaves(self.space()))
+
+
+def _entries(shape: tuple[int, ...]) -> int:
+    n = 1
+    for d in shape:
+        n *= d
+    return n

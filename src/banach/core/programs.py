@@ -1,0 +1,140 @@
+"""Compiled kernels, kept by structure: a new value never compiles again."""
+
+import time
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from banach.core import run as loop
+from banach.core.check import Check
+from banach.core.run import Carry, Settings
+
+COUNTS = {"kernel": 0, "judge": 0}
+
+
+class Kernel(NamedTuple):
+    """A chunk of the outer loop over flat leaves."""
+
+    call: Any
+    tree: Any
+    zero: list[Any]
+    seconds: float
+
+    def carry(self, leaves: list[Any]) -> Carry:
+        """The structured carry of flat leaves."""
+        return jax.tree.unflatten(self.tree, leaves)
+
+
+_KERNELS: dict[Any, Kernel] = {}
+_JUDGES: dict[Any, Any] = {}
+
+
+def signature(leaves: list[Any]) -> tuple[Any, ...]:
+    """Shapes and dtypes, what a program is compiled for besides structure."""
+    return tuple((v.shape, v.dtype) for v in leaves)
+
+
+def flat(tree: PyTree) -> tuple[list[Any], Any]:
+    """Leaves as arrays, and the structure."""
+    leaves, treedef = jax.tree.flatten(tree)
+    ready = [v if isinstance(v, jax.Array) else np.asarray(v) for v in leaves]
+    return ready, treedef
+
+
+def kernel_for(leaves: list[Any], treedef: Any, settings: Settings) -> Kernel:
+    """The compiled kernel for (problem, method, check, start) of this structure."""
+    key = (treedef, signature(leaves), settings, jax.default_backend())
+    found = _KERNELS.get(key)
+    if found is not None:
+        return found._replace(seconds=0.0)
+    began = time.perf_counter()
+    problem, method, check, start = jax.tree.unflatten(treedef, leaves)
+    raw_key = np.zeros(2, np.uint32)
+    struct = loop.carry_like(
+        problem, method, check, start, jax.random.wrap_key_data(raw_key), settings
+    )
+    shapes, tree = jax.tree.flatten(struct)
+    dtype = struct.last.parts[0].value.dtype
+
+    def chunk(leaves, raw_key, carry_leaves, fresh, blocks, max_steps, tol):
+        problem, method, check, start = jax.tree.unflatten(treedef, leaves)
+        carry = loop.kernel(
+            problem, method, check, start, jax.random.wrap_key_data(raw_key),
+            jax.tree.unflatten(tree, carry_leaves), fresh, blocks, max_steps, tol,
+            settings,
+        )  # fmt: skip
+        out, after = jax.tree.flatten(carry)
+        if after != tree:
+            raise TypeError(f"the carry changed structure: {tree} became {after}")
+        return out
+
+    count = jax.ShapeDtypeStruct((), np.int32)
+    args = (
+        [jax.ShapeDtypeStruct(*s) for s in signature(leaves)],
+        jax.ShapeDtypeStruct((2,), np.uint32),
+        shapes,
+        jax.ShapeDtypeStruct((), np.bool_),
+        count,
+        count,
+        jax.ShapeDtypeStruct((), dtype),
+    )
+    call = jax.jit(chunk).lower(*args).compile()
+    zero = jax.tree.leaves(loop.fill(struct, np.zeros))
+    zero = jax.device_put(zero)
+    COUNTS["kernel"] += 1
+    made = Kernel(call, tree, zero, time.perf_counter() - began)
+    _KERNELS[key] = made
+    return made
+
+
+def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> Any:
+    """(certificate, point, compile seconds) of one check, compiled and kept."""
+    leaves, treedef = flat((problem, check, point))
+    key = (treedef, signature(leaves), jax.default_backend())
+    found = _JUDGES.get(key)
+    seconds = 0.0
+    if found is None:
+        began = time.perf_counter()
+
+        def look_at(leaves, raw_key, look):
+            problem, check, point = jax.tree.unflatten(treedef, leaves)
+            cert, kept = check.prepared(problem)(
+                problem, point, jax.random.wrap_key_data(raw_key), look
+            )
+            box.append(jax.tree.structure((cert, kept)))
+            return jax.tree.leaves((cert, kept))
+
+        box: list[Any] = []
+        args = (
+            [jax.ShapeDtypeStruct(*s) for s in signature(leaves)],
+            jax.ShapeDtypeStruct((2,), np.uint32),
+            jax.ShapeDtypeStruct((), np.int32),
+        )
+        found = (jax.jit(look_at).lower(*args).compile(), box[0])
+        COUNTS["judge"] += 1
+        _JUDGES[key] = found
+        seconds = time.perf_counter() - began
+    call, out_tree = found
+    out = call(leaves, raw_key, np.int32(look))
+    cert, kept = jax.tree.unflatten(out_tree, out)
+    return cert, kept, seconds
+
+
+def clear() -> None:
+    """Forget all programs (tests; long-lived processes)."""
+    _KERNELS.clear()
+    _JUDGES.clear()
+
+
+def to_numpy(tree: PyTree) -> PyTree:
+    """Device arrays as NumPy, in one transfer."""
+    return jax.device_get(tree)
+
+
+def raw_key(seed: int) -> np.ndarray:
+    """Key data of an integer seed, the bits of `jax.random.key(seed)`."""
+    return np.array([(seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
+
+

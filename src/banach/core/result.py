@@ -1,0 +1,171 @@
+"""What a run hands to the user: the verdict, its evidence and how it came about."""
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from banach.core.check import Certificate
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.core.record import certificate_json, number, plain_block
+
+_HASH_NOW = 4 << 20  # bytes of data hashed at once; larger problems on first use
+
+
+class NotCertified(RuntimeError):
+    """Raised by `Result.require()`: the answer may not be believed as it stands."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TraceView:
+    """Rows of a run: step, seconds (interpolated inside a chunk), ratio, calls."""
+
+    step: np.ndarray
+    seconds: np.ndarray
+    ratio: np.ndarray
+    value: np.ndarray
+    calls: dict[str, np.ndarray]
+    measured: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """A finished (or interrupted) run.
+
+    `x` is the very point that `certificate` speaks of. An uncertified run returns
+    the best-certified point it met. `seconds` holds compile (tracing included),
+    run and check, which for compiled methods is the checks' share of the run by
+    declared oracle costs.
+    """
+
+    problem: Problem
+    method: Any
+    check: Any
+    point: Point
+    certificate: Certificate
+    status: str
+    reason: str
+    hint: str
+    tol: float
+    absolute: bool
+    steps: int
+    best_step: int
+    calls: dict[str, int]
+    seconds: dict[str, float]
+    trace: TraceView
+    manifest: dict[str, Any]
+    key_data: np.ndarray
+    settings: Any = None
+    carry: Any = None
+    source: dict[str, Any] | None = None
+
+    @property
+    def x(self) -> PyTree:
+        """The answer, as NumPy arrays of the structure of the start."""
+        return self.point.x
+
+    @property
+    def certified(self) -> bool:
+        """Whether the check passed at the asked tolerance."""
+        return self.status == "certified"
+
+    @property
+    def label(self) -> str:
+        """The method's name, with the peer's algorithm for bridges."""
+        return self.method.label()
+
+    @property
+    def problem_id(self) -> str:
+        """Hash of all data leaves and the program."""
+        return problem_id(self.problem)
+
+    def require(self) -> "Result":
+        """This result if certified, else `NotCertified` with reason and cure."""
+        if not self.certified:
+            hint = f" {self.hint}" if self.hint else ""
+            raise NotCertified(f"{self.status}: {self.reason}.{hint}")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, the JSON of `banach solve --json` (schema_version 1)."""
+        card = self.method.card
+        return {
+            "schema_version": 1,
+            "method": self.label,
+            "family": card.family,
+            "status": self.status,
+            "reason": self.reason,
+            "hint": self.hint,
+            "certificate": certificate_json(self.certificate),
+            "tol": self.tol,
+            "tol_is_absolute": self.absolute,
+            "steps": self.steps,
+            "best_step": self.best_step,
+            "calls": self.calls,
+            "seconds": {k: float(v) for k, v in self.seconds.items()},
+            "trace": {
+                "step": self.trace.step.tolist(),
+                "seconds": self.trace.seconds.tolist(),
+                "ratio": [number(v) for v in self.trace.ratio],
+                "value": [number(v) for v in self.trace.value],
+                "calls": {k: v.tolist() for k, v in self.trace.calls.items()},
+            },
+            "manifest": self.manifest,
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Certified ratio against seconds, a matplotlib Figure."""
+        from banach.report.figures import plot_result
+
+        return plot_result(self.to_dict(), self.tol, ax)
+
+    def save(self, path: Any, *, checkpoint: bool = False) -> Any:
+        """Write JSON (+ npz of large arrays); see `banach verify` and `resume=`."""
+        from banach.core.save import save_result
+
+        return save_result(self, path, checkpoint=checkpoint)
+
+    def __str__(self) -> str:
+        return plain_block(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(plain_block(self))}</pre>"
+
+
+def problem_id(problem: Problem) -> str:
+    """sha256 of structure, program text and every data leaf (dtype, shape, bits)."""
+    leaves, treedef = jax.tree.flatten(problem)
+    h = hashlib.sha256(str(treedef).encode())
+    for leaf in leaves:
+        _eat(h, leaf)
+    return h.hexdigest()[:32]
+
+
+def small_enough_to_hash(problem: Problem) -> bool:
+    """Whether hashing at once costs next to nothing."""
+    return sum(np.asarray(v).nbytes for v in jax.tree.leaves(problem)) <= _HASH_NOW
+
+
+def point_id(x: PyTree) -> str:
+    """sha256 of the exact returned bits."""
+    h = hashlib.sha256()
+    for leaf in jax.tree.leaves(x):
+        _eat(h, leaf)
+    return h.hexdigest()[:32]
+
+
+def _eat(h: Any, leaf: Any) -> None:
+    a = np.ascontiguousarray(leaf)
+    h.update(f"{a.dtype}{a.shape}".encode())
+    h.update(a.view(np.uint8).data if a.size and a.ndim else a.tobytes())

@@ -1,0 +1,376 @@
+"""The one outer loop: k steps of the method, then the check, until it certifies.
+
+`run` is pure: it may stand under jit, vmap and grad. The host driver
+(`core/host.py`) calls the same kernel in chunks.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, PyTree
+
+from banach.core import trace as tr
+from banach.core import tree
+from banach.core.adjoint import attach_derivative
+from banach.core.check import Absolute, Certificate, Check
+from banach.core.method import Method
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+
+STATUSES = (
+    "running",
+    "certified",
+    "budget",
+    "stalled",
+    "nonfinite",
+    "interrupted",
+    "infeasible",
+    "unbounded",
+    "refuted",
+    "unverifiable",
+)
+CODE = {name: i for i, name in enumerate(STATUSES)}
+_UNVERIFIABLE_AFTER = 3
+
+
+class Best(eqx.Module):
+    """The point with the smallest certified ratio so far."""
+
+    point: Point
+    certificate: Certificate
+    step: Int[Array, ""]
+
+
+class Carry(eqx.Module):
+    """Everything that a run is at a border between blocks; saved by checkpoints."""
+
+    state: PyTree
+    step: Int[Array, ""]
+    status: Int[Array, ""]
+    best: Best
+    last: Certificate
+    look: Int[Array, ""]
+    strikes: Int[Array, ""]
+    bad_step: Int[Array, ""]
+    bad_leaf: Int[Array, ""]
+    checks: Int[Array, ""]
+    trace: tr.Trace
+
+
+class Outcome(eqx.Module):
+    """What the pure loop returns: verdict, point and evidence, all arrays."""
+
+    point: Point
+    certificate: Certificate
+    status: Int[Array, ""]
+    steps: Int[Array, ""]
+    calls: dict[str, Array]
+    trace: tr.Trace
+    carry: Carry
+
+    @property
+    def x(self) -> PyTree:
+        """The answer: exactly the point that the certificate speaks of."""
+        return self.point.x
+
+    @property
+    def certified(self) -> Array:
+        """Whether the check passed."""
+        return self.status == CODE["certified"]
+
+
+class Settings(eqx.Module):
+    """What is static in a kernel besides the structure of its arguments."""
+
+    every: int = eqx.field(static=True)
+    rows: int = eqx.field(static=True)
+    absolute: bool = eqx.field(static=True)
+
+
+def leaves_in(dtype: Any, value: PyTree) -> PyTree:
+    """Python and NumPy scalars among the leaves as arrays of the run's dtype."""
+
+    def fix(leaf):
+        if isinstance(leaf, bool | np.bool_):
+            return np.asarray(leaf)
+        if isinstance(leaf, int | np.integer):
+            return np.asarray(leaf, np.int32)
+        if isinstance(leaf, float | np.floating):
+            return np.asarray(leaf, dtype)
+        return leaf
+
+    return jax.tree.map(fix, value)
+
+
+def cadence(method: Method, check: Check, problem: Problem) -> int:
+    """Steps between checks, so that checking stays near a tenth of the work."""
+    unit = {"value": 1.0, "grad": 2.0, "hvp": 4.0, "hess": 2.0 * problem.size()}
+    per_step = method.card.cost
+    if per_step is None:
+        per_step = {name: 1 for name in method.card.needs}
+    step = sum(unit.get(k, 0.5) * v for k, v in per_step.items())
+    look = sum(unit.get(k, 0.5) * v for k, v in check.cost(problem).items())
+    return int(min(50, max(1, math.ceil(10 * look / max(step, 0.5)))))
+
+
+def kernel(
+    problem: Problem,
+    method: Method,
+    check: Check,
+    start: Point,
+    key: Array,
+    carry: Carry,
+    fresh: Any,
+    blocks: Any,
+    max_steps: Any,
+    tol: Any,
+    settings: Settings,
+) -> Carry:
+    """At most `blocks` blocks of (k steps, check); a fresh carry is filled first."""
+    check = check.prepared(problem)
+    method_key, check_key, init_key = jax.random.split(key, 3)
+
+    def begin(c):
+        state = _like(method.init(problem, start, init_key), c.state)
+        return eqx.tree_at(lambda q: q.state, c, state)
+
+    carry = jax.lax.cond(fresh, begin, lambda c: c, carry)
+    floor = check.floor()
+    if settings.absolute:
+        floor = 0.0
+    hopeless = jnp.asarray(floor > tol / 2)
+
+    def advance(c):
+        n = jnp.where(c.checks == 0, 0, jnp.minimum(settings.every, max_steps - c.step))
+
+        def go(s):
+            i, _, _, leaf = s
+            return (i < n) & (leaf < 0)
+
+        def one(s):
+            i, step, state, _ = s
+            k = jax.random.fold_in(method_key, step) if method.card.random else key
+            state = _like(method.step(problem, state, k), state)
+            return i + 1, step + 1, state, _first_bad(method.point(state).x)
+
+        bad = jnp.asarray(-1, jnp.int32)
+        _, step, state, bad = jax.lax.while_loop(
+            go, one, (jnp.asarray(0, jnp.int32), c.step, c.state, bad)
+        )
+        return step, state, bad
+
+    def block(loop):
+        c, left = loop
+        step, state, bad = advance(c)
+        raw, point = check(problem, method.point(state), check_key, c.look)
+        if settings.absolute:
+            raw = raw.absolute()
+        cert = _like(raw, c.last)
+        passed = cert.within(tol) & (bad < 0)
+        ratio = cert.ratio
+        better = (bad < 0) & ((ratio < c.best.certificate.ratio) | (c.checks == 0))
+        take = passed | better
+        best = _select(take, Best(_like(point, c.best.point), cert, step), c.best)
+        blur = (cert.slack > tol * cert.scale / 2) & (
+            cert.value <= jnp.maximum(cert.slack, tol * cert.scale)
+        )
+        strikes = jnp.where(blur, c.strikes + 1, 0)
+        status = jnp.select(
+            [
+                passed,
+                bad >= 0,
+                _any_nan(cert),
+                cert.refuted(),
+                hopeless,
+                strikes >= _UNVERIFIABLE_AFTER,
+                method.stuck(state) & (step > 0),
+                step >= max_steps,
+            ],
+            [
+                CODE[s]
+                for s in (
+                    "certified",
+                    "nonfinite",
+                    "nonfinite",
+                    "refuted",
+                    "unverifiable",
+                    "unverifiable",
+                    "stalled",
+                    "budget",
+                )
+            ],
+            0,
+        ).astype(jnp.int32)
+        calls = _counted(method, state)
+        trace = tr.record(c.trace, step, ratio, cert.value, calls)
+        new = Carry(
+            state,
+            step,
+            status,
+            best,
+            cert,
+            cert.look,
+            strikes,
+            jnp.where(bad >= 0, step, c.bad_step),
+            jnp.where(bad >= 0, bad, c.bad_leaf),
+            c.checks + 1,
+            trace,
+        )
+        return new, left - 1
+
+    def more(loop):
+        c, left = loop
+        return (c.status == 0) & (left > 0)
+
+    blocks = jnp.asarray(blocks, jnp.int32)
+    return jax.lax.while_loop(more, block, (carry, blocks))[0]
+
+
+def carry_like(problem, method, check, start, key, settings: Settings) -> Carry:
+    """The structure of a carry, as ShapeDtypeStructs."""
+
+    def build(problem, method, check, start, key):
+        state = method.init(problem, start, key)
+        point = method.point(state)
+        cert, kept = check.prepared(problem)(problem, point, key, jnp.int32(0))
+        if settings.absolute:
+            cert = cert.absolute()
+        zero = jnp.zeros((), jnp.int32)
+        width = _counted(method, state).shape[0]
+        trace = tr.empty(settings.rows, width, cert.ratio.dtype)
+        best = Best(kept, cert, zero)
+        return _strong(
+            Carry(state, zero, zero, best, cert, zero, zero, zero, zero, zero, trace)
+        )
+
+    return jax.eval_shape(build, problem, method, check, start, key)
+
+
+def fill(struct: Carry, zeros: Any = jnp.zeros) -> Carry:
+    """A carry ready for a fresh run."""
+    carry = jax.tree.map(lambda s: zeros(s.shape, s.dtype), struct)
+    one = zeros((), np.int32) + np.int32(1)
+    minus = zeros((), np.int32) - np.int32(1)
+    return eqx.tree_at(
+        lambda c: (c.trace.stride, c.bad_step, c.bad_leaf), carry, (one, minus, minus)
+    )
+
+
+def outcome(problem: Problem, method: Method, check: Check, carry: Carry) -> Outcome:
+    """Read a carry."""
+    return Outcome(
+        carry.best.point,
+        carry.best.certificate,
+        carry.status,
+        carry.step,
+        calls_of(method, carry),
+        carry.trace,
+        carry,
+    )
+
+
+def calls_of(method: Method, carry: Carry) -> dict[str, Any]:
+    """Oracle calls of the method so far; the checks' own calls are not in it."""
+    if method.card.cost is None:
+        return dict(method.calls(carry.state))
+    init = method.card.init_cost or {}
+    names = sorted({*method.card.cost, *init})
+    return {
+        k: init.get(k, 0) + carry.step * method.card.cost.get(k, 0) for k in names
+    }
+
+
+def split_tol(tol: Any) -> tuple[Any, bool]:
+    """(number, whether it is absolute)."""
+    absolute = isinstance(tol, Absolute)
+    number = tol.tol if absolute else tol
+    if isinstance(number, float | int | np.number) and not (
+        number > 0 and math.isfinite(number)
+    ):
+        raise Misuse(f"tol must be positive and finite, got {number!r}; e.g. tol=1e-6")
+    return number, absolute
+
+
+def run(
+    problem: Problem,
+    method: Method,
+    start: Point | None = None,
+    *,
+    check: Check,
+    tol: Any = 1e-6,
+    max_steps: Any = 10_000,
+    key: Array | None = None,
+    every: int | None = None,
+    trace: int = 0,
+) -> Outcome:
+    """Run a method until the check certifies, as a pure function.
+
+    Works under jit, vmap (a verdict per lane) and grad: the derivative of the
+    returned x with respect to the problem's data is the implicit one of
+    `problem.optimality`, NaN in a lane that is not certified. The caller's dtype
+    and x64 setting rule. `trace` is the number of rows kept (0: none).
+    """
+    if max_steps is not None and isinstance(max_steps, int) and max_steps < 0:
+        raise Misuse(f"max_steps must be at least 0, got {max_steps}")
+    start = problem.start() if start is None else start
+    number, absolute = split_tol(tol)
+    dtype = tree.dtype(start.x)
+    method, check = leaves_in(dtype, (method, check))
+    given = problem
+    problem, method, start = jax.lax.stop_gradient((problem, method, start))
+    key = jax.random.key(0) if key is None else key
+    every = cadence(method, check, problem) if every is None else every
+    settings = Settings(every, trace, absolute)
+    carry = fill(carry_like(problem, method, check, start, key, settings))
+    blocks = np.iinfo(np.int32).max
+    carry = kernel(
+        problem, method, check, start, key, carry, True, blocks, max_steps,
+        jnp.asarray(number, carry.last.parts[0].value.dtype), settings,
+    )  # fmt: skip
+    out = outcome(problem, method, check, carry)
+    x = attach_derivative(given, out.point.x, out.certified)
+    return eqx.tree_at(lambda o: o.point.x, out, x)
+
+
+def _counted(method: Method, state: PyTree) -> Array:
+    if method.card.cost is not None:
+        return jnp.zeros(0, jnp.int32)
+    counts: Mapping[str, Any] = method.calls(state)
+    return jnp.stack([jnp.asarray(counts[k], jnp.int32) for k in sorted(counts)])
+
+
+def _first_bad(x: PyTree) -> Array:
+    """Index of the first leaf with a non-finite entry, or -1."""
+    bad = jnp.asarray(-1, jnp.int32)
+    for i, leaf in reversed(list(enumerate(jax.tree.leaves(x)))):
+        if jnp.issubdtype(leaf.dtype, jnp.inexact):
+            bad = jnp.where(jnp.all(jnp.isfinite(leaf)), bad, i)
+    return bad
+
+
+def _any_nan(cert: Certificate) -> Array:
+    return jnp.any(jnp.stack([jnp.isnan(p.value) for p in cert.parts]))
+
+
+def _select(flag: Any, new: PyTree, old: PyTree) -> PyTree:
+    return jax.tree.map(lambda a, b: jnp.where(flag, a, b), new, old)
+
+
+def _strong(value: PyTree) -> PyTree:
+    return jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(v)), value)
+
+
+def _like(value: PyTree, model: PyTree) -> PyTree:
+    """Cast leaves to the model's dtypes (drops weak types)."""
+    same = jax.tree.structure(value) == jax.tree.structure(model)
+    if not same:
+        raise TypeError(
+            "a step or a check changed the structure of what it returns: "
+            f"{jax.tree.structure(model)} became {jax.tree.structure(value)}"
+        )
+    return jax.tree.map(lambda v, m: jnp.asarray(v, m.dtype), value, model)

@@ -1,0 +1,124 @@
+"""Vector-space arithmetic on pytrees of arrays."""
+
+import functools
+import operator
+from typing import Any
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+_map = jax.tree.map
+PRECISION = jax.lax.Precision.HIGHEST
+
+
+def add(x: PyTree, y: PyTree) -> PyTree:
+    """Return x + y, leaf by leaf."""
+    return _map(jnp.add, x, y)
+
+
+def sub(x: PyTree, y: PyTree) -> PyTree:
+    """Return x - y, leaf by leaf."""
+    return _map(jnp.subtract, x, y)
+
+
+def neg(x: PyTree) -> PyTree:
+    """Return -x."""
+    return _map(jnp.negative, x)
+
+
+def scale(a: Any, x: PyTree) -> PyTree:
+    """Return a * x for a scalar a, in the dtype of each leaf of x."""
+    return _map(lambda leaf: _cast(a, leaf) * leaf, x)
+
+
+def axpy(a: Any, x: PyTree, y: PyTree) -> PyTree:
+    """Return a * x + y for a scalar a, in the dtype of each leaf of y."""
+    return _map(lambda p, q: _cast(a, q) * p + q, x, y)
+
+
+def lerp(a: Any, x: PyTree, y: PyTree) -> PyTree:
+    """Return x + a * (y - x)."""
+    return _map(lambda p, q: p + _cast(a, p) * (q - p), x, y)
+
+
+def vdot(x: PyTree, y: PyTree) -> Array:
+    """Inner product over all leaves, a scalar."""
+    dots = _map(lambda p, q: jnp.vdot(p, q, precision=PRECISION), x, y)
+    return functools.reduce(operator.add, jax.tree.leaves(dots))
+
+
+def norm(x: PyTree) -> Array:
+    """Euclidean norm over all leaves, without overflow for finite x.
+
+    Its derivative at zero is zero (a subgradient), not NaN.
+    """
+    leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(x)]
+    big = functools.reduce(
+        jnp.maximum,
+        [jnp.max(jnp.abs(leaf), initial=0.0) for leaf in leaves],
+    )
+    big = jax.lax.stop_gradient(jnp.where((big > 0) & jnp.isfinite(big), big, 1))
+    square = functools.reduce(
+        operator.add, [jnp.sum(jnp.square(leaf / big)) for leaf in leaves]
+    )
+    safe = jnp.where(square > 0, square, 1)
+    return big * jnp.where(square > 0, jnp.sqrt(safe), square)
+
+
+def max_abs(x: PyTree) -> Array:
+    """Largest absolute entry over all leaves."""
+    return functools.reduce(
+        jnp.maximum,
+        [jnp.max(jnp.abs(leaf), initial=0.0) for leaf in jax.tree.leaves(x)],
+    )
+
+
+def total(x: PyTree) -> Array:
+    """Sum of all entries of all leaves."""
+    return functools.reduce(operator.add, [jnp.sum(v) for v in jax.tree.leaves(x)])
+
+
+def zeros_like(x: PyTree) -> PyTree:
+    """Zeros of the structure, shapes and dtypes of x."""
+    return _map(jnp.zeros_like, x)
+
+
+def where(condition: Any, x: PyTree, y: PyTree) -> PyTree:
+    """Select x where the scalar condition holds, else y."""
+    return _map(lambda p, q: jnp.where(condition, p, q), x, y)
+
+
+def all_finite(x: PyTree) -> Array:
+    """Whether every floating entry is finite, a boolean scalar."""
+    flags = [jnp.all(jnp.isfinite(v)) for v in jax.tree.leaves(x) if _inexact(v)]
+    return functools.reduce(operator.and_, flags, jnp.asarray(True))
+
+
+def size(x: PyTree) -> int:
+    """Total number of entries, a Python int."""
+    return sum(int(jnp.size(leaf)) for leaf in jax.tree.leaves(x))
+
+
+def dtype(x: PyTree) -> Any:
+    """The floating dtype that the leaves of x promote to."""
+    return jnp.result_type(*[leaf.dtype for leaf in jax.tree.leaves(x)])
+
+
+def ravel(x: PyTree) -> tuple[Array, Any]:
+    """Flatten x into one vector, with the function that unflattens."""
+    return jax.flatten_util.ravel_pytree(x)
+
+
+def cast(x: PyTree, to: Any) -> PyTree:
+    """Cast floating leaves to a dtype; others stay."""
+    return _map(lambda v: jnp.asarray(v, to) if _inexact(v) else v, x)
+
+
+def _cast(a: Any, leaf: Any) -> Any:
+    return jnp.asarray(a).astype(jnp.asarray(leaf).dtype)
+
+
+def _inexact(v: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(v), jnp.inexact)

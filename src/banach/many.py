@@ -1,0 +1,171 @@
+"""solve_many: stack problems, run the lanes, unstack the verdicts."""
+
+import dataclasses
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from banach import choose
+from banach.core import batch, compat, explain, programs, tree
+from banach.core import run as loop
+from banach.core.manifest import manifest
+from banach.core.method import HostMethod, Refusal
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+from banach.core.result import Result, TraceView, point_id
+
+
+def solve_lanes(
+    problems: list[Problem],
+    method: Any,
+    *,
+    starts: Any,
+    tol: Any,
+    check: Any,
+    max_steps: int,
+    time_limit: float | None,
+    seed: int,
+    progress: Any,
+) -> list[Result]:
+    """See `banach.solve_many`."""
+    began = time.perf_counter()
+    if not problems:
+        raise Misuse("solve_many needs at least one problem, got an empty list")
+    for p in problems:
+        if not isinstance(p, Problem):
+            raise Misuse(f"solve_many takes problems, got {type(p).__name__}")
+    with compat.double():
+        first = problems[0]
+        structure = jax.tree.structure(first)
+        shapes = _shapes(first)
+        for i, p in enumerate(problems):
+            if jax.tree.structure(p) != structure or _shapes(p) != shapes:
+                raise Misuse(
+                    f"problem {i} differs from problem 0 in kind, structure, shape or "
+                    "dtype; group problems of one structure and call solve_many once "
+                    "for each group"
+                )
+        if starts is not None and len(starts) != len(problems):
+            raise Misuse(f"{len(starts)} starts for {len(problems)} problems")
+        stacked = _stack(problems)
+        check = choose.check_for(check, first)
+        template = choose.method_for(method, first)
+        if isinstance(template, HostMethod):
+            raise Misuse(
+                f"{template.label()} runs on the host, one problem at a time; use "
+                "bn.solve in a loop, or a banach method"
+            )
+        number, absolute = loop.split_tol(tol)
+        n = len(problems)
+        methods = _methods(method, template, stacked, n)
+        if starts is None:
+            points = jax.jit(jax.vmap(lambda p: p.start()))(stacked)
+        else:
+            points = Point(_stack(starts))
+        dtype = tree.dtype(points.x)
+        checks = _repeat(loop.leaves_in(dtype, check), n)
+        settings = loop.Settings(loop.cadence(template, check, first), 0, absolute)
+        keys = np.stack([programs.raw_key(seed + i) for i in range(n)])
+        lanes = batch.run_lanes(
+            (stacked, methods, checks, points), settings, tol=float(number),
+            max_steps=max_steps, raw_keys=keys, time_limit=time_limit, began=began,
+            progress=progress,
+        )  # fmt: skip
+        share = {"compile": lanes.compile, "run": lanes.run / n, "check": 0.0}
+        circumstances = manifest(str(dtype), keys[0])
+        limit = time_limit if lanes.timed_out else None
+        elapsed = time.perf_counter() - began
+        calls = jax.vmap(lambda c: loop.calls_of(template, c))(lanes.carry)
+        calls = jax.device_get(calls)
+        view = TraceView(*[np.zeros(0)] * 4, {}, np.zeros(0, bool))
+        results = []
+        for i, problem in enumerate(problems):
+            carry = jax.tree.map(lambda v, i=i: v[i], lanes.carry)
+            results.append(
+                _lane(
+                    problem, template, check, carry, number, absolute, share,
+                    {k: int(v[i]) for k, v in calls.items()}, view, circumstances,
+                    keys[i], limit, elapsed,
+                )  # fmt: skip
+            )
+        return results
+
+
+def _lane(
+    problem, method, check, carry, tol, absolute, seconds, calls, view, circumstances,
+    key, limit, elapsed,
+) -> Result:  # fmt: skip
+    status = loop.STATUSES[int(carry.status)]
+    status = "budget" if status == "running" else status
+    certificate = carry.best.certificate
+    if status in ("refuted", "unverifiable"):
+        certificate = carry.last
+    x = carry.best.point.x
+    certificate = dataclasses.replace(certificate, point_id=point_id(x))
+    facts: dict[str, Any] = {
+        "certificate": certificate,
+        "tol": float(tol),
+        "steps": int(carry.step),
+        "dtype": str(tree.dtype(x)),
+        "elapsed": elapsed,
+        "time_limit": limit,
+    }
+    if status == "nonfinite":
+        where, cause = explain.locate(x, int(carry.bad_step), int(carry.bad_leaf), view)
+        facts |= {"where": where, "cause": cause}
+    if status == "unverifiable":
+        facts["floor"] = 2 * explain.smallest_tol(certificate, 0.0)
+    return Result(
+        problem=problem,
+        method=method,
+        check=check,
+        point=carry.best.point,
+        certificate=certificate,
+        status=status,
+        reason=explain.reason(status, facts),
+        hint=explain.hint(status, facts),
+        tol=float(tol),
+        absolute=absolute,
+        steps=int(carry.step),
+        best_step=int(carry.best.step),
+        calls=calls,
+        seconds=seconds,
+        trace=view,
+        manifest=circumstances,
+        key_data=key,
+    )
+
+
+def _shapes(problem: Problem) -> list[Any]:
+    return [(np.shape(v), np.result_type(v)) for v in jax.tree.leaves(problem)]
+
+
+def _stack(trees: Any) -> Any:
+    return jax.tree.map(lambda *v: np.stack([np.asarray(a) for a in v]), *trees)
+
+
+def _repeat(value: Any, n: int) -> Any:
+    return jax.tree.map(lambda v: np.broadcast_to(v, (n, *np.shape(v))), value)
+
+
+def _methods(asked: Any, template: Any, stacked: Any, n: int) -> Any:
+    """One method per lane: an instance is shared, a suggestion is made per lane."""
+    dtype = tree.dtype(jax.eval_shape(lambda p: p.start(), _first(stacked)).x)
+    if asked is not None and not isinstance(asked, str | type):
+        return _repeat(loop.leaves_in(dtype, template), n)
+
+    def build(p):
+        made = type(template).suggest(p, p.facts())
+        if isinstance(made, Refusal):
+            raise Misuse(made.cure)
+        return loop.leaves_in(dtype, made)
+
+    if isinstance(asked, str) and ":" in asked:
+        return _repeat(loop.leaves_in(dtype, template), n)
+    return jax.jit(jax.vmap(build))(stacked)
+
+
+def _first(stacked: Any) -> Any:
+    return jax.tree.map(lambda v: v[0], stacked)

@@ -1,0 +1,428 @@
+"""Finite regularisers of vectors and pytrees: zero, l1, l2, elastic net, group, l-inf.
+
+Each `fenchel_young` writes the bracket g(x) + g*(v) - <v, x> as a sum of terms that
+are nonnegative one by one, so that rounding is relative to the bracket itself
+wherever the mathematics allows it.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from banach.core import tree
+from banach.parts.term import (
+    Norm,
+    Partition,
+    Scalar,
+    angle,
+    arrays,
+    charge,
+    concrete,
+    demand,
+    gam,
+    keep,
+    leafwise,
+    onto_simplex,
+    positive,
+    rebuild,
+    safe_factor,
+    single,
+    soft,
+    spread,
+    summed,
+)
+
+
+class Zero(Norm):
+    """g = 0, on any pytree. Every coordinate is unpenalised."""
+
+    oracles = frozenset({"prox"})
+
+    def value(self, x: PyTree) -> Scalar:
+        """Zero."""
+        return jnp.zeros((), tree.dtype(arrays(x)))
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """The point itself."""
+        return arrays(v)
+
+    @property
+    def unpenalised(self) -> Any:
+        """Every coordinate."""
+        return np.asarray(True)
+
+
+class ElasticNet(Norm):
+    """g(x) = sum l1 |x| + l2 x^2 / 2, leaf by leaf on any pytree.
+
+    l1 and l2 are numbers, or weights for each coordinate. Where l2 is 0 the
+    coordinate is that of an l1 norm; where both are 0 it is unpenalised.
+    """
+
+    oracles = frozenset({"prox", "conjugate"})
+
+    l1: Any = eqx.field(converter=keep)
+    l2: Any = eqx.field(converter=keep)
+
+    def __check_init__(self):
+        demand("ElasticNet l1", self.l1, "nonnegative")
+        demand("ElasticNet l2", self.l2, "nonnegative")
+
+    def value(self, x: PyTree) -> Scalar:
+        """Sum of l1 |x| + l2 x^2 / 2."""
+        return _l1_l2_value(x, self.l1, self.l2)
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """soft(v, t l1) / (1 + t l2)."""
+
+        def step(v, a, b):
+            s = jnp.asarray(t, v.dtype)
+            return soft(v, s * a) / (1 + s * b)
+
+        return leafwise(step, v, self.l1, self.l2)
+
+    def mu(self) -> Any:
+        """The smallest l2 weight."""
+        return _smallest(self.l2)
+
+    @property
+    def unpenalised(self) -> Any:
+        """Coordinates where both weights are 0."""
+        return _both_zero(self.l1, self.l2)
+
+    def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
+        """l2 (x - s)^2 / 2 + l1 |x| - u x with s = soft(v, l1) / l2, u = v - l2 s."""
+        return _l1_l2_bracket(x, v, e, self.l1, self.l2)
+
+    def dual_scale(self, v: PyTree, e: PyTree) -> Scalar:
+        """1, except for the coordinates where l2 is 0."""
+        return _l1_l2_scale(v, e, self.l1, self.l2)
+
+
+class L1(Norm):
+    """g(x) = sum lam |x|, leaf by leaf on any pytree; lam may be weights."""
+
+    oracles = frozenset({"prox", "conjugate"})
+
+    lam: Any = eqx.field(converter=keep)
+
+    def __check_init__(self):
+        demand("L1 lam", self.lam, "nonnegative")
+
+    def value(self, x: PyTree) -> Scalar:
+        """Sum of lam |x|."""
+        return _l1_l2_value(x, self.lam, 0)
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """Soft threshold at t lam."""
+        return leafwise(lambda v, a: soft(v, jnp.asarray(t, v.dtype) * a), v, self.lam)
+
+    @property
+    def unpenalised(self) -> Any:
+        """Coordinates of weight 0."""
+        return _both_zero(self.lam)
+
+    def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
+        """(lam - |v|) |x| + (|v| |x| - v x)."""
+        return _l1_l2_bracket(x, v, e, self.lam, 0)
+
+    def dual_scale(self, v: PyTree, e: PyTree) -> Scalar:
+        """min(1, lam / max(|v| + e)), rounded down."""
+        return _l1_l2_scale(v, e, self.lam, 0)
+
+
+class SquaredL2(Norm):
+    """g(x) = sum lam x^2 / 2, leaf by leaf on any pytree; lam may be weights."""
+
+    oracles = frozenset({"prox", "conjugate"})
+
+    lam: Any = eqx.field(converter=keep)
+
+    def __check_init__(self):
+        demand("SquaredL2 lam", self.lam, "nonnegative")
+
+    def value(self, x: PyTree) -> Scalar:
+        """Sum of lam x^2 / 2."""
+        return _l1_l2_value(x, 0, self.lam)
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """v / (1 + t lam)."""
+        return leafwise(lambda v, a: v / (1 + jnp.asarray(t, v.dtype) * a), v, self.lam)
+
+    def mu(self) -> Any:
+        """The smallest weight."""
+        return _smallest(self.lam)
+
+    @property
+    def unpenalised(self) -> Any:
+        """Coordinates of weight 0."""
+        return _both_zero(self.lam)
+
+    def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
+        """(lam x - v)^2 / (2 lam)."""
+        return _l1_l2_bracket(x, v, e, 0, self.lam)
+
+
+class GroupL2(Norm):
+    """g(x) = sum over groups of lam_g ||x_g||, on one array.
+
+    `groups` holds a label in 0 .. count - 1 for each coordinate (-1: unpenalised),
+    or is a tuple of tuples of indices of a 1-D array, which must cover 0 .. n - 1
+    once. lam is a number or one weight for each group. `count` is needed only
+    where labels are traced.
+    """
+
+    oracles = frozenset({"prox", "conjugate"})
+
+    lam: Any
+    groups: Any
+    count: int = eqx.field(static=True)
+
+    def __init__(self, lam: Any, groups: Any, count: int | None = None):
+        if isinstance(groups, tuple | list) and groups and np.ndim(groups[0]):
+            groups = _labels(groups)
+        if not isinstance(groups, jax.Array):
+            groups = np.asarray(groups)
+        if not jnp.issubdtype(groups.dtype, jnp.integer):
+            raise ValueError(f"GroupL2 labels must be integers, got {groups.dtype}")
+        if concrete(groups):
+            if groups.size == 0 or np.min(groups) < -1:
+                raise ValueError("GroupL2 needs one label >= -1 for each coordinate")
+            top = int(np.max(groups)) + 1
+            count = top if count is None else count
+            if count < max(top, 1):
+                raise ValueError(f"GroupL2 count must be at least {max(top, 1)}")
+        if count is None:
+            raise ValueError("GroupL2 needs count=... where the labels are traced")
+        self.lam, self.groups, self.count = keep(lam), groups, count
+        demand("GroupL2 lam", self.lam, "nonnegative")
+        if np.shape(self.lam) not in ((), (count,)):
+            raise ValueError(
+                f"GroupL2 lam has shape {np.shape(self.lam)}: give one number, or "
+                f"one weight for each of the {count} groups"
+            )
+
+    def value(self, x: PyTree) -> Scalar:
+        """Sum of lam_g ||x_g||."""
+        x, part, lam = self._setup(x)
+        return jnp.sum(lam * part.norm(x))
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """(1 - t lam_g / ||v_g||)_+ v_g."""
+        w, part, lam = self._setup(v)
+        factor = _shrink(part.norm(w), jnp.asarray(t, w.dtype) * lam)
+        return rebuild(v, w * part.gather(factor, 1))
+
+    @property
+    def unpenalised(self) -> Any:
+        """Coordinates of groups of weight 0, and those labelled -1."""
+        lam = jnp.broadcast_to(jnp.asarray(self.lam), (self.count,))
+        skip = jnp.asarray(self.groups) < 0
+        return skip | (jnp.asarray(lam == 0)[jnp.maximum(self.groups, 0)])
+
+    def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
+        """Sum of (lam - ||v||) ||x|| + ||v|| ||x|| ||v/||v|| - x/||x|| ||^2 / 2."""
+        (e,) = spread(arrays(v), e)
+        x, part, lam = self._setup(x)
+        v, e = single(self, v), single(self, e)
+        nv, nx, turn, slack = angle(v, x, e, part)
+        live = lam > 0
+        value = jnp.sum(jnp.where(live, jnp.maximum(lam - nv, 0) * nx + turn, 0))
+        return value, charge(value, jnp.sum(jnp.where(live, slack, 0)), x.size + 8)
+
+    def dual_scale(self, v: PyTree, e: PyTree) -> Scalar:
+        """min(1, lam_g / || |v_g| + e_g ||), rounded down."""
+        (e,) = spread(arrays(v), e)
+        v, part, lam = self._setup(v)
+        norms = part.norm(jnp.abs(v) + single(self, e))
+        ratio = jnp.where(lam > 0, norms / positive(lam), 0)
+        return safe_factor(jnp.max(ratio), v.size + 8)
+
+    def _setup(self, x: PyTree) -> tuple[Array, "Partition", Array]:
+        x = single(self, x)
+        if self.groups.shape != x.shape:
+            raise ValueError(
+                f"GroupL2 has labels of shape {self.groups.shape}, the variable has "
+                f"shape {x.shape}: give one label for each coordinate"
+            )
+        lam = jnp.broadcast_to(jnp.asarray(self.lam, x.dtype), (self.count,))
+        return x, Partition(jnp.asarray(self.groups), self.count), lam
+
+
+class L2Norm(Norm):
+    """g(x) = lam ||x||, the norm over the whole pytree."""
+
+    oracles = frozenset({"prox", "conjugate"})
+
+    lam: Any = eqx.field(converter=keep)
+
+    def __check_init__(self):
+        demand("L2Norm lam", self.lam, "nonnegative", scalar=True)
+
+    def value(self, x: PyTree) -> Scalar:
+        """Lam times the norm."""
+        n = tree.norm(arrays(x))
+        return jnp.asarray(self.lam, n.dtype) * n
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """(1 - t lam / ||v||)_+ v."""
+        v = arrays(v)
+        n = tree.norm(v)
+        k = jnp.asarray(t, n.dtype) * jnp.asarray(self.lam, n.dtype)
+        return tree.scale(_shrink(n, k), v)
+
+    @property
+    def unpenalised(self) -> Any:
+        """Everything if lam is 0."""
+        return _both_zero(self.lam)
+
+    def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
+        """(lam - ||v||) ||x|| + ||v|| ||x|| ||v/||v|| - x/||x|| ||^2 / 2."""
+        v = arrays(v)
+        (e,) = spread(v, e)
+        x, v, e = (tree.ravel(a)[0] for a in (arrays(x), v, e))
+        nv, nx, turn, slack = angle(v, x, e, Partition(None, 1))
+        lam = jnp.asarray(self.lam, nv.dtype)
+        value = jnp.sum(jnp.where(lam > 0, jnp.maximum(lam - nv, 0) * nx + turn, 0))
+        return value, charge(value, jnp.sum(jnp.where(lam > 0, slack, 0)), x.size + 8)
+
+    def dual_scale(self, v: PyTree, e: PyTree) -> Scalar:
+        """min(1, lam / || |v| + e ||), rounded down."""
+        n = tree.norm(leafwise(lambda v, e: jnp.abs(v) + e, v, e))
+        lam = jnp.asarray(self.lam, n.dtype)
+        ratio = jnp.where(lam > 0, n / positive(lam), 0)
+        return safe_factor(ratio, tree.size(v) + 8)
+
+
+class LInf(Norm):
+    """g(x) = lam max |x|, on one array."""
+
+    oracles = frozenset({"prox", "conjugate"})
+
+    lam: Any = eqx.field(converter=keep)
+
+    def __check_init__(self):
+        demand("LInf lam", self.lam, "nonnegative", scalar=True)
+
+    def value(self, x: PyTree) -> Scalar:
+        """Lam times the largest absolute entry."""
+        x = single(self, x)
+        return jnp.asarray(self.lam, x.dtype) * jnp.max(jnp.abs(x))
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """Clip at the threshold of the projection on the l1 ball of radius t lam."""
+        w = single(self, v)
+        k = jnp.asarray(t, w.dtype) * jnp.asarray(self.lam, w.dtype)
+        a = jnp.abs(w)
+        _, theta = onto_simplex(a, k)
+        cut = jnp.where(a > theta, jnp.sign(w) * theta, w)
+        inside = (jnp.sum(a) <= k) & (k > 0)
+        return rebuild(v, jnp.where(inside, 0, jnp.where(k > 0, cut, w)))
+
+    @property
+    def unpenalised(self) -> Any:
+        """Everything if lam is 0."""
+        return _both_zero(self.lam)
+
+    def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
+        """(lam - ||v||_1) m + sum |v| (m - sign(v) x), with m = max |x|."""
+        (e,) = spread(arrays(v), e)
+        x, v, e = single(self, x), single(self, v), single(self, e)
+        lam, m, total = jnp.asarray(self.lam, x.dtype), jnp.max(abs(x)), jnp.sum(abs(v))
+        first = jnp.maximum(lam - total, 0) * m
+        value = first + jnp.sum(abs(v) * (m - jnp.sign(v) * x))
+        moved = jnp.sum(e * abs(x)) + gam(v.size + 2, x.dtype) * total * m
+        live = lam > 0
+        value = jnp.where(live, value, 0)
+        return value, charge(value, jnp.where(live, moved, 0), v.size + 8)
+
+    def dual_scale(self, v: PyTree, e: PyTree) -> Scalar:
+        """min(1, lam / sum(|v| + e)), rounded down."""
+        total = tree.total(leafwise(lambda v, e: jnp.abs(v) + e, v, e))
+        lam = jnp.asarray(self.lam, total.dtype)
+        ratio = jnp.where(lam > 0, total / positive(lam), 0)
+        return safe_factor(ratio, tree.size(v) + 8)
+
+
+def _shrink(n: Array, k: Array) -> Array:
+    # Where k is 0 the prox is the identity, derivative at v = 0 included.
+    return jnp.where(n > k, 1 - k / positive(n), jnp.where(k > 0, 0, jnp.ones_like(n)))
+
+
+def _l1_l2_value(x: PyTree, l1: Any, l2: Any) -> Scalar:
+    def entry(x, a, b):
+        return (a * jnp.abs(x) + b * jnp.square(x) / 2,)
+
+    return summed(entry, x, l1, l2)[0]
+
+
+def _l1_l2_bracket(x: PyTree, v: PyTree, e: PyTree, l1: Any, l2: Any):
+    def entry(x, v, e, a, b):
+        u = jnp.finfo(x.dtype).eps / 2
+        cut = jnp.clip(v, -a, a)
+        # |cut| |x| - cut x is 0 or twice a product. Written as a difference, a
+        # fused multiply-add would turn its exact 0 into a rounding error.
+        against = jnp.where((cut > 0) == (x > 0), 0, 2 * jnp.abs(cut * x))
+        flat = jnp.maximum(a - jnp.abs(cut), 0) * jnp.abs(x) + against
+        # b (x - s)^2 / 2 = r^2 / (2 b) with r = b x - (v - cut); its rounding and
+        # the change e of v move r by at most `step`.
+        r = b * x - (v - cut)
+        step = 1.1 * u * (jnp.abs(b * x) + jnp.abs(v - cut) + jnp.abs(r)) + e
+        curved = b > 0
+        b = positive(b)
+        square = jnp.where(curved, jnp.square(r) / (2 * b), 0)
+        moved = (jnp.abs(r) * step + jnp.square(step) / 2) / b
+        moved = jnp.where(curved, moved, jnp.where(a > 0, e * jnp.abs(x), 0))
+        return jnp.where(curved | (a > 0), flat, 0) + square, moved
+
+    v = arrays(v)
+    (e,) = spread(v, e)
+    value, moved = summed(entry, x, v, e, l1, l2)
+    return value, charge(value, moved, tree.size(x) + 12)
+
+
+def _l1_l2_scale(v: PyTree, e: PyTree, l1: Any, l2: Any) -> Scalar:
+    def entry(v, e, a, b):
+        hard = (b == 0) & (a > 0)
+        return jnp.where(hard, (jnp.abs(v) + e) / positive(a), 0)
+
+    return safe_factor(tree.max_abs(leafwise(entry, v, e, l1, l2)), 4)
+
+
+def _smallest(weights: PyTree) -> Any:
+    smallest = [jnp.min(jnp.asarray(w)) for w in jax.tree.leaves(weights)]
+    return jnp.min(jnp.stack(smallest))
+
+
+def _both_zero(*weights: PyTree) -> Any:
+    leaves = [jax.tree.leaves(w) for w in weights]
+    if all(len(v) == 1 for v in leaves):
+        flags = [v[0] == 0 for v in leaves]
+        return flags[0] if len(flags) == 1 else flags[0] & flags[1]
+    # Spread a lone number over the structure of the other field.
+    shape = max(weights, key=lambda w: len(jax.tree.leaves(w)))
+    masks = [
+        jax.tree.map(lambda _, w=w: w[0] == 0, shape)
+        if len(w) == 1
+        else jax.tree.unflatten(jax.tree.structure(shape), [v == 0 for v in w])
+        for w in leaves
+    ]
+    return masks[0] if len(masks) == 1 else jax.tree.map(lambda a, b: a & b, *masks)
+
+
+def _labels(groups: Any) -> np.ndarray:
+    flat = np.concatenate([np.asarray(g, int).ravel() for g in groups])
+    if not np.array_equal(np.sort(flat), np.arange(flat.size)):
+        raise ValueError(
+            "GroupL2 groups must cover the coordinates 0 .. n - 1, each once: "
+            "overlapping groups have no closed-form prox (duplicate the columns), "
+            "and an unpenalised coordinate is a label -1"
+        )
+    labels = np.empty(flat.size, int)
+    for k, g in enumerate(groups):
+        labels[np.asarray(g, int)] = k
+    return labels

@@ -1,0 +1,113 @@
+"""Systems of equations F(x) = 0."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from banach.core import compat, tree
+from banach.core.facts import CONSTRUCTION, Facts
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+from banach.problems import inputs
+from banach.problems.smooth import check_floating, like, structs
+
+
+class Root(Problem):
+    """Find x with F(x) = 0, F a JAX function to a pytree shaped like x.
+
+    `scale`, one positive number or a pytree like x, gives the units in which the
+    equations are small; the residual check reads ||F(x) / scale||. SciPy's `root`
+    solves the same equations.
+    """
+
+    kind: ClassVar[str] = "Root"
+
+    fun: inputs.Function
+    x0: PyTree
+    args: tuple
+    scale: PyTree
+
+    def __init__(
+        self,
+        fun: Callable[..., PyTree],
+        x0: PyTree,
+        args: tuple = (),
+        *,
+        scale: Any = None,
+    ):
+        self.x0, self.args = inputs.canonical(
+            inputs.variable(x0), inputs.arguments(args)
+        )
+        self.fun = inputs.function(fun, self.x0, self.args, "Root's fun")
+        check_floating(self.fun.narrow, "Root's fun")
+        got = [v.aval.shape for v in self.fun.narrow.program.jaxpr.outvars]
+        want = [v.shape for v in jax.tree.leaves(self.x0)]
+        if got != want:
+            raise Misuse(
+                f"Root's fun returns shapes {got} for a variable of shapes {want}; as "
+                "many equations as unknowns are needed, or state bn.least_squares"
+            )
+        self.scale = None if scale is None else _units(self.x0, scale)
+
+    def oracles(self) -> frozenset[str]:
+        """The residual."""
+        return frozenset({"residual"})
+
+    def space(self) -> PyTree:
+        """Structure of x0."""
+        return structs(self.x0)
+
+    def start(self) -> Point:
+        """The start x0."""
+        return Point(self.x0)
+
+    def facts(self) -> Facts:
+        """Differentiable by construction."""
+        return Facts({"smooth": CONSTRUCTION})
+
+    def residual(self, x: PyTree) -> PyTree:
+        """F(x), in the structure of x."""
+        out = jax.tree.leaves(self.fun(x, *self.args))
+        return jax.tree.unflatten(jax.tree.structure(x), out)
+
+    def jacobian(self, x: PyTree) -> Float[Array, "n n"]:
+        """The dense Jacobian in the order of tree.ravel."""
+        flat, back = tree.ravel(x)
+        return jax.jacfwd(lambda v: tree.ravel(self.residual(back(v)))[0])(flat)
+
+    def objective(self, x: PyTree) -> Float[Array, ""]:
+        """The merit 1/2 ||F(x)||^2."""
+        r = self.residual(x)
+        return tree.vdot(r, r) / 2
+
+    def optimality(self, point: Point) -> Point:
+        """F(x)."""
+        return Point(self.residual(point.x))
+
+    def formula(self) -> str:
+        """The equations as text."""
+        return f"{self.fun.narrow.program.name}(x) = 0, {self.size()} unknowns"
+
+    def default_check(self) -> str:
+        """The residual."""
+        return "residual"
+
+    def as_root(self) -> Problem:
+        """This problem."""
+        return self
+
+
+def _units(x0: PyTree, scale: Any) -> PyTree:
+    scale = inputs.arrays(scale)
+    if not isinstance(scale, (np.ndarray, jax.Array)) or np.ndim(scale):
+        scale = like(x0, scale, "scale")
+    else:
+        scale = jax.tree.map(lambda v: np.full(v.shape, scale, v.dtype), x0)
+    good = [compat.is_tracer(v) or bool(jnp.all(v > 0)) for v in jax.tree.leaves(scale)]
+    if not all(good):
+        raise Misuse("scale must be positive in every equation")
+    return scale

@@ -1,0 +1,307 @@
+"""Minimise a differentiable function, and nonlinear least squares."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from banach.core import tree
+from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+from banach.problems import inputs
+
+Scalar = Float[Array, ""]
+_ORACLES = frozenset({"value", "grad", "hvp", "hess"})
+
+
+class Smooth(Problem):
+    """minimise f(x) over a pytree x, f any JAX function that jax.grad accepts.
+
+    `fun(x, *args)` returns a real scalar. It is traced once; arrays that it captured
+    and `args` are leaves, so that vmap and grad over the data are free. "smooth"
+    means differentiable; L, mu, M (self_concordant) and radius, a bound on
+    ||x0 - x*||, are believed as declared and named in every certificate that relies
+    on them. `reference` is the point that "small" is relative to (None: absolute).
+
+    Against SciPy: `scipy.optimize.minimize(fun, x0, args)` minimises the same f; its
+    gtol bounds the max-norm of the gradient, `Absolute` stationarity the 2-norm.
+    """
+
+    kind: ClassVar[str] = "Smooth"
+
+    fun: inputs.Function
+    x0: PyTree
+    args: tuple
+    L: Any
+    mu: Any
+    M: Any
+    radius: Any
+    reference: PyTree
+    convex: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        fun: Callable[..., Scalar],
+        x0: PyTree,
+        args: tuple = (),
+        *,
+        convex: bool = False,
+        L: Any = None,
+        mu: Any = None,
+        self_concordant: Any = None,
+        radius: Any = None,
+        reference: PyTree = None,
+    ):
+        self.x0, self.args = inputs.canonical(
+            inputs.variable(x0), inputs.arguments(args)
+        )
+        self.fun = inputs.function(fun, self.x0, self.args, "Smooth's fun")
+        _check_scalar(self.fun.narrow, "Smooth's fun")
+        self.L = inputs.constant(L, "L")
+        self.mu = inputs.constant(mu, "mu")
+        self.M = inputs.constant(self_concordant, "self_concordant")
+        self.radius = inputs.constant(radius, "radius")
+        self.reference = None if reference is None else like(self.x0, reference)
+        self.convex = bool(convex) or mu is not None
+
+    def oracles(self) -> frozenset[str]:
+        """Value, gradient, Hessian products and the dense Hessian."""
+        return _ORACLES
+
+    def space(self) -> PyTree:
+        """Structure of x0."""
+        return structs(self.x0)
+
+    def start(self) -> Point:
+        """The start x0."""
+        return Point(self.x0)
+
+    def facts(self) -> Facts:
+        """What was declared; differentiability by construction."""
+        properties = {"smooth": CONSTRUCTION}
+        if self.convex:
+            properties["convex"] = DECLARED
+        if self.mu is not None:
+            properties["strongly_convex"] = DECLARED
+        if self.M is not None:
+            properties["self_concordant"] = DECLARED
+        constants = {"L": self.L, "mu": self.mu, "M": self.M, "radius": self.radius}
+        known = {k: Fact(v, DECLARED) for k, v in constants.items() if v is not None}
+        return Facts(properties, known)
+
+    def value(self, x: PyTree) -> Scalar:
+        """f(x)."""
+        return self.fun(x, *self.args)
+
+    def grad(self, x: PyTree) -> PyTree:
+        """The gradient, a pytree like x."""
+        return jax.grad(self.value)(x)
+
+    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
+        """f(x) and its gradient in one pass."""
+        return jax.value_and_grad(self.value)(x)
+
+    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
+        """The Hessian at x applied to v."""
+        return jax.jvp(self.grad, (x,), (v,))[1]
+
+    def hess(self, x: PyTree) -> Float[Array, "n n"]:
+        """The dense Hessian in the order of tree.ravel."""
+        return dense_hessian(self.value, x)
+
+    def objective(self, x: PyTree) -> Scalar:
+        """f(x)."""
+        return self.value(x)
+
+    def optimality(self, point: Point) -> Point:
+        """The gradient."""
+        return Point(self.grad(point.x))
+
+    def reference_point(self) -> Point | None:
+        """The declared reference."""
+        return None if self.reference is None else Point(self.reference)
+
+    def formula(self) -> str:
+        """The objective as text."""
+        return f"minimise {self.fun.narrow.program.name}(x), {self.size()} unknowns"
+
+    def default_check(self) -> str:
+        """Stationarity."""
+        return "stationarity"
+
+    def as_root(self) -> Problem:
+        """grad f(x) = 0."""
+        from banach.problems.root import Root
+
+        return Root(jax.grad(self.value), self.x0)
+
+    def as_composite(self) -> Problem:
+        """f plus the zero term."""
+        from banach.parts.norms import Zero
+        from banach.problems.composite import Composite
+
+        return Composite(self, Zero())
+
+
+class NonlinearLeastSquares(Problem):
+    """minimise f(x) = 1/2 ||r(x)||^2, r any JAX function to a pytree of arrays.
+
+    SciPy's `least_squares` has the same factor 1/2; its gtol bounds the max-norm of
+    J'r.
+    """
+
+    kind: ClassVar[str] = "NonlinearLeastSquares"
+
+    fun: inputs.Function
+    x0: PyTree
+    args: tuple
+    reference: PyTree
+
+    def __init__(
+        self,
+        residual: Callable[..., PyTree],
+        x0: PyTree,
+        args: tuple = (),
+        *,
+        reference: PyTree = None,
+    ):
+        self.x0, self.args = inputs.canonical(
+            inputs.variable(x0), inputs.arguments(args)
+        )
+        name = "NonlinearLeastSquares' residual"
+        self.fun = inputs.function(residual, self.x0, self.args, name)
+        check_floating(self.fun.narrow, name)
+        self.reference = None if reference is None else like(self.x0, reference)
+
+    def oracles(self) -> frozenset[str]:
+        """The oracles of a smooth function, and the residual."""
+        return _ORACLES | {"residual"}
+
+    def space(self) -> PyTree:
+        """Structure of x0."""
+        return structs(self.x0)
+
+    def start(self) -> Point:
+        """The start x0."""
+        return Point(self.x0)
+
+    def facts(self) -> Facts:
+        """Differentiable by construction."""
+        return Facts({"smooth": CONSTRUCTION})
+
+    def residual(self, x: PyTree) -> Float[Array, " m"]:
+        """r(x), flattened to one vector."""
+        return tree.ravel(self.fun(x, *self.args))[0]
+
+    def jacobian(self, x: PyTree) -> Float[Array, "m n"]:
+        """The dense Jacobian of r in the order of tree.ravel."""
+        flat, back = tree.ravel(x)
+        wide = self.residual_size() < flat.size
+        jac = jax.jacrev if wide else jax.jacfwd
+        return jac(lambda v: self.residual(back(v)))(flat)
+
+    def gauss_newton(self, x: PyTree) -> Float[Array, "n n"]:
+        """J'J at x, positive semidefinite."""
+        J = self.jacobian(x)
+        return jnp.matmul(J.T, J, precision=tree.PRECISION)
+
+    def residual_size(self) -> int:
+        """Number of residuals."""
+        return sum(v.aval.size for v in self.fun.narrow.program.jaxpr.outvars)
+
+    def value(self, x: PyTree) -> Scalar:
+        """1/2 ||r(x)||^2."""
+        r = self.residual(x)
+        return jnp.vdot(r, r, precision=tree.PRECISION) / 2
+
+    def grad(self, x: PyTree) -> PyTree:
+        """J'r, a pytree like x."""
+        return jax.grad(self.value)(x)
+
+    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
+        """The value and its gradient in one pass."""
+        return jax.value_and_grad(self.value)(x)
+
+    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
+        """The whole Hessian, second derivatives of r included, applied to v."""
+        return jax.jvp(self.grad, (x,), (v,))[1]
+
+    def hess(self, x: PyTree) -> Float[Array, "n n"]:
+        """The dense Hessian in the order of tree.ravel."""
+        return dense_hessian(self.value, x)
+
+    def objective(self, x: PyTree) -> Scalar:
+        """1/2 ||r(x)||^2."""
+        return self.value(x)
+
+    def optimality(self, point: Point) -> Point:
+        """J'r."""
+        return Point(self.grad(point.x))
+
+    def reference_point(self) -> Point | None:
+        """The declared reference."""
+        return None if self.reference is None else Point(self.reference)
+
+    def formula(self) -> str:
+        """The objective as text."""
+        name = self.fun.narrow.program.name
+        return f"minimise 1/2 ||{name}(x)||^2, {self.residual_size()} residuals"
+
+    def default_check(self) -> str:
+        """Stationarity."""
+        return "stationarity"
+
+
+def least_squares(
+    residual: Callable[..., PyTree], x0: PyTree, args: tuple = ()
+) -> NonlinearLeastSquares:
+    """State 1/2 ||residual(x, *args)||^2 as a problem."""
+    return NonlinearLeastSquares(residual, x0, args)
+
+
+def dense_hessian(value: Callable[[PyTree], Scalar], x: PyTree) -> Float[Array, "n n"]:
+    """Hessian of a function of a pytree, in the order of tree.ravel."""
+    flat, back = tree.ravel(x)
+    return jax.hessian(lambda v: value(back(v)))(flat)
+
+
+def structs(x: PyTree) -> PyTree:
+    """Shapes and dtypes of a pytree of arrays."""
+    return jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
+
+
+def like(x0: PyTree, point: PyTree, name: str = "reference") -> PyTree:
+    """A second point in the structure of the first, or Misuse."""
+    point = inputs.variable(point, name)
+    same = jax.tree.structure(point) == jax.tree.structure(x0) and all(
+        p.shape == q.shape
+        for p, q in zip(jax.tree.leaves(point), jax.tree.leaves(x0), strict=True)
+    )
+    if not same:
+        raise Misuse(f"{name} must have the structure and shapes of x0")
+    return jax.tree.map(lambda p, q: p.astype(q.dtype), point, x0)
+
+
+def check_floating(fun: Any, name: str) -> None:
+    """Refuse results that are not real floating numbers."""
+    for v in fun.program.jaxpr.outvars:
+        if not jnp.issubdtype(v.aval.dtype, jnp.floating):
+            raise Misuse(
+                f"{name} returns {v.aval.dtype}, which cannot be differentiated; "
+                "return real floating numbers, e.g. (1.0 * result)"
+            )
+
+
+def _check_scalar(fun: Any, name: str) -> None:
+    outs = fun.program.jaxpr.outvars
+    shapes = [v.aval.shape for v in outs]
+    if shapes != [()]:
+        raise Misuse(
+            f"{name} must return one scalar, got shapes {shapes}; reduce it, e.g. "
+            "with jnp.sum, or state residuals as bn.least_squares"
+        )
+    check_floating(fun, name)

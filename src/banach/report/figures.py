@@ -1,0 +1,162 @@
+"""Matplotlib figures of the certified quantity, for papers and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from banach.report import words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Seven colours told apart by colour-blind readers (after Okabe and Ito, darkened
+# to 3:1 on white); dashes change every seven methods and markers every method.
+COLOURS = (
+    "#0068a8",
+    "#c24a00",
+    "#00785a",
+    "#a8337f",
+    "#7d6400",
+    "#2f8fd0",
+    "#4d4d4d",
+)
+_DASHES = ("-", (0, (6, 3)), (0, (2, 2)), (0, (8, 3, 2, 3)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def plot_race(
+    race: Mapping, ax: Axes | None = None, against: str = "seconds"
+) -> Figure:
+    """Certified ratio of every run, on one logarithmic axis.
+
+    `against` is "seconds" (compile and run, the compile time shaded), "run"
+    (seconds once compiled), "step", or an oracle kind such as "grad". A run that
+    never calls that oracle is left out. An end marker is filled where the run is
+    certified and hollow where it is not. Ratios above a thousand times the largest
+    start are beyond the frame.
+
+    Raises ValueError when no run carries `against`.
+    """
+    drawn = [
+        (i, run)
+        for i, run in enumerate(race["runs"])
+        if against in _times(run) or any(_calls(run, against))
+    ]
+    if race["runs"] and not drawn:
+        kinds = words.in_order({k for r in race["runs"] for k in r["trace"]["calls"]})
+        raise ValueError(
+            f"against={against!r}: no run of this race counts it. Use seconds, run, "
+            f"step or one of: {', '.join(kinds)}"
+        )
+    ax = _axes(ax, (8, 5))
+    for i, run in drawn:
+        _curve(ax, run, against, i, shade=0.5 / len(drawn))
+    _finish(ax, race["runs"], race["tol"], against)
+    ax.set_title(race["problem"]["title"])
+    if drawn:
+        ax.legend(fontsize="small", ncols=1 + len(drawn) // 9)
+    return ax.figure
+
+
+def plot_result(
+    run: Mapping, tol: float, ax: Axes | None = None, against: str = "step"
+) -> Figure:
+    """Certified ratio of one run; `against` as in `plot_race`.
+
+    Raises ValueError when the run does not carry `against`.
+    """
+    if against not in _times(run) and not any(_calls(run, against)):
+        kinds = words.in_order(run["trace"]["calls"])
+        raise ValueError(
+            f"against={against!r}: {run['method']} does not count it. Use seconds, "
+            f"run, step or one of: {', '.join(kinds)}"
+        )
+    ax = _axes(ax, (6, 4))
+    _curve(ax, run, against, 0, shade=0.25)
+    _finish(ax, [run], tol, against)
+    ax.set_title(f"{run['method']}: {run['status']}")
+    return ax.figure
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=size, layout="constrained")[1]
+
+
+def _times(run: Mapping) -> dict[str, list]:
+    trace, compiled = run["trace"], run["seconds"]["compile"]
+    return {
+        "seconds": [compiled + s for s in trace["seconds"]],
+        "run": trace["seconds"],
+        "step": trace["step"],
+    }
+
+
+def _ratio(run: Mapping) -> list:
+    return run["trace"]["ratio"]
+
+
+def _calls(run: Mapping, kind: str) -> list:
+    return run["trace"]["calls"].get(kind, [])
+
+
+def _curve(ax: Axes, run: Mapping, against: str, i: int, shade: float) -> None:
+    x = _times(run).get(against, _calls(run, against))
+    # Matplotlib breaks a line at NaN; zero has no place on a logarithmic axis.
+    y = [words.finite(r) or float("nan") for r in _ratio(run)]
+    colour, marker = COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)]
+    dash = _DASHES[i // len(COLOURS) % len(_DASHES)]
+    if against == "seconds":
+        ax.axvspan(0, run["seconds"]["compile"], color="0.5", alpha=shade, lw=0)
+    every = max(1, len(x) // 6)
+    label = f"{run['method']} ({run['status']})"
+    ax.plot(
+        x,
+        y,
+        color=colour,
+        linestyle=dash,
+        marker=marker,
+        markevery=every,
+        markersize=4,
+        label=label,
+    )
+    seen = [(a, b) for a, b in zip(x, y, strict=True) if b == b]
+    if seen:
+        fill = colour if run["status"] == "certified" else "none"
+        ax.plot(*seen[-1], marker=marker, markersize=8, mec=colour, mfc=fill, ls="")
+
+
+def _finish(ax: Axes, runs: list, tol: float, against: str) -> None:
+    from matplotlib.ticker import LogLocator
+
+    ax.axhline(tol, color="0.3", linestyle="--", linewidth=1)
+    ax.annotate(
+        f"tol {words.number(tol)}",
+        (1, tol),
+        xycoords=("axes fraction", "data"),
+        xytext=(-4, 3),
+        textcoords="offset points",
+        ha="right",
+    )
+    ax.set_yscale("log")
+    starts = [next((v for v in map(words.finite, _ratio(r)) if v), None) for r in runs]
+    reach = 1e3 * max((v for v in starts if v is not None), default=tol)
+    if ax.get_ylim()[1] > reach:  # a diverging run may not flatten all others
+        ax.set_ylim(top=max(reach, 3 * tol))
+    if against == "seconds":
+        ax.set_xlim(left=0)
+    ax.yaxis.set_major_locator(LogLocator(numticks=10))
+    names = {
+        "seconds": "seconds, compile (shaded) and run",
+        "run": "seconds once compiled",
+        "step": "steps",
+    }
+    ax.set_xlabel(names.get(against, words.ORACLES.get(against, against)))
+    quantity = runs[0]["certificate"]["quantity"] if runs else "certified quantity"
+    ax.set_ylabel(f"{quantity}, relative to its scale")
+    ax.grid(alpha=0.25)

@@ -1,0 +1,202 @@
+/* Wires the page: sortable verdicts, the charts' controls, and the data behind them. */
+function sortable(table) {
+  const heads = [...table.querySelectorAll("thead th")];
+  heads.forEach((head, column) => {
+    const button = head.querySelector("button");
+    button.addEventListener("click", () => {
+      const up = head.getAttribute("aria-sort") !== "ascending";
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const numeric = button.dataset.numeric === "yes";
+      const rows = [...table.tBodies[0].rows].map((row) => ({ row, key: row.cells[column].dataset.key }));
+      rows.sort((a, b) => {
+        if (a.key === "" || b.key === "") return (a.key === "") - (b.key === "");
+        const order = numeric ? Number(a.key) - Number(b.key) : a.key.localeCompare(b.key);
+        return up ? order : -order;
+      });
+      table.tBodies[0].append(...rows.map((item) => item.row));
+    });
+  });
+}
+
+function choice(name, value, text, checked, change) {
+  const input = element("input", { type: "radio", name, value });
+  input.checked = checked;
+  input.addEventListener("change", change);
+  return element("label", {}, input, text);
+}
+
+function tick(text, checked, change) {
+  const input = element("input", { type: "checkbox" });
+  input.checked = checked;
+  input.addEventListener("change", () => change(input.checked));
+  return element("label", {}, input, text);
+}
+
+function panel(title, help, controls) {
+  const plot = element("div", { class: "plot", tabindex: "0", role: "application",
+    "aria-label": `${title}. Left and right arrows walk along a curve, up and down change the curve.` });
+  const note = element("span");
+  const figure = element("figure", {}, element("h4", {}, title), element("div", { class: "controls" }, ...controls), plot,
+    element("figcaption", {}, help, note));
+  const tell = (above) => {
+    note.textContent = above.length ? ` Beyond the upper edge, and drawn on it: ${above.join(", ")}.` : "";
+  };
+  return { figure, plot, tell };
+}
+
+/* Logarithmic when the ends of the curves lie more than thirtyfold apart. */
+function spread(ends) {
+  const seen = ends.filter((v) => v > 0);
+  return seen.length > 1 && Math.max(...seen) > 30 * Math.min(...seen);
+}
+
+function last(list) {
+  return list && list.length ? list[list.length - 1] : 0;
+}
+
+function timeChart(race, r, hidden) {
+  const state = { compile: true, log: spread(race.runs.map((run) => run.compile + last(run.trace.seconds))) };
+  let chart = null;
+  const set = (change) => { Object.assign(state, change); chart.draw(); };
+  const box = element("fieldset", {}, element("legend", {}, "Time"),
+    choice(`time-${r}`, "all", "compile + run", true, () => set({ compile: true })),
+    choice(`time-${r}`, "run", "run only", false, () => set({ compile: false })));
+  const log = tick("log axis", state.log, (on) => set({ log: on }));
+  const { figure, plot, tell } = panel("Against seconds",
+    "Shade: compiling; the darker, the more methods still compile. Filled end mark: certified; hollow: not.", [box, log]);
+  chart = new Chart(plot, {
+    runs: race.runs, tol: race.tol, hidden, tell,
+    x: (run, k) => (run.trace.seconds[k] === null ? null : run.trace.seconds[k] + (state.compile ? run.compile : 0)),
+    band: (run) => (state.compile ? run.compile : null),
+    xlabel: () => (state.compile ? "seconds, compile (shaded) + run" : "seconds, run only"),
+    label: () => `${race.quantity} relative to its scale against seconds. The numbers are in the table below.`,
+    logarithmic: () => state.log,
+  });
+  return { figure, chart };
+}
+
+function callChart(race, r, hidden) {
+  const kinds = Object.keys(race.names).concat(race.runs.flatMap((run) => Object.keys(run.trace.calls)))
+    .filter((kind, at, all) => all.indexOf(kind) === at && race.runs.some((run) => kind in run.trace.calls));
+  const users = (kind) => race.runs.filter((run) => kind in run.trace.calls).length;
+  const most = kinds.reduce((best, kind) => (best === null || users(kind) > users(best) ? kind : best), null);
+  const name = (kind) => race.names[kind] || kind;
+  const ends = (kind) => race.runs.map((run) => last(run.trace.calls[kind]));
+  const state = { kind: most, log: most !== null && spread(ends(most)) };
+  const select = element("select", {}, ...kinds.map((kind) => element("option", { value: kind }, name(kind))));
+  select.value = most;
+  const log = tick("log axis", state.log, (on) => { state.log = on; chart.draw(); });
+  const absent = element("p", { class: "quiet absent" });
+  let chart = null;
+  function tellAbsent() {
+    const without = race.runs.filter((run) => !(state.kind in run.trace.calls)).map((run) => run.method);
+    absent.textContent = without.length ? `No ${name(state.kind)}: ${without.join(", ")}.` : "";
+  }
+  select.addEventListener("change", () => {
+    state.kind = select.value;
+    state.log = spread(ends(state.kind));
+    log.querySelector("input").checked = state.log;
+    tellAbsent();
+    chart.draw();
+  });
+  const { figure, plot, tell } = panel("Against oracle calls", "Calls of one kind, counted from the start of the run.",
+    [element("label", {}, "Calls of", select), log]);
+  figure.append(absent);
+  chart = new Chart(plot, {
+    runs: race.runs, tol: race.tol, hidden, tell,
+    x: (run, k) => (run.trace.calls[state.kind] || [])[k],
+    band: () => null,
+    xlabel: () => (state.kind === null ? "calls" : name(state.kind)),
+    label: () => `${race.quantity} relative to its scale against calls. The numbers are in the table below.`,
+    logarithmic: () => state.log,
+  });
+  tellAbsent();
+  return { figure, chart };
+}
+
+function legend(race, hidden, charts) {
+  const list = element("ul", { class: "legend", "aria-label": "Curves shown" });
+  const buttons = race.runs.map((run, i) => {
+    const button = element("button", { type: "button", "aria-pressed": "true" }, sample(i), run.method);
+    const emphasise = (on) => { for (const c of charts) c.emphasise(on && !hidden.has(i) ? i : null); };
+    button.addEventListener("focus", () => emphasise(true));
+    button.addEventListener("blur", () => emphasise(false));
+    button.addEventListener("pointerenter", () => emphasise(true));
+    button.addEventListener("pointerleave", () => emphasise(false));
+    button.addEventListener("click", () => { toggle(i, hidden.has(i)); refresh(); emphasise(true); });
+    list.append(element("li", {}, button));
+    return button;
+  });
+  function toggle(i, on) {
+    if (on) hidden.delete(i);
+    else hidden.add(i);
+    buttons[i].setAttribute("aria-pressed", String(on));
+  }
+  function refresh() {
+    for (const c of charts) c.draw();
+  }
+  for (const [text, on] of [["show all", true], ["hide all", false]]) {
+    const button = element("button", { type: "button" }, text);
+    button.addEventListener("click", () => { race.runs.forEach((_, i) => toggle(i, on)); refresh(); });
+    list.append(element("li", {}, button));
+  }
+  return list;
+}
+
+function dataTable(run) {
+  const kinds = Object.keys(run.trace.calls);
+  const heads = ["step", "compile + run s", "run s", "ratio", ...kinds];
+  const body = run.trace.ratio.map((ratio, k) => {
+    const second = run.trace.seconds[k];
+    const total = second === null ? null : second + run.compile;
+    const row = [run.trace.step[k], total, second, ratio, ...kinds.map((kind) => run.trace.calls[kind][k])];
+    return element("tr", {}, ...row.map((value) => element("td", { class: "n" }, show(value))));
+  });
+  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Trace of ${run.method}` },
+    element("table", {},
+      element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col", class: "n" }, head)))),
+      element("tbody", {}, ...body)));
+}
+
+/* The text alternative; a table is built when it is first opened. */
+function dataSection(race) {
+  const all = element("details", { class: "data" }, element("summary", {}, "Data behind the charts"));
+  for (const run of race.runs) {
+    const one = element("details", {}, element("summary", {}, `${run.method} (${run.status})`));
+    one.addEventListener("toggle", () => {
+      if (one.open && one.childElementCount === 1) one.append(dataTable(run));
+    });
+    all.append(one);
+  }
+  return all;
+}
+
+function printing() {
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll(".verdicts details:not([open])")];
+    for (const item of opened) item.open = true;
+  });
+  addEventListener("afterprint", () => { for (const item of opened) item.open = false; });
+}
+
+const races = JSON.parse(document.getElementById("race-data").textContent);
+for (const table of document.querySelectorAll("table.verdicts")) sortable(table);
+for (const section of document.querySelectorAll(".charts")) {
+  const r = Number(section.dataset.race);
+  const race = races[r];
+  if (!race.runs.length) {
+    section.append(element("p", {}, "No method ran, so there is nothing to draw."));
+    continue;
+  }
+  const hidden = new Set();
+  const time = timeChart(race, r, hidden);
+  const calls = callChart(race, r, hidden);
+  const charts = [time.chart, calls.chart];
+  section.append(element("p", { class: "quiet" },
+    `${race.quantity} relative to its scale, on a logarithmic axis; dashed: the tolerance. The buttons show and hide curves in both charts.`),
+  legend(race, hidden, charts), element("div", { class: "pair" }, time.figure, calls.figure), dataSection(race));
+  for (const chart of charts) chart.draw();
+}
+printing();

@@ -1,0 +1,138 @@
+"""Verdict tables for a terminal, a log file and a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from banach.report import words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_COLUMNS = (
+    "method",
+    "verdict",
+    "value",
+    "scale",
+    "ratio",
+    "grade",
+    "steps",
+    "calls",
+    "compile s",
+    "run s",
+    "check s",
+)
+_RIGHT = frozenset(
+    {"value", "scale", "ratio", "steps", "compile s", "run s", "check s"}
+)
+# A terminal is narrow: value, scale and check seconds are left to page and JSON.
+_TERMINAL = tuple(c for c in _COLUMNS if c not in {"value", "scale", "check s"})
+_STYLE = {"good": "green", "open": "yellow", "bad": "red"}
+
+
+def cells(run: Mapping) -> tuple[str, ...]:
+    """The texts of one run's row, one per column of the verdict table."""
+    certificate, seconds = run["certificate"], run["seconds"]
+    return (
+        run["method"],
+        f"{words.status(run['status']).sign} {run['status']}",
+        words.number(certificate["value"]),
+        words.number(certificate["scale"]),
+        words.number(certificate["ratio"]),
+        certificate["grade"],
+        str(run["steps"]),
+        " ".join(f"{kind}={count}" for kind, count in words.calls(run)),
+        words.number(seconds["compile"]),
+        words.number(seconds["run"]),
+        words.number(seconds["check"]),
+    )
+
+
+def rich_table(race: Mapping) -> Table:
+    """The verdict table of a race for a terminal, best verdicts first.
+
+    The verdict is written out beside its sign, so the table reads without
+    colour (NO_COLOR, a pipe, a colour-blind reader). Narrow terminals fold cells;
+    no text is cut.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    tol = words.number(race["tol"])
+    title = Text(f"{race['problem']['title']}, {race['check']}, tol {tol}")
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in _TERMINAL:
+        table.add_column(
+            name,
+            justify="right" if name in _RIGHT else "left",
+            overflow="fold",
+            no_wrap=name in {"verdict", "ratio", "grade"},
+            min_width={"method": 18, "compile s": 7}.get(name),
+        )
+    for run in words.by_verdict(race["runs"]):
+        tone = _STYLE[words.status(run["status"]).tone]
+        texts = dict(zip(_COLUMNS, cells(run), strict=True))
+        table.add_row(
+            *(
+                Text(texts[name], style=tone if name == "verdict" else "")
+                for name in _TERMINAL
+            )
+        )
+    return table
+
+
+def plain_lines(run: Mapping) -> str:
+    """One line for a log or a pipe; lines of different runs align."""
+    ratio = words.number(run["certificate"]["ratio"])
+    tol, seconds = words.number(run["tol"]), run["seconds"]
+    counts = " ".join(f"{kind}={count}" for kind, count in words.calls(run))
+    method = " ".join(run["method"].split())
+    return (
+        f"{method:<28} {run['status']:<12} ratio {ratio:>12} tol {tol:<7} "
+        f"{run['certificate']['grade']:<11} steps {run['steps']:>7} "
+        f"compile {seconds['compile']:>8.3f} s  run {seconds['run']:>8.3f} s  "
+        f"check {seconds['check']:>8.3f} s  {counts}"
+    ).rstrip()
+
+
+def html_table(runs: Sequence[Mapping], caption: str = "") -> str:
+    """The verdict table as an HTML fragment, for `_repr_html_` in a notebook.
+
+    It sets no colours, so that it follows the notebook's own light or dark theme.
+    """
+    head = "".join(
+        f'<th scope="col" style="text-align:{_align(name)}">{escape(name)}</th>'
+        for name in _COLUMNS
+    )
+    body = "".join(_html_row(run) for run in words.by_verdict(runs))
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<table class="banach-verdicts">{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _html_row(run: Mapping) -> str:
+    texts = cells(run)
+    rest = "".join(
+        f'<td style="text-align:{_align(name)}">{escape(text)}</td>'
+        for name, text in zip(_COLUMNS[1:], texts[1:], strict=True)
+    )
+    why = escape(run["reason"])
+    return (
+        f'<tr title="{why}"><th scope="row" style="text-align:left">'
+        f"{escape(texts[0])}</th>{rest}</tr>"
+    )
+
+
+def _align(name: str) -> str:
+    return "right" if name in _RIGHT else "left"

@@ -1,0 +1,119 @@
+"""Words, signs and number formats shared by the page, the tables and the figures."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class Status(NamedTuple):
+    """How a verdict is shown: a sign, and a tone that never stands alone."""
+
+    sign: str
+    tone: str
+
+
+STATUS = {
+    "certified": Status("✓", "good"),
+    "infeasible": Status("∅", "good"),
+    "unbounded": Status("↓", "good"),
+    "budget": Status("…", "open"),
+    "stalled": Status("=", "open"),
+    "interrupted": Status("‖", "open"),
+    "unverifiable": Status("?", "open"),
+    "nonfinite": Status("!", "bad"),
+    "refuted": Status("✗", "bad"),
+}
+UNKNOWN_STATUS = Status("?", "open")
+
+ORACLES = {
+    "value": "function values",
+    "grad": "gradients",
+    "hess": "Hessians",
+    "hvp": "Hessian-vector products",
+    "prox": "proximal maps",
+    "project": "projections",
+    "lmo": "linear minimisations (LMO)",
+    "dual": "dual points",
+    "sample": "samples",
+    "operator": "operator values",
+    "resolvent": "resolvents",
+    "constraints": "constraint values",
+}
+
+
+def status(name: str) -> Status:
+    """Sign and tone of a verdict; a verdict unknown here is shown as open."""
+    return STATUS.get(name, UNKNOWN_STATUS)
+
+
+def finite(value) -> float | None:
+    """`value` as a finite float, or None where there is no such number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def number(value) -> str:
+    """Three significant digits, exponents as short as they are in the charts."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "infinite" if value > 0 else "-infinite"
+    digits, mark, power = format(value, ".3g").partition("e")
+    return f"{digits}e{int(power)}" if mark else digits
+
+
+def fact(value) -> str:
+    """A declared or derived fact, whatever its type, in one line."""
+    if value is None or isinstance(value, bool | int | float):
+        return number(value)
+    return str(value)
+
+
+def calls(run: Mapping) -> list[tuple[str, int]]:
+    """Oracle calls of a run as (kind, count), in the glossary's order."""
+    return [(kind, run["calls"][kind]) for kind in in_order(run["calls"])]
+
+
+def in_order(kinds: Iterable[str]) -> list[str]:
+    """Oracle kinds in the glossary's order, unknown ones last by name."""
+    known = list(ORACLES)
+    return sorted(
+        kinds, key=lambda k: (known.index(k) if k in ORACLES else len(known), k)
+    )
+
+
+def total_seconds(run: Mapping) -> float:
+    """Compile and run seconds together, the time a user waits."""
+    return run["seconds"]["compile"] + run["seconds"]["run"]
+
+
+def by_verdict(runs: Iterable[Mapping]) -> list[Mapping]:
+    """Runs with the decided first, then by the seconds a user waits."""
+    tones = ("good", "open", "bad")
+    return sorted(
+        runs,
+        key=lambda run: (tones.index(status(run["status"]).tone), total_seconds(run)),
+    )
+
+
+def summary(race: Mapping) -> str:
+    """One sentence: how many methods are certified, and which was quickest."""
+    runs = race["runs"]
+    done = [run for run in runs if run["status"] == "certified"]
+    head = f"{len(done)} of {len(runs)} methods certified to {number(race['tol'])}."
+    if not done:
+        return head + " No method reached the tolerance."
+    wait = min(done, key=total_seconds)
+    pure = min(done, key=lambda run: run["seconds"]["run"])
+    return (
+        f"{head} Shortest wait: {wait['method']}, {number(total_seconds(wait))} s with "
+        f"compilation. Shortest run once compiled: {pure['method']}, "
+        f"{number(pure['seconds']['run'])} s."
+    )

@@ -1,0 +1,155 @@
+"""Momentum sequences, restarts and averages against their closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from banach.core import tree
+from banach.parts import averaging, momentum
+
+
+def test_nesterov_theta_recurrence_and_growth():
+    theta = jnp.ones(())
+    for k in range(1, 50):
+        after = momentum.nesterov_theta(theta)
+        np.testing.assert_allclose(after**2 - after, theta**2, rtol=1e-13)
+        assert after >= (k + 2) / 2
+        np.testing.assert_allclose(
+            momentum.weight(theta, after), (theta - 1) / after, rtol=1e-15
+        )
+        theta = after
+
+
+def test_strong_alpha():
+    alpha, theta = jnp.ones(()), jnp.ones(())
+    for _ in range(30):
+        after = momentum.strong_alpha(alpha, jnp.asarray(0.0))
+        theta = momentum.nesterov_theta(theta)
+        np.testing.assert_allclose(after, 1 / theta, rtol=1e-12)
+        alpha = after
+    for q in [1e-12, 0.01, 0.5, 1.0]:
+        root = jnp.sqrt(q)
+        np.testing.assert_allclose(
+            momentum.strong_alpha(root, jnp.asarray(q)), root, rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            momentum.strong_weight(root, root),
+            momentum.constant_weight(jnp.asarray(q)),
+            rtol=1e-9,
+            atol=1e-16,
+        )
+        a = jnp.asarray(0.7)
+        b = momentum.strong_alpha(a, jnp.asarray(q))
+        np.testing.assert_allclose(b**2, (1 - b) * a**2 + q * b, rtol=1e-13)
+
+
+def test_convergent_theta():
+    out = momentum.convergent_theta(jnp.arange(1, 5), jnp.asarray(4.0))
+    np.testing.assert_allclose(out, [1, 1.25, 1.5, 1.75])
+    out = momentum.convergent_theta(jnp.arange(1, 5), jnp.asarray(2.0))
+    np.testing.assert_allclose(out, np.arange(2, 6) / 2)
+
+
+def test_restart_signs():
+    g = {"a": jnp.asarray([1.0, -1.0])}
+    old = {"a": jnp.zeros(2)}
+    assert momentum.gradient_restart(g, {"a": jnp.asarray([2.0, 1.0])}, old)
+    assert not momentum.gradient_restart(g, {"a": jnp.asarray([1.0, 2.0])}, old)
+    assert momentum.function_restart(jnp.asarray(2.0), jnp.asarray(1.0))
+    assert momentum.function_restart(jnp.asarray(jnp.nan), jnp.asarray(1.0))
+    assert not momentum.function_restart(jnp.asarray(1.0), jnp.asarray(1.0))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_gradient_restart_gives_linear_convergence(restart):
+    """On a quadratic of condition 1e3 restarts find the rate without mu."""
+    scales = jnp.logspace(-3, 0, 10)
+
+    def step(state, _):
+        x, z, theta = state
+        g = scales * z
+        new = z - g
+        up = momentum.gradient_restart(g, new, x) & restart
+        theta = jnp.where(up, 1.0, theta)
+        after = momentum.nesterov_theta(theta)
+        z = tree.axpy(momentum.weight(theta, after), new - x, new)
+        return (new, z, after), None
+
+    first = (jnp.ones(10), jnp.ones(10), jnp.ones(()))
+    (x, _, _), _ = jax.lax.scan(step, first, length=1000)
+    value = float(jnp.sum(scales * x**2))
+    assert (value < 1e-16) if restart else (value > 1e-9)
+
+
+TERMS = np.random.default_rng(0).standard_normal((9, 4))
+
+
+def as_tree(v):
+    return {"a": v[:2], "b": v[2:].reshape(1, 2)}
+
+
+def feed(update, state, terms):
+    for i, term in enumerate(terms):
+        state = update(state, as_tree(term), i)
+    return state
+
+
+def check(mean, expected, rtol=1e-13):
+    out = np.concatenate([np.ravel(mean["a"]), np.ravel(mean["b"])])
+    np.testing.assert_allclose(out, expected, rtol=rtol, atol=1e-14)
+
+
+def test_uniform_and_polynomial():
+    x = jnp.asarray(TERMS)
+    start = averaging.start_average(as_tree(x[0]))
+    out = feed(lambda s, v, i: averaging.uniform(s, v), start, x)
+    check(out.mean, TERMS.mean(0))
+    assert int(out.count) == 9
+    # decay 1: term i has weight proportional to i, exactly.
+    out = feed(lambda s, v, i: averaging.polynomial(s, v, 1.0), start, x)
+    check(out.mean, np.average(TERMS, axis=0, weights=np.arange(1, 10)))
+    # decay 3: weights i (i + 1) (i + 2).
+    i = np.arange(1, 10)
+    out = feed(lambda s, v, i: averaging.polynomial(s, v, 3.0), start, x)
+    check(out.mean, np.average(TERMS, axis=0, weights=i * (i + 1) * (i + 2)))
+
+
+def test_suffix():
+    x = jnp.asarray(TERMS)
+    start = averaging.start_average(as_tree(x[0]))
+    out = feed(lambda s, v, i: averaging.suffix(s, v, i, 5), start, x)
+    check(out.mean, TERMS[5:].mean(0))
+    assert int(out.count) == 4
+    early = feed(lambda s, v, i: averaging.suffix(s, v, i, 5), start, x[:3])
+    check(early.mean, TERMS[2])
+
+
+def test_moving_average_is_unbiased_for_any_decays():
+    x = jnp.asarray(TERMS)
+    decays = np.linspace(0.3, 0.99, 9)
+    start = averaging.start_moving(as_tree(x[0]))
+    check(averaging.corrected(start), np.zeros(4))
+    out = feed(lambda s, v, i: averaging.moving(s, v, decays[i]), start, x)
+    weights = [(1 - d) * np.prod(decays[i + 1 :]) for i, d in enumerate(decays)]
+    check(averaging.corrected(out), np.average(TERMS, axis=0, weights=weights))
+    constant = feed(lambda s, v, i: averaging.moving(s, v, 0.9), start, x[:1])
+    check(averaging.corrected(constant), TERMS[0])
+
+
+def test_float32_stays_and_vmap_equals_loop():
+    x = jnp.asarray(TERMS, jnp.float32)
+
+    def both(terms):
+        start = averaging.start_average(terms[0])
+        moving = averaging.start_moving(terms[0])
+        for v in terms:
+            start = averaging.polynomial(start, v, 2.0)
+            moving = averaging.moving(moving, v, 0.9)
+        return start.mean, averaging.corrected(moving)
+
+    batch = jax.vmap(both)(jnp.stack([x, 2 * x]))
+    one = both(2 * x)
+    for b, o in zip(batch, one, strict=True):
+        assert o.dtype == jnp.float32
+        np.testing.assert_allclose(b[1], o, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,126 @@
+"""Run the test suite in shards: separate processes, so that memory is given back.
+
+XLA keeps memory for every compiled program; one process for the whole suite would
+hold all of it. Each folder directly under tests/ is a shard, cut into pieces of at
+most `PIECE` test files; the files directly in tests/ are one more. Two run at a time.
+
+    python tests/shards.py [options for pytest, such as -m "not slow"]
+
+The last line is `N passed, N failed, N skipped`; the exit code is 0 only if nothing
+failed, something passed, and every process ended in order.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[1]
+AT_ONCE = 2
+PIECE = 8
+NOTHING_COLLECTED = 5
+_print_lock = threading.Lock()
+_running: set[subprocess.Popen] = set()
+
+
+def shards(tests: Path) -> dict[str, list[str]]:
+    """Test files by shard name, longest shard first."""
+    groups: dict[str, list[Path]] = {}
+    for file in sorted(tests.rglob("test_*.py")):
+        folder = file.relative_to(tests).parts[0]
+        groups.setdefault("tests" if folder == file.name else folder, []).append(file)
+    found = {}
+    for name, files in groups.items():
+        pieces = -(-len(files) // PIECE)
+        for i in range(pieces):
+            label = name if pieces == 1 else f"{name} {i + 1}/{pieces}"
+            # Strided, so that neighbours that are slow alike are spread out.
+            found[label] = [str(file) for file in files[i::pieces]]
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def counts(junit: Path) -> Counter:
+    """Passed, failed and skipped from pytest's XML; an error counts as failed."""
+    total: Counter = Counter()
+    for suite in ElementTree.parse(junit).getroot().iter("testsuite"):
+        number = {key: int(suite.get(key, 0)) for key in ("tests", "skipped")}
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        total["failed"] += bad
+        total["skipped"] += number["skipped"]
+        total["passed"] += number["tests"] - number["skipped"] - bad
+    return total
+
+
+def say(label: str, line: str) -> None:
+    """One line of one shard, never mixed with another's."""
+    with _print_lock:
+        print(f"[{label}] {line}", flush=True)
+
+
+def run(label: str, files: list[str], options: list[str], folder: Path) -> Counter:
+    """Run one shard to its end and return its counts; a crash counts as failed."""
+    junit = folder / f"{label.replace('/', '-').replace(' ', '-')}.xml"
+    # The cache of failed tests is one file that two processes would overwrite.
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    command += ["--color=no", f"--junitxml={junit}", *options, *files]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    _running.add(process)
+    for line in process.stdout:
+        if line.strip():
+            say(label, line.rstrip())
+    # wait4 instead of wait: it also tells the peak memory.
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = code = os.waitstatus_to_exitcode(status)
+    _running.discard(process)
+    unit = 1 if sys.platform == "darwin" else 1024
+    total = counts(junit) if junit.exists() else Counter()
+    if code == NOTHING_COLLECTED and options:
+        code = 0
+    if code and not total["failed"]:
+        say(label, f"ended with exit code {code} and no failed test: counted as one")
+        total["failed"] = 1
+    seconds = time.perf_counter() - start
+    say(label, f"{seconds:.0f} s, peak {usage.ru_maxrss * unit / 2**20:.0f} MiB")
+    return total
+
+
+def main(options: list[str], tests: Path = ROOT / "tests") -> int:
+    """Run every shard; the exit code."""
+    total: Counter = Counter()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = [
+            pool.submit(run, label, files, options, Path(folder))
+            for label, files in shards(tests).items()
+        ]
+        try:
+            for job in jobs:
+                total += job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_running):
+                process.terminate()
+            raise
+    names = ("passed", "failed", "skipped")
+    print(", ".join(f"{total[name]} {name}" for name in names), flush=True)
+    return int(total["failed"] > 0 or total["passed"] == 0)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
