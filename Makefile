@@ -70,7 +70,7 @@ claims: install  ## redo the experiments that the methods' papers are known for
 	@$(BIN)/banach claims run
 
 docs: install  ## build the documentation into site/
-	@$(PYTHON) -m mkdocs build --strict --quiet --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet --site-dir site
 	@echo "Open site/index.html" >&2
 
 lint: install  ## check style, formatting and the types of the core

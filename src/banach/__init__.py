@@ -10,7 +10,8 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "banach.api": "solve minimize solve_many iterate verify sensitivity load Verdict",
+    "banach.api": "solve minimize solve_many iterate sensitivity",
+    "banach.answers": "verify load Verdict",
     "banach.core.run": "run Outcome",
     "banach.core.check": "Absolute Certificate Check",
     "banach.core.method": "Method HostMethod Refusal",
@@ -19,27 +20,40 @@ _HOMES = {
     "banach.core.facts": "Facts Fact",
     "banach.core.card": "Card method",
     "banach.core.result": "Result NotCertified",
+    "banach.core.from_optax": "FromOptax",
     "banach.race": "race Race",
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
+_GROUPS = ("banach.problems.glm", "banach.problems.losses", "banach.parts.norms",
+           "banach.parts.sets", "banach.parts.matrix", "banach.parts.tv",
+           "banach.checks")  # fmt: skip
 
 
 def __getattr__(name: str):
-    if name in _WHERE:
-        value = getattr(importlib.import_module(_WHERE[name]), name)
-        globals()[name] = value
-        return value
+    if name.startswith("__"):
+        raise AttributeError(name)
     from banach import catalogue
 
-    found = catalogue.by_class(name)
-    if found is not None:
-        globals()[name] = found
-        return found
-    raise AttributeError(f"module 'banach' has no attribute {name!r}")
+    if name in _WHERE:
+        value = getattr(importlib.import_module(_WHERE[name]), name)
+    elif entry := catalogue.by_class(name):
+        value = catalogue.load_method(entry["name"])
+    else:
+        value = _grouped(name)
+    globals()[name] = value
+    return value
+
+
+def _grouped(name: str):
+    for home in _GROUPS:
+        module = importlib.import_module(home)
+        if name in module.__all__:
+            return getattr(module, name)
+    raise AttributeError(f"module 'banach' has no attribute {name!r}; see dir(banach)")
 
 
 def __dir__():
-    return sorted([*globals(), *_WHERE])
+    return sorted({*globals(), *_WHERE})

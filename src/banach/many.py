@@ -83,13 +83,11 @@ def solve_lanes(
         results = []
         for i, problem in enumerate(problems):
             carry = jax.tree.map(lambda v, i=i: v[i], lanes.carry)
+            counted = {k: int(v[i]) for k, v in calls.items()}
             results.append(
-                _lane(
-                    problem, template, check, carry, number, absolute, share,
-                    {k: int(v[i]) for k, v in calls.items()}, view, circumstances,
-                    keys[i], limit, elapsed,
-                )  # fmt: skip
-            )
+                _lane(problem, template, check, carry, number, absolute, share,
+                      counted, view, circumstances, keys[i], limit, elapsed)
+            )  # fmt: skip
         return results
 
 
@@ -135,6 +133,7 @@ def _lane(
         trace=view,
         manifest=circumstances,
         key_data=key,
+        timed_out=limit is not None and status == "budget",
     )
 
 

@@ -132,9 +132,8 @@ def contains_on_samples(f, *inputs, slack=1e-12, count=6):
             else v
             for v in inputs
         ]
-        for o, truth in zip(
-            jax.tree.leaves(out), jax.tree.leaves(f(*points)), strict=True
-        ):
+        truths = jax.tree.leaves(f(*map(jnp.asarray, points)))
+        for o, truth in zip(jax.tree.leaves(out), truths, strict=True):
             truth = np.asarray(truth)
             if isinstance(o, Interval):
                 room = slack * (1 + np.abs(truth))

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +20,17 @@ KEYS = {
 }
 
 
+# Chromium reads commands on descriptor 3 and answers on 4; the pipe's own ends are
+# first moved above both, so that neither overwrites the other.
+LAUNCH = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for target, end in zip((3, 4), ends):
+    os.dup2(end, target, inheritable=True)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
 class Chromium:
     """One browser and one tab; `events` keeps what the tab reported."""
 
@@ -27,12 +39,12 @@ class Chromium:
         self._read, to_write = os.pipe()
         options = (
             "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage "
-            "--no-first-run --hide-scrollbars --remote-debugging-pipe "
-            f"--user-data-dir={profile}"
-        )
-        # Chromium reads commands on descriptor 3 and answers on 4.
+            "--no-first-run --hide-scrollbars --remote-debugging-pipe"
+        ).split()
+        ends = [str(to_read), str(to_write)]
+        command = [binary, *options, f"--user-data-dir={profile}"]
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" {options} 3<&{to_read} 4>&{to_write}', binary],
+            [sys.executable, "-c", LAUNCH, *ends, *command],
             pass_fds=(to_read, to_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -42,6 +54,13 @@ class Chromium:
         self._wait, self._buffer, self._count = wait, b"", 0
         self._session = None
         self.events: list[dict] = []
+        try:
+            self._attach()
+        except (OSError, RuntimeError):
+            self.close()
+            raise
+
+    def _attach(self):
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]

@@ -175,9 +175,9 @@ def race(**changes):
         "refused": [
             {
                 "method": "monotonic_frank_wolfe",
-                "reason": "monotonic_frank_wolfe needs the oracle lmo, which GLM lacks. "
-                "State the problem over a compact set, or: banach methods --problem "
-                "smooth",
+                "reason": "monotonic_frank_wolfe needs the oracle lmo, which GLM "
+                "lacks. State the problem over a compact set, or: banach methods "
+                "--problem smooth",
             },
             {
                 "method": "admm",

@@ -73,7 +73,8 @@ def test_curve_ends_where_the_numbers_say(opened):
     end = opened.js("""(() => {
         const plot = document.querySelector('.plot');
         const text = [...plot.querySelectorAll('text')];
-        const at = (label) => text.find((t) => t.textContent === label).getAttribute('x');
+        const at = (label) => text.find((t) => t.textContent === label)
+            .getAttribute('x');
         const d = plot.querySelector('g[data-run="0"] .curve').getAttribute('d');
         const x = Number(d.split(/[ML]/).pop().split(' ')[0]);
         return (x - at('0.5')) / (at('1') - at('0.5')) * 0.5 + 0.5; })()""")
@@ -159,7 +160,8 @@ def test_data_behind_the_chart(opened):
         const one = document.querySelectorAll('.data details')[12];
         one.open = true;
         await new Promise((done) => setTimeout(done, 100));
-        return [...one.querySelectorAll('tbody tr')].map((row) => row.innerText); })()""")
+        return [...one.querySelectorAll('tbody tr')].map((row) => row.innerText);
+        })()""")
     run = race()["runs"][12]
     assert run["method"] == "heavy_ball" and len(text) == len(run["trace"]["step"])
     assert text[-1].split("\t")[3] == "NaN" and text[0].split("\t")[3] == "0.4"
@@ -208,8 +210,9 @@ def test_no_sideways_scrolling(browser, page, width):
     )
     browser.js("new Promise((done) => setTimeout(done, 200))")
     assert browser.js("document.documentElement.scrollWidth") <= width
-    overrun = browser.js("""[...document.querySelectorAll('.plot svg text')].filter((t) => {
-        const a = t.getBoundingClientRect(), b = t.ownerSVGElement.getBoundingClientRect();
+    overrun = browser.js("""[...document.querySelectorAll('.plot text')].filter((t) => {
+        const a = t.getBoundingClientRect();
+        const b = t.ownerSVGElement.getBoundingClientRect();
         return a.left < b.left - 0.5 || a.right > b.right + 0.5; })
         .map((t) => t.textContent)""")
     assert overrun == []

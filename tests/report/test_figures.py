@@ -57,7 +57,7 @@ def test_race_over_calls_leaves_out_who_makes_none():
     }
     assert lines["lazy_newton"].get_xdata()[-1] == 4
     assert not figure.axes[0].patches
-    with pytest.raises(ValueError, match="against='resolvent'.*value, grad, hess"):
+    with pytest.raises(ValueError, match=r"against='resolvent'.*value, grad, hess"):
         plot_race(race(), against="resolvent")
 
 

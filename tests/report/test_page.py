@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -62,7 +63,7 @@ def test_structure():
     assert references and set(references) <= set(ids)
     assert page.of("a")[0] == {"class": "skip", "href": "#main"}
     levels = [int(t[1]) for t, _ in page.elements if re.fullmatch("h[1-6]", t)]
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
 
 
 def test_nothing_is_fetched():

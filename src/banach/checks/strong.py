@@ -146,7 +146,7 @@ class BallGap(Check):
             cheap, _ = _ball(judged, at.x, exact)
             value, slack = common.screened(
                 common.below(self.screen, cheap, ready.scale),
-                lambda: (cheap, abs(cheap)),
+                lambda: (cheap, abs(cheap) / 2),
                 full,
             )
         return _bound(
@@ -210,8 +210,10 @@ def _bound(problem, point, quantity, value, slack, ready, key, look, label, *fac
 
 
 def _cost(screen, problem):
-    own, extra = common.calls(screen, grad=1), midpoint_calls(problem)
-    return {k: own.get(k, 0) + extra.get(k, 0) for k in own | extra}
+    if screen is not None:
+        return {"grad": 1}
+    extra = midpoint_calls(problem)
+    return {**extra, "grad": 1 + extra.get("grad", 0)}
 
 
 def _needs_mu(problem, name):

@@ -91,7 +91,9 @@ def run_lanes(
         keys, carry = keys[pick], [v[pick] for v in carry]
         lanes = lanes[running]
         blocks = _grow(blocks, took)
-    return Lanes(jax.tree.unflatten(tree, final), compile_seconds, run_seconds, timed_out)
+    return Lanes(
+        jax.tree.unflatten(tree, final), compile_seconds, run_seconds, timed_out
+    )
 
 
 def _grow(blocks: int, took: float) -> int:

@@ -62,7 +62,9 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "stalled":
         return "try another method, or a larger tol"
     if status == "unverifiable":
-        cure = f"smallest tolerance that could pass: tol={_round_up(facts['floor']):.2g}"
+        cure = (
+            f"smallest tolerance that could pass: tol={_round_up(facts['floor']):.2g}"
+        )
         if facts["dtype"] == "float32":
             cure += "; or pass float64 data"
         return cure

@@ -84,5 +84,8 @@ class Facts:
         }
         for name in self._constants:
             value = self.get(name)
-            rows[name] = (None if value is None else float(value), self.provenance(name))
+            rows[name] = (
+                None if value is None else float(value),
+                self.provenance(name),
+            )
         return rows

@@ -87,7 +87,9 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
         return [jnp.asarray(leaf) for leaf in out_leaves]
 
     closed = jax.make_jaxpr(flat)(*leaves)
-    inlined = jax.make_jaxpr(lambda *a: _inline(closed.jaxpr, closed.consts, a))(*leaves)
+    inlined = jax.make_jaxpr(lambda *a: _inline(closed.jaxpr, closed.consts, a))(
+        *leaves
+    )
     consts = tuple(_own(c) for c in inlined.consts)
     program = Program(inlined.jaxpr, in_tree, trees[0], label)
     _warn_if_ever_new(fun, program)

@@ -213,6 +213,7 @@ def build(
         key_data=how.raw,
         settings=how.settings,
         carry=carry,
+        timed_out=limit is not None,
     )
 
 

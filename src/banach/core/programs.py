@@ -136,5 +136,3 @@ def to_numpy(tree: PyTree) -> PyTree:
 def raw_key(seed: int) -> np.ndarray:
     """Key data of an integer seed, the bits of `jax.random.key(seed)`."""
     return np.array([(seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
-
-

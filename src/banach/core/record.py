@@ -53,8 +53,7 @@ def plain_block(r: Any) -> str:
     head = "certified" if r.certified else f"NOT CERTIFIED ({r.status})"
     mark = "" if r.absolute else f"  (scale {float(c.scale):.3g})"
     lines = [
-        f"{head}: {c.quantity} <= {max(float(c.value), 0) + float(c.slack):.3g}"
-        f"{mark}",
+        f"{head}: {c.quantity} <= {max(float(c.value), 0) + float(c.slack):.3g}{mark}",
         f"  ratio       {float(c.ratio):.3g}   asked {r.tol:.3g}"
         f"{' absolute' if r.absolute else ' relative'}",
         f"  value       {float(c.value):.3g} + slack {float(c.slack):.3g}"

@@ -64,6 +64,7 @@ class Result:
     key_data: np.ndarray
     settings: Any = None
     carry: Any = None
+    timed_out: bool = False
     source: dict[str, Any] | None = None
 
     @property

@@ -280,9 +280,7 @@ def calls_of(method: Method, carry: Carry) -> dict[str, Any]:
         return dict(method.calls(carry.state))
     init = method.card.init_cost or {}
     names = sorted({*method.card.cost, *init})
-    return {
-        k: init.get(k, 0) + carry.step * method.card.cost.get(k, 0) for k in names
-    }
+    return {k: init.get(k, 0) + carry.step * method.card.cost.get(k, 0) for k in names}
 
 
 def split_tol(tol: Any) -> tuple[Any, bool]:

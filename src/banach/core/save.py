@@ -29,14 +29,15 @@ _INLINE = 1 << 16
 class Store:
     """Arrays of one file: small ones inline, large ones in the npz."""
 
-    def __init__(self, arrays: dict[str, np.ndarray] | None = None):
+    def __init__(self, arrays: dict[str, np.ndarray] | None = None, inline=False):
         self.arrays = arrays or {}
+        self.inline = inline
 
     def put(self, a: Any) -> dict[str, Any]:
         """A JSON stand-in for an array."""
         a = np.asarray(a)
         head = {"dtype": str(a.dtype), "shape": list(a.shape)}
-        if a.nbytes <= _INLINE:
+        if self.inline or a.nbytes <= _INLINE:
             return {"array": head | {"base64": base64.b64encode(a.tobytes()).decode()}}
         name = f"a{len(self.arrays)}"
         self.arrays[name] = a
@@ -48,7 +49,7 @@ class Store:
         if "npz" in head:
             if head["npz"] not in self.arrays:
                 raise Misuse(
-                    "the saved run lacks its .npz file; keep the .json and .npz together"
+                    "the saved run lacks its .npz file; keep both files together"
                 )
             return self.arrays[head["npz"]]
         raw = base64.b64decode(head["base64"])
@@ -129,13 +130,9 @@ def _build(item: dict[str, Any], store: Store) -> Any:
     return made
 
 
-def save_result(result: Any, path: Any, *, checkpoint: bool = False) -> Path:
-    """Write `path` (JSON) and, for large arrays, `path` with .npz; atomically."""
-    path = Path(path)
-    if path.suffix != ".json":
-        raise Misuse(f"a run is saved as JSON: name it {path.with_suffix('.json').name}")
-    store = Store()
-    saved = result.to_dict() | {
+def document(result: Any, store: Store) -> dict[str, Any]:
+    """The saved form of an answer: verdict, problem, check, point, key."""
+    return result.to_dict() | {
         "kind": "banach run",
         "problem_id": result.problem_id,
         "problem": result.source or {"module": encode(result.problem, store)},
@@ -144,6 +141,21 @@ def save_result(result: Any, path: Any, *, checkpoint: bool = False) -> Path:
         "dual": _leaves(result.point.dual, store),
         "key": store.put(result.key_data),
     }
+
+
+def as_document(result: Any) -> dict[str, Any]:
+    """The saved form in one piece, every array inline (what --json prints)."""
+    return document(result, Store(inline=True))
+
+
+def save_result(result: Any, path: Any, *, checkpoint: bool = False) -> Path:
+    """Write `path` (JSON) and, for large arrays, an npz beside it; atomically."""
+    path = Path(path)
+    if path.suffix != ".json":
+        name = path.with_suffix(".json").name
+        raise Misuse(f"a run is saved as JSON: name it {name}")
+    store = Store()
+    saved = document(result, store)
     if checkpoint:
         if result.carry is None:
             raise Misuse(
@@ -151,10 +163,11 @@ def save_result(result: Any, path: Any, *, checkpoint: bool = False) -> Path:
                 "save the answer with checkpoint=False and use start=result"
             )
         s = result.settings
+        carry = jax.device_get(jax.tree.leaves(result.carry))
         saved["checkpoint"] = {
             "method": encode(result.method, store),
             "settings": [s.every, s.rows, s.absolute],
-            "carry": [store.put(v) for v in jax.device_get(jax.tree.leaves(result.carry))],
+            "carry": [store.put(v) for v in carry],
         }
     write_atomically(path, saved, store)
     return path
@@ -192,7 +205,9 @@ def read(path: Any) -> tuple[dict[str, Any], Store]:
     try:
         saved = json.loads(path.read_text())
     except FileNotFoundError:
-        raise Misuse(f"no file {path}; write one with result.save({path.name!r})") from None
+        raise Misuse(
+            f"no file {path}; write one with result.save({path.name!r})"
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as e:
         raise Misuse(f"{path} is not a banach run: {e}") from None
     if not isinstance(saved, dict) or "certificate" not in saved:
@@ -224,8 +239,8 @@ def restore_carry(saved: dict[str, Any], store: Store, problem: Any) -> dict[str
     data = saved.get("checkpoint")
     if data is None:
         raise Misuse(
-            "this file holds an answer, not a checkpoint; solve with checkpoint=FILE to "
-            "write one, or use start=bn.load(FILE)"
+            "this file holds an answer, not a checkpoint; solve with checkpoint=FILE "
+            "to write one, or use start=bn.load(FILE)"
         )
     every, rows, absolute = data["settings"]
     return {
@@ -236,5 +251,3 @@ def restore_carry(saved: dict[str, Any], store: Store, problem: Any) -> dict[str
         "check": decode(saved["check"], store),
         "key": store.get(saved["key"]),
     }
-
-

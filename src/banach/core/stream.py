@@ -184,4 +184,5 @@ class _Run(NamedTuple):
             trace=view,
             manifest=manifest(dtype, self.raw),
             key_data=self.raw,
+            timed_out=limit is not None,
         )

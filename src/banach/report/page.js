@@ -64,7 +64,7 @@ function timeChart(race, r, hidden) {
     choice(`time-${r}`, "run", "run only", false, () => set({ compile: false })));
   const log = tick("log axis", state.log, (on) => set({ log: on }));
   const { figure, plot, tell } = panel("Against seconds",
-    "Shade: compiling; the darker, the more methods still compile. Filled end mark: certified; hollow: not.", [box, log]);
+    "Shade: compiling; the darker, the more methods still compile. Filled end mark: certified; hollow: not. On a log axis, zero sits on the left edge.", [box, log]);
   chart = new Chart(plot, {
     runs: race.runs, tol: race.tol, hidden, tell,
     x: (run, k) => (run.trace.seconds[k] === null ? null : run.trace.seconds[k] + (state.compile ? run.compile : 0)),

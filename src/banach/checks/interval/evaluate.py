@@ -145,11 +145,7 @@ def evaluate(
 
 def live(jaxpr: Any, wanted: list[bool]) -> list[tuple[Any, list[bool]]]:
     """List the equations needed for the wanted results, with their used outputs."""
-    alive = {
-        v
-        for v, w in zip(jaxpr.outvars, wanted, strict=True)
-        if w and not isinstance(v, Literal)
-    }
+    alive = _variables(jaxpr.outvars, wanted)
     kept = []
     for eqn in reversed(jaxpr.eqns):
         used = [v in alive for v in eqn.outvars]
@@ -174,11 +170,7 @@ def _variables(atoms, wanted=None):
 
 def reached(jaxpr: Any, used: list[bool]) -> list[bool]:
     """Tell which arguments the used results of a jaxpr depend on."""
-    seen = {
-        v
-        for v, w in zip(jaxpr.outvars, used, strict=True)
-        if w and not isinstance(v, Literal)
-    }
+    seen = _variables(jaxpr.outvars, used)
     for eqn, _ in live(jaxpr, used):
         seen |= _variables(eqn.invars)
     return [v in seen for v in jaxpr.invars]
@@ -241,6 +233,8 @@ def interval(v: Value) -> Interval:
 
 def trool(v: Value) -> Trool:
     """Return a boolean value as a Trool."""
+    if isinstance(v, Interval):
+        raise NoEnclosure("a real number is used as a boolean")
     return v if isinstance(v, Trool) else Trool(v, v)
 
 

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 from jaxtyping import Float, PyTree
 
 from banach.checks.interval import arithmetic as ar
@@ -87,16 +89,16 @@ class _System:
         cuts = np.cumsum([int(np.prod(s, dtype=int)) for s in shapes])[:-1]
 
         def flat(v):
-            parts = jax.numpy.split(v, cuts)
+            parts = jnp.split(v, cuts)
             parts = [p.reshape(s) for p, s in zip(parts, shapes, strict=True)]
             out = jax.tree.leaves(F(jax.tree.unflatten(structure, parts)))
-            return jax.numpy.concatenate([jax.numpy.ravel(leaf) for leaf in out])
+            return jnp.concatenate([jnp.ravel(leaf) for leaf in out])
 
         self.rigor = rigor
         with jax.enable_x64(True):
             start = jax.ShapeDtypeStruct((n,), np.float64)
             self.value_program, _ = prepared(flat, start)
-            run = jax.extend.core.jaxpr_as_fun(self.value_program)
+            run = jaxpr_as_fun(self.value_program)
             (result,) = self.value_program.jaxpr.outvars
             if result.aval.shape != (n,):
                 raise NoEnclosure(

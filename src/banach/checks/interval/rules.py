@@ -60,6 +60,8 @@ def _binary(context, eqn, inputs):
         return [np.asarray(_INTEGER[name](*inputs))]
     if name == "rem":
         raise NoEnclosure("primitive rem jumps; use sin and cos for periodic terms")
+    if any(isinstance(v, Trool) for v in inputs):
+        raise NoEnclosure(f"primitive {name} of undecided booleans", by_value=True)
     a, b = map(interval, inputs)
     if _same(eqn) and name == "mul":
         return [ar.square(a)]
@@ -229,7 +231,7 @@ def _argmax(context, eqn, inputs):
     dtype = eqn.params["index_dtype"]
     if isinstance(a, np.ndarray):
         return [pick(a, axis=axis).astype(dtype)]
-    a = a if pick is np.argmax else ar.neg(a)
+    a = interval(a) if pick is np.argmax else ar.neg(interval(a))
     best = np.expand_dims(np.argmax(a.lo, axis=axis), axis)
     floor = np.take_along_axis(a.lo, best, axis)
     places = np.arange(a.shape[axis]).reshape(

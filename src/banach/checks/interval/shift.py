@@ -123,6 +123,7 @@ def _sum(eqn, ins, zeros):
 
 
 def _same(eqn, ins, zeros):
+    _need(eqn.outvars[0].aval.dtype.kind == "f")
     return ins[0]
 
 

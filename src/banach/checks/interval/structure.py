@@ -376,11 +376,8 @@ def _while(context, eqn, inputs):
     a, b = p["cond_nconsts"], p["cond_nconsts"] + p["body_nconsts"]
     cond_consts, body_consts, carry = inputs[:a], inputs[a:b], inputs[b:]
     seen = reached(cond.jaxpr, [True])
-    if any(
-        v.aval.dtype.kind == "f"
-        for v, r in zip(cond.jaxpr.invars, seen, strict=True)
-        if r
-    ):
+    looked_at = itertools.compress(cond.jaxpr.invars, seen)
+    if any(v.aval.dtype.kind == "f" for v in looked_at):
         raise NoEnclosure(
             "while has a predicate on floating values; use a loop of fixed length"
         )

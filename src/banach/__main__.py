@@ -1,0 +1,17 @@
+"""Entry point of `banach` and `python -m banach`."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; its exit code says what the answer is worth."""
+    # The logs of the compiler's start-up are not for users.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from banach.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Second-order stationarity: small gradient, Hessian almost positive semidefinite."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from banach.checks import common
+from banach.checks.lanczos import lanczos_lower_bound
+from banach.checks.stationarity import gradient_scale, no_term
+from banach.core import tree
+from banach.core.check import Certificate, Check, Part
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts.term import gam
+
+DENSE = 2000
+_MARGINS = (4.0, 64.0, 4096.0)
+
+
+class SecondOrder(Check):
+    """Parts ||grad f(x)|| and max(0, -lb), lb a proved lower bound of lambda_min.
+
+    Up to 2000 unknowns lb is proved by a Cholesky factorisation that completes
+    (Rump); above, by `steps` Lanczos products from a random start, true with
+    probability at least 1 - delta over all looks (Kuczynski and Wozniakowski 1992).
+    That resolves only a fraction (ln(n/delta)/steps)^2 / 4 of the spectrum's width.
+
+    The curvature has its own tolerance `curvature`, sqrt(tol) if None, relative to
+    |<g, H g>| / ||g||^2 at the reference, else absolute. `tol` must be the tolerance
+    of the run: it only converts one into the other.
+    """
+
+    name: ClassVar[str] = "second_order"
+
+    tol: Any = 1e-6
+    curvature: Any = None
+    delta: Any = 0.01
+    steps: int = eqx.field(static=True, default=50)
+    dense: bool | None = eqx.field(static=True, default=None)
+    scales: Any = None
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """Both parts at the point itself."""
+        ready = self if self.scales is not None else self.prepared(problem)
+        judged, at = common.lift(problem, point)
+        norm, slack, label = common.grad_norm(judged, at.x, None, None)
+        first, bend = ready.scales
+        dtype = norm.dtype
+        tol = jnp.asarray(self.tol, dtype)
+        own = jnp.sqrt(tol) if self.curvature is None else self.curvature
+        notes = common.believed("gradient", label)
+        if self._dense(problem):
+            lower, how = cholesky_lower_bound(judged, at.x)
+            notes += common.believed("Hessian", how)
+            spent, turn = jnp.zeros((), dtype), look
+        else:
+            m = jnp.asarray(look, dtype) + 1
+            spent = jnp.asarray(self.delta, dtype) / (m * (m + 1))
+            fresh = jax.random.fold_in(key, look)
+            lower = lanczos_lower_bound(judged, at.x, fresh, self.steps, spent)
+            notes += ("HVP rounding: estimated",)
+            how, turn = "estimated", look + 1
+        worst = "estimated" if "estimated" in (label, how) else "modelled"
+        zero = jnp.zeros_like(norm)
+        curved = Part(
+            "max(0,-lambda_min)",
+            jnp.maximum(-lower, 0),
+            zero,
+            bend * jnp.asarray(own, dtype) / tol,
+        )
+        certificate = Certificate(
+            (Part("||grad f(x)||_2", norm, slack, first), curved),
+            "second-order stationarity",
+            "residual" if self._dense(problem) else "statistical",
+            notes,
+            worst,
+            False,
+            spent,
+            jnp.asarray(turn, jnp.int32),
+            jnp.zeros((), jnp.int32),
+        )
+        return certificate, Point(point.x)
+
+    def prepared(self, problem: Problem) -> "SecondOrder":
+        """With gradient norm and curvature at the reference."""
+        first, _ = gradient_scale(problem)
+        bend = jnp.ones_like(first)
+        reference = problem.reference_point()
+        if reference is not None:
+            judged, at = common.lift(problem, reference)
+            g = judged.grad(at.x)
+            square = tree.vdot(g, g)
+            curve = jnp.abs(tree.vdot(g, judged.hvp(at.x, g)))
+            ratio = curve / jnp.where(square > 0, square, 1)
+            bend = common.usable(jnp.where(square > 0, ratio, 0), 0 * ratio)
+        return eqx.tree_at(
+            lambda c: c.scales, self, (first, bend), is_leaf=lambda v: v is None
+        )
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient and a Hessian, or `steps` + 1 Hessian products."""
+        if self._dense(problem):
+            return {"grad": 1, "hess": 1}
+        return {"grad": 1, "hvp": min(self.steps, problem.size()) + 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """With a term."""
+        return no_term(problem, self.name)
+
+    def _dense(self, problem: Problem) -> bool:
+        return problem.size() <= DENSE if self.dense is None else self.dense
+
+
+def cholesky_lower_bound(problem: Problem, x: PyTree) -> tuple[Float[Array, ""], str]:
+    """s <= lambda_min(Hessian at x), proved, and how the Hessian's error is known.
+
+    fl-chol(H - s I - c I) completing with c = 1.01 gam(n + 2) tr(H - s I) +
+    4 u max |h_ii| + ||dH||_F proves it. s is tried at the computed eigenvalue less
+    growing margins; if all fail, -||H||_F - ||dH||_F.
+    """
+    H = common.judge(problem.hess, x)
+    error = tree.norm(H.error) + tree.norm(H.value - H.value.T)
+    return proved_lower_bound((H.value + H.value.T) / 2, error), H.rounding
+
+
+def proved_lower_bound(
+    H: Float[Array, "n n"], error: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Lower bound of lambda_min of every symmetric matrix within `error` (2-norm)."""
+    n, dtype = H.shape[0], H.dtype
+    unit = float(jnp.finfo(dtype).eps) / 2
+    g = gam(n + 2, dtype)
+    size = tree.norm(H)
+    finite = jnp.all(jnp.isfinite(H)) & jnp.isfinite(error)
+    safe = jnp.where(finite, H, jnp.eye(n, dtype=dtype))
+    guess = jnp.linalg.eigvalsh(safe)[0]
+    best = -1.01 * (size + error)
+    for margin in reversed(_MARGINS):
+        s = guess - error - margin * g * (size + jnp.abs(guess)) - margin * unit * size
+        diagonal = jnp.diagonal(safe) - s
+        trace = jnp.maximum(jnp.sum(diagonal), 0)
+        c = 1.01 * g * trace + 4 * unit * jnp.max(jnp.abs(diagonal)) + error
+        # s and c are subtracted with one rounding each.
+        c = c + 4 * unit * (jnp.abs(s) + jnp.max(jnp.abs(jnp.diagonal(safe))))
+        shifted = safe - (s + c * (1 + 8 * unit)) * jnp.eye(n, dtype=dtype)
+        done = jnp.all(jnp.isfinite(jnp.linalg.cholesky(shifted)))
+        best = jnp.where(done, jnp.maximum(best, s), best)
+    return jnp.where(finite, best, -math.inf)

@@ -1,0 +1,197 @@
+"""The commands. Modules that need jax are imported by the commands that use it."""
+
+import sys
+import traceback
+from typing import Annotated
+
+import click
+import typer
+
+from banach.cli import common
+
+app = typer.Typer(
+    name="banach",
+    help="Iterative solvers whose answers are checked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+claims_app = typer.Typer(
+    help="Redo the experiment that a method's paper is known for.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(claims_app, name="claims")
+
+Problem = Annotated[str, typer.Argument(help="built-in name or file.py:object")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout")]
+Tol = Annotated[float, typer.Option(help="relative tolerance")]
+Abs = Annotated[bool, typer.Option("--absolute", help="tol is in natural units")]
+Limit = Annotated[float | None, typer.Option(help="seconds, compile time included")]
+Steps = Annotated[int, typer.Option(help="method steps at most")]
+Seed = Annotated[int, typer.Option(help="random seed")]
+CheckName = Annotated[str | None, typer.Option(help="check instead of the default")]
+File = Annotated[str | None, typer.Option(metavar="FILE.json")]
+
+
+@app.command()
+def race(
+    problems: Annotated[list[str], typer.Argument(metavar="PROBLEM...")],
+    method: Annotated[
+        list[str] | None, typer.Option(help="race only this (repeatable)")
+    ] = None,
+    tol: Tol = 1e-6,
+    absolute: Abs = False,
+    time_limit: Limit = 10.0,
+    max_steps: Steps = 1_000_000,
+    check: CheckName = None,
+    seed: Seed = 0,
+    html: Annotated[str | None, typer.Option(metavar="FILE.html")] = None,
+    json: Json = False,
+) -> int:
+    """Race all applicable methods on a problem: live table, one HTML report."""
+    from banach.cli.running import race_command
+
+    return race_command(
+        problems, method, tol=tol, absolute=absolute, time_limit=time_limit,
+        max_steps=max_steps, check=check, seed=seed, html=html, json=json,
+    )  # fmt: skip
+
+
+@app.command()
+def solve(
+    problem: Problem,
+    method: Annotated[str | None, typer.Option(help="see banach methods")] = None,
+    tol: Tol = 1e-6,
+    absolute: Abs = False,
+    time_limit: Limit = None,
+    max_steps: Steps = 100_000,
+    check: CheckName = None,
+    seed: Seed = 0,
+    save: File = None,
+    checkpoint: File = None,
+    resume: File = None,
+    json: Json = False,
+) -> int:
+    """Solve one problem; the exit code says what the answer is worth."""
+    from banach.cli.running import solve_command
+
+    return solve_command(
+        problem, method, tol=tol, absolute=absolute, time_limit=time_limit,
+        max_steps=max_steps, check=check, seed=seed, save=save, checkpoint=checkpoint,
+        resume=resume, json=json,
+    )  # fmt: skip
+
+
+@app.command()
+def verify(
+    file: Annotated[str, typer.Argument(metavar="RUN.json")],
+    problem: Annotated[str | None, typer.Option(help="judge against this")] = None,
+    tol: Annotated[float | None, typer.Option(help="relative tolerance")] = None,
+    check: CheckName = None,
+    seed: Seed = 1,
+    json: Json = False,
+) -> int:
+    """Certify a saved answer again, in this fresh process."""
+    from banach.cli.running import verify_command
+
+    return verify_command(file, problem, tol, check, seed, json)
+
+
+@app.command()
+def methods(
+    problem: Annotated[
+        str | None, typer.Option(help="only this kind (smooth, composite, ...)")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="only this family")] = None,
+    json: Json = False,
+) -> int:
+    """List the methods."""
+    from banach.cli.listing import methods_command
+
+    return methods_command(problem, family, json)
+
+
+@app.command()
+def problems(json: Json = False) -> int:
+    """List the built-in problems."""
+    from banach.cli.listing import problems_command
+
+    return problems_command(json)
+
+
+@app.command()
+def explain(name: str, json: Json = False) -> int:
+    """Explain a method, a check or a built-in problem."""
+    from banach.cli.listing import explain_command
+
+    return explain_command(name, json)
+
+
+@app.command()
+def cite(names: Annotated[list[str], typer.Argument(metavar="METHOD...")]) -> int:
+    """Print the BibTeX of methods' papers."""
+    from banach.cli.listing import cite_command
+
+    return cite_command(names)
+
+
+@app.command()
+def doctor(json: Json = False) -> int:
+    """Say what this installation can do, and what it lacks."""
+    from banach.cli.doctor import doctor_command
+
+    return doctor_command(json)
+
+
+@claims_app.command("list")
+def claims_list(json: Json = False) -> int:
+    """List the claims that can be measured."""
+    from banach.cli.claiming import list_command
+
+    return list_command(json)
+
+
+@claims_app.command("run")
+def claims_run(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
+    all_claims: Annotated[bool, typer.Option("--all", help="every claim")] = False,
+    figures: Annotated[str | None, typer.Option(metavar="FOLDER")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes at once")] = 1,
+    json: Json = False,
+) -> int:
+    """Measure claims again; one JSON line a claim with --json."""
+    from banach.cli.claiming import run_command
+
+    return run_command(names or [], all_claims, figures, jobs, json)
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    command = typer.main.get_command(app)
+    try:
+        with common.usage_errors():
+            code = command.main(argv, prog_name="banach", standalone_mode=False)
+        return int(code or 0)
+    except common.Usage as e:
+        common.say(f"banach: {e}")
+        return common.USAGE
+    except click.exceptions.NoArgsIsHelpError as e:
+        e.show()
+        return common.USAGE
+    except click.UsageError as e:
+        e.show(file=sys.stderr)
+        return common.USAGE
+    except click.exceptions.Exit as e:
+        return e.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        common.say("banach: interrupted")
+        return common.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return common.CERTIFIED
+    except Exception:
+        traceback.print_exc()
+        common.say("banach: internal error (please report the lines above)")
+        return common.INTERNAL

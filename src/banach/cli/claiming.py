@@ -1,0 +1,108 @@
+"""claims list and claims run: each claim in a process of its own."""
+
+import json as js
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
+
+from banach import catalogue, claims
+from banach.cli import common
+
+
+def list_command(json: bool) -> int:
+    """Names, families and titles."""
+    index = catalogue.load_index()
+    rows = [
+        {"name": n, "family": f, "title": index.get(n, {}).get("title", "")}
+        for n, f in claims.names().items()
+    ]
+    if json:
+        common.emit(rows)
+        return common.CERTIFIED
+    for r in rows:
+        common.out(f"{r['name']:<28} {r['family']:<12} {r['title']}")
+    return common.CERTIFIED
+
+
+def run_command(
+    names: list[str], everything: bool, figures: Any, jobs: int, json: bool
+) -> int:
+    """Measure; one line a claim. Exit 0 when each ran, whatever its verdict."""
+    known = claims.names()
+    if everything:
+        names = list(known)
+    if not names:
+        raise common.Usage("name a claim, or use --all; see banach claims list")
+    for name in names:
+        if name not in known:
+            raise common.Usage(f"no claim {name!r}; see banach claims list")
+    rows = []
+    with ThreadPoolExecutor(jobs) as pool, _bar(len(names)) as tick:
+        waiting = [pool.submit(_measure, n, figures) for n in names]
+        for done in as_completed(waiting):
+            row = done.result()
+            rows.append(row)
+            tick(row)
+            if json:
+                common.emit({k: v for k, v in row.items() if k != "traceback"})
+            else:
+                common.out(_line(row))
+            if row["verdict"] == "error":
+                common.say(row.get("traceback", ""))
+    failed = any(r["verdict"] == "error" for r in rows)
+    return common.INTERNAL if failed else common.CERTIFIED
+
+
+def _measure(name: str, figures: Any) -> dict[str, Any]:
+    command = [sys.executable, "-m", "banach.claims", name]
+    if figures is not None:
+        command.append(str(figures))
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode == 0 and lines:
+        return js.loads(lines[-1])
+    return {
+        "name": name,
+        "family": claims.names()[name],
+        "title": catalogue.load_index().get(name, {}).get("title", ""),
+        "verdict": "error",
+        "measured": f"the process ended with code {done.returncode}",
+        "required": "",
+        "seconds": 0.0,
+        "traceback": done.stderr,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    return (
+        f"{row['name']:<28} {row['verdict']:<15} {row['seconds']:>6.1f} s\n"
+        f"    measured  {row['measured']}\n    required  {row['required']}"
+    )
+
+
+class _bar:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, total: int):
+        self.total = total
+        self.progress: Any = None
+
+    def __enter__(self) -> Any:
+        if common.on_terminal():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self.progress = Progress(console=Console(file=sys.stderr), transient=True)
+            self.progress.__enter__()
+            self.task = self.progress.add_task("claims", total=self.total)
+        return self.tick
+
+    def tick(self, row: dict[str, Any]) -> None:
+        if self.progress is not None:
+            self.progress.advance(self.task)
+
+    def __exit__(self, *error: Any) -> None:
+        if self.progress is not None:
+            self.progress.__exit__(*error)

@@ -1,0 +1,83 @@
+"""Exit codes, streams and the compilation cache of the command line."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CERTIFIED, INTERNAL, USAGE, UNCERTIFIED, NO_SOLUTION, NONFINITE = range(6)
+TIME_LIMIT, INTERRUPTED = 124, 130
+
+
+class Usage(Exception):
+    """Bad arguments; the message names the cure."""
+
+
+def code_of(status: str, timed_out: bool = False) -> int:
+    """Exit code of a run's status."""
+    if timed_out and status == "budget":
+        return TIME_LIMIT
+    return {
+        "certified": CERTIFIED,
+        "infeasible": NO_SOLUTION,
+        "unbounded": NO_SOLUTION,
+        "nonfinite": NONFINITE,
+        "interrupted": INTERRUPTED,
+    }.get(status, UNCERTIFIED)
+
+
+def say(text: str) -> None:
+    """Narration: to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def out(text: str) -> None:
+    """Data: to stdout."""
+    print(text, flush=True)
+
+
+def emit(data: Any) -> None:
+    """JSON to stdout, without NaN."""
+    out(json.dumps(data, allow_nan=False))
+
+
+def warm_cache() -> None:
+    """Keep compiled programs on disk; JAX's one-second threshold becomes zero."""
+    import jax
+
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(Path(base) / "banach" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Misuse, unknown names and unwritable files become usage errors (exit 2)."""
+    from banach.catalogue import UnknownMethod
+
+    try:
+        yield
+    except UnknownMethod as e:
+        raise Usage(str(e)) from e
+    except ValueError as e:
+        if type(e).__name__ == "Misuse":
+            raise Usage(str(e)) from e
+        raise
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as e:
+        raise Usage(f"{e.strerror}: {e.filename}") from e
+
+
+def tolerance(tol: float, absolute: bool) -> Any:
+    """The tolerance that was asked for."""
+    from banach.core.check import Absolute
+
+    return Absolute(tol) if absolute else tol
+
+
+def on_terminal() -> bool:
+    """Whether narration may redraw itself."""
+    return sys.stderr.isatty()

@@ -1,0 +1,70 @@
+"""Progress of a race on stderr: a live table on a terminal, plain lines elsewhere."""
+
+import sys
+from typing import Any
+
+from banach.cli import common
+
+
+class Board:
+    """Use as a context manager; `update` is the race's progress callback."""
+
+    def __init__(self, title: str):
+        self.title = title
+        self.rows: dict[str, tuple[str, ...]] = {}
+        self.order: list[str] = []
+        self._live: Any = None
+
+    def __enter__(self) -> "Board":
+        if common.on_terminal():
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(file=sys.stderr)
+            self._live = Live(self._table(), console=console, refresh_per_second=8,
+                              transient=True)  # fmt: skip
+            self._live.__enter__()
+        else:
+            common.say(f"race: {self.title}")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._live is not None:
+            self._live.__exit__(*error)
+
+    def update(self, label: str, what: Any) -> None:
+        """None: started; a Refused; or a Result, running or final."""
+        if what is None:
+            self.rows[label] = (label, "compiling", "", "", "")
+        elif type(what).__name__ == "Refused":
+            self.rows.pop(label, None)
+            if self._live is None:
+                common.say(f"  {label:<28} not applicable")
+        else:
+            self.rows[label] = _row(label, what)
+            if self._live is None and what.status != "running":
+                common.say("  " + _line(self.rows[label]))
+        if self._live is not None:
+            self._live.update(self._table())
+
+    def _table(self) -> Any:
+        from rich.table import Table
+
+        table = Table(title=f"race: {self.title}", title_justify="left")
+        for name in ("method", "status", "ratio", "steps", "seconds"):
+            right = name in ("ratio", "steps", "seconds")
+            table.add_column(name, justify="right" if right else "left")
+        for row in self.rows.values():
+            style = {"certified": "green", "running": "cyan", "compiling": "dim"}
+            table.add_row(*row, style=style.get(row[1], "yellow"))
+        return table
+
+
+def _row(label: str, r: Any) -> tuple[str, ...]:
+    seconds = f"{r.seconds['compile']:.2f} + {r.seconds['run']:.4f}"
+    return label, r.status, f"{float(r.certificate.ratio):.1e}", str(r.steps), seconds
+
+
+def _line(row: tuple[str, ...]) -> str:
+    label, status, ratio, steps, seconds = row
+    return f"{label:<28} {status:<13} ratio {ratio:>8}  {steps:>7} steps  {seconds} s"

@@ -1,0 +1,158 @@
+"""race, solve and verify."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from banach.cli import common
+from banach.cli.live import Board
+
+
+def race_command(
+    problems: list[str], method: Any, *, html: Any, json: bool, **o
+) -> int:
+    """Run the races; table on stdout, progress on stderr, page in a file."""
+    from banach.race import race
+    from banach.report.page import write_page
+    from banach.report.table import plain_lines, rich_table
+
+    if html is not None:
+        _writable(html)
+    common.warm_cache()
+    command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
+    tol = common.tolerance(o["tol"], o["absolute"])
+    races, interrupted = [], False
+    for name in problems:
+        with Board(name) as board:
+            done = race(
+                name, method or None, tol=tol, check=o["check"], seed=o["seed"],
+                max_steps=o["max_steps"], time_limit=o["time_limit"],
+                command=command, progress=board.update,
+            )  # fmt: skip
+        races.append(done)
+        data = done.to_dict()
+        if not json:
+            _print_table(data, rich_table, plain_lines)
+        interrupted = any(r.status == "interrupted" for r in done.runs)
+        if interrupted:
+            break
+    dicts = [r.to_dict() for r in races]
+    if html is not None:
+        common.say(f"report: {write_page(dicts, html)}")
+    if json:
+        one = len(problems) == 1
+        common.emit(dicts[0] if one else {"schema_version": 1, "races": dicts})
+    if interrupted:
+        return common.INTERRUPTED
+    if all(r.certified for r in races):
+        return common.CERTIFIED
+    worst = next(r for r in races if not r.certified)
+    if not worst.runs:
+        common.say("banach: no method applies; the cures:")
+        for r in worst.refused:
+            common.say(f"  {r.reason}")
+        return common.USAGE
+    return common.code_of(worst.best.status, worst.best.timed_out)
+
+
+def _writable(path: str) -> None:
+    folder = Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if Path(path).is_dir():
+        raise common.Usage(f"{path} is a folder; name a file such as race.html")
+
+
+def _print_table(data: Any, rich_table: Any, plain_lines: Any) -> None:
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(rich_table(data))
+        return
+    common.out(f"{data['problem']['name']}: {data['check']}, tol {data['tol']:g}")
+    for run in data["runs"]:
+        common.out(plain_lines(run))
+
+
+def solve_command(
+    problem: str,
+    method: Any,
+    *,
+    save: Any,
+    checkpoint: Any,
+    resume: Any,
+    json: bool,
+    **o,
+) -> int:
+    """One run, printed or as JSON; the answer can be saved and verified later."""
+    common.warm_cache()
+    from banach import api
+
+    for path in (save, checkpoint):
+        if path is not None:
+            _json_file(path)
+    result = api.solve(
+        problem, method, tol=common.tolerance(o["tol"], o["absolute"]),
+        check=o["check"], max_steps=o["max_steps"], time_limit=o["time_limit"],
+        seed=o["seed"], checkpoint=checkpoint, resume=resume, progress=_progress(),
+    )  # fmt: skip
+    _end_progress()
+    if save is not None:
+        common.say(f"saved: {result.save(save)}")
+    if json:
+        from banach.core.save import as_document
+
+        common.emit(as_document(result))
+    else:
+        common.out(str(result))
+    return common.code_of(result.status, result.timed_out)
+
+
+def _json_file(path: str) -> None:
+    if Path(path).suffix != ".json":
+        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
+    if not Path(path).resolve().parent.is_dir():
+        raise common.Usage(f"{path}: its folder does not exist; create it first")
+
+
+def _progress() -> Any:
+    if not common.on_terminal():
+        return None
+
+    def show(result: Any) -> None:
+        text = (
+            f"\r\x1b[Kstep {result.steps}  ratio {float(result.certificate.ratio):.3g}"
+        )
+        print(text, end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _end_progress() -> None:
+    if common.on_terminal():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def verify_command(
+    file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool
+) -> int:
+    """Judge a saved answer again."""
+    common.warm_cache()
+    from banach.answers import verify
+    from banach.core.record import certificate_json
+
+    verdict = verify(file, problem=problem, tol=tol, check=check, seed=seed)
+    if json:
+        common.emit(
+            {
+                "schema_version": 1,
+                "status": verdict.status,
+                "certificate": certificate_json(verdict.certificate),
+                "tol": verdict.tol,
+                "problem_matches": verdict.problem_matches,
+                "point_matches": verdict.point_matches,
+            }
+        )
+    else:
+        common.out(str(verdict))
+    return common.code_of(verdict.status)

@@ -1,0 +1,1 @@
+"""Methods for a smooth function plus a term with a prox or a linear oracle."""

@@ -1,0 +1,1 @@
+"""Minimise a differentiable function."""

@@ -1,0 +1,134 @@
+"""Newton's method with lazily refreshed Hessians."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.method import Method
+from banach.core.point import Point
+from banach.parts import newton
+
+
+class LazyNewtonState(eqx.Module):
+    x: PyTree
+    f: Float[Array, ""]
+    g: Float[Array, " n"]
+    curvature: PyTree
+    M: Float[Array, ""]
+    age: Int[Array, ""]  # steps taken with the present Hessian
+    refresh: Bool[Array, ""]
+    frozen: Bool[Array, ""]
+    evaluations: Int[Array, ""]
+    hessians: Int[Array, ""]
+    factorisations: Int[Array, ""]
+
+
+@method(
+    name="lazy_newton",
+    family="smooth",
+    problem="Smooth",
+    needs={"value", "grad", "hess"},
+    assumes={"smooth"},
+    paper="doikov2023lazy",
+    cost=None,
+)
+class LazyNewton(Method):
+    """Regularised Newton steps that keep one Hessian for up to `period` steps.
+
+    With H the Hessian at the last refresh and g always fresh:
+
+    cubic:      h = argmin g.h + h.Hh / 2 + (M / 6) ||h||^3
+    quadratic:  h = -(H + sqrt(M ||g||) I)^-1 g        (convex f)
+
+    `M` given is the paper's constant (6 m L and 3 m L for a period m and an
+    L-Lipschitz Hessian): every finite step is taken. `M=None` starts without
+    regularisation and adapts: a step is taken when it achieves a tenth of the
+    decrease that its model promised; M falls where three quarters were achieved,
+    rises where a step failed with a fresh Hessian, and a step that failed with an
+    old one asks for a new one first. There the Hessian is also renewed before its
+    time once a step leaves more than `contraction` of the gradient, which is when
+    a new one pays. Close to the solution decreases are read from gradients.
+
+    cubic factorises once per Hessian (eigenvectors), quadratic once per step
+    (Cholesky, which costs less than a tenth of the eigenvectors). Fails when M is
+    given too small: then nothing forces descent. Quadratic needs convexity.
+    """
+
+    model: newton.Cubic | newton.Quadratic | newton.Secant
+    period: Int[Array, ""]
+    contraction: Float[Array, ""] = 0.7
+    M: Float[Array, ""] | None = None
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        model = newton.Secant() if facts.has("convex") else newton.Cubic()
+        return cls(model, period=max(1, problem.size()))
+
+    def init(self, problem, start, key):
+        f, g = problem.value_and_grad(start.x)
+        g = tree.ravel(g)[0]
+        zero = jnp.zeros((), jnp.int32)
+        return LazyNewtonState(
+            x=start.x,
+            f=f,
+            g=g,
+            curvature=self.model.blank(g),
+            M=jnp.asarray(0 if self.M is None else self.M, g.dtype),
+            age=zero,
+            refresh=jnp.asarray(True),
+            frozen=jnp.asarray(False),
+            evaluations=zero + 1,
+            hessians=zero,
+            factorisations=zero,
+        )
+
+    def step(self, problem, state, key):
+        x, back = tree.ravel(state.x)
+        model = self.model
+        curvature = jax.lax.cond(
+            state.refresh,
+            lambda: model.refresh(problem.hess(state.x)),
+            lambda: state.curvature,
+        )
+        curvature, out = model.propose(curvature, state.g, state.M, state.refresh)
+        trial = x + out.step
+        f, g = problem.value_and_grad(back(trial))
+        g = tree.ravel(g)[0]
+        age = jnp.where(state.refresh, 0, state.age)
+        accept = jnp.isfinite(f) & tree.all_finite((trial, g))
+        M, poor = state.M, jnp.asarray(False)
+        if self.M is None:
+            rho = newton.agreement(state.f, f, state.g, g, out.step, out.predicted)
+            accept = accept & (rho >= 0.1)
+            size = tree.norm(state.g)
+            poor = tree.norm(g) > self.contraction * size
+            # A first failure without regularisation starts it at this scale.
+            first = (1e-3 * model.scale(curvature)) ** 2 / size
+            M = jnp.where(accept & (rho >= 0.75), M / 16, M)
+            M = jnp.where(accept | (age > 0), M, jnp.maximum(16 * M, first))
+        return LazyNewtonState(
+            x=tree.where(accept, back(trial), state.x),
+            f=jnp.where(accept, f, state.f),
+            g=jnp.where(accept, g, state.g),
+            curvature=model.learn(curvature, out.step, g - state.g, accept),
+            M=M,
+            age=age + accept,
+            refresh=jnp.where(accept, (age + 1 >= self.period) | poor, age > 0),
+            frozen=jnp.all(trial == x) | (~accept & (self.M is not None)),
+            evaluations=state.evaluations + 1,
+            hessians=state.hessians + state.refresh,
+            factorisations=state.factorisations + out.factorisations,
+        )
+
+    def point(self, state):
+        return Point(state.x)
+
+    def stuck(self, state):
+        return state.frozen
+
+    def calls(self, state):
+        n = state.evaluations
+        return {"value": n, "grad": n, "hess": state.hessians}

@@ -1,0 +1,248 @@
+"""Run every applicable method on one problem, each judged by the same check."""
+
+import dataclasses
+import datetime
+import functools
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from banach import api, catalogue, choose
+from banach.answers import stated
+from banach.core import compat
+from banach.core.manifest import manifest
+from banach.core.method import Refusal
+from banach.core.problem import Misuse, Problem
+from banach.core.programs import raw_key
+from banach.core.result import Result
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Refused:
+    """A method that does not apply, and what would make it apply."""
+
+    method: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Race:
+    """The runs of one race, fastest certified first, and who was refused."""
+
+    problem: Problem
+    name: str
+    runs: list[Result]
+    refused: list[Refused]
+    tol: float
+    time_limit: float | None
+    command: str
+
+    @property
+    def certified(self) -> list[Result]:
+        """The runs whose answer the check certified."""
+        return [r for r in self.runs if r.certified]
+
+    @property
+    def best(self) -> Result:
+        """The fastest certified run (warm seconds), else the smallest ratio."""
+        return self.runs[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, the JSON of `banach race --json` (schema_version 1)."""
+        index = catalogue.load_index()
+        runs = []
+        for r in self.runs:
+            entry = index.get(r.method.card.name)
+            title = "" if entry is None else entry["title"]
+            runs.append(r.to_dict() | {"title": title})
+        check = self.runs[0].certificate if self.runs else None
+        grade = "" if check is None else f"{check.quantity} ({check.grade})"
+        with compat.double():
+            facts = self.problem.facts().table()
+        return {
+            "schema_version": 1,
+            "command": self.command,
+            "machine": machine(),
+            "problem": {
+                "name": self.name,
+                "title": self.name,
+                "kind": self.problem.kind,
+                "size": self.problem.size(),
+                "data": _data(self.problem),
+                "objective": self.problem.formula(),
+                "facts": {k: list(v) for k, v in facts.items()},
+            },
+            "check": grade,
+            "tol": self.tol,
+            "time_limit": self.time_limit,
+            "runs": runs,
+            "refused": [dataclasses.asdict(r) for r in self.refused],
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Certified ratio of every run, a matplotlib Figure."""
+        from banach.report.figures import plot_race
+
+        return plot_race(self.to_dict(), ax)
+
+    def html(self, path: Any) -> Path:
+        """Write the self-contained report page."""
+        from banach.report.page import write_page
+
+        return write_page(self.to_dict(), Path(path))
+
+    def __str__(self) -> str:
+        from banach.report.table import plain_lines
+
+        return "\n".join(plain_lines(r) for r in self.to_dict()["runs"])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from banach.report.table import html_table
+
+        return html_table(self.to_dict()["runs"], self.name)
+
+
+@functools.cache
+def machine() -> dict[str, Any]:
+    """The machine and the versions that a measured number belongs to."""
+    info = manifest("float64", raw_key(0))
+    cpu = platform.processor() or platform.machine()
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text().splitlines():
+            if line.startswith("model name"):
+                cpu = line.partition(":")[2].strip()
+                break
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "platform": platform.system(),
+        "python": info["versions"]["python"],
+        "jax": info["versions"]["jax"],
+        "banach": info["versions"]["banach"],
+        "device": info["device"],
+        "dtype": "float64",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
+    """Names (with a bridge's variants) or instances that are to run."""
+    if methods is not None:
+        return list(methods)
+    facts = problem.facts()
+    names: list[Any] = []
+    for name, entry in catalogue.load_index().items():
+        if entry["family"] != "bridge":
+            names.append(name)
+            continue
+        try:
+            variants = catalogue.load_method(name).variants(problem, facts)
+        except ImportError as missing:
+            names.append(Refused(name, str(missing)))
+            continue
+        names.extend(f"{name}:{v}" for v in variants)
+        if not variants:
+            names.append(name)
+    return names
+
+
+def race(
+    problem: Problem | str,
+    methods: Sequence[Any] | None = None,
+    *,
+    start: Any = None,
+    tol: Any = 1e-6,
+    check: Any = None,
+    max_steps: int = 100_000,
+    time_limit: float | None = 10.0,
+    seed: int = 0,
+    name: str | None = None,
+    command: str = "banach.race(...)",
+    progress: Callable[[str, Result | Refused | None], None] | None = None,
+) -> Race:
+    """Race methods on a problem; every run is judged by the same check.
+
+    Args:
+        problem: a Problem or a built-in name.
+        methods: names, classes or instances; None: everything applicable.
+        start, tol, check, max_steps, seed: as in `solve`, shared by all runs.
+        time_limit: seconds for each run, compile time included.
+        name: shown in the report; the built-in name by default.
+        command: how this race can be run again, printed in the report.
+        progress: called with (label, Result | Refused | None) as runs move.
+
+    Returns:
+        Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
+    """
+    with compat.double():
+        given, source = stated(problem)
+        title = name or (problem if source else type(given).__name__)
+        check = choose.check_for(check, given)
+        field = entrants(given, methods)
+    runs: list[Result] = []
+    refused: list[Refused] = []
+
+    def tell(label: str, what: Any) -> None:
+        if progress is not None:
+            progress(label, what)
+
+    options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
+                   time_limit=time_limit, seed=seed)  # fmt: skip
+    for entrant in field:
+        if isinstance(entrant, Refused):
+            refused.append(entrant)
+            tell(entrant.method, entrant)
+            continue
+        label = entrant if isinstance(entrant, str) else _label(entrant)
+        tell(label, None)
+        built = entrant
+        if isinstance(entrant, str):
+            with compat.double():
+                built = choose.suggest(entrant, given, given.facts())
+            if isinstance(built, Refusal):
+                refused.append(Refused(label, built.cure))
+                tell(label, refused[-1])
+                continue
+        result = None
+        for result in api.iterate(given, built, **options):
+            tell(label, result)
+            if result.status == "interrupted":
+                break
+        assert result is not None
+        if source is not None:
+            result = dataclasses.replace(result, source=source)
+        runs.append(result)
+        if result.status == "interrupted":
+            break
+    if not runs and not refused:
+        raise Misuse("no method to race; see banach methods")
+    runs.sort(key=_order)
+    number = runs[0].tol if runs else 0.0
+    return Race(given, title, runs, refused, number, time_limit, command)
+
+
+def _order(r: Result) -> tuple[Any, ...]:
+    ratio = float(r.certificate.ratio)
+    return (not r.certified, r.seconds["run"] if r.certified else ratio)
+
+
+def _label(entrant: Any) -> str:
+    card = getattr(entrant, "card", None)
+    if card is None:
+        raise Misuse(f"{entrant!r} is no method; see banach methods")
+    return card.name if isinstance(entrant, type) else entrant.label()
+
+
+def _data(problem: Problem) -> str:
+    shapes = [v.shape for v in jax.tree.leaves(problem) if getattr(v, "ndim", 0) >= 1]
+    if not shapes:
+        return "none"
+    largest = max(shapes, key=lambda s: functools.reduce(lambda a, b: a * b, s, 1))
+    return " x ".join(str(d) for d in largest)
