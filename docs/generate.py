@@ -13,7 +13,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from banach import catalogue
+import banach.catalogue as catalogue
 
 DOCS = Path(__file__).parent
 EVIDENCE = DOCS / "evidence.json"
@@ -59,6 +59,11 @@ def words(values: list[str]) -> str:
     return ", ".join(f"`{value}`" for value in values) or "nothing"
 
 
+def calls(cost: dict[str, int]) -> str:
+    """Oracle calls in words."""
+    return ", ".join(f"{count} {name}" for name, count in cost.items()) or "none"
+
+
 def card(entry: dict) -> str:
     """The card as a table."""
     cost = entry["cost"]
@@ -70,9 +75,8 @@ def card(entry: dict) -> str:
         "Stated for": f"`{entry['problem']}`",
         "Needs (oracles)": words(entry["needs"]),
         "Assumes (facts)": words(entry["assumes"]),
-        "Calls per step": "counted while it runs"
-        if cost is None
-        else ", ".join(f"{count} {name}" for name, count in cost.items()) or "none",
+        "Calls per step": "counted while it runs" if cost is None else calls(cost),
+        "Calls to start": calls(entry["init_cost"] or {}),
         "Rate bounds": rate,
         "Traits": ", ".join(traits) or "deterministic, compiled",
         "Status": entry["status"],

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from banach import bibtex, catalogue
+import banach.bibtex as bibtex
+import banach.catalogue as catalogue
 
 SRC = Path(catalogue.__file__).parent
 
@@ -61,6 +62,7 @@ def test_an_entry_holds_the_card_the_paper_and_the_place(tmp_path):
             "rate_of": "f(x) - f*",
             "has_rate": True,
             "cost": {"grad": 1},
+            "init_cost": None,
             "random": False,
             "host": False,
             "status": "new",
@@ -136,6 +138,14 @@ def test_find_suggests_near_names_and_load_imports_the_class(monkeypatch):
     assert catalogue.load_method("gradient_descent") is Fraction
 
 
+def test_a_class_name_leads_to_its_entry(tmp_path, monkeypatch):
+    index = catalogue.build_index(tree(tmp_path))
+    monkeypatch.setattr(catalogue, "load_index", lambda: index)
+    assert catalogue.by_class("FastStep") is index["fast_step"]
+    assert catalogue.by_class("fast_step") is None
+    assert catalogue.by_class("Lasso") is None
+
+
 def test_the_index_is_read_without_jax():
     code = (
         "import sys; from banach.catalogue import load_index; load_index();"
@@ -154,6 +164,7 @@ def test_every_class_in_the_index_carries_the_card_that_the_index_shows():
         assert (card.rate is not None) == entry["has_rate"], name
         assert (card.random, card.host) == (entry["random"], entry["host"]), name
         assert card.cost == entry["cost"], name
+        assert card.init_cost == entry["init_cost"], name
         assert f"{{{entry['paper']}," in catalogue.reference(name), name
 
 

@@ -6,6 +6,7 @@ they are first used.
 """
 
 import importlib
+import importlib.util
 
 __version__ = "0.1.0"
 
@@ -21,7 +22,7 @@ _HOMES = {
     "banach.core.card": "Card method",
     "banach.core.result": "Result NotCertified",
     "banach.core.from_optax": "FromOptax",
-    "banach.race": "race Race",
+    "banach.racing": "race Race",
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
@@ -33,18 +34,21 @@ _GROUPS = ("banach.problems.glm", "banach.problems.losses", "banach.parts.norms"
 
 
 def __getattr__(name: str):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    from banach import catalogue
-
     if name in _WHERE:
         value = getattr(importlib.import_module(_WHERE[name]), name)
-    elif entry := catalogue.by_class(name):
-        value = catalogue.load_method(entry["name"])
+    # `from banach import core` asks here before it imports the submodule.
+    elif name.startswith("__") or importlib.util.find_spec(f"banach.{name}"):
+        raise AttributeError(name)
     else:
-        value = _grouped(name)
+        value = _listed(name)
     globals()[name] = value
     return value
+
+
+def _listed(name: str):
+    catalogue = importlib.import_module("banach.catalogue")
+    entry = catalogue.by_class(name)
+    return catalogue.load_method(entry["name"]) if entry else _grouped(name)
 
 
 def _grouped(name: str):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach import choose
+from banach import choose, zoo
 from banach.core import compat, programs, save, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
@@ -168,7 +168,7 @@ def _saved_problem(saved: dict[str, Any], store: Any) -> Problem:
 def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
     """(problem, its source) of a Problem or a built-in name; else Misuse."""
     if isinstance(problem, str):
-        return load_problem(problem), problem_source(problem)
+        return zoo.load(problem), zoo.source(problem)
     if not isinstance(problem, Problem):
         raise Misuse(
             f"problem must be a bn problem or a built-in name, got "

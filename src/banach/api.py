@@ -139,7 +139,7 @@ def iterate(
             runs = host.iterate(problem, method, point, **options)
         for result in runs:
             if source is not None:
-                result = dataclasses.replace(result, source=source)
+                result = result.replaced(source=source)
             yield result
 
 

@@ -21,6 +21,7 @@ DEFAULTS = {
     "assumes": [],
     "rate_of": None,
     "cost": None,
+    "init_cost": None,
     "random": False,
     "host": False,
     "status": "new",
@@ -56,6 +57,14 @@ def find(name: str) -> dict[str, Any]:
     )
 
 
+def by_class(name: str) -> dict[str, Any] | None:
+    """The entry whose class has this name, or None."""
+    for entry in load_index().values():
+        if entry["class"] == name:
+            return entry
+    return None
+
+
 def load_method(name: str) -> type:
     """Import and return the class of one method."""
     import importlib
@@ -66,7 +75,7 @@ def load_method(name: str) -> type:
 
 def reference(name: str) -> str:
     """The BibTeX entry of a method's paper, as text."""
-    from banach import bibtex
+    import banach.bibtex as bibtex
 
     entry = find(name)
     module = ROOT.joinpath(*entry["module"].split(".")[1:])
@@ -155,9 +164,9 @@ def _read(file: Path, src: Path) -> list[tuple[dict[str, Any], str]]:
             "year": paper.year,
         }
         entry |= {
-            key: card[key]
-            for key in ("rate_of", "has_rate", "cost", "random", "host", "status")
+            key: card[key] for key in ("rate_of", "has_rate", "cost", "init_cost")
         }
+        entry |= {key: card[key] for key in ("random", "host", "status")}
         entry |= {
             "class": node.name,
             "module": ".".join(
@@ -233,7 +242,7 @@ def _validate(card, node, file: Path, where: str, in_family: bool) -> None:
 
 def _paper(bib: Path, src: Path, key: str, where: str):
     """The reference behind a card."""
-    from banach import bibtex
+    import banach.bibtex as bibtex
 
     shown = bib.relative_to(src).as_posix()
     if not bib.exists():
@@ -252,7 +261,13 @@ def main(argv: list[str] | None = None) -> int:
     if argv not in (["--write"], ["--check"]):
         print("usage: python -m banach.catalogue --write | --check", file=sys.stderr)
         return 2
-    text = dump(build_index(ROOT))
+    from banach.bibtex import BibtexError
+
+    try:
+        text = dump(build_index(ROOT))
+    except (CatalogueError, BibtexError) as error:
+        print(error, file=sys.stderr)
+        return 1
     current = INDEX.read_text(encoding="utf-8") if INDEX.exists() else ""
     if argv == ["--write"]:
         if text != current:

@@ -132,7 +132,7 @@ OPERATIONS = {
     "powers": (lambda x: (x * x) ** 1.7 + (x + x) ** 5 + x**-3, POSITIVE),
     "power of both": (lambda x: x ** (x * x), POSITIVE),
     "quotient": (lambda x: (x - 3) / (x * x + 0.5), X),
-    "cancellation": (lambda x: (x * x + 1e4) - 1e4, X),
+    "cancellation": (lambda x: (x * x + 1e4 * jnp.cos(x)) - 1e4 * jnp.cos(x), X),
     "prod": (lambda x: jnp.prod(x * x, axis=1), X),
     "cumulative": (lambda x: jnp.cumsum(x * x, 1) + jnp.cumprod(x + 1, 0), X),
     "cummax": (lambda x: lax.cummax(x * x, axis=0) - lax.cummin(x * x, axis=1), X),

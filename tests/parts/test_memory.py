@@ -71,6 +71,25 @@ def test_gram_form_is_the_same_matrix(count):
     np.testing.assert_allclose(gram.yy, np.array(stored) @ np.array(stored).T)
 
 
+def test_forgotten_pairs_leave_the_scaling():
+    s, y = pairs(4)
+    gram = mem.empty_gram(as_tree(jnp.zeros(N)), M)
+    for a, b in zip(s[:3], y[:3], strict=True):
+        gram = push_gram(gram, as_tree(jnp.asarray(a)), as_tree(jnp.asarray(b)))
+    g = as_tree(jnp.asarray(s[3]))
+    kept = mem.forgotten(gram, jnp.asarray(False))
+    np.testing.assert_array_equal(
+        as_vector(apply_gram(kept, g)), as_vector(apply_gram(gram, g))
+    )
+    blank = mem.forgotten(mem.rescaled(gram, jnp.asarray(0.5)), jnp.asarray(True))
+    np.testing.assert_array_equal(as_vector(apply_gram(blank, g)), s[3] / 2)
+    # What the dropped slots still hold does not leak into later pairs.
+    again = push_gram(blank, as_tree(jnp.asarray(s[3])), as_tree(jnp.asarray(y[3])))
+    h = dense(s[3:], y[3:])
+    out = as_vector(apply_gram(again, as_tree(jnp.asarray(s[0]))))
+    np.testing.assert_allclose(out, h @ s[0], rtol=1e-12, atol=1e-12)
+
+
 def test_empty_is_the_identity():
     g = as_tree(jnp.arange(6.0))
     out = apply(mem.empty(g, M), g)

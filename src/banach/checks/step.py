@@ -92,7 +92,9 @@ def _residual(problem: Problem, point: Point, ready: ProxStep):
     L = judged.facts().L
     factor = 1 / t if L is None else 1 / t + jnp.asarray(L, dtype)
     label = common.provenance(judged.grad, x)
-    g = judged.grad(x)
+    # Without a screen one pass gives the gradient and its error.
+    known = common.judge(judged.grad, x) if ready.screen is None else None
+    g = judged.grad(x) if known is None else known.value
     forward = tree.axpy(-t, g, x)
     exact = judged.prox(forward, t)
     after = tree.cast(exact, tree.dtype(point.x))
@@ -100,7 +102,7 @@ def _residual(problem: Problem, point: Point, ready: ProxStep):
     value = factor * tree.norm(tree.sub(x, wide))
 
     def full():
-        error = common.judge(judged.grad, x).error
+        error = (known or common.judge(judged.grad, x)).error
         # The prox is modelled as exact up to gam(n + 8) of its argument and result;
         # the cast to a narrower dtype is charged in full.
         moved = tree.norm(tree.sub(exact, wide))

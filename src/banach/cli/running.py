@@ -13,7 +13,7 @@ def race_command(
     problems: list[str], method: Any, *, html: Any, json: bool, **o
 ) -> int:
     """Run the races; table on stdout, progress on stderr, page in a file."""
-    from banach.race import race
+    from banach.racing import race
     from banach.report.page import write_page
     from banach.report.table import plain_lines, rich_table
 

@@ -6,6 +6,7 @@ trace and resume never depend on timing.
 
 import contextlib
 import dataclasses
+import functools
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import explain, programs, tree
+from banach.core import compat, explain, programs, tree
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.manifest import manifest
@@ -90,10 +91,10 @@ def iterate(
     number = float(number)
     dtype = tree.dtype(start.x)
     method, check = loop.leaves_in(dtype, (method, check))
-    every = loop.cadence(method, check, problem) if every is None else every
-    settings = loop.Settings(every, rows, absolute)
     ready = small_enough_to_hash(problem) and problem_id(problem)
     leaves, treedef = programs.flat((problem, method, check, start))
+    every, share = _rhythm(problem, method, check, every, treedef)
+    settings = loop.Settings(every, rows, absolute)
     kernel = programs.kernel_for(leaves, treedef, settings)
     leaves = jax.device_put(leaves)
     clock = Clock(began, kernel.seconds, [])
@@ -103,7 +104,7 @@ def iterate(
     blocks = _first_blocks(problem, method, leaves)
     run_seconds = spent
     cap = np.int32(max_steps)
-    how = _How(problem, method, check, settings, number, absolute, raw, ready)
+    how = _How(problem, method, check, settings, number, absolute, raw, ready, share)
     with interrupts() as stop:
         while True:
             t0 = time.perf_counter()
@@ -143,6 +144,7 @@ class _How(NamedTuple):
     absolute: bool
     raw: np.ndarray
     problem_id: Any
+    share: float
 
 
 def kernel_dtype(kernel: programs.Kernel) -> Any:
@@ -160,72 +162,107 @@ def _first_blocks(problem: Problem, method: Method, leaves: list[Any]) -> int:
 def build(
     how: _How, carry: Any, status: str, clock: Clock, limit: Any, elapsed: float
 ) -> Result:
-    """A Result from a carry at a chunk border."""
-    method = how.method
-    small = (
-        carry.best, carry.last, carry.step, carry.bad_step, carry.bad_leaf, carry.trace,
-        loop.calls_of(method, carry),
-    )  # fmt: skip
-    best, last, step, bad_step, bad_leaf, trace, calls = jax.device_get(small)
-    certificate = last if status in ("refuted", "unverifiable") else best.certificate
-    point = Point(best.point.x, best.point.dual)
-    stamp = {"problem_id": how.problem_id or "", "point_id": point_id(point.x)}
-    certificate = dataclasses.replace(certificate, **stamp)
-    calls = {k: int(v) for k, v in calls.items()}
-    view = trace_view(trace, clock.marks, carry_step=int(step), certificate=last,
-                      names=sorted(calls), method=method, calls=calls)  # fmt: skip
-    dtype = str(tree.dtype(point.x))
-    facts: dict[str, Any] = {
-        "certificate": certificate,
-        "tol": how.tol,
-        "steps": int(step),
-        "dtype": dtype,
-        "elapsed": elapsed,
-        "time_limit": limit,
-    }
-    if status == "nonfinite":
-        where, cause = explain.locate(point.x, int(bad_step), int(bad_leaf), view)
-        facts |= {"where": where, "cause": cause}
-    if status == "unverifiable":
-        facts["floor"] = 2 * explain.smallest_tol(certificate, 0.0)
-    seconds = clock.marks[-1][1] if clock.marks else 0.0
-    return Result(
+    """A Result from a carry at a chunk border; words and copies only when read."""
+    method, marks = how.method, list(clock.marks)
+    seconds = marks[-1][1]
+
+    @functools.cache
+    def host_carry() -> Any:
+        small = (carry.best, carry.last, carry.bad_step, carry.bad_leaf, carry.trace)
+        return jax.device_get(small)
+
+    def certificate() -> Any:
+        best, last, *_ = host_carry()
+        spoken = last if status in ("refuted", "unverifiable") else best.certificate
+        stamp = {"problem_id": how.problem_id or "", "point_id": point_id(result.x)}
+        return dataclasses.replace(spoken, **stamp)
+
+    def point() -> Point:
+        best = jax.device_get((carry.best.point.x, carry.best.point.dual))
+        return Point(*best)
+
+    def calls() -> dict[str, int]:
+        counted = jax.device_get(loop.calls_of(method, carry))
+        return {k: int(v) for k, v in counted.items()}
+
+    def trace() -> TraceView:
+        last, rows = host_carry()[1], host_carry()[4]
+        return trace_view(rows, marks, result.steps, last, method, result.calls)
+
+    def dtype_name() -> str:
+        # Read by the user, outside the 64-bit context of the run.
+        with compat.double():
+            return str(tree.dtype(result.x))
+
+    def words() -> dict[str, Any]:
+        facts: dict[str, Any] = {
+            "certificate": result.certificate,
+            "tol": how.tol,
+            "steps": result.steps,
+            "dtype": dtype_name(),
+            "elapsed": elapsed,
+            "time_limit": limit,
+        }
+        if status == "nonfinite":
+            _, _, bad_step, bad_leaf, _ = host_carry()
+            where, cause = explain.locate(
+                result.x, int(bad_step), int(bad_leaf), result.trace
+            )
+            facts |= {"where": where, "cause": cause}
+        if status == "unverifiable":
+            facts["floor"] = 2 * explain.smallest_tol(result.certificate, 0.0)
+        return facts
+
+    result = Result(
         problem=how.problem,
         method=method,
         check=how.check,
-        point=point,
-        certificate=certificate,
         status=status,
-        reason=explain.reason(status, facts),
-        hint=explain.hint(status, facts),
         tol=how.tol,
         absolute=how.absolute,
-        steps=int(step),
-        best_step=int(best.step),
-        calls=calls,
+        steps=marks[-1][0],
         seconds={
             "compile": clock.compile,
             "run": seconds,
-            "check": seconds * _check_share(how),
+            "check": seconds * how.share,
         },
-        trace=view,
-        manifest=manifest(dtype, how.raw),
         key_data=how.raw,
         settings=how.settings,
         carry=carry,
         timed_out=limit is not None,
+        later={
+            "point": point,
+            "certificate": certificate,
+            "best_step": lambda: int(host_carry()[0].step),
+            "calls": calls,
+            "trace": trace,
+            "reason": lambda: explain.reason(status, words()),
+            "hint": lambda: explain.hint(status, words()),
+            "manifest": lambda: manifest(dtype_name(), how.raw),
+        },
     )
+    return result
 
 
-def _check_share(how: _How) -> float:
-    look = sum(how.check.cost(how.problem).values())
-    cost = how.method.card.cost or {name: 1 for name in how.method.card.needs}
-    step = sum(v * (how.problem.size() if k == "hess" else 1) for k, v in cost.items())
-    return look / (look + step * how.settings.every) if look else 0.0
+_SHARES: dict[Any, tuple[int, float]] = {}
 
 
-def trace_view(trace, marks, *, carry_step, certificate, names, method, calls):
+def _rhythm(problem, method, check, every, treedef) -> tuple[int, float]:
+    """(steps between checks, share of the run that checking takes by declared cost)."""
+    key = (treedef, type(method), type(check), every)
+    if key not in _SHARES:
+        pace = loop.cadence(method, check, problem) if every is None else every
+        look = sum(check.cost(problem).values())
+        cost = method.card.cost or {name: 1 for name in method.card.needs}
+        weigh = lambda k: problem.size() if k == "hess" else 1  # noqa: E731
+        step = sum(v * weigh(k) for k, v in cost.items())
+        _SHARES[key] = pace, look / (look + step * pace) if look else 0.0
+    return _SHARES[key]
+
+
+def trace_view(trace, marks, carry_step, certificate, method, calls) -> TraceView:
     """Rows with seconds interpolated between chunk borders."""
+    names = sorted(calls)
     n = int(trace.filled)
     step = np.asarray(trace.step[:n])
     ratio = np.asarray(trace.ratio[:n])

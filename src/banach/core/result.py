@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -35,7 +36,13 @@ class TraceView:
         return len(self.step)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+FIELDS = (
+    "problem method check point certificate status reason hint tol absolute steps "
+    "best_step calls seconds trace manifest key_data settings carry timed_out source"
+).split()
+DEFAULTS = {"settings": None, "carry": None, "timed_out": False, "source": None}
+
+
 class Result:
     """A finished (or interrupted) run.
 
@@ -43,6 +50,11 @@ class Result:
     the best-certified point it met. `seconds` holds compile (tracing included),
     run and check, which for compiled methods is the checks' share of the run by
     declared oracle costs.
+
+    Fields: problem, method, check, point, certificate, status, reason, hint, tol,
+    absolute, steps, best_step, calls, seconds, trace, manifest, key_data, timed_out.
+    A field may be given as a function in `later`: it is evaluated when first read,
+    so that a solve of half a millisecond does not pay for words nobody reads.
     """
 
     problem: Problem
@@ -62,10 +74,34 @@ class Result:
     trace: TraceView
     manifest: dict[str, Any]
     key_data: np.ndarray
-    settings: Any = None
-    carry: Any = None
-    timed_out: bool = False
-    source: dict[str, Any] | None = None
+    settings: Any
+    carry: Any
+    timed_out: bool
+    source: dict[str, Any] | None
+
+    def __init__(self, *, later: dict[str, Callable[[], Any]] | None = None, **now):
+        given = {**DEFAULTS, **now}
+        missing = set(FIELDS) - set(given) - set(later or {})
+        if missing or set(given) - set(FIELDS):
+            raise TypeError(f"Result fields: missing {missing}, unknown "
+                            f"{set(given) - set(FIELDS)}")  # fmt: skip
+        self.__dict__.update(given, _later=later or {})
+
+    def __getattr__(self, name: str) -> Any:
+        later = self.__dict__.get("_later", {})
+        if name not in later:
+            raise AttributeError(f"Result has no field {name!r}; it has {FIELDS}")
+        value = self.__dict__[name] = later[name]()
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a Result is evidence: {name} cannot be set")
+
+    def replaced(self, **changes: Any) -> "Result":
+        """A copy with some fields changed (for the library's own doors)."""
+        now = {k: self.__dict__[k] for k in FIELDS if k in self.__dict__} | changes
+        later = {k: (lambda k=k: getattr(self, k)) for k in FIELDS if k not in now}
+        return Result(later=later, **now)
 
     @property
     def x(self) -> PyTree:

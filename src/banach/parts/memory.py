@@ -9,7 +9,7 @@ push and an apply when measured (m = 10, 30 to 100,000 variables, CPU).
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 
@@ -168,6 +168,20 @@ def apply_gram(memory: GramMemory, g: PyTree) -> PyTree:
     beta, _ = jax.lax.scan(forward, none, slots, reverse=True)
     q = tree.sub(g, _combine(alpha, pairs.y))
     return tree.axpy(pairs.gamma, q, _combine(beta, pairs.s))
+
+
+def rescaled(memory: GramMemory, gamma: Float[Array, ""]) -> GramMemory:
+    """The same pairs on top of gamma I."""
+    return eqx.tree_at(lambda m: m.pairs.gamma, memory, gamma)
+
+
+def forgotten(memory: GramMemory, drop: Bool[Array, ""]) -> GramMemory:
+    """No pairs where `drop` holds: gamma I alone."""
+
+    def parts(m):
+        return m.pairs.rho, m.pairs.count
+
+    return eqx.tree_at(parts, memory, [jnp.where(drop, 0, v) for v in parts(memory)])
 
 
 def _row(stack: PyTree, k: Array) -> PyTree:

@@ -56,7 +56,9 @@ def safe_factor(matrix: Matrix, *, max_steps: int = 40) -> tuple[Matrix, Scalar]
 
 def solve(lower: Matrix, b: Vector) -> Vector:
     """(L L')^-1 b."""
-    half = jax.lax.linalg.triangular_solve(lower, b[:, None], left_side=True, lower=True)
+    half = jax.lax.linalg.triangular_solve(
+        lower, b[:, None], left_side=True, lower=True
+    )
     full = jax.lax.linalg.triangular_solve(
         lower, half, left_side=True, lower=True, transpose_a=True
     )
@@ -65,7 +67,9 @@ def solve(lower: Matrix, b: Vector) -> Vector:
 
 def dual_square(lower: Matrix, g: Vector) -> Scalar:
     """g' (L L')^-1 g: the squared dual norm of the metric L L', never negative."""
-    half = jax.lax.linalg.triangular_solve(lower, g[:, None], left_side=True, lower=True)
+    half = jax.lax.linalg.triangular_solve(
+        lower, g[:, None], left_side=True, lower=True
+    )
     return jnp.sum(half**2)
 
 

@@ -251,8 +251,7 @@ class Poisson(Loss):
         return counts(y, dtype)
 
     def value(self, z, y):
-        """Generalised KL of y and mu; without cancellation near mu = y."""
-        # (mu - y) / y from expm1: the derivative in z stays that of the loss.
+        """y (exp(t) - 1 - t) with t = z - log(y); exp(z) where y = 0."""
         some = jnp.where(y > 0, y, 1)
         t = z - jnp.log(some)
         return jnp.where(y > 0, some * (jnp.expm1(t) - t), jnp.exp(z))

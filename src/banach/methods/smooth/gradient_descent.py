@@ -100,7 +100,7 @@ class GradientDescent(Method):
             out.f,
             jnp.where(good, trial, state.step_size),
             state.calls + out.grad_calls,
-            out.step == 0,
+            ~out.success,
         )
 
     def point(self, state):

@@ -69,8 +69,8 @@ class Lbfgs(Method):
             decrease=1e-4,
         )
         s, y = tree.sub(out.x, state.x), tree.sub(out.g, state.g)
-        pairs = mem.push_gram(mem.forgotten(state.pairs, ~out.success), s, y)
-        stuck = (out.step == 0) & (state.pairs.pairs.count == 0)
+        pairs = mem.forgotten(mem.push_gram(state.pairs, s, y), ~out.success)
+        stuck = ~out.success & (state.pairs.pairs.count == 0)
         calls = state.calls + out.grad_calls
         return LbfgsState(out.x, out.f, out.g, pairs, calls, stuck)
 

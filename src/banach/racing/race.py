@@ -217,7 +217,7 @@ def race(
                 break
         assert result is not None
         if source is not None:
-            result = dataclasses.replace(result, source=source)
+            result = result.replaced(source=source)
         runs.append(result)
         if result.status == "interrupted":
             break

@@ -27,8 +27,10 @@ import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr
 from jaxtyping import Key, PyTree
 
-from banach.checks import rounding_moves as rounding_moves
-from banach.checks import rounding_rules as rules
+from banach.checks.rounding import elementwise as elementwise
+from banach.checks.rounding import moves as moves
+from banach.checks.rounding import pairs as rules
+from banach.checks.rounding import sums as sums
 
 SPREAD_FACTOR = 20
 """The estimated error is this many times the largest spread seen."""
@@ -72,7 +74,8 @@ def with_error(fun: Callable[..., PyTree]) -> Callable[..., tuple[PyTree, PyTree
 def _final(pair):
     if not rules.floating(pair.value):
         return pair.error
-    return 1.01 * pair.error
+    # NaN comes from products like 0 * inf, where no bound is known.
+    return jnp.where(jnp.isnan(pair.error), jnp.inf, 1.01 * pair.error)
 
 
 def supported(closed: ClosedJaxpr) -> bool:

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import lax
 
-from banach.checks.rounding_rules import (
+from banach.checks.rounding.pairs import (
     Pair,
     bind,
     error,

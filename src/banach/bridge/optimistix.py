@@ -1,0 +1,165 @@
+"""Minimisers of Optimistix: BFGS, L-BFGS, nonlinear CG, gradient descent."""
+
+import difflib
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.from_optax import MOTIONLESS, split
+from banach.core.method import Method, Refusal
+from banach.core.point import Point
+from banach.core.problem import Misuse
+
+NAMES = ("BFGS", "DFP", "GradientDescent", "LBFGS", "NelderMead", "NonlinearCG")
+
+
+class OptimistixState(eqx.Module):
+    """Accepted point, the arrays of Optimistix's state, steps taken and motionless."""
+
+    x: PyTree
+    inner: PyTree
+    steps: Int[Array, ""]
+    motionless: Int[Array, ""]
+
+
+@method(
+    name="optimistix",
+    family="bridge",
+    problem="Smooth",
+    needs={"value", "grad"},
+    paper="rader2024optimistix",
+    cost=None,
+)
+class Optimistix(Method):
+    """A minimiser of Optimistix: `Optimistix("BFGS")`, or an instance of one.
+
+    Its `init` and `step` run inside the compiled loop with both tolerances zero;
+    its own verdict is not read. One step is one trial of its line search, so that a
+    step may leave the point where it was; a run of 100 steps without motion ends
+    as stalled. Counts are one value and at most one gradient a step.
+
+    GradientDescent takes 1/L as its learning rate. Terms and sets are refused.
+    """
+
+    hyper: dict[str, Any]
+    solver: Any = eqx.field(static=True)
+    fixed: tuple = eqx.field(static=True)
+
+    def __init__(self, solver: Any, **hyper: Any):
+        if isinstance(solver, str):
+            _factory(solver)
+        elif hyper:
+            raise Misuse(
+                f"{', '.join(hyper)}: an instance has its hyperparameters already; pass "
+                "them where it is made, or give the name of the solver"
+            )
+        self.solver = solver
+        self.hyper, self.fixed = split(hyper)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls.variant("BFGS", problem, facts)
+
+    @classmethod
+    def variant(cls, name, problem, facts):
+        """A minimiser by name."""
+        _factory(name)
+        if name != "GradientDescent":
+            return cls(name)
+        L = facts.L
+        if L is None:
+            return Refusal(
+                "L",
+                "optimistix:GradientDescent takes 1/L as its learning rate and L is "
+                "unknown: declare L=... on the problem, or pass "
+                "bn.Optimistix('GradientDescent', learning_rate=...)",
+            )
+        return cls(name, learning_rate=1 / float(L))
+
+    @classmethod
+    def variants(cls, problem, facts):
+        """What a race runs; without the library nothing."""
+        return ("BFGS", "LBFGS", "NonlinearCG") if _installed() else ()
+
+    def init(self, problem, start, key):
+        zero = jnp.zeros((), jnp.int32)
+        x = jax.tree.map(jnp.asarray, start.x)
+        arrays = eqx.filter(self._init(problem, x), eqx.is_array)
+        return OptimistixState(x, arrays, zero, zero)
+
+    def step(self, problem, state, key):
+        # What is not an array in the state (tags, functions) is the same each time.
+        struct = eqx.filter_eval_shape(self._init, problem, state.x)
+        rest = eqx.filter(struct, _is_struct, inverse=True)
+        inner = eqx.combine(state.inner, rest)
+        x, inner, _ = self._solver().step(
+            _objective, state.x, problem, {}, inner, frozenset()
+        )
+        still = tree.max_abs(tree.sub(x, state.x)) == 0
+        return OptimistixState(
+            x,
+            eqx.filter(inner, eqx.is_array),
+            state.steps + 1,
+            jnp.where(still, state.motionless + 1, 0),
+        )
+
+    def point(self, state):
+        return Point(state.x)
+
+    def stuck(self, state):
+        return state.motionless >= MOTIONLESS
+
+    def calls(self, state):
+        return {"value": state.steps, "grad": state.steps}
+
+    def label(self):
+        name = self.solver if isinstance(self.solver, str) else type(self.solver).__name__
+        return f"optimistix:{name}"
+
+    def _solver(self) -> Any:
+        if not isinstance(self.solver, str):
+            return self.solver
+        more = dict(self.fixed)
+        return _factory(self.solver)(rtol=0.0, atol=0.0, **self.hyper, **more)
+
+    def _init(self, problem, x):
+        struct = jax.eval_shape(lambda v: problem.value(v), x)
+        return self._solver().init(
+            _objective, x, problem, {}, struct, None, frozenset()
+        )
+
+
+def _objective(x: PyTree, problem: Any) -> tuple[Array, None]:
+    return problem.value(x), None
+
+
+def _is_struct(leaf: Any) -> bool:
+    return isinstance(leaf, jax.ShapeDtypeStruct)
+
+
+def _installed() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("optimistix") is not None
+
+
+def _factory(name: str) -> Any:
+    if name not in NAMES:
+        near = difflib.get_close_matches(name.upper(), NAMES, n=2, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else ""
+        raise Misuse(
+            f"optimistix has no minimiser {name!r} that fits here; "
+            f"{hint or 'there are ' + ', '.join(NAMES)}"
+        )
+    if not _installed():
+        raise Misuse(
+            f'optimistix:{name} needs Optimistix: pip install "banach[peers]"'
+        )
+    import optimistix
+
+    return vars(optimistix)[name]

@@ -1,0 +1,5 @@
+"""Rounding error of JAX functions: modelled bounds and perturbation estimates."""
+
+from banach.checks.rounding.bound import perturbed as perturbed
+from banach.checks.rounding.bound import supported as supported
+from banach.checks.rounding.bound import with_error as with_error

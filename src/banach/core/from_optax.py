@@ -1,0 +1,166 @@
+"""Any optax gradient transformation as a Method; optax itself is not imported.
+
+An optax factory returns a pair of functions, `init(params)` and `update(gradient,
+state, params)`. That protocol is all that this file knows.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.method import Method, Refusal
+from banach.core.point import Point
+from banach.core.problem import Misuse
+
+MOTIONLESS = 100
+_EXTRA = ("value", "grad", "value_fn")
+
+
+class FromOptaxState(eqx.Module):
+    """Parameters, optax's own state, oracle calls, and steps without motion."""
+
+    x: PyTree
+    inner: PyTree
+    calls: Int[Array, ""]
+    motionless: Int[Array, ""]
+
+
+@method(
+    name="from_optax",
+    family="bridge",
+    problem="Smooth",
+    needs={"value", "grad"},
+    paper="deepmind2020jax",
+    cost=None,
+)
+class FromOptax(Method):
+    """Steps of an optax transformation: `FromOptax(optax.adam, learning_rate=1e-2)`.
+
+    x+ = x + u,  (u, s+) = update(grad f(x), s, x)
+
+    `factory(**hyper)` must return a transformation. Floating hyperparameters and
+    arrays are leaves, in the dtype of x: another learning rate never recompiles.
+    Everything else (integers, flags, schedules, line searches) is static. A
+    transformation that takes extra arguments gets value, grad and value_fn, as
+    optax documents them.
+
+    `oracle(value_fn)(x, state=s)` returns f and its gradient where the
+    transformation keeps them (optax.value_and_grad_from_state), and `searched(s)`
+    the number of evaluations inside the last update; both are for line searches.
+
+    Fails in every way that the transformation can: a learning rate is not checked,
+    only the answer is. A run of 100 steps without motion ends as stalled.
+    """
+
+    hyper: dict[str, Any]
+    factory: Callable = eqx.field(static=True)
+    fixed: tuple = eqx.field(static=True)
+    oracle: Callable | None = eqx.field(static=True)
+    searched: Callable | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        factory: Callable,
+        *,
+        oracle: Callable | None = None,
+        searched: Callable | None = None,
+        **hyper: Any,
+    ):
+        if not callable(factory):
+            raise Misuse(
+                f"FromOptax needs an optax factory, got {type(factory).__name__}; "
+                "pass the function and its arguments apart, e.g. "
+                "bn.FromOptax(optax.adam, learning_rate=1e-2)"
+            )
+        self.hyper, self.fixed = split(hyper)
+        self.factory, self.oracle, self.searched = factory, oracle, searched
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return Refusal(
+            "a factory",
+            "from_optax needs the transformation: pass bn.FromOptax(optax.adam, "
+            "learning_rate=1e-2), or the name optax:adam",
+        )
+
+    def init(self, problem, start, key):
+        zero = jnp.zeros((), jnp.int32)
+        return FromOptaxState(start.x, self._transform().init(start.x), zero, zero)
+
+    def step(self, problem, state, key):
+        transform = self._transform()
+        if self.oracle is None:
+            f, g = problem.value_and_grad(state.x)
+            calls = state.calls + 1
+        else:
+            f, g = self.oracle(problem.value)(state.x, state=state.inner)
+            # Only the first gradient is computed; later ones are in the state.
+            calls = state.calls + (state.calls == 0)
+        given = {"value": f, "grad": g, "value_fn": problem.value}
+        taken = _extra(transform.update)
+        extra = {k: given[k] for k in taken}
+        u, inner = transform.update(g, state.inner, state.x, **extra)
+        x = jax.tree.map(lambda p, d: (p + d).astype(p.dtype), state.x, u)
+        if self.searched is not None:
+            calls = calls + jnp.asarray(self.searched(inner), jnp.int32)
+        still = tree.max_abs(tree.sub(x, state.x)) == 0
+        return FromOptaxState(
+            x, inner, calls, jnp.where(still, state.motionless + 1, 0)
+        )
+
+    def point(self, state):
+        return Point(state.x)
+
+    def stuck(self, state):
+        return state.motionless >= MOTIONLESS
+
+    def calls(self, state):
+        return {"value": state.calls, "grad": state.calls}
+
+    def label(self):
+        return f"from_optax:{getattr(self.factory, '__name__', 'transformation')}"
+
+    def _transform(self) -> Any:
+        made = self.factory(**self.hyper, **dict(self.fixed))
+        if not (isinstance(made, tuple) and made._fields == ("init", "update")):
+            raise Misuse(
+                f"{self.label()} made {type(made).__name__}, not a gradient "
+                "transformation; the factory must return what optax.adam(...) returns"
+            )
+        return made
+
+
+def split(hyper: dict[str, Any]) -> tuple[dict[str, Any], tuple]:
+    """Hyperparameters as (leaves, static pairs): floats and arrays are leaves."""
+    leaves, fixed = {}, []
+    for name, value in hyper.items():
+        floating = isinstance(value, float | np.floating | jax.Array | np.ndarray)
+        if floating:
+            leaves[name] = value
+            continue
+        try:
+            hash(value)
+        except TypeError:
+            raise Misuse(
+                f"hyperparameter {name} is a {type(value).__name__}, which is neither "
+                "a number nor hashable; close over it: lambda learning_rate: "
+                f"factory(learning_rate, {name}=...)"
+            ) from None
+        fixed.append((name, value))
+    return leaves, tuple(sorted(fixed, key=lambda pair: pair[0]))
+
+
+def _extra(update: Callable) -> tuple[str, ...]:
+    """Which of value, grad, value_fn an update function accepts."""
+    parameters = inspect.signature(update).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return _EXTRA
+    return tuple(name for name in _EXTRA if name in parameters)

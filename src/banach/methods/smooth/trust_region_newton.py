@@ -1,0 +1,124 @@
+"""Trust-region Newton with exact steps."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.method import Method
+from banach.core.point import Point
+from banach.parts import newton, trust_region
+
+
+class TrustRegionNewtonState(eqx.Module):
+    x: PyTree
+    f: Float[Array, ""]
+    g: Float[Array, " n"]
+    hessian: Float[Array, "n n"]
+    stale: Bool[Array, ""]
+    radius: Float[Array, ""]
+    evaluations: Int[Array, ""]
+    hessians: Int[Array, ""]
+    stuck: Bool[Array, ""]
+
+
+@method(
+    name="trust_region_newton",
+    family="smooth",
+    problem="Smooth",
+    needs={"value", "grad", "hess"},
+    assumes={"smooth"},
+    paper="more1983computing",
+)
+class TrustRegionNewton(Method):
+    """Minimise the second-order model over a ball; trust it as far as it was right.
+
+    p = argmin g.p + p.Hp / 2 over ||p|| <= radius,  x+ = x + p if f fell enough
+
+    A Cholesky factorisation serves while the Newton step lies inside the ball; else
+    the eigenvectors of H give the global solution of the model, hard case included,
+    so that saddle points are left. A rejected step keeps the Hessian. Limit points
+    satisfy the second-order conditions; quadratic where the Hessian is definite.
+
+    `radius` is the first radius. Infinite: full Newton steps until one fails, and
+    length 1 where the first Hessian is not positive definite.
+
+    Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
+    """
+
+    radius: Float[Array, ""]
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls(radius=float("inf"))
+
+    def init(self, problem, start, key):
+        f, g = problem.value_and_grad(start.x)
+        g = tree.ravel(g)[0]
+        zero = jnp.zeros((), jnp.int32)
+        return TrustRegionNewtonState(
+            x=start.x,
+            f=jnp.asarray(f, g.dtype),
+            g=g,
+            hessian=jnp.zeros((g.size, g.size), g.dtype),
+            stale=jnp.asarray(True),
+            radius=jnp.asarray(self.radius, g.dtype),
+            evaluations=zero + 1,
+            hessians=zero,
+            stuck=jnp.asarray(False),
+        )
+
+    def step(self, problem, state, key):
+        x, back = tree.ravel(state.x)
+        hessian = jax.lax.cond(
+            state.stale, lambda: problem.hess(state.x), lambda: state.hessian
+        )
+        p, predicted, bounded = _minimise(hessian, state.g, state.radius)
+        trial = x + p
+        f, g = problem.value_and_grad(back(trial))
+        g = tree.ravel(g)[0]
+        rho = newton.agreement(state.f, f, state.g, g, p, predicted)
+        accept = rho > 1e-4
+        size = tree.norm(p)
+        reach = jnp.where(bounded, size, state.radius)
+        radius = trust_region.update_radius(reach, rho, size, bounded)
+        return TrustRegionNewtonState(
+            x=tree.where(accept, back(trial), state.x),
+            f=jnp.where(accept, f, state.f),
+            g=jnp.where(accept, g, state.g),
+            hessian=hessian,
+            stale=accept,
+            radius=radius,
+            evaluations=state.evaluations + 1,
+            hessians=state.hessians + state.stale,
+            stuck=jnp.all(trial == x) | ~(radius > 0),
+        )
+
+    def point(self, state):
+        return Point(state.x)
+
+    def stuck(self, state):
+        return state.stuck
+
+    def calls(self, state):
+        n = state.evaluations
+        return {"value": n, "grad": n, "hess": state.hessians}
+
+
+def _minimise(hessian, g, radius):
+    """(step, predicted decrease, whether it ends on the boundary)."""
+    inner = -newton.solve(newton.factor(hessian), g)
+
+    def interior():
+        return inner, -jnp.vdot(g, inner) / 2, jnp.asarray(False)
+
+    def boundary():
+        spectrum = trust_region.spectrum(hessian)
+        out = trust_region.exact(spectrum, g, jnp.where(jnp.isinf(radius), 1, radius))
+        return out.step, out.predicted, out.on_boundary
+
+    # A matrix that is not definite has a factor, hence a step, of NaN.
+    inside = tree.all_finite(inner) & (tree.norm(inner) <= radius)
+    return jax.lax.cond(inside, interior, boundary)

@@ -1,0 +1,107 @@
+"""The proximal step residual: what is returned is what was judged."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from banach.checks.step import ProxStep
+from banach.core.point import Point
+from banach.parts.norms import L1
+from banach.parts.sets import Box, Simplex
+from banach.problems.composite import Composite
+from banach.problems.smooth import Smooth
+
+H = np.array([[3.0, 1.0], [1.0, 2.0]])
+L = 4.0
+
+
+def lasso(b, lam=0.5, **facts):
+    def f(x, b):
+        return 0.5 * x @ H @ x - b @ x
+
+    return Composite(Smooth(f, np.zeros(2), (b,), **facts), L1(lam))
+
+
+def certify(problem, x):
+    return ProxStep()(problem, Point(x), jax.random.key(0), 0)
+
+
+def distance(b, lam, x):
+    """dist(0, dF(x)) of the lasso in longdouble."""
+    H_, b, x = (np.asarray(v, np.longdouble) for v in (H, b, x))
+    g = H_ @ x - b
+    at_zero = np.maximum(abs(g) - lam, 0)
+    return np.linalg.norm(
+        np.where(x == 0, at_zero, abs(g + lam * np.sign(x))).astype(float)
+    )
+
+
+def test_bounds_the_distance_at_the_returned_point():
+    draw = np.random.default_rng(1)
+    bs = draw.normal(size=(40, 2)) * 10.0 ** draw.integers(-3, 4, (40, 1))
+    xs = draw.normal(size=(40, 2)) * 10.0 ** draw.integers(-9, 4, (40, 1))
+    run = jax.jit(jax.vmap(lambda b, x: certify(lasso(b, L=L), x)))
+    cert, after = run(bs, xs)
+    for i in range(40):
+        claim = float(cert.parts[0].value[i] + cert.parts[0].slack[i])
+        assert claim >= distance(bs[i], 0.5, np.asarray(after.x[i]))
+
+
+def test_at_the_point_itself_the_distance_may_be_of_order_one():
+    # x* = (0, 0): at 1e-9 the subgradient is of size 1, at x+ it is 0.
+    b = np.array([0.2, -0.3])
+    x = np.array([1e-9, 1e-9])
+    cert, after = certify(lasso(b, L=L), x)
+    assert distance(b, 0.5, x) > 0.3
+    np.testing.assert_array_equal(after.x, np.zeros(2))
+    assert bool(cert.within(1e-6))
+    assert cert.quantity == "dist(0,dF(x+))" and cert.grade == "residual"
+    assert cert.assumes == ("L: declared",)
+
+
+def test_without_L_only_the_step_itself_is_claimed():
+    cert, _ = certify(lasso(np.ones(2)), np.zeros(2))
+    assert cert.quantity == "||x-x+||/t" and cert.assumes == ()
+    # t = 1: x+ = soft(b, 1/2).
+    assert float(cert.value) == pytest.approx(np.sqrt(0.5), rel=1e-12)
+
+
+def test_the_step_scales_with_the_function():
+    x = np.array([0.7, -2.0])
+    values = []
+    for c in (1e-9, 1.0, 1e9):
+        f = Smooth(
+            lambda x, c: c * (0.5 * x @ H @ x - jnp.sum(x)),
+            np.zeros(2),
+            (c,),
+            L=c * L,
+            reference=np.zeros(2),
+        )
+        values.append(float(certify(Composite(f, L1(0.3 * c)), x)[0].ratio))
+    np.testing.assert_allclose(values, values[1], rtol=1e-9)
+
+
+def test_a_tiny_step_of_a_method_has_no_say():
+    # A method with step 1e-12 would see ||x - x+|| = 1e-12 and stop.
+    cert, _ = certify(lasso(np.array([5.0, 5.0]), L=L), np.zeros(2))
+    assert not bool(cert.within(1e-3))
+
+
+def test_float32_returns_float32_and_charges_the_cast():
+    f = Smooth(lambda x: jnp.sum((x - 0.3) ** 2), np.zeros(2, np.float32), L=2.0)
+    cert, after = certify(Composite(f, Box(-1.0, 1.0)), np.full(2, 0.3, np.float32))
+    assert after.x.dtype == np.float32
+    truth = 2 * np.linalg.norm(np.asarray(after.x, float) - 0.3)
+    assert float(cert.value + cert.slack) >= truth > 1e-9
+
+
+def test_infeasible_points_come_back_inside():
+    p = Composite(
+        Smooth(lambda x: jnp.sum(x**2), np.zeros(3), L=2.0), Simplex(), np.ones(3)
+    )
+    cert, after = certify(p, np.array([5.0, -3.0, 0.0]))
+    assert float(p.term.violation(after.x)) < 1e-14
+    assert not bool(cert.within(1e-3))
+    assert ProxStep().refuses(p) is None
+    assert "prox" in ProxStep().refuses(p.smooth)
