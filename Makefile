@@ -76,7 +76,7 @@ docs: install  ## build the documentation into site/
 lint: install  ## check style, formatting and the types of the core
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/pyright
+	@$(BIN)/mypy
 
 index: install  ## regenerate the catalogue and the bibliography from the sources
 	@$(PYTHON) -m banach.catalogue --write

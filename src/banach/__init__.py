@@ -26,11 +26,22 @@ _HOMES = {
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
+    "banach.problems.glm": "GLM",
+    "banach.problems.regressions": (
+        "LeastSquaresRegression Ridge Lasso ElasticNetRegression GroupLasso "
+        "NonnegativeLeastSquares SimplexLeastSquares LogisticRegression "
+        "SoftmaxRegression PoissonRegression HuberRegression SquaredHingeClassifier"
+    ),
+    "banach.problems.losses": (
+        "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
+    ),
+    "banach.parts.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf GroupL2",
+    "banach.parts.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
+    "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
+    "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",
+    "banach.parts.tv": "TotalVariation1D",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
-_GROUPS = ("banach.problems.glm", "banach.problems.losses", "banach.parts.norms",
-           "banach.parts.sets", "banach.parts.matrix", "banach.parts.tv",
-           "banach.checks")  # fmt: skip
 
 
 def __getattr__(name: str):
@@ -46,16 +57,14 @@ def __getattr__(name: str):
 
 
 def _listed(name: str):
+    """A method's class by its card, or a check's class."""
     catalogue = importlib.import_module("banach.catalogue")
     entry = catalogue.by_class(name)
-    return catalogue.load_method(entry["name"]) if entry else _grouped(name)
-
-
-def _grouped(name: str):
-    for home in _GROUPS:
-        module = importlib.import_module(home)
-        if name in module.__all__:
-            return getattr(module, name)
+    if entry:
+        return catalogue.load_method(entry["name"])
+    checks = importlib.import_module("banach.checks")
+    if name in dir(checks):
+        return getattr(checks, name)
     raise AttributeError(f"module 'banach' has no attribute {name!r}; see dir(banach)")
 
 

@@ -214,15 +214,21 @@ def test_lanes_agree_with_solo_runs_and_poison_stays_in_its_lane(name):
 @pytest.mark.parametrize("name", ["stationarity", "strong_gap", "ball_gap", "step"])
 def test_single_precision_without_double(name):
     with jax.enable_x64(False):
-        x = jnp.asarray(C, jnp.float32)
+        a, x = jnp.float32(0.3), jnp.asarray(C, jnp.float32)
         p = Smooth(
-            square, jnp.zeros(3), (x,), L=1.0, mu=1.0, radius=2.0, reference=x - 1
+            lambda x, a, c: 0.5 * jnp.sum((a * (x - c) + 0.7 * a - a * 0.7) ** 2),
+            jnp.zeros(3),
+            (a, x),
+            L=0.09001,
+            mu=0.08999,
+            radius=2.0,
+            reference=x - 1,
         )
         p = Composite(p, Simplex()) if name == "step" else p
         cert, point = checks.by_name(name)(p, Point(x), jax.random.key(0), 0)
         assert cert.parts[0].value.dtype == jnp.float32 == point.x.dtype
         assert bool(cert.within(1e-4))
-        assert not bool(cert.within(1e-13))
+        assert not bool(cert.within(1e-17))
 
 
 def test_the_registry_builds_every_check():

@@ -35,7 +35,7 @@ def test_a_system_without_a_root(x):
 def test_an_infeasible_point_is_never_the_answer(name):
     p = Composite(lambda x: jnp.sum(x**2), Simplex(), np.ones(3), convex=True)
     # The unconstrained minimiser: zero gradient, outside the simplex.
-    cert, point = certify(name, p, np.zeros(3))
+    _, point = certify(name, p, np.zeros(3))
     assert float(p.term.violation(point.x)) < 1e-14
     assert not np.array_equal(point.x, np.zeros(3))
 

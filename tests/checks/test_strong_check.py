@@ -55,6 +55,16 @@ def test_offset_and_factor_do_not_move_the_ratio(check):
 
 
 @pytest.mark.parametrize("check", CHECKS)
+def test_a_screen_agrees_and_its_placeholder_stays_below_the_value(check):
+    H, b, _, _ = (v[1] for v in exact.instances())
+    p, best = stated(check, H, b, 0.0), np.linalg.solve(H, b)
+    far = certify(check(screen=1e-6), p, best + 1.0)
+    assert 0 < float(far.slack) < float(far.value) and not bool(far.within(1e-6))
+    near = certify(check(screen=1e-6), p, best)
+    assert float(near.slack) == pytest.approx(float(certify(check(), p, best).slack))
+
+
+@pytest.mark.parametrize("check", CHECKS)
 def test_a_nonconvex_function_declared_convex_is_refuted(check):
     p = Smooth(
         lambda x: jnp.sum(jnp.cos(x)), np.full(3, 0.1), mu=1.0, radius=5.0, convex=True

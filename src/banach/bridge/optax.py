@@ -48,6 +48,7 @@ class Optax(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
+        """The default for this problem, or a Refusal."""
         return cls.variant("lbfgs", problem, facts)
 
     @classmethod
@@ -62,8 +63,9 @@ class Optax(Method):
         if L is None:
             return Refusal(
                 "L",
-                f"optax:{name} takes 1/L as its learning rate and L is unknown: declare "
-                f"L=... on the problem, or pass bn.Optax({name!r}, learning_rate=...)",
+                f"optax:{name} takes 1/L as its learning rate and L is unknown: "
+                "declare L=... on the problem, or pass "
+                f"bn.Optax({name!r}, learning_rate=...)",
             )
         return cls(name, learning_rate=1 / float(L))
 
@@ -73,21 +75,27 @@ class Optax(Method):
         return ("adam", "lbfgs") + (() if facts.L is None else ("nesterov",))
 
     def init(self, problem, start, key):
+        """The state before the first step."""
         return self.inner.init(problem, start, key)
 
     def step(self, problem, state, key):
+        """One step of the peer."""
         return self.inner.step(problem, state, key)
 
     def point(self, state):
+        """The current point."""
         return self.inner.point(state)
 
     def stuck(self, state):
+        """Whether nothing moved for a hundred steps."""
         return self.inner.stuck(state)
 
     def calls(self, state):
+        """Evaluations so far."""
         return self.inner.calls(state)
 
     def label(self):
+        """The peer and its algorithm."""
         return f"optax:{self.algorithm}"
 
 
@@ -122,8 +130,10 @@ def _adapter(name: str, hyper: dict[str, Any]) -> FromOptax:
     import optax
 
     factory = _factory(name)
-    if name == "lbfgs" and hyper.get("learning_rate") is None and (
-        "linesearch" not in hyper
+    if (
+        name == "lbfgs"
+        and hyper.get("learning_rate") is None
+        and ("linesearch" not in hyper)
     ):
         # The zoom line search keeps f and its gradient at the point it accepts.
         return FromOptax(

@@ -55,14 +55,15 @@ class Optimistix(Method):
             _factory(solver)
         elif hyper:
             raise Misuse(
-                f"{', '.join(hyper)}: an instance has its hyperparameters already; pass "
-                "them where it is made, or give the name of the solver"
+                f"{', '.join(hyper)}: an instance has its hyperparameters already; "
+                "pass them where it is made, or give the name of the solver"
             )
         self.solver = solver
         self.hyper, self.fixed = split(hyper)
 
     @classmethod
     def suggest(cls, problem, facts):
+        """The default for this problem, or a Refusal."""
         return cls.variant("BFGS", problem, facts)
 
     @classmethod
@@ -87,12 +88,14 @@ class Optimistix(Method):
         return ("BFGS", "LBFGS", "NonlinearCG") if _installed() else ()
 
     def init(self, problem, start, key):
+        """The state before the first step."""
         zero = jnp.zeros((), jnp.int32)
         x = jax.tree.map(jnp.asarray, start.x)
         arrays = eqx.filter(self._init(problem, x), eqx.is_array)
         return OptimistixState(x, arrays, zero, zero)
 
     def step(self, problem, state, key):
+        """One step of the peer."""
         # What is not an array in the state (tags, functions) is the same each time.
         struct = eqx.filter_eval_shape(self._init, problem, state.x)
         rest = eqx.filter(struct, _is_struct, inverse=True)
@@ -109,17 +112,21 @@ class Optimistix(Method):
         )
 
     def point(self, state):
+        """The current point."""
         return Point(state.x)
 
     def stuck(self, state):
+        """Whether nothing moved for a hundred steps."""
         return state.motionless >= MOTIONLESS
 
     def calls(self, state):
+        """Evaluations so far."""
         return {"value": state.steps, "grad": state.steps}
 
     def label(self):
-        name = self.solver if isinstance(self.solver, str) else type(self.solver).__name__
-        return f"optimistix:{name}"
+        """The peer and its algorithm."""
+        named = isinstance(self.solver, str)
+        return f"optimistix:{self.solver if named else type(self.solver).__name__}"
 
     def _solver(self) -> Any:
         if not isinstance(self.solver, str):
@@ -157,9 +164,7 @@ def _factory(name: str) -> Any:
             f"{hint or 'there are ' + ', '.join(NAMES)}"
         )
     if not _installed():
-        raise Misuse(
-            f'optimistix:{name} needs Optimistix: pip install "banach[peers]"'
-        )
+        raise Misuse(f'optimistix:{name} needs Optimistix: pip install "banach[peers]"')
     import optimistix
 
     return vars(optimistix)[name]

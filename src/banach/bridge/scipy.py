@@ -1,20 +1,19 @@
 """Every method of scipy.optimize.minimize, streamed from its callback."""
 
 import difflib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
+from jaxtyping import Array
 
-from banach.bridge import _oracles, _worker
-from banach.core import compat, tree
+from banach.bridge import _oracles, _terms, _worker
 from banach.core.card import method
-from banach.core.method import HostMethod, Refusal
+from banach.core.facts import Facts
+from banach.core.method import HostMethod, Refusal, applicable
 from banach.core.point import Point
-from banach.core.problem import Misuse
-from banach.core.reform import Split, split
+from banach.core.problem import Misuse, Problem
 
 # What each algorithm is given, whether it takes bounds, and the options that turn
 # its own stopping off, so that only the outside check ends the run.
@@ -59,7 +58,7 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
         "options": {"ftol": 1e-300, "maxiter": 10**6},
     },
     "trust-constr": {
-        "uses": ("grad", "hess"),
+        "uses": ("grad", "hvp"),
         "bounds": True,
         "options": {"gtol": 0.0, "xtol": 0.0, "barrier_tol": 0.0, "maxiter": _FAR},
     },
@@ -74,3 +73,165 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
         "options": {"gtol": 0.0, "maxiter": _FAR},
     },
 }
+
+DENSE_UP_TO = 2000
+
+
+@method(
+    name="scipy",
+    family="bridge",
+    problem="Smooth",
+    needs={"value", "grad"},
+    paper="virtanen2020scipy",
+    cost=None,
+    host=True,
+)
+class Scipy(HostMethod):
+    """A method of scipy.optimize.minimize: `Scipy("L-BFGS-B", {"maxcor": 20})`.
+
+    Its iterates come from its callback, on a thread that is paused while the check
+    looks; oracles are compiled before the clock starts and counted. SciPy's own
+    stopping is turned off (tolerances zero, limits far away), so that the check
+    decides; an option that you give replaces that. Where SciPy stops by itself
+    (a line search that fails) the run ends as stalled.
+
+    Boxes become SciPy's bounds, for algorithms that have them. An l1 or elastic-net
+    term is handed over as a smooth function over a box by x = p - q, p >= 0, q >= 0.
+    Other terms are refused. `seconds` include some microseconds of thread switching
+    and array conversion for each iterate.
+    """
+
+    algorithm: str
+    options: dict[str, Any]
+
+    def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
+        if algorithm not in ALGORITHMS:
+            near = {k.lower(): k for k in ALGORITHMS}
+            close = difflib.get_close_matches(algorithm.lower(), near, n=2, cutoff=0.5)
+            hint = f"it has {', '.join(ALGORITHMS)}"
+            if close:
+                hint = f"did you mean {' or '.join(near[c] for c in close)}?"
+            raise Misuse(f"scipy has no method {algorithm!r}; {hint}")
+        self.algorithm, self.options = algorithm, dict(options or {})
+
+    @classmethod
+    def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:
+        """None where some algorithm can respect the term of the problem."""
+        if not problem.essential():
+            card = cls.card
+            return applicable(card.needs, card.assumes, problem, facts, card.name)
+        form = _terms.form(problem, "scipy")
+        return form if isinstance(form, Refusal) else None
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        """L-BFGS-B: it takes gradients and bounds."""
+        return cls.variant("L-BFGS-B", problem, facts)
+
+    @classmethod
+    def variant(cls, name, problem, facts):
+        """One algorithm, or why it does not fit this problem."""
+        made = cls(name)
+        no = cls.applies(problem, facts)
+        return made._refuses(problem) if no is None else no
+
+    @classmethod
+    def variants(cls, problem, facts):
+        """What a race runs: with a term L-BFGS-B, else the usual three."""
+        if problem.essential():
+            return () if cls.applies(problem, facts) is not None else ("L-BFGS-B",)
+        if problem.size() <= DENSE_UP_TO and "hess" in problem.oracles():
+            return ("BFGS", "L-BFGS-B", "trust-exact")
+        return ("L-BFGS-B", "CG")
+
+    def label(self):
+        """The peer and its algorithm."""
+        return f"scipy:{self.algorithm}"
+
+    def stream(
+        self, problem: Problem, start: Point, key: Array
+    ) -> Iterator[tuple[Point, dict[str, int]]]:
+        """Yield (Point, calls so far) after each of SciPy's iterations."""
+        no = self._refuses(problem)
+        if isinstance(no, Refusal):
+            raise Misuse(no.cure)
+        form = _terms.form(problem, "scipy")
+        uses = ALGORITHMS[self.algorithm]["uses"]
+        z0 = form.to(start)
+        box: list[_worker.Worker] = []
+        oracles = _oracles.Oracles(form.problem, lambda: box[0].alive())
+        oracles.compile(uses, z0)
+
+        def job(worker: _worker.Worker) -> None:
+            box.append(worker)
+            self._minimise(oracles, uses, z0, form.bounds, worker)
+
+        return self._points(job, form, oracles)
+
+    def _points(self, job, form, oracles):
+        source = _worker.paused(job, _quiet)
+        try:
+            for z in source:
+                yield form.back(z), dict(oracles.calls)
+        finally:
+            source.close()
+
+    def _refuses(self, problem: Problem) -> "Scipy | Refusal":
+        how = ALGORITHMS[self.algorithm]
+        form = _terms.form(problem, "scipy")
+        if isinstance(form, Refusal):
+            return form
+        lacks = sorted(set(how["uses"]) - form.problem.oracles())
+        if lacks:
+            return Refusal(
+                f"oracle {lacks[0]}",
+                f"{self.label()} needs the oracle {lacks[0]}, which "
+                f"{form.problem.kind} lacks; use scipy:L-BFGS-B",
+            )
+        if form.bounds is not None and not how.get("bounds"):
+            able = ", ".join(k for k, v in ALGORITHMS.items() if v.get("bounds"))
+            return Refusal(
+                "bounds",
+                f"{self.label()} ignores bounds, which this {problem.kind} needs; use "
+                f"one of {able}",
+            )
+        return self
+
+    def _minimise(self, oracles, uses, z0, bounds, worker) -> None:
+        import scipy.optimize
+
+        last = z0
+
+        def callback(z, *state):
+            nonlocal last
+            last = np.array(z)
+            worker.emit(last)
+
+        given: dict[str, Any] = {"fun": oracles.value}
+        if "grad" in uses:
+            given = {"fun": oracles.value_and_grad, "jac": True}
+        if "hess" in uses:
+            given["hess"] = oracles.hess
+        if "hvp" in uses:
+            given["hessp"] = oracles.hvp
+        if bounds is not None:
+            given["bounds"] = scipy.optimize.Bounds(*bounds)
+        options = {**ALGORITHMS[self.algorithm]["options"], **self.options}
+        try:
+            found = scipy.optimize.minimize(
+                x0=z0,
+                method=self.algorithm,
+                callback=callback,
+                options=options,
+                **given,
+            )
+        except scipy.optimize.OptimizeWarning as unknown:
+            raise Misuse(f"{self.label()}: {unknown}") from None
+        if not np.array_equal(found.x, last):
+            worker.emit(np.array(found.x))
+
+
+def _quiet() -> None:
+    """SciPy's warnings say what the check will say; an unknown option is an error."""
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("error", message="Unknown solver options")

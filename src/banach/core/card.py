@@ -83,7 +83,7 @@ def method(
     )
 
     def attach(cls: type) -> type:
-        cls.card = card
+        cls.card = card  # type: ignore[attr-defined]
         return cls
 
     return attach

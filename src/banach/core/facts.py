@@ -1,6 +1,6 @@
 """What is known about a problem, and how it is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 CONSTRUCTION = "by construction"
@@ -41,7 +41,7 @@ class Facts:
         fact = self._constants.get(name)
         if fact is None:
             return None
-        if isinstance(fact.value, Callable):
+        if callable(fact.value):
             fact = Fact(fact.value(), fact.provenance)
             self._constants[name] = fact
         return fact.value
@@ -86,6 +86,6 @@ class Facts:
             value = self.get(name)
             rows[name] = (
                 None if value is None else float(value),
-                self.provenance(name),
+                self._constants[name].provenance,
             )
         return rows

@@ -85,6 +85,7 @@ class FromOptax(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
+        """The default for this problem, or a Refusal."""
         return Refusal(
             "a factory",
             "from_optax needs the transformation: pass bn.FromOptax(optax.adam, "
@@ -92,10 +93,12 @@ class FromOptax(Method):
         )
 
     def init(self, problem, start, key):
+        """The state before the first step."""
         zero = jnp.zeros((), jnp.int32)
         return FromOptaxState(start.x, self._transform().init(start.x), zero, zero)
 
     def step(self, problem, state, key):
+        """One step of the peer."""
         transform = self._transform()
         if self.oracle is None:
             f, g = problem.value_and_grad(state.x)
@@ -117,15 +120,19 @@ class FromOptax(Method):
         )
 
     def point(self, state):
+        """The current point."""
         return Point(state.x)
 
     def stuck(self, state):
+        """Whether nothing moved for a hundred steps."""
         return state.motionless >= MOTIONLESS
 
     def calls(self, state):
+        """Evaluations so far."""
         return {"value": state.calls, "grad": state.calls}
 
     def label(self):
+        """The peer and its algorithm."""
         return f"from_optax:{getattr(self.factory, '__name__', 'transformation')}"
 
     def _transform(self) -> Any:

@@ -1,7 +1,7 @@
 """The base of every method, and when a method applies."""
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -72,7 +72,9 @@ class HostMethod(eqx.Module):
         """Build an instance for this problem, or say what is missing."""
 
     @abc.abstractmethod
-    def stream(self, problem: Problem, start: Point, key: Array) -> Iterator[Any]:
+    def stream(
+        self, problem: Problem, start: Point, key: Array
+    ) -> Generator[Any, None, None]:
         """Yield (Point, calls so far) after each of the peer's iterations."""
 
     @abc.abstractmethod

@@ -51,7 +51,7 @@ def kernel_for(leaves: list[Any], treedef: Any, settings: Settings) -> Kernel:
         return found._replace(seconds=0.0)
     began = time.perf_counter()
     problem, method, check, start = jax.tree.unflatten(treedef, leaves)
-    raw_key = np.zeros(2, np.uint32)
+    raw_key: Any = np.zeros(2, np.uint32)
     struct = loop.carry_like(
         problem, method, check, start, jax.random.wrap_key_data(raw_key), settings
     )

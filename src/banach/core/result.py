@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -79,7 +79,7 @@ class Result:
     timed_out: bool
     source: dict[str, Any] | None
 
-    def __init__(self, *, later: dict[str, Callable[[], Any]] | None = None, **now):
+    def __init__(self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now):
         given = {**DEFAULTS, **now}
         missing = set(FIELDS) - set(given) - set(later or {})
         if missing or set(given) - set(FIELDS):

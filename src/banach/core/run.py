@@ -317,6 +317,7 @@ def run(
         raise Misuse(f"max_steps must be at least 0, got {max_steps}")
     start = problem.start() if start is None else start
     number, absolute = split_tol(tol)
+    _same_precision((problem, start))
     dtype = tree.dtype(start.x)
     method, check = leaves_in(dtype, (method, check))
     given = problem
@@ -333,6 +334,18 @@ def run(
     out = outcome(problem, method, check, carry)
     x = attach_derivative(given, out.point.x, out.certified)
     return eqx.tree_at(lambda o: o.point.x, out, x)
+
+
+def _same_precision(data: PyTree) -> None:
+    """A pure run never narrows data silently."""
+    if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
+        return
+    if any(np.result_type(leaf) == np.float64 for leaf in jax.tree.leaves(data)):
+        raise Misuse(
+            "the problem or start is float64 but 64 bits are off here; wrap the call "
+            "in `with jax.enable_x64(True):`, state the problem in float32, or use "
+            "bn.solve, which does it for you"
+        )
 
 
 def _counted(method: Method, state: PyTree) -> Array:
@@ -365,8 +378,7 @@ def _strong(value: PyTree) -> PyTree:
 
 def _like(value: PyTree, model: PyTree) -> PyTree:
     """Cast leaves to the model's dtypes (drops weak types)."""
-    same = jax.tree.structure(value) == jax.tree.structure(model)
-    if not same:
+    if jax.tree.structure(value) != jax.tree.structure(model):
         raise TypeError(
             "a step or a check changed the structure of what it returns: "
             f"{jax.tree.structure(model)} became {jax.tree.structure(value)}"

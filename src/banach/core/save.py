@@ -186,7 +186,7 @@ def write_atomically(path: Path, saved: dict[str, Any], store: Store) -> None:
         name = f"{path.stem}.{digest.hexdigest()[:12]}.npz"
         saved["npz"] = name
         temporary = path.with_name(f".{name}.tmp.npz")
-        np.savez(temporary, **store.arrays)
+        np.savez(temporary, **store.arrays)  # type: ignore[arg-type]
         os.replace(temporary, path.with_name(name))
     temporary = path.with_name(f".{path.name}.tmp")
     with open(temporary, "w") as f:

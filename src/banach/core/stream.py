@@ -50,7 +50,7 @@ def iterate_host(
     """
     began = time.perf_counter() if began is None else began
     number, absolute = loop.split_tol(tol)
-    raw = programs.raw_key(seed)
+    raw: Any = programs.raw_key(seed)
     check = loop.leaves_in(tree.dtype(start.x), check)
     seen: list[Seen] = []
     look, spent = 0, 0.0

@@ -133,7 +133,7 @@ class Cubic(eqx.Module):
     ) -> tuple[Spectrum, Proposal]:
         """The global minimiser of the cubic model."""
         eps = jnp.finfo(g.dtype).eps
-        least = (eps * self.scale(data)) ** 2 / _positive(tree.norm(g))
+        least = (eps * self.scale(data)) ** 2 / positive(tree.norm(g))
         out = cubic_step(data, g, jnp.maximum(weight, least))
         return data, Proposal(out.step, out.predicted, fresh.astype(jnp.int32))
 
@@ -246,5 +246,6 @@ def _inverse(lower: Matrix) -> Matrix:
     return jnp.matmul(half.T, half, precision=tree.PRECISION)
 
 
-def _positive(value: Scalar) -> Scalar:
+def positive(value: Scalar) -> Scalar:
+    """The value, or one where it is zero: a safe divisor."""
     return jnp.where(value > 0, value, 1)

@@ -12,13 +12,13 @@ from banach.core import compat, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.parts.norms import SquaredL2, Zero
+from banach.parts.norms import ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
 from banach.problems import glm_bounds, glm_inputs
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
-from banach.problems.losses import Logistic, Loss, Poisson, Softmax, SquaredHinge
+from banach.problems.losses import Loss, Softmax
 
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
@@ -58,27 +58,365 @@ class GLM(Problem):
         sample_weight: Any = None,
         offset: Any = None,
     ):
-        _check_kinds(loss, term, offset)
+        if not isinstance(loss, Loss):
+            raise Misuse(f"GLM needs a loss, got {type(loss).__name__}; e.g. Logistic()")
+        if not (term is None or isinstance(term, Term)):
+            raise Misuse(
+                f"GLM needs a term of banach.parts, got {type(term).__name__}; "
+                "pass e.g. SquaredL2(1.0), L1(0.1), or None"
+            )
+        if offset is not None and isinstance(loss, Softmax):
+            raise Misuse("Softmax takes no offset; leave it out")
         A = glm_inputs.matrix(A)
         n = A.shape[0]
-        y = glm_inputs.vector(y, "y", n, None)
-        floating = [A] + ([] if loss.discrete else [y])
-        floating += [np.asarray(v) for v in (sample_weight, offset) if _listed(v)]
-        floating += [v for v in (sample_weight, offset) if v is not None]
-        kinds = [np.dtype(v.dtype) for v in floating if hasattr_dtype(v)]
-        dtype = A.dtype
-        for kind in kinds:
-            if jnp.issubdtype(kind, jnp.floating):
-                dtype = jnp.promote_types(dtype, kind)
+        y = glm_inputs.vector(y, "y", n)
+        weight = glm_inputs.weights(sample_weight, n)
+        if offset is not None:
+            offset = glm_inputs.vector(offset, "offset", n)
+        dtype = glm_inputs.common_dtype(A, None if loss.discrete else y, weight, offset)
         self.A = A.astype(dtype) if A.dtype != dtype else A
         self.y = loss.labels(y, dtype)
-        self.weight = glm_inputs.weights(sample_weight, n, dtype)
-        if offset is not None:
-            offset = glm_inputs.vector(offset, "offset", n, dtype)
-        self.offset = offset
+        self.weight = None if weight is None else weight.astype(dtype)
+        self.offset = None if offset is None else offset.astype(dtype)
         self.loss = loss
         self.term = Zero() if term is None else term
         self.intercept = bool(intercept)
         self._check_term()
         if self.intercept:
-            self._check_intercept()
+            loss.check_intercept(self.y, self.weight)
+
+    @property
+    def folded(self) -> bool:
+        """Whether the term is smooth and part of value, grad, hvp and hess."""
+        return isinstance(self.term, Zero | SquaredL2)
+
+    def oracles(self) -> frozenset[str]:
+        """Derivatives, what the term offers, and `dual` where a gap is derivable."""
+        dual = frozenset({"dual"} if self.no_gap() is None else ())
+        return _SMOOTH | self.essential() | dual
+
+    def essential(self) -> frozenset[str]:
+        """prox, project and lmo of a term that is not smooth."""
+        if self.folded:
+            return frozenset()
+        offered = _TERM & self.term.offers()
+        # A set times the free line of the intercept is not compact.
+        return offered - {"lmo"} if self.intercept else offered
+
+    def no_gap(self) -> str | None:
+        """Why no duality gap is derivable for this instance, or None."""
+        name = type(self.term).__name__
+        if "conjugate" not in self.term.offers():
+            return f"{name} has no conjugate that a dual point can be repaired for"
+        if known(self.term):
+            # Concrete weights stay concrete inside a trace.
+            with jax.ensure_compile_time_eval():
+                free = bool(np.any(np.asarray(self.term.unpenalised)))
+            if free:
+                return f"{name} leaves coefficients unpenalised"
+        return glm_bounds.no_reach(self.term) if self.intercept else None
+
+    def space(self) -> jax.ShapeDtypeStruct:
+        """(p,), or (p, K) for softmax; one row more with an intercept."""
+        dtype = jax.dtypes.canonicalize_dtype(self.A.dtype)
+        return jax.ShapeDtypeStruct(self._shape(self.A.shape[1] + self.intercept), dtype)
+
+    def start(self) -> Point:
+        """Zero, projected where the term is a set."""
+        x = np.zeros(self.space().shape, self.A.dtype)
+        if not isinstance(self.term, Set) or "project" not in self.term.offers():
+            return Point(x)
+        if not known(self.term, self.A) or isinstance(self.A, jax.Array):
+            return Point(self._on_coef(self.term.project, jnp.asarray(x)))
+        with compat.double():
+            return Point(np.asarray(self._on_coef(self.term.project, x), x.dtype))
+
+    def split(self, x: Array) -> tuple[Array, Any]:
+        """Coefficients and intercept (0 without one)."""
+        return (x[:-1], x[-1]) if self.intercept else (x, 0)
+
+    def weights(self, dtype: Any) -> Float[Array, " n"]:
+        """The sample weights, ones where none were given."""
+        if self.weight is None:
+            return jnp.ones(self.A.shape[0], dtype)
+        return jnp.asarray(self.weight, dtype)
+
+    def linear(self, x: Array) -> Array:
+        """z = A c + b + o, shape (n,) or (n, K)."""
+        x = jnp.asarray(x)
+        z = self._apply(x)
+        return z if self.offset is None else z + jnp.asarray(self.offset, x.dtype)
+
+    def adjoint(self, th: Array) -> Array:
+        """(A' th, 1' th), an array like x."""
+        v = jnp.matmul(self._A(th).T, th, precision=tree.PRECISION)
+        if not self.intercept:
+            return v
+        return jnp.concatenate([v, jnp.sum(th, axis=0, keepdims=True)])
+
+    def value(self, x: Array) -> Scalar:
+        """The sum of the losses, and the term if it is smooth."""
+        x = jnp.asarray(x)
+        return self._total(self.loss.value(self.linear(x), self._y(x))) + self._ridge(x)
+
+    def grad(self, x: Array) -> Array:
+        """A' (w l'(z)), and lam c if the term is smooth."""
+        return self.value_and_grad(x)[1]
+
+    def value_and_grad(self, x: Array) -> tuple[Scalar, Array]:
+        """Both in one pass over A and one over A'."""
+        x = jnp.asarray(x)
+        z, y = self.linear(x), self._y(x)
+        slope = self._weigh(self.loss.derivative(z, y))
+        value = self._total(self.loss.value(z, y)) + self._ridge(x)
+        return value, self._plus_ridge(self.adjoint(slope), x)
+
+    def hvp(self, x: Array, v: Array) -> Array:
+        """The Hessian applied to v."""
+        x, v = jnp.asarray(x), jnp.asarray(v)
+        bent = self.loss.curve(self.linear(x), self._y(x), self._apply(v))
+        return self._plus_ridge(self.adjoint(self._weigh(bent)), v)
+
+    def hess(self, x: Array) -> Float[Array, "d d"]:
+        """The dense Hessian; one product B'B with B = sqrt(w l'') A."""
+        x = jnp.asarray(x)
+        z, y = self.linear(x), self._y(x)
+        if isinstance(self.loss, Softmax):
+            H = self._softmax_hess(z)
+        else:
+            H = self._scalar_hess(self._weigh(self.loss.curvature(z, y)))
+        if not isinstance(self.term, SquaredL2):
+            return H
+        l2 = self._plus_ridge(jnp.zeros_like(x), jnp.ones_like(x)).ravel()
+        return H + jnp.diag(l2)
+
+    def prox(self, v: Array, t: Any) -> Array:
+        """The term's prox on the coefficients; the intercept stays."""
+        return self._on_coef(lambda c: self.term.prox(c, t), v)
+
+    def project(self, v: Array) -> Array:
+        """The term's projection of the coefficients; the intercept stays."""
+        return self._on_coef(self.term.project, v)
+
+    def lmo(self, g: Array) -> Array:
+        """The term's vertex; not offered beside an intercept."""
+        return self.term.lmo(g)
+
+    def objective(self, x: Array) -> Scalar:
+        """F(x), losses and term."""
+        x = jnp.asarray(x)
+        F = self.value(x)
+        return F if self.folded else F + self.term.value(self.split(x)[0])
+
+    def facts(self) -> Facts:
+        """All by construction; M is that of |D3f[u, u, v]| <= M ||v|| D2f[u, u]."""
+        loss = self.loss
+        properties = {"convex": CONSTRUCTION, "smooth": CONSTRUCTION}
+        constants: dict[str, Fact | None] = {}
+        if loss.curvature_bound is not None:
+            constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
+        if loss.self_concordance is not None:
+            properties["self_concordant"] = CONSTRUCTION
+            constants["M"] = Fact(self._quasi, CONSTRUCTION)
+        if not self.intercept and self._curved():
+            properties["strongly_convex"] = CONSTRUCTION
+            constants["mu"] = Fact(lambda: _least(self._l2()), CONSTRUCTION)
+        if "lmo" in self.essential():
+            properties["compact"] = CONSTRUCTION
+            like = self.start().x
+            constants["radius"] = Fact(lambda: self.term.diameter(like), CONSTRUCTION)
+        return Facts(properties, constants)
+
+    def residual_step(self) -> Scalar:
+        """The t of the prox residual: 1 / (c sum_i w_i (||a_i||^2 + 1)).
+
+        c bounds l''; for Poisson, where nothing does, c w_i is w_i (y_i + 1).
+        """
+        dtype = self.space().dtype
+        A, w = jnp.asarray(self.A, dtype), self.weights(dtype)
+        if self.loss.curvature_bound is None:
+            w = w * (jnp.asarray(self.y, dtype) + 1)
+        else:
+            w = w * self.loss.curvature_bound
+        return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
+
+    def optimality(self, point: Point) -> Point:
+        """The gradient, or x - prox(x - t grad, t) where there is a prox."""
+        x = point.x
+        g = self.grad(x)
+        if self.folded:
+            return Point(g)
+        t = jnp.asarray(self.residual_step(), g.dtype)
+        return Point(x - self.prox(x - t * g, t))
+
+    def reference_point(self) -> Point:
+        """The null model: coefficients 0 (projected on a set), best intercept."""
+        dtype = self.space().dtype
+        x = jnp.asarray(self.start().x, dtype)
+        if not self.intercept:
+            return Point(x)
+        offset = None if self.offset is None else jnp.asarray(self.offset, dtype)
+        if isinstance(self.term, Set):
+            offset = self.linear(x)
+        b = null_intercept(self.loss, self._y(x), self.weights(dtype), offset)
+        return Point(x.at[-1].set(b))
+
+    def formula(self) -> str:
+        """The objective as text."""
+        weight = "" if self.weight is None else "w_i "
+        z = "A c" + (" + b" if self.intercept else "")
+        z += "" if self.offset is None else " + o"
+        n, p = self.A.shape
+        term = "" if isinstance(self.term, Zero) else f" + {_term_text(self.term)}"
+        return f"sum_i {weight}{self.loss.text}{term}, z = {z}, A {n} x {p}"
+
+    def default_check(self) -> str:
+        """The duality gap where one is derivable, else the residual."""
+        if self.no_gap() is None:
+            return "gap"
+        return "stationarity" if self.folded else "step"
+
+    def as_composite(self) -> Problem:
+        """This problem: its term offers the prox itself."""
+        return self
+
+    def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
+        """Row and column norms of A, rounded up."""
+        return glm_bounds.data_norms(jnp.asarray(self.A, dtype), self.weights(dtype))
+
+    def travel(
+        self, norms: glm_bounds.DataNorms, x: Array, z: Array, e_z: Array, F: Scalar
+    ) -> Array:
+        """Upper bound of |b* - b|, one number a class, given F >= F(x)."""
+        coef, b = self.split(x)
+        w, offset = self.weights(x.dtype), self.offset
+        offset = None if offset is None else jnp.asarray(offset, x.dtype)
+        return glm_bounds.intercept_travel(
+            self.loss, self.term, norms, z, self._y(x), w, offset, coef, b, F, e_z
+        )
+
+    def _shape(self, rows: int) -> tuple[int, ...]:
+        if isinstance(self.loss, Softmax):
+            return (rows, self.loss.classes)
+        return (rows,)
+
+    def _A(self, like: Array) -> Array:
+        return jnp.asarray(self.A, like.dtype)
+
+    def _y(self, x: Array) -> Array:
+        if isinstance(self.loss, Softmax):
+            return jnp.asarray(self.y)
+        return jnp.asarray(self.y, x.dtype)
+
+    def _apply(self, x: Array) -> Array:
+        coef, b = self.split(x)
+        z = jnp.matmul(self._A(x), coef, precision=tree.PRECISION)
+        return z + b if self.intercept else z
+
+    def _weigh(self, s: Array) -> Array:
+        if self.weight is None:
+            return s
+        w = jnp.asarray(self.weight, s.dtype)
+        return w[:, None] * s if s.ndim == 2 else w * s
+
+    def _total(self, losses: Array) -> Scalar:
+        return jnp.sum(self._weigh(losses))
+
+    def _ridge(self, x: Array) -> Any:
+        if not isinstance(self.term, SquaredL2):
+            return 0
+        return self.term.value(self.split(x)[0])
+
+    def _plus_ridge(self, g: Array, v: Array) -> Array:
+        if not isinstance(self.term, SquaredL2):
+            return g
+        coef = self.split(v)[0]
+        extra = jnp.asarray(self.term.lam, v.dtype) * coef
+        if self.intercept:
+            extra = jnp.concatenate([extra, jnp.zeros_like(v[-1:])])
+        return g + extra
+
+    def _on_coef(self, step: Any, v: Array) -> Array:
+        if not self.intercept:
+            return step(v)
+        return jnp.concatenate([step(v[:-1]), v[-1:]])
+
+    def _scalar_hess(self, d: Array) -> Array:
+        # The guard keeps the derivative of the root finite where d is 0.
+        root = jnp.where(d > 0, jnp.sqrt(jnp.where(d > 0, d, 1)), 0)
+        B = root[:, None] * self._A(d)
+        H = jnp.matmul(B.T, B, precision=tree.PRECISION)
+        if not self.intercept:
+            return H
+        side = jnp.matmul(B.T, root, precision=tree.PRECISION)
+        corner = jnp.sum(d)[None]
+        below = jnp.concatenate([side, corner])
+        return jnp.concatenate(
+            [jnp.concatenate([H, side[None]], axis=0), below[:, None]], axis=1
+        )
+
+    def _softmax_hess(self, z: Array) -> Array:
+        # H[(j, k), (l, m)] = sum_i w_i a_ij a_il p_ik (delta_km - p_im)
+        A, k = self._A(z), self.loss.classes
+        if self.intercept:
+            A = jnp.concatenate([A, jnp.ones_like(A[:, :1])], axis=1)
+        d = A.shape[1]
+        p = jax.nn.softmax(z, axis=-1)
+        B = (A[:, :, None] * p[:, None, :]).reshape(-1, d * k)
+        cross = jnp.matmul(B.T, self._weigh(B), precision=tree.PRECISION)
+        own = jnp.matmul(self._weigh(A).T, B, precision=tree.PRECISION)
+        own = own.reshape(d, d, k).transpose(2, 0, 1)
+        H = -cross.reshape(d, k, d, k)
+        each = jnp.arange(k)
+        return H.at[:, each, :, each].add(own).reshape(d * k, d * k)
+
+    def _lipschitz(self) -> Any:
+        L = glm_bounds.gradient_lipschitz(
+            self.A, self.weight, self.intercept, self.loss.curvature_bound
+        )
+        if isinstance(self.term, SquaredL2):
+            xp = np if known(self.term) else jnp
+            L = (L + xp.max(xp.asarray(self.term.lam))) * (1 + 1e-6)
+        return L
+
+    def _quasi(self) -> Any:
+        xp = np if known(self.A) else jnp
+        square = xp.sum(xp.square(xp.asarray(self.A)), axis=1) + self.intercept
+        return self.loss.self_concordance * xp.sqrt(xp.max(square)) * (1 + 1e-5)
+
+    def _l2(self) -> Any:
+        term = self.term
+        if isinstance(term, SquaredL2):
+            return term.lam
+        return term.l2 if isinstance(term, ElasticNet) else np.zeros(())
+
+    def _curved(self) -> bool:
+        # A traced weight is believed positive; the constant itself is its value.
+        if not known(self.term):
+            return isinstance(self.term, SquaredL2 | ElasticNet)
+        return float(_least(self._l2())) > 0
+
+    def _check_term(self) -> None:
+        like = jax.ShapeDtypeStruct(self._shape(self.A.shape[1]), self.A.dtype)
+        try:
+            with compat.double():
+                jax.eval_shape(lambda c: self.term.prox(c, 1.0), like)
+                jax.eval_shape(self.term.value, like)
+        except (ValueError, TypeError) as e:
+            raise Misuse(
+                f"{type(self.term).__name__} does not fit coefficients of shape "
+                f"{like.shape} (one a column of A, no intercept): {e}"
+            ) from e
+
+
+def _least(weights: Any) -> Any:
+    # In NumPy where possible: a float32 copy could be larger than the weight.
+    return np.min(np.asarray(weights)) if known(weights) else jnp.min(weights)
+
+
+def _term_text(term: Term) -> str:
+    fields = []
+    for name, value in vars(term).items():
+        if np.ndim(value) == 0 and known(value) and not isinstance(value, bool):
+            fields.append(f"{name}={float(value):.6g}")
+    return f"{type(term).__name__}({', '.join(fields)})(c)"

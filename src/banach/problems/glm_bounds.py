@@ -163,21 +163,6 @@ def intercept_travel(
     return jnp.full_like(intercept, jnp.inf)
 
 
-def balanced(th: Array, w: Array) -> Array:
-    """th with its heavier sign scaled down until sum w th = 0, up to rounding.
-
-    A factor in [0, 1] keeps each th_i in its domain, which holds 0.
-    """
-    up = jnp.vdot(w, jnp.maximum(th, 0))
-    down = jnp.vdot(w, jnp.maximum(-th, 0))
-    least = jnp.minimum(up, down)
-
-    def factor(side):
-        return jnp.where(side > 0, least / jnp.where(side > 0, side, 1), 1)
-
-    return th * jnp.where(th > 0, factor(up), factor(down))
-
-
 def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any:
     """Upper bound of curvature * lambda_max([A 1]' diag(w) [A 1]).
 

@@ -28,8 +28,8 @@ def matrix(A: Any) -> Any:
     return A
 
 
-def vector(v: Any, name: str, n: int, dtype: Any) -> Any:
-    """One number a sample in the dtype of A."""
+def vector(v: Any, name: str, n: int) -> Any:
+    """One number a sample."""
     v = _array(v, name)
     if v.shape != (n,):
         raise Misuse(
@@ -42,14 +42,23 @@ def vector(v: Any, name: str, n: int, dtype: Any) -> Any:
         raise Misuse(f"{name} must hold numbers, got {v.dtype}; encode labels as numbers")
     if jnp.issubdtype(v.dtype, jnp.floating):
         finite(v, name)
-    return v if dtype is None else v.astype(dtype)
+    return v
 
 
-def weights(w: Any, n: int, dtype: Any) -> Any:
+def common_dtype(A: Any, *others: Any) -> Any:
+    """The dtype of A, widened where floating data beside it are wider."""
+    dtype = A.dtype
+    for v in others:
+        if v is not None and jnp.issubdtype(v.dtype, jnp.floating):
+            dtype = jnp.promote_types(dtype, v.dtype)
+    return dtype
+
+
+def weights(w: Any, n: int) -> Any:
     """Nonnegative sample weights, or None."""
     if w is None:
         return None
-    w = vector(w, "sample_weight", n, dtype)
+    w = vector(w, "sample_weight", n)
     if known(w):
         a = np.asarray(w)
         if (a < 0).any():
@@ -124,6 +133,43 @@ def whole_labels(y: Any, classes: int) -> Any:
                 "np.unique(y, return_inverse=True)[1]"
             )
     return y.astype(np.int32)
+
+
+def both_signs(y: Any, w: Any, model: str) -> None:
+    """Both classes must carry weight, or a free intercept has no minimiser."""
+    if not known(y, w):
+        return
+    a = np.asarray(y) if w is None else np.asarray(y)[np.asarray(w) > 0]
+    if not ((a > 0).any() and (a < 0).any()):
+        raise Misuse(
+            f"{model} with an intercept needs samples of both classes, got one class; "
+            "use intercept=False or give the other class"
+        )
+
+
+def every_class(y: Any, w: Any, classes: int) -> None:
+    """Every class must carry weight."""
+    if not known(y, w):
+        return
+    a = np.asarray(y) if w is None else np.asarray(y)[np.asarray(w) > 0]
+    absent = sorted(set(range(classes)) - set(a.tolist()))
+    if absent:
+        raise Misuse(
+            f"Softmax with an intercept needs samples of every class, none of {absent}; "
+            "use intercept=False or drop the class"
+        )
+
+
+def some_count(y: Any, w: Any) -> None:
+    """Some count must be positive."""
+    if not known(y, w):
+        return
+    a = np.asarray(y) if w is None else np.asarray(y)[np.asarray(w) > 0]
+    if not (a > 0).any():
+        raise Misuse(
+            "Poisson with an intercept needs a positive count, all are 0; "
+            "use intercept=False"
+        )
 
 
 def _array(v: Any, name: str) -> Any:

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from banach.core.problem import Misuse
 from banach.parts.term import gam, keep
-from banach.problems.glm_inputs import counts, numbers, signs, whole_labels
+from banach.problems import glm_inputs
 
 # Roundings charged to one exp, log or quotient together with what surrounds it.
 _ROUNDINGS = 32
@@ -36,11 +36,15 @@ class Loss(eqx.Module):
     curvature_bound: ClassVar[float | None]
     self_concordance: ClassVar[float | None] = None
     text: ClassVar[str]
-    outputs: ClassVar[None] = None
+    discrete: ClassVar[bool] = False  # labels are codes, not measurements
 
     def labels(self, y: Any, dtype: Any) -> Any:
         """Concrete labels checked and stored in the model's own coding."""
-        return numbers(y, dtype)
+        return glm_inputs.numbers(y, dtype)
+
+    def check_intercept(self, y: Any, w: Any) -> None:
+        """Misuse where a free intercept would have no minimiser."""
+        return None
 
     @abc.abstractmethod
     def value(self, z: Array, y: Array) -> Array:
@@ -75,6 +79,20 @@ class Loss(eqx.Module):
         """Distance, entry by entry, from th to the exact dual point that it names."""
         return jnp.zeros_like(th)
 
+    def balance(self, th: Array, w: Array) -> Array:
+        """A feasible th near the given one with sum w th = 0, up to rounding.
+
+        The heavier sign is scaled down: the domain of each th_i holds 0.
+        """
+        up = jnp.vdot(w, jnp.maximum(th, 0))
+        down = jnp.vdot(w, jnp.maximum(-th, 0))
+        least = jnp.minimum(up, down)
+
+        def factor(side):
+            return jnp.where(side > 0, least / jnp.where(side > 0, side, 1), 1)
+
+        return th * jnp.where(th > 0, factor(up), factor(down))
+
     @abc.abstractmethod
     def fenchel_young(
         self, z: Array, th: Array, y: Array, e: Array
@@ -104,6 +122,10 @@ class LeastSquares(Loss):
     def curvature(self, z, y):
         """One."""
         return jnp.ones_like(z)
+
+    def balance(self, th, w):
+        """th minus its weighted mean: every th is feasible."""
+        return th - jnp.vdot(w, th) / jnp.sum(w)
 
     def fenchel_young(self, z, th, y, e):
         """(r + th)^2 / 2."""
@@ -167,11 +189,16 @@ class SquaredHinge(Loss):
     """l = max(0, 1 - y z)^2 / 2, labels -1 and +1."""
 
     curvature_bound: ClassVar[float] = 1.0
+    discrete: ClassVar[bool] = True
     text: ClassVar[str] = "1/2 max(0, 1 - y_i z_i)^2"
 
     def labels(self, y, dtype):
         """-1 and +1, from these or from 0 and 1."""
-        return signs(y, dtype, "SquaredHinge")
+        return glm_inputs.signs(y, dtype, "SquaredHinge")
+
+    def check_intercept(self, y, w):
+        """Samples on every side."""
+        glm_inputs.both_signs(y, w, "SquaredHinge")
 
     def value(self, z, y):
         """h^2 / 2."""
@@ -205,11 +232,16 @@ class Logistic(Loss):
 
     curvature_bound: ClassVar[float] = 0.25
     self_concordance: ClassVar[float] = 1.0
+    discrete: ClassVar[bool] = True
     text: ClassVar[str] = "log(1 + exp(-y_i z_i))"
 
     def labels(self, y, dtype):
         """-1 and +1, from these or from 0 and 1."""
-        return signs(y, dtype, "Logistic")
+        return glm_inputs.signs(y, dtype, "Logistic")
+
+    def check_intercept(self, y, w):
+        """Samples on every side."""
+        glm_inputs.both_signs(y, w, "Logistic")
 
     def value(self, z, y):
         """softplus(-y z)."""
@@ -248,7 +280,11 @@ class Poisson(Loss):
 
     def labels(self, y, dtype):
         """Nonnegative numbers."""
-        return counts(y, dtype)
+        return glm_inputs.counts(y, dtype)
+
+    def check_intercept(self, y, w):
+        """Samples on every side."""
+        glm_inputs.some_count(y, w)
 
     def value(self, z, y):
         """y (exp(t) - 1 - t) with t = z - log(y); exp(z) where y = 0."""
@@ -293,13 +329,18 @@ class Softmax(Loss):
     curvature_bound: ClassVar[float] = 0.5
     # D3 lse[u, u, v] = E (U - EU)^2 (V - EV), and max V - min V <= sqrt(2) ||V||.
     self_concordance: ClassVar[float] = 2.0**0.5
+    discrete: ClassVar[bool] = True
     text: ClassVar[str] = "logsumexp(z_i) - z_i[y_i]"
 
     classes: int = eqx.field(static=True)
 
     def labels(self, y, dtype):
         """Integers 0 .. K-1."""
-        return whole_labels(y, self.classes)
+        return glm_inputs.whole_labels(y, self.classes)
+
+    def check_intercept(self, y, w):
+        """Samples on every side."""
+        glm_inputs.every_class(y, w, self.classes)
 
     def value(self, z, y):
         """Shape (n,)."""

@@ -103,7 +103,7 @@ class LazyNewton(Method):
         if self.M is None:
             rho = newton.agreement(state.f, f, state.g, g, out.step, out.predicted)
             accept = accept & (rho >= 0.1)
-            size = tree.norm(state.g)
+            size = newton.positive(tree.norm(state.g))
             poor = tree.norm(g) > self.contraction * size
             # A first failure without regularisation starts it at this scale.
             first = (1e-3 * model.scale(curvature)) ** 2 / size

@@ -1,0 +1,289 @@
+"""Duality gaps in Fenchel-Young form, from a dual point that the check repairs.
+
+For F(x) = sum_i w_i l(z_i, y_i) + g(c), z = A c + b + o, and any th in the domain of
+the conjugates, v = A'(w th), every minimiser x* = (c*, b*) satisfies
+
+    F(x) - F(x*) <= sum_i w_i [l(z_i) + l*(-th_i) + th_i z_i]
+                    + [g(c) + g*(v) - <v, c>] + |1'(w th)| |b* - b|.
+
+Each bracket is >= 0 and computed without cancellation. th = -l'(z) is the witness
+that the check builds; one that is offered is re-evaluated and never believed. With
+an intercept th is first balanced to 1'(w th) = 0, which floats cannot reach: what
+is left is charged with a bound of |b* - b| proved from the data.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from banach.checks import common
+from banach.core import tree
+from banach.core.check import Certificate, Check, single
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts.term import gam
+
+Scalar = Float[Array, ""]
+_QUANTITY = "f(x)-f*"
+
+
+class Seen(NamedTuple):
+    """A bound, its slack, the dual point behind it (w th) and where it came from."""
+
+    value: Scalar
+    slack: Scalar
+    dual: Array
+    offered: Array
+
+
+class Gap(Check):
+    """f(x) - f* for a generalised linear model; a bound, by construction.
+
+    x outside the set of a set term is projected; the projected point is certified
+    and returned. The scale is F at the null model, the reference of the problem.
+    """
+
+    name: ClassVar[str] = "gap"
+
+    norms: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The smaller of the bounds of the own and of the offered witness."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        seen, at = _look(problem, point, ready.norms)
+        certificate = single(
+            _QUANTITY,
+            seen.value,
+            seen.slack,
+            ready.scale,
+            grade="bound",
+            assumes=common.declared(problem, "convex"),
+            look=look,
+            witness=seen.offered,
+        )
+        return certificate, at
+
+    def prepared(self, problem: Problem) -> "Gap":
+        """With row and column norms, F at the null model, and the slack there."""
+        judged, at = common.lift(problem, problem.reference_point())
+        norms = judged.data_norms(tree.dtype(at.x))
+        F = judged.objective(at.x)
+        scale = common.usable(F, jnp.zeros_like(F))
+        seen, _ = _look(judged, at, norms)
+        return Gap(norms, scale, seen.slack / scale)
+
+    def floor(self) -> Any:
+        """Slack at the null model over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One product with A and one with A', which is one gradient.
+
+        An offered dual point costs one product with A' more.
+        """
+        return {"grad": 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems without a dual structure that this check can repair."""
+        return _refuses(self.name, problem)
+
+
+class GapDistance(Check):
+    """||x - x*||_2 <= sqrt(2 gap / mu), F mu-strongly convex by construction."""
+
+    name: ClassVar[str] = "gap_distance"
+
+    gap: Gap = Gap()
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The root of the gap's bound."""
+        ready = self if self.gap.scale is not None else self.prepared(problem)
+        seen, at = _look(problem, point, ready.gap.norms)
+        # Rounded down: the cast may have rounded up.
+        mu = jnp.asarray(problem.facts().mu, seen.value.dtype)
+        mu = mu * (1 - 4 * gam(1, mu.dtype))
+
+        def root(gap):
+            return jnp.sqrt(2 * jnp.maximum(gap, 0) / mu)
+
+        low, high = root(seen.value), root(seen.value + seen.slack)
+        # A refuted gap stays negative: no root may hide it.
+        refuted = seen.value < -seen.slack
+        value = jnp.where(refuted, seen.value, low)
+        slack = jnp.where(refuted, seen.slack, high - low)
+        certificate = single(
+            "||x-x*||_2",
+            value,
+            jnp.maximum(slack, 0) + 8 * gam(1, value.dtype) * high,
+            root(ready.gap.scale),
+            grade="bound",
+            assumes=common.declared(problem, "convex", "mu"),
+            look=look,
+            witness=seen.offered,
+        )
+        return certificate, at
+
+    def prepared(self, problem: Problem) -> "GapDistance":
+        """With the prepared gap."""
+        return GapDistance(self.gap.prepared(problem))
+
+    def floor(self) -> Any:
+        """The root of the gap's floor."""
+        return jnp.sqrt(jnp.asarray(self.gap.floor()))
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """That of the gap."""
+        return self.gap.cost(problem)
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Where there is no gap, or no strong convexity in all coordinates."""
+        reason = _refuses(self.name, problem)
+        if reason is None and not problem.facts().has("strongly_convex"):
+            return (
+                f"{self.name} needs strong convexity in every coordinate; use l2 > 0 "
+                "without an intercept, or check='gap'"
+            )
+        return reason
+
+
+def _refuses(name: str, problem: Problem) -> str | None:
+    if "dual" in problem.oracles():
+        return None
+    reason = f"this {problem.kind} has no dual structure"
+    if problem.kind == "GLM":
+        reason = problem.no_gap()
+    return f"{name}: {reason}; use check='{problem.default_check()}'"
+
+
+def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
+    """The best bound at the point, and the point in the bits that it speaks of."""
+    kind = tree.dtype(point.x)
+    x = jnp.asarray(point.x)
+    if "project" in problem.oracles():
+        out = problem.term.violation(problem.split(x)[0]) > 0
+        x = jnp.where(out, problem.project(x), x)
+    judged, at = common.lift(problem, Point(x, point.dual))
+    x, w = at.x, judged.weights(tree.dtype(at.x))
+    z = judged.linear(x)
+    y = jnp.asarray(judged.y)
+    near = _Near(judged, norms, x, z, y, w)
+    own = near.bound(near.repaired(-judged.loss.derivative(z, y)), 0)
+    offer = _offer(at.dual, z)
+    if offer is None:
+        best = own
+    else:
+        each = _each(w, z)
+        th = jnp.where(each > 0, offer / jnp.where(each > 0, each, 1), 0)
+        other = near.bound(near.repaired(th), 1)
+        total = other.value + other.slack
+        # A dual point that does not bound the same quantity is no bound at all.
+        good = jnp.all(jnp.isfinite(offer)) & (other.value >= -other.slack)
+        good &= ~(total >= own.value + own.slack) & jnp.isfinite(total)
+        best = jax.tree.map(lambda a, b: jnp.where(good, a, b), other, own)
+    return best, Point(tree.cast(x, kind), tree.cast(best.dual, kind))
+
+
+def _offer(dual: Any, z: Array) -> Array | None:
+    leaves = jax.tree.leaves(dual)
+    if len(leaves) != 1 or jnp.shape(leaves[0]) != z.shape:
+        return None
+    if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
+        return None
+    return jnp.asarray(leaves[0], z.dtype)
+
+
+def _each(w: Array, z: Array) -> Array:
+    return w[:, None] if z.ndim == 2 else w
+
+
+class _Near:
+    """What is known at one point: z, its error, and the bound of a dual point."""
+
+    def __init__(self, problem, norms, x, z, y, w):
+        self.problem, self.norms = problem, norms
+        self.x, self.z, self.y, self.w = x, z, y, w
+        self.coef, self.b = problem.split(x)
+        self.norms = tree.cast(norms, z.dtype)
+        self.e_z = self._z_error()
+
+    def _z_error(self) -> Array:
+        coef, z, dtype = self.coef, self.z, self.z.dtype
+        size = jnp.sqrt(jnp.sum(jnp.square(coef / _scale(coef)), axis=0))
+        size = size * _scale(coef)
+        rows = self.norms.rows
+        product = rows[:, None] * size if z.ndim == 2 else rows * size
+        rough = product + jnp.abs(self.b)
+        if self.problem.offset is not None:
+            rough = rough + jnp.abs(jnp.asarray(self.problem.offset, dtype))
+        n = coef.shape[0] + 4
+        return 1.01 * gam(n, dtype) * rough + n * float(jnp.finfo(dtype).tiny)
+
+    def repaired(self, th: Array) -> Array:
+        """th in the domain of the conjugates, balanced where there is an intercept."""
+        problem = self.problem
+        th = problem.loss.repair(th, self.y)
+        if not problem.intercept or th.ndim == 2:
+            return th
+        return problem.loss.repair(problem.loss.balance(th, self.w), self.y)
+
+    def bound(self, th: Array, offered: int) -> Seen:
+        """Value and slack of the bound that th gives, after the term's scaling."""
+        problem, norms, coef, z = self.problem, self.norms, self.coef, self.z
+        loss, term, y, e_z = problem.loss, problem.term, self.y, self.e_z
+        n, dtype = z.shape[0], z.dtype
+        each = _each(self.w, z)
+        tiny = float(jnp.finfo(dtype).tiny)
+        scaled = each * th
+        v, v_b = problem.split(problem.adjoint(scaled))
+        # Columns: |A'||w th| <= ||a_j|| ||w th||, and the same for the error of th.
+        g, off = gam(n + 8, dtype), each * loss.dual_error(th, y)
+        e_v = 1.01 * (g * _length(scaled) + _length(off))
+        columns = norms.columns
+        e_v = (columns[:, None] if z.ndim == 2 else columns) * e_v + n * tiny
+        s = term.dual_scale(v, e_v)
+        th, scaled, v, v_b = s * th, s * scaled, s * v, s * v_b
+        g_value, g_slack = term.fenchel_young(coef, v, e_v)
+        losses, rough = loss.fenchel_young(z, th, y, e_z)
+        value, slack = jnp.vdot(self.w, losses), jnp.vdot(self.w, rough)
+        slack = slack + gam(n + 4, dtype) * jnp.vdot(self.w, jnp.abs(losses))
+        value, slack = value + g_value, 1.01 * slack + g_slack
+        if problem.intercept:
+            e_b = 1.01 * jnp.sum(g * jnp.abs(scaled) + off, axis=0) + n * tiny
+            far = problem.travel(norms, self.x, z, e_z, self._above())
+            value = value + jnp.sum(jnp.abs(v_b) * far)
+            slack = slack + 1.01 * jnp.sum(e_b * far)
+        slack = slack + 4 * gam(2, dtype) * (jnp.abs(value) + slack)
+        free = jnp.any(jnp.asarray(term.unpenalised))
+        return Seen(
+            jnp.where(free, jnp.inf, value),
+            slack,
+            scaled,
+            jnp.asarray(offered, jnp.int32),
+        )
+
+    def _above(self) -> Scalar:
+        """A number that is surely at least F(x)."""
+        problem, z, y, w = self.problem, self.z, self.y, self.w
+        F = jnp.vdot(w, problem.loss.value(z, y)) + problem.term.value(self.coef)
+        steep = jnp.abs(problem.loss.derivative(z, y)) * self.e_z
+        own = 64 * gam(1, z.dtype) * jnp.sum(w) + jnp.sum(_each(w, z) * steep)
+        return 1.01 * (F * (1 + gam(z.size + 8, z.dtype)) + own)
+
+
+def _scale(a: Array) -> Array:
+    big = jnp.max(jnp.abs(a))
+    return jnp.where((big > 0) & jnp.isfinite(big), big, 1)
+
+
+def _length(a: Array) -> Array:
+    """Euclidean length of the columns."""
+    return _scale(a) * jnp.sqrt(jnp.sum(jnp.square(a / _scale(a)), axis=0))

@@ -1,0 +1,169 @@
+"""Generalised linear models by their usual names, with scikit-learn's parameters.
+
+Objectives are sums, never means: scikit-learn's alpha belongs to a mean where it
+divides by n. Each docstring gives the exact mapping; the intercept is never
+penalised. n is the number of samples.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from banach.core.problem import Misuse
+from banach.parts.norms import L1, ElasticNet, GroupL2, SquaredL2
+from banach.parts.sets import Box, Nonnegative, Simplex
+from banach.problems import glm_inputs
+from banach.problems.glm import GLM
+from banach.problems.losses import (
+    Huber,
+    LeastSquares,
+    Logistic,
+    Poisson,
+    Softmax,
+    SquaredHinge,
+)
+
+
+def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
+
+    sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
+    lam = n alpha. `data`: sample_weight, offset.
+    """
+    return GLM(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
+
+
+def Ridge(A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + l2/2 ||c||^2.
+
+    sklearn.linear_model.Ridge(alpha) minimises ||.||^2 + alpha ||c||^2: l2 = alpha.
+    """
+    return GLM(A, b, LeastSquares(), SquaredL2(l2), intercept=intercept, **data)
+
+
+def ElasticNetRegression(
+    A: Any, b: Any, l1: Any, l2: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + l1 ||c||_1 + l2/2 ||c||^2.
+
+    sklearn.linear_model.ElasticNet(alpha, l1_ratio): l1 = n alpha l1_ratio,
+    l2 = n alpha (1 - l1_ratio).
+    """
+    return GLM(A, b, LeastSquares(), ElasticNet(l1, l2), intercept=intercept, **data)
+
+
+def LogisticRegression(
+    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+) -> GLM:
+    """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + l2/2 ||c||^2.
+
+    Labels -1/+1 or 0/1. sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
+    """
+    return GLM(A, y, Logistic(), SquaredL2(l2), intercept=intercept, **data)
+
+
+def SparseLogisticRegression(
+    A: Any, y: Any, lam: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + lam ||c||_1.
+
+    sklearn.linear_model.LogisticRegression(penalty="l1", C): lam = 1 / C; liblinear
+    penalises the intercept as well, saga does not.
+    """
+    return GLM(A, y, Logistic(), L1(lam), intercept=intercept, **data)
+
+
+def SoftmaxRegression(
+    A: Any,
+    y: Any,
+    l2: Any = 1.0,
+    *,
+    classes: int | None = None,
+    intercept: bool = True,
+    **data: Any,
+) -> GLM:
+    """minimise sum_i (logsumexp(z_i) - z_i[y_i]) + l2/2 ||C||_F^2, z_i = C' a_i + b0.
+
+    Labels 0 .. K-1; `classes` is K where y does not show it.
+    sklearn.linear_model.LogisticRegression(C), multinomial: l2 = 1 / C.
+    """
+    if classes is None:
+        if not glm_inputs.known(y):
+            raise Misuse("SoftmaxRegression of traced labels needs classes=K")
+        classes = _classes(y)
+    loss = Softmax(classes)
+    return GLM(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
+
+
+def PoissonRegression(
+    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+) -> GLM:
+    """minimise sum_i (mu_i - y_i + y_i log(y_i / mu_i)) + l2/2 ||c||^2, mu = exp(z).
+
+    sklearn.linear_model.PoissonRegressor(alpha) divides the sum by n: l2 = n alpha.
+    """
+    return GLM(A, y, Poisson(), SquaredL2(l2), intercept=intercept, **data)
+
+
+def HuberRegression(
+    A: Any, b: Any, delta: Any = 1.0, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+) -> GLM:
+    """minimise sum_i huber_delta(<a_i, c> + b0 - b_i) + l2/2 ||c||^2.
+
+    huber(r) = r^2/2 for |r| <= delta, else delta |r| - delta^2/2.
+    sklearn.linear_model.HuberRegressor(epsilon, alpha) also fits a scale s; at its
+    solution c solves this problem with delta = epsilon s and l2 = s alpha.
+    """
+    return GLM(A, b, Huber(delta), SquaredL2(l2), intercept=intercept, **data)
+
+
+def SquaredHingeClassifier(
+    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 sum_i max(0, 1 - y_i z_i)^2 + l2/2 ||c||^2.
+
+    sklearn.svm.LinearSVC(C), loss="squared_hinge": l2 = 1 / (2 C); it penalises
+    its intercept, so compare with fit_intercept=False.
+    """
+    return GLM(A, y, SquaredHinge(), SquaredL2(l2), intercept=intercept, **data)
+
+
+def GroupLasso(
+    A: Any, b: Any, lam: Any, groups: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + sum_g lam_g ||c_g||_2.
+
+    `groups`: one label a column, or tuples of indices. Not in scikit-learn.
+    """
+    return GLM(A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data)
+
+
+def NonnegativeLeastSquares(
+    A: Any, b: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 over c >= 0.
+
+    scipy.optimize.nnls(A, b), sklearn.linear_model.LinearRegression(positive=True).
+    """
+    return GLM(A, b, LeastSquares(), Nonnegative(), intercept=intercept, **data)
+
+
+def BoxLeastSquares(
+    A: Any, b: Any, lower: Any, upper: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 over lower <= c <= upper.
+
+    scipy.optimize.lsq_linear(A, b, (lower, upper)).
+    """
+    term = Box(lower, upper)
+    return GLM(A, b, LeastSquares(), term, intercept=intercept, **data)
+
+
+def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
+    """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
+    return GLM(A, b, LeastSquares(), Simplex(radius), **data)
+
+
+def _classes(y: Any) -> int:
+    top = np.max(np.asarray(y), initial=0)
+    return int(top) + 1 if np.isfinite(top) else 1

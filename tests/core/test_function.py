@@ -1,0 +1,162 @@
+"""Functions of the user: traced once, captures hoisted, compared by their program."""
+
+import functools
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from banach.core import function, programs
+from banach.core.function import trace
+from banach.core.problem import Misuse
+from banach.core.tree import norm
+
+X = np.array([1.0, 2.0, 3.0])
+DATA = np.arange(12.0).reshape(4, 3)
+
+
+def text(fun, *args):
+    return trace(fun, *args).program.text
+
+
+def test_captured_arrays_become_leaves():
+    f = trace(lambda x: jnp.sum(DATA @ x), X)
+    assert len(f.consts) == 1 and np.array_equal(f.consts[0], DATA)
+    assert "dot_general" in f.program.text
+    other = f.__class__((2 * DATA,), f.program)
+    assert float(other(X)) == 2 * float(f(X)) == 2 * np.sum(DATA @ X)
+
+
+def test_captures_inside_nested_jit_surface_too():
+    inner = jax.jit(lambda x: DATA @ x)
+    outer = jax.jit(lambda x: jnp.sum(inner(x) ** 2))
+    f = trace(lambda x: outer(x) + 1, X)
+    assert [np.shape(c) for c in f.consts] == [(4, 3)]
+    moved = f.__class__((DATA + 1,), f.program)
+    assert float(moved(X)) == pytest.approx(np.sum(((DATA + 1) @ X) ** 2) + 1)
+
+
+def test_captures_survive_grad_vmap_and_control_flow():
+    def loss(x):
+        def body(c, row):
+            return c + jnp.tanh(row @ x), None
+
+        total, _ = jax.lax.scan(body, 0.0, DATA)
+        return total + jax.vmap(lambda row: row @ x)(jnp.asarray(DATA)).sum()
+
+    f = trace(jax.grad(loss), X)
+    np.testing.assert_allclose(f(X), jax.grad(loss)(X), rtol=1e-14)
+    np.testing.assert_allclose(jax.jit(f)(X), jax.grad(loss)(X), rtol=1e-14)
+
+
+def test_a_fresh_lambda_is_the_same_program():
+    def make(shift):
+        return lambda x: jnp.sum((x - shift) ** 2)
+
+    one, two = trace(make(X), X), trace(make(2 * X), X)
+    assert one.program == two.program and hash(one.program) == hash(two.program)
+    assert jax.tree.structure(one) == jax.tree.structure(two)
+    assert one.program.digest() == two.program.digest()
+    # Custom rules carry Python functions, fresh objects in every trace.
+    soft = trace(lambda x: jnp.sum(jax.nn.softplus(x) + jax.nn.relu(x)), X)
+    again = trace(lambda x: jnp.sum(jax.nn.softplus(x) + jax.nn.relu(x)), X)
+    assert soft.program == again.program
+    assert trace(norm, X).program == trace(lambda x: norm(x), X).program
+
+
+def test_different_mathematics_are_different_programs():
+    base = text(lambda x: jnp.sum(x**2), X)
+    assert base != text(lambda x: jnp.sum(x**3), X)
+    assert base != text(lambda x: jnp.sum(x**2), X[:2])
+    assert base != text(lambda x: {"f": jnp.sum(x**2)}, X)
+    one = trace(lambda x: jnp.sum(jax.jit(lambda v: 2.0 * v)(x)), X).program
+    two = trace(lambda x: jnp.sum(jax.jit(lambda v: 3.0 * v)(x)), X).program
+    assert one != two
+
+
+def test_different_custom_rules_are_different_programs():
+    def rule(slope):
+        @jax.custom_jvp
+        def f(x):
+            return jnp.sum(x)
+
+        @f.defjvp
+        def _(primals, tangents):
+            if slope == 1:
+                return f(*primals), jnp.sum(tangents[0])
+            return f(*primals), 2 * jnp.sum(tangents[0])
+
+        return f
+
+    one, two = trace(rule(1), X), trace(rule(2), X)
+    assert float(jax.grad(one)(X)[0]) == 1 and float(jax.grad(two)(X)[0]) == 2
+
+
+def test_constants_are_differentiable():
+    f = trace(lambda x: jnp.sum(jnp.sin(DATA @ x)), X)
+
+    def value(scale):
+        return f.__class__((scale * f.consts[0],), f.program)(X)
+
+    slope = jax.grad(value)(1.0)
+    exact = np.sum(np.cos(DATA @ X) * (DATA @ X))
+    assert float(slope) == pytest.approx(exact, rel=1e-12)
+
+
+def test_a_third_program_of_one_code_object_warns_with_the_cure():
+    def make(power):
+        return lambda x: jnp.sum(x**power)
+
+    fresh = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(function, "_SEEN", fresh)
+        trace(make(2), X)
+        trace(make(2), X)
+        trace(make(3), X)
+        with pytest.warns(UserWarning, match=r"third different.*Pass it through args"):
+            trace(make(4), X)
+        # Once is enough; and other shapes are no reproach.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            trace(make(5), X)
+            for n in (2, 4, 5):
+                trace(lambda x: jnp.sum(x**2), np.ones(n))
+
+
+def test_the_arguments_must_keep_their_structure():
+    f = trace(lambda x: x["a"] + x["b"], {"a": 1.0, "b": 2.0})
+    assert float(f({"a": 3.0, "b": 4.0})) == 7
+    with pytest.raises(Misuse, match="pass the same structure"):
+        f({"a": 3.0})
+    with pytest.raises(Misuse, match=r"must be a function.*got ndarray.*lambda x"):
+        trace(X, X, name="fun")
+
+
+def test_a_partial_and_a_callable_object_work():
+    class Model:
+        def __call__(self, x):
+            return jnp.sum(x) * 2
+
+    assert float(trace(Model(), X)(X)) == 12
+    scaled = functools.partial(lambda a, x: a * jnp.sum(x), 3.0)
+    assert float(trace(scaled, X)(X)) == 18
+
+
+def test_a_fresh_lambda_does_not_compile_again():
+    import banach as bn
+
+    def solve(shift, method=None):
+        problem = bn.Smooth(lambda x: jnp.sum((x - shift) ** 2), np.zeros(3), L=2.0)
+        return bn.solve(problem, method or GradientDescent)
+
+    from banach.methods.smooth.gradient_descent import GradientDescent
+
+    before = programs.COUNTS["kernel"]
+    assert solve(X).certified
+    assert programs.COUNTS["kernel"] == before + 1
+    for k in range(2, 5):
+        r = solve(k * X)
+        np.testing.assert_allclose(r.x, k * X, rtol=1e-6)
+    assert programs.COUNTS["kernel"] == before + 1

@@ -1,0 +1,29 @@
+"""Trust-region Newton: More and Sorensen (1983); the easy case by bisection."""
+
+import numpy as np
+from scipy.optimize import brentq
+
+
+def iterates(oracles, x0, steps, *, radius):
+    x, out = x0, []
+    for _ in range(steps):
+        f, g, H = oracles.value(x), oracles.grad(x), oracles.hess(x)
+        eye, least = np.eye(x.size), np.linalg.eigvalsh(H)[0]
+
+        def step(lam, g=g, H=H, eye=eye):
+            return -np.linalg.solve(H + lam * eye, g)
+
+        lam = 0.0
+        if least <= 0 or np.linalg.norm(step(0.0)) > radius:
+            low, high = max(-least, 0) + 1e-9, np.linalg.norm(g) / radius - least
+            gap = lambda t, r=radius, step=step: 1 / r - 1 / np.linalg.norm(step(t))  # noqa: E731
+            lam = brentq(gap, low, high, xtol=1e-300, rtol=1e-15)
+        p = step(lam)
+        rho = (f - oracles.value(x + p)) / -(g @ p + p @ H @ p / 2)
+        size, x = np.linalg.norm(p), x + p if rho > 1e-4 else x
+        if rho < 0.25:
+            radius = size / 4
+        elif rho > 0.75 and lam > 0:
+            radius = 2 * size
+        out.append(x)
+    return out

@@ -1,0 +1,75 @@
+"""The README's snippets run, and print what the README says they print."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.S)
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+def snippets() -> list[tuple[str, str | None]]:
+    """(code, printed text or None) for every python block, in order."""
+    blocks = BLOCK.findall(README.read_text())
+    out = []
+    for i, (kind, body) in enumerate(blocks):
+        if kind != "python":
+            continue
+        follows = blocks[i + 1] if i + 1 < len(blocks) else ("", "")
+        out.append((body, follows[1] if follows[0] == "text" else None))
+    return out
+
+
+def differs(said: str, got: str) -> str | None:
+    """None when the lines agree: words exactly, seconds freely, numbers nearly.
+
+    Numbers below 1e-3 are rounding-sized and may move by a factor of a hundred
+    between compiler versions; others by a twentieth.
+    """
+    if NUMBER.sub("#", said).split() != NUMBER.sub("#", got).split():
+        if not said.strip().startswith("seconds"):
+            return f"{said!r} != {got!r}"
+    if said.strip().startswith("seconds"):
+        return None
+    for a, b in zip(NUMBER.findall(said), NUMBER.findall(got), strict=True):
+        x, y = abs(float(a)), abs(float(b))
+        small = max(x, y) < 1e-3
+        if small and min(x, y) * 100 >= max(x, y):
+            continue
+        if abs(x - y) > 0.05 * max(x, y):
+            return f"{a} != {b} in {said!r}"
+    return None
+
+
+def test_the_comparison_can_fail():
+    assert differs("ratio 0.5", "ratio 0.6") is not None
+    assert differs("certified: a", "NOT CERTIFIED: a") is not None
+    assert differs("value 1e-9", "value 3e-6") is not None
+    assert differs("value 1e-9", "value 3e-9") is None
+
+
+def test_readme_has_snippets_with_output():
+    printed = [text for _, text in snippets() if text is not None]
+    assert len(printed) >= 2
+
+
+def test_snippets_print_what_they_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space: dict = {}
+    for code, text in snippets():
+        stdout = io.StringIO()
+        with contextlib.redirect_stdout(stdout):
+            exec(compile(code, "README.md", "exec"), space)
+        if text is None:
+            continue
+        said = [line for line in text.splitlines() if line.strip()]
+        got = [line for line in stdout.getvalue().splitlines() if line.strip()]
+        assert len(said) == len(got), stdout.getvalue()
+        for a, b in zip(said, got, strict=True):
+            problem = differs(a, b)
+            if problem is not None:
+                pytest.fail(f"{problem}\n\nprinted:\n{stdout.getvalue()}")
