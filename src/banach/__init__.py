@@ -27,17 +27,20 @@ _HOMES = {
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
     "banach.problems.glm": "GLM",
-    "banach.problems.regressions": (
-        "LeastSquaresRegression Ridge Lasso ElasticNetRegression GroupLasso "
-        "NonnegativeLeastSquares SimplexLeastSquares LogisticRegression "
-        "SoftmaxRegression PoissonRegression HuberRegression SquaredHingeClassifier"
+    "banach.problems.glm_models": (
+        "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "
+        "BoxLeastSquares SimplexLeastSquares LogisticRegression "
+        "SparseLogisticRegression SoftmaxRegression PoissonRegression "
+        "HuberRegression SquaredHingeClassifier"
     ),
     "banach.problems.losses": (
         "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
     ),
     "banach.parts.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf GroupL2",
-    "banach.parts.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
-    "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
+    "banach.parts.sets": (
+        "Box LInfBall Nonnegative Simplex L1Ball L2Ball HalfSpace AffineSet "
+        "SecondOrderCone"
+    ),
     "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",
     "banach.parts.tv": "TotalVariation1D",
 }

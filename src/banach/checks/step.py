@@ -81,12 +81,7 @@ class ProxStep(Check):
 
 
 def _step(problem: Problem, dtype: Any) -> Array:
-    """The problem's own t; for kinds without one 1/L, or 1 where L is unknown."""
-    own = getattr(problem, "residual_step", None)
-    if own is not None:
-        return jnp.asarray(own(), dtype)
-    L = problem.facts().L
-    return jnp.ones((), dtype) if L is None else 1 / jnp.asarray(L, dtype)
+    return jnp.asarray(problem.residual_step(), dtype)
 
 
 def _residual(problem: Problem, point: Point, ready: ProxStep):

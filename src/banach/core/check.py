@@ -1,6 +1,7 @@
 """Certificates, the meaning of tol, and the base of every check."""
 
 import abc
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -157,6 +158,18 @@ class Check(eqx.Module):
     def prepared(self, problem: Problem) -> "Check":
         """This check with everything that depends on the problem alone."""
         return self
+
+    def screens(self) -> bool:
+        """Whether this check has a field `screen`: see `screened`."""
+        return any(f.name == "screen" for f in dataclasses.fields(self))
+
+    def screened(self, tol: Any) -> "Check":
+        """This check, allowed a placeholder slack where its value exceeds tol * scale.
+
+        Such a look can neither certify nor refute; where the value passes, the slack
+        is computed in full. A check without a field `screen` is returned unchanged.
+        """
+        return dataclasses.replace(self, screen=tol) if self.screens() else self
 
     def floor(self) -> Float[Array, ""] | float:
         """Smallest ratio that rounding permits at the reference; 0 if unknown."""

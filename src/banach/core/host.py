@@ -32,6 +32,7 @@ from banach.core.result import (
 )
 
 CHUNK_SECONDS = 0.05
+_UNDECIDED = ("budget", "stalled", "interrupted", "nonfinite")
 FIRST_CHUNK_BYTES_PER_SECOND = 4e9
 
 
@@ -174,8 +175,17 @@ def build(
     def certificate() -> Any:
         best, last, *_ = host_carry()
         spoken = last if status in ("refuted", "unverifiable") else best.certificate
+        if status in _UNDECIDED and how.check.screens() and not how.absolute:
+            spoken = whole(best)
         stamp = {"problem_id": how.problem_id or "", "point_id": point_id(result.x)}
         return dataclasses.replace(spoken, **stamp)
+
+    def whole(best: Any) -> Any:
+        """The best point's certificate with its slack, which screens had spared."""
+        with compat.double():
+            check = loop.leaves_in(tree.dtype(best.point.x), how.check)
+            judged = programs.judge(how.problem, check, best.point, how.raw, 0)
+            return jax.device_get(judged[0])
 
     def point() -> Point:
         best = jax.device_get((carry.best.point.x, carry.best.point.dual))
@@ -252,7 +262,7 @@ def _rhythm(problem, method, check, every, treedef) -> tuple[int, float]:
     key = (treedef, type(method), type(check), every)
     if key not in _SHARES:
         pace = loop.cadence(method, check, problem) if every is None else every
-        look = sum(check.cost(problem).values())
+        look = sum(check.screened(1.0).cost(problem).values())
         cost = method.card.cost or {name: 1 for name in method.card.needs}
         weigh = lambda k: problem.size() if k == "hess" else 1  # noqa: E731
         step = sum(v * weigh(k) for k, v in cost.items())

@@ -68,6 +68,11 @@ class Problem(eqx.Module):
         """What "small" is relative to, from problem data only; None: absolute."""
         return None
 
+    def residual_step(self) -> Any:
+        """The t of the prox residual ||x - prox(x - t grad, t)||, from data only."""
+        L = self.facts().L
+        return 1.0 if L is None else 1 / L
+
     def unsolvable(self) -> tuple[str, str] | None:
         """("infeasible" | "unbounded", proof in words) if the data show it."""
         return None

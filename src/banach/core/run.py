@@ -114,7 +114,8 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
     if per_step is None:
         per_step = {name: 1 for name in method.card.needs}
     step = sum(unit.get(k, 0.5) * v for k, v in per_step.items())
-    look = sum(unit.get(k, 0.5) * v for k, v in check.cost(problem).items())
+    cost = check.screened(1.0).cost(problem)
+    look = sum(unit.get(k, 0.5) * v for k, v in cost.items())
     return int(min(50, max(1, math.ceil(10 * look / max(step, 0.5)))))
 
 
@@ -133,6 +134,8 @@ def kernel(
 ) -> Carry:
     """At most `blocks` blocks of (k steps, check); a fresh carry is filled first."""
     check = check.prepared(problem)
+    if not settings.absolute:
+        check = check.screened(tol)
     method_key, check_key, init_key = jax.random.split(key, 3)
 
     def begin(c):
@@ -337,10 +340,11 @@ def run(
 
 
 def _same_precision(data: PyTree) -> None:
-    """A pure run never narrows data silently."""
+    """A pure run never narrows data silently; lone numbers (L, mu, lam) follow x."""
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         return
-    if any(np.result_type(leaf) == np.float64 for leaf in jax.tree.leaves(data)):
+    arrays = [leaf for leaf in jax.tree.leaves(data) if np.ndim(leaf)]
+    if any(np.result_type(leaf) == np.float64 for leaf in arrays):
         raise Misuse(
             "the problem or start is float64 but 64 bits are off here; wrap the call "
             "in `with jax.enable_x64(True):`, state the problem in float32, or use "

@@ -122,14 +122,14 @@ class GLM(Problem):
         return jax.ShapeDtypeStruct(self._shape(self.A.shape[1] + self.intercept), dtype)
 
     def start(self) -> Point:
-        """Zero, projected where the term is a set."""
+        """Zero, or the centre of the set that the term is."""
         x = np.zeros(self.space().shape, self.A.dtype)
-        if not isinstance(self.term, Set) or "project" not in self.term.offers():
+        if not isinstance(self.term, Set):
             return Point(x)
         if not known(self.term, self.A) or isinstance(self.A, jax.Array):
-            return Point(self._on_coef(self.term.project, jnp.asarray(x)))
+            return Point(self._on_coef(self.term.center, jnp.asarray(x)))
         with compat.double():
-            return Point(np.asarray(self._on_coef(self.term.project, x), x.dtype))
+            return Point(np.asarray(self._on_coef(self.term.center, x), x.dtype))
 
     def split(self, x: Array) -> tuple[Array, Any]:
         """Coefficients and intercept (0 without one)."""
@@ -223,7 +223,7 @@ class GLM(Problem):
             constants["mu"] = Fact(lambda: _least(self._l2()), CONSTRUCTION)
         if "lmo" in self.essential():
             properties["compact"] = CONSTRUCTION
-            like = self.start().x
+            like = np.zeros(self.space().shape, self.space().dtype)
             constants["radius"] = Fact(lambda: self.term.diameter(like), CONSTRUCTION)
         return Facts(properties, constants)
 
@@ -250,7 +250,7 @@ class GLM(Problem):
         return Point(x - self.prox(x - t * g, t))
 
     def reference_point(self) -> Point:
-        """The null model: coefficients 0 (projected on a set), best intercept."""
+        """The null model: coefficients 0 (the centre of a set), best intercept."""
         dtype = self.space().dtype
         x = jnp.asarray(self.start().x, dtype)
         if not self.intercept:

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from banach.core.problem import Misuse
-
 
 class Dataset(NamedTuple):
     """Features (n, p) and targets (n,), float64 and float64 or int64."""
@@ -59,7 +57,7 @@ def _table(name: str, columns: int, header: bool = False) -> np.ndarray:
         text = text.partition("\n")[2]
     values = np.array(text.replace(",", " ").split(), dtype=np.float64)
     if values.size == 0 or values.size % columns:
-        raise Misuse(
+        raise _misuse(
             f"{name} of scikit-learn has {values.size} numbers, not rows of {columns}; "
             "reinstall scikit-learn, or give your own data to the problem's constructor"
         )
@@ -73,7 +71,14 @@ def _folder() -> Path:
         folder = Path(place) / "datasets" / "data"
         if folder.is_dir():
             return folder
-    raise Misuse(
+    raise _misuse(
         "the built-in data are files of scikit-learn, which is not installed; "
         "pip install scikit-learn, or give your own data to the problem's constructor"
     )
+
+
+def _misuse(message: str) -> Exception:
+    # Listing names must not wait for jax, which the core imports.
+    from banach.core.problem import Misuse
+
+    return Misuse(message)

@@ -5,8 +5,9 @@ second-order stationarity and local superlinear convergence, and lowers the tota
 arithmetic. Measured on logistic regression with the features standardised: the
 30 features of breast_cancer and 54 informative pixels of digits (0-4 against 5-9),
 each with the penalty w^2 and with the nonconvex w^2 / (1 + w^2). Baseline: the same
-code with a new Hessian every step. Both adapt M; the lazy one may renew its Hessian
-before d steps. Reduced: two data sets, d at most 55, flops counted and not timed.
+code with a new Hessian every step. Both adapt M. The verdict is on the paper's fixed
+period m = d; the library's early renewal (contraction 0.7) is reported beside it.
+Reduced: two data sets, d at most 55, flops counted and not timed.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ REQUIRED = (
     "phase reduces the gradient at least 10 times more than the first"
 )
 PENALTY = 1e-3
-STEPS = 150
+STEPS = 400
 
 
 def measure() -> dict[str, Any]:
@@ -35,7 +36,10 @@ def measure() -> dict[str, Any]:
     X, y = load_breast_cancer(return_X_y=True)
     D, digit = load_digits(return_X_y=True)
     D = D[:, D.std(0) > 0.5]
-    sets = {"breast_cancer": (X, 2.0 * y - 1), "digits": (D, np.where(digit < 5, 1, -1))}
+    sets = {
+        "breast_cancer": (X, 2.0 * y - 1),
+        "digits": (D, np.where(digit < 5, 1, -1)),
+    }
     rows = []
     with jax.enable_x64(True):
         for name, (A, labels) in sets.items():
@@ -46,10 +50,15 @@ def measure() -> dict[str, Any]:
                     np.zeros(A.shape[1]),
                     (A, labels.astype(float)),
                 )
-                for lazy in (True, False):
-                    period = A.shape[1] if lazy else 1
-                    row = _run(problem, LazyNewton(Cubic(), period=period), A.shape)
-                    rows.append(row | {"data": name, "convex": convex, "lazy": lazy})
+                d = A.shape[1]
+                for kind, period, early in (
+                    ("lazy", d, np.inf),
+                    ("early", d, 0.7),
+                    ("full", 1, np.inf),
+                ):
+                    method = LazyNewton(Cubic(), period, early)
+                    row = _run(problem, method, A.shape)
+                    rows.append(row | {"data": name, "convex": convex, "kind": kind})
     return {"rows": rows}
 
 
@@ -59,7 +68,7 @@ def verdict(numbers: dict[str, Any]) -> bool:
         r["least_gradient"] <= 1e-8 and r["least_eigenvalue"] >= -1e-4
         for r in numbers["rows"]
     )
-    for lazy, full in _pairs(numbers):
+    for lazy, _, full in _groups(numbers):
         good &= full["factorisations"] >= 3 * lazy["factorisations"]
         good &= lazy["features"] < 50 or lazy["flops"] < full["flops"]
         good &= lazy["last_phase"] <= 0.1 * lazy["first_phase"]
@@ -70,10 +79,11 @@ def measured(numbers: dict[str, Any]) -> str:
     """Factorisations and flops, lazy against full."""
     return "; ".join(
         f"{a['data']} {'convex' if a['convex'] else 'nonconvex'}: factorisations "
-        f"{a['factorisations']} against {b['factorisations']}, flops "
-        f"{a['flops'] / b['flops']:.2f} times, ||g|| {a['least_gradient']:.0e}, phases "
+        f"{a['factorisations']} (early {e['factorisations']}) against "
+        f"{b['factorisations']}, flops "
+        f"{a['flops'] / b['flops']:.2f} times (early {e['flops'] / b['flops']:.2f}), ||g|| {a['least_gradient']:.0e}, phases "
         f"{a['first_phase']:.0e} to {a['last_phase']:.0e}"
-        for a, b in _pairs(numbers)
+        for a, e, b in _groups(numbers)
     )
 
 
@@ -85,10 +95,9 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(1, 4, figsize=(14, 3.2), sharey=True)
-    for ax, pair in zip(axes, _pairs(numbers), strict=True):
+    for ax, pair in zip(axes, _groups(numbers), strict=True):
         for row in pair:
-            label = "lazy" if row["lazy"] else "full"
-            ax.semilogy(row["spent"], row["gradients"], ".-", label=label)
+            ax.semilogy(row["spent"], row["gradients"], ".-", label=row["kind"])
         kind = "convex" if pair[0]["convex"] else "nonconvex"
         ax.set(title=f"{pair[0]['data']}, {kind}", xlabel="factorisations")
     axes[0].set_ylabel("gradient norm")
@@ -156,12 +165,12 @@ def _run(problem, method, shape):
         "evaluations": int(calls[-1]),
         "flops": float(flops),
         "first_phase": float(drops[0]),
-        "last_phase": float(drops.min() if len(drops) < 2 else drops[-1]),
+        "last_phase": float(drops[-1]),
         "gradients": [float(v) for v in sizes],
         "spent": [0, *[int(v) for v in factors]],
     }
 
 
-def _pairs(numbers):
+def _groups(numbers):
     rows = numbers["rows"]
-    return list(zip(rows[::2], rows[1::2], strict=True))
+    return list(zip(rows[::3], rows[1::3], rows[2::3], strict=True))
