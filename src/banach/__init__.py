@@ -36,11 +36,10 @@ _HOMES = {
     "banach.problems.losses": (
         "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
     ),
-    "banach.parts.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf GroupL2",
-    "banach.parts.sets": (
-        "Box LInfBall Nonnegative Simplex L1Ball L2Ball HalfSpace AffineSet "
-        "SecondOrderCone"
-    ),
+    "banach.parts.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
+    "banach.parts.groups": "GroupL2",
+    "banach.parts.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
+    "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
     "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",
     "banach.parts.tv": "TotalVariation1D",
 }

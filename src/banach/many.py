@@ -106,6 +106,7 @@ def _lane(
         "certificate": certificate,
         "tol": float(tol),
         "steps": int(carry.step),
+        "best_step": int(carry.best.step),
         "dtype": str(tree.dtype(x)),
         "elapsed": elapsed,
         "time_limit": limit,

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from test_terms_table import CASES, COMPACT, SETS, batch, programs
 
 from banach.core import tree
+from banach.parts.affine import HalfSpace
 from banach.parts.norms import L1, ElasticNet, L2Norm, SquaredL2, Zero
-from banach.parts.sets import Box, HalfSpace, L2Ball, LInfBall, Nonnegative
+from banach.parts.sets import Box, L2Ball, LInfBall, Nonnegative
 
 EPS = np.finfo(float).eps
 quick = settings(

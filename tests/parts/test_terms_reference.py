@@ -10,8 +10,9 @@ import pytest
 from scipy.optimize import lsq_linear
 from test_terms_table import CASES, A, batch
 
+from banach.parts.affine import AffineSet, SecondOrderCone
 from banach.parts.matrix import Nuclear, NuclearBall, Spectrahedron
-from banach.parts.sets import AffineSet, SecondOrderCone, Simplex
+from banach.parts.sets import Simplex
 from banach.parts.tv import TotalVariation1D
 
 

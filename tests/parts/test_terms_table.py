@@ -8,19 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from banach.parts.affine import AffineSet, HalfSpace, SecondOrderCone
+from banach.parts.groups import GroupL2
 from banach.parts.matrix import Nuclear, NuclearBall, PSDCone, Spectrahedron
-from banach.parts.norms import L1, ElasticNet, GroupL2, L2Norm, LInf, SquaredL2, Zero
-from banach.parts.sets import (
-    AffineSet,
-    Box,
-    HalfSpace,
-    L1Ball,
-    L2Ball,
-    LInfBall,
-    Nonnegative,
-    SecondOrderCone,
-    Simplex,
-)
+from banach.parts.norms import L1, ElasticNet, L2Norm, LInf, SquaredL2, Zero
+from banach.parts.sets import Box, L1Ball, L2Ball, LInfBall, Nonnegative, Simplex
 from banach.parts.term import Set, Term
 from banach.parts.tv import TotalVariation1D
 

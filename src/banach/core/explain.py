@@ -20,7 +20,10 @@ def reason(status: str, facts: dict[str, Any]) -> str:
             f"> tol {tol:.3g}"
         )
     if status == "budget":
-        return f"max_steps {steps} reached; best ratio {ratio:.3g} > tol {tol:.3g}"
+        return (
+            f"max_steps {steps} reached; best ratio {ratio:.3g} (at step "
+            f"{facts['best_step']}) > tol {tol:.3g}"
+        )
     if status == "stalled":
         return (
             f"the method can make no further step after {steps}; best ratio "
@@ -49,16 +52,15 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     """The cure, or an empty string."""
     if status == "budget" and facts.get("time_limit") is not None:
         return "raise time_limit, continue with start=result, or race other methods"
+    if status == "budget" and facts["dtype"] == "float32" and _flat(facts):
+        return _FLOAT32 + _tol_that_passes(facts)
     if status == "budget":
         return (
             "raise max_steps, continue with start=result, or race other methods "
             "(bn.race(problem))"
         )
     if status == "stalled" and facts["dtype"] == "float32":
-        return (
-            "float32 iterates cannot come closer: start from float64, or ask for "
-            f"tol >= {_round_up(1.2 * float(facts['certificate'].ratio)):.1g}"
-        )
+        return _FLOAT32 + _tol_that_passes(facts)
     if status == "stalled":
         return "try another method, or a larger tol"
     if status == "unverifiable":
@@ -73,6 +75,18 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "nonfinite":
         return "see the cause; a smaller step_size or a start inside the domain"
     return ""
+
+
+_FLOAT32 = "float32 iterates come no closer: pass float64 data and start, or ask for "
+
+
+def _tol_that_passes(facts: dict[str, Any]) -> str:
+    return f"tol={_round_up(1.2 * float(facts['certificate'].ratio)):.1g}"
+
+
+def _flat(facts: dict[str, Any]) -> bool:
+    """The best point was met in the first half of the run, and never improved."""
+    return facts["best_step"] < facts["steps"] / 2
 
 
 def smallest_tol(certificate: Any, floor: float) -> float:

@@ -209,6 +209,7 @@ def build(
             "certificate": result.certificate,
             "tol": how.tol,
             "steps": result.steps,
+            "best_step": result.best_step,
             "dtype": dtype_name(),
             "elapsed": elapsed,
             "time_limit": limit,

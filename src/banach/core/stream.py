@@ -158,6 +158,7 @@ class _Run(NamedTuple):
             "certificate": certificate,
             "tol": self.tol,
             "steps": step,
+            "best_step": best.step,
             "dtype": dtype,
             "elapsed": elapsed,
             "time_limit": limit,

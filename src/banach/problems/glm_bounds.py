@@ -14,14 +14,15 @@ from jaxtyping import Array, Float
 
 from banach.core import tree
 from banach.parts import norms as pn
+from banach.parts.groups import GroupL2
 from banach.parts.sets import Set
 from banach.parts.term import Term, gam
 from banach.problems.glm_inputs import known
+from banach.problems.loss import Loss
 from banach.problems.losses import (
     Huber,
     LeastSquares,
     Logistic,
-    Loss,
     Poisson,
     Softmax,
     SquaredHinge,
@@ -81,7 +82,7 @@ def reach(term: Term, F: Scalar, two: Scalar, inf: Scalar, like: Array) -> Scala
         out = l1_l2(term.lam, 0.0)
     elif isinstance(term, pn.ElasticNet):
         out = l1_l2(term.l1, term.l2)
-    elif isinstance(term, pn.GroupL2 | pn.L2Norm):
+    elif isinstance(term, GroupL2 | pn.L2Norm):
         out = two * over(F, least(term.lam))
     elif isinstance(term, Set) and "lmo" in term.offers():
         size = tree.norm(term.center(like)) + jnp.asarray(term.diameter(like), F.dtype)
@@ -96,7 +97,7 @@ def no_reach(term: Term) -> str | None:
     name = type(term).__name__
     if isinstance(term, Set) and "lmo" in term.offers():
         return None
-    if isinstance(term, pn.L1 | pn.SquaredL2 | pn.GroupL2 | pn.L2Norm):
+    if isinstance(term, pn.L1 | pn.SquaredL2 | GroupL2 | pn.L2Norm):
         weights = [term.lam]
     elif isinstance(term, pn.ElasticNet):
         weights = [term.l1, term.l2]
@@ -137,9 +138,7 @@ def intercept_travel(
     if isinstance(loss, Huber):
         # delta |r| <= l + delta^2 / 2, at both points.
         d = jnp.asarray(loss.delta, z.dtype)
-        return 1.01 * (
-            2 * F / (d * total) + d + R + norms.top * tree.norm(coef)
-        )
+        return 1.01 * (2 * F / (d * total) + d + R + norms.top * tree.norm(coef))
     if isinstance(loss, Logistic):
         least = _lightest_sign(y, w)
         return 1.01 * (F / least + R + shift + jnp.abs(intercept))

@@ -39,7 +39,9 @@ def vector(v: Any, name: str, n: int) -> Any:
     if jnp.issubdtype(v.dtype, jnp.complexfloating) or v.dtype == object:
         raise Misuse(f"{name} must hold real numbers, got {v.dtype}; convert it")
     if v.dtype.kind not in "biuf" and not jnp.issubdtype(v.dtype, jnp.floating):
-        raise Misuse(f"{name} must hold numbers, got {v.dtype}; encode labels as numbers")
+        raise Misuse(
+            f"{name} must hold numbers, got {v.dtype}; encode labels as numbers"
+        )
     if jnp.issubdtype(v.dtype, jnp.floating):
         finite(v, name)
     return v
@@ -155,8 +157,8 @@ def every_class(y: Any, w: Any, classes: int) -> None:
     absent = sorted(set(range(classes)) - set(a.tolist()))
     if absent:
         raise Misuse(
-            f"Softmax with an intercept needs samples of every class, none of {absent}; "
-            "use intercept=False or drop the class"
+            "Softmax with an intercept needs samples of every class, got none of "
+            f"{absent}; use intercept=False or drop the class"
         )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from banach.core.problem import Misuse
-from banach.parts.norms import L1, ElasticNet, GroupL2, SquaredL2
+from banach.parts.groups import GroupL2
+from banach.parts.norms import L1, ElasticNet, SquaredL2
 from banach.parts.sets import Box, Nonnegative, Simplex
 from banach.problems import glm_inputs
 from banach.problems.glm import GLM
@@ -33,7 +34,9 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
     return GLM(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
 
 
-def Ridge(A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any) -> GLM:
+def Ridge(
+    A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + l2/2 ||c||^2.
 
     sklearn.linear_model.Ridge(alpha) minimises ||.||^2 + alpha ||c||^2: l2 = alpha.
@@ -106,7 +109,13 @@ def PoissonRegression(
 
 
 def HuberRegression(
-    A: Any, b: Any, delta: Any = 1.0, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+    A: Any,
+    b: Any,
+    delta: Any = 1.0,
+    l2: Any = 1.0,
+    *,
+    intercept: bool = True,
+    **data: Any,
 ) -> GLM:
     """minimise sum_i huber_delta(<a_i, c> + b0 - b_i) + l2/2 ||c||^2.
 

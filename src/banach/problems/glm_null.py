@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from banach.problems.loss import Loss
 from banach.problems.losses import (
     Huber,
     LeastSquares,
     Logistic,
-    Loss,
     Poisson,
     Softmax,
 )

@@ -9,7 +9,6 @@ numbers (CERTIFICATES 3.2). Every domain of l*(-th) is convex and holds th = 0, 
 factor in [0, 1] keeps a dual point feasible.
 """
 
-import abc
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -19,89 +18,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core.problem import Misuse
-from banach.parts.term import gam, keep
+from banach.parts.term import keep
 from banach.problems import glm_inputs
-
-# Roundings charged to one exp, log or quotient together with what surrounds it.
-_ROUNDINGS = 32
-
-
-class Loss(eqx.Module):
-    """A convex loss of z = <a, x> + b and a label, entry by entry.
-
-    `curvature_bound` is sup l'' (None: unbounded). `self_concordance` is the least c
-    with |l'''| <= c l'' (quasi-self-concordance, Bach 2010), None where there is none.
-    """
-
-    curvature_bound: ClassVar[float | None]
-    self_concordance: ClassVar[float | None] = None
-    text: ClassVar[str]
-    discrete: ClassVar[bool] = False  # labels are codes, not measurements
-
-    def labels(self, y: Any, dtype: Any) -> Any:
-        """Concrete labels checked and stored in the model's own coding."""
-        return glm_inputs.numbers(y, dtype)
-
-    def check_intercept(self, y: Any, w: Any) -> None:
-        """Misuse where a free intercept would have no minimiser."""
-        return None
-
-    @abc.abstractmethod
-    def value(self, z: Array, y: Array) -> Array:
-        """l(z, y)."""
-
-    @abc.abstractmethod
-    def derivative(self, z: Array, y: Array) -> Array:
-        """dl/dz."""
-
-    @abc.abstractmethod
-    def curvature(self, z: Array, y: Array) -> Array:
-        """d2l/dz2 (for Huber and the squared hinge: an element of its hull)."""
-
-    def curve(self, z: Array, y: Array, v: Array) -> Array:
-        """The second derivative applied to v."""
-        return self.curvature(z, y) * v
-
-    def derivative_slack(self, z: Array, y: Array, e: Array) -> Array:
-        """Error of the computed derivative where z is off by at most e."""
-        top = jnp.abs(self.derivative(z, y)) + jnp.abs(z) + jnp.abs(y)
-        return self.steepest(z, e) * e + _ROUNDINGS * _u(z) * top
-
-    def steepest(self, z: Array, e: Array) -> Array:
-        """The largest l'' within e of z."""
-        return jnp.full_like(z, self.curvature_bound)
-
-    def repair(self, th: Array, y: Array) -> Array:
-        """The nearest th in the domain of l*(-th)."""
-        return th
-
-    def dual_error(self, th: Array, y: Array) -> Array:
-        """Distance, entry by entry, from th to the exact dual point that it names."""
-        return jnp.zeros_like(th)
-
-    def balance(self, th: Array, w: Array) -> Array:
-        """A feasible th near the given one with sum w th = 0, up to rounding.
-
-        The heavier sign is scaled down: the domain of each th_i holds 0.
-        """
-        up = jnp.vdot(w, jnp.maximum(th, 0))
-        down = jnp.vdot(w, jnp.maximum(-th, 0))
-        least = jnp.minimum(up, down)
-
-        def factor(side):
-            return jnp.where(side > 0, least / jnp.where(side > 0, side, 1), 1)
-
-        return th * jnp.where(th > 0, factor(up), factor(down))
-
-    @abc.abstractmethod
-    def fenchel_young(
-        self, z: Array, th: Array, y: Array, e: Array
-    ) -> tuple[Array, Array]:
-        """The bracket of each sample and its slack, where z is off by at most e."""
-
-    def _moved(self, z: Array, slope: Array, e: Array) -> Array:
-        # The bracket has derivative l'(z) + th and curvature l'' in z.
-        return jnp.abs(slope) * e + self.steepest(z, e) * jnp.square(e) / 2
+from banach.problems.glm_entropy import relative_entropy
+from banach.problems.loss import ROUNDINGS, Loss, spill, unit
 
 
 class LeastSquares(Loss):
@@ -131,9 +51,9 @@ class LeastSquares(Loss):
         """(r + th)^2 / 2."""
         r = z - y
         slope = r + th
-        e = e + _u(z) * (jnp.abs(r) + jnp.abs(slope))
+        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope))
         value = jnp.square(slope) / 2
-        return value, 1.01 * self._moved(z, slope, e) + 4 * _u(z) * value
+        return value, 1.01 * self._moved(z, slope, e) + 4 * unit(z) * value
 
 
 class Huber(Loss):
@@ -178,8 +98,8 @@ class Huber(Loss):
         near = jnp.where(far, d - s * u, r - u)
         value = jnp.square(near) / 2 + over * jnp.where(far, near, 0)
         slope = jnp.clip(r, -d, d) - u
-        e = e + _u(z) * (jnp.abs(r) + jnp.abs(slope))
-        return value, 1.01 * self._moved(z, slope, e) + 8 * _u(z) * value
+        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope))
+        return value, 1.01 * self._moved(z, slope, e) + 8 * unit(z) * value
 
     def _delta(self, z):
         return jnp.asarray(self.delta, z.dtype)
@@ -223,8 +143,8 @@ class SquaredHinge(Loss):
         near = jnp.where(out > 0, a, h - a)
         value = jnp.square(near) / 2 + out * a
         slope = jnp.maximum(h, 0) - a
-        e = e + _u(z) * (jnp.abs(h) + jnp.abs(slope))
-        return value, 1.01 * self._moved(z, slope, e) + 8 * _u(z) * value
+        e = e + unit(z) * (jnp.abs(h) + jnp.abs(slope))
+        return value, 1.01 * self._moved(z, slope, e) + 8 * unit(z) * value
 
 
 class Logistic(Loss):
@@ -266,9 +186,9 @@ class Logistic(Loss):
         # The difference of the smaller pair: the larger one holds no digits of it.
         d = jnp.where(p < 0.5, p - a, a1 - p1)
         value = relative_entropy(a, p, d) + relative_entropy(a1, p1, -d)
-        rough = _ROUNDINGS * _u(z)
+        rough = ROUNDINGS * unit(z)
         own = rough * (value + 2 * jnp.abs(d)) + rough**2
-        return value, 1.01 * (self._moved(z, d, e) + own) + _spill(z)
+        return value, 1.01 * (self._moved(z, d, e) + own) + spill(z)
 
 
 class Poisson(Loss):
@@ -313,9 +233,9 @@ class Poisson(Loss):
         q, mu = y - th, jnp.exp(z)
         d = mu - q
         value = jnp.where(jnp.isposinf(mu), jnp.inf, relative_entropy(q, mu, d))
-        rough = _ROUNDINGS * _u(z)
+        rough = ROUNDINGS * unit(z)
         own = rough * (value + 2 * jnp.abs(d)) + mu * rough**2
-        return value, 1.01 * (self._moved(z, d, e) + own) + _spill(z)
+        return value, 1.01 * (self._moved(z, d, e) + own) + spill(z)
 
 
 class Softmax(Loss):
@@ -369,7 +289,7 @@ class Softmax(Loss):
         """Row error of the probabilities, at most the largest e of the row."""
         spread = jnp.max(jnp.abs(z - jnp.max(z, -1, keepdims=True)), -1, keepdims=True)
         near = jnp.max(e, -1, keepdims=True)
-        return near + (_ROUNDINGS + self.classes + spread) * _u(z) + 0 * z
+        return near + (ROUNDINGS + self.classes + spread) * unit(z) + 0 * z
 
     def repair(self, th, y):
         """onehot(y) - q with q clipped at 0 and divided by its sum."""
@@ -381,9 +301,7 @@ class Softmax(Loss):
 
     def dual_error(self, th, y):
         """(4 K + 10) u (onehot + |th|), covering a scaling of th as well."""
-        return (
-            (4 * self.classes + 10) * _u(th) * (self.onehot(th, y) + jnp.abs(th))
-        )
+        return (4 * self.classes + 10) * unit(th) * (self.onehot(th, y) + jnp.abs(th))
 
     def fenchel_young(self, z, th, y, e):
         """KL(q || softmax(z)), one number a sample."""
@@ -395,42 +313,9 @@ class Softmax(Loss):
         p = p / jnp.sum(p, axis=-1, keepdims=True)
         d = p - q
         parts = relative_entropy(q, p, d)
-        rough = (_ROUNDINGS + 3 * k + jnp.abs(below)) * _u(z)
+        rough = (ROUNDINGS + 3 * k + jnp.abs(below)) * unit(z)
         own = rough * (jnp.abs(parts) + 2 * jnp.abs(d)) + p * jnp.square(rough)
         own = own + rough * jnp.square(d)
         moved = jnp.sum(jnp.abs(d) * e + own, axis=-1)
         moved = moved + jnp.sum(jnp.square(e), axis=-1) / 4
-        return jnp.sum(parts, axis=-1), 1.01 * moved + k * _spill(z)
-
-
-def relative_entropy(q: Array, p: Array, d: Array) -> Array:
-    """q log(q / p) - q + p >= 0 for q, p >= 0, given d = p - q.
-
-    = q phi(d / q) with phi(t) = t - log(1 + t); near t = 0 by the series in
-    s = t / (2 + t): phi = t s - 2 s^3 (1/3 + s^2/5 + s^4/7 + ...).
-    """
-    info = jnp.finfo(q.dtype)
-    live = q > float(info.tiny)
-    some = jnp.where(live, q, 1)
-    t = d / some
-    near = jnp.abs(t) < 0.1
-    t0 = jnp.where(near, t, 0)
-    s = t0 / (2 + t0)
-    s2 = jnp.square(s)
-    tail = 1 / 3 + s2 * (1 / 5 + s2 * (1 / 7 + s2 * (1 / 9 + s2 * (1 / 11 + s2 / 13))))
-    close = some * (t0 * s - 2 * s * s2 * tail)
-    middle = jnp.abs(t) < 0.5
-    ratio = jnp.minimum(jnp.where(live, p, 1) / some, float(info.max))
-    log = jnp.where(
-        middle, jnp.log1p(jnp.where(middle, t, 0)), jnp.log(jnp.where(middle, 1, ratio))
-    )
-    return jnp.where(live, jnp.where(near, close, d - some * log), p)
-
-
-def _u(z: Array) -> float:
-    return gam(1, z.dtype)
-
-
-def _spill(z: Array) -> float:
-    # Subnormals may be flushed, beside logarithms of at most 1500.
-    return 1e4 * float(jnp.finfo(z.dtype).tiny)
+        return jnp.sum(parts, axis=-1), 1.01 * moved + k * spill(z)

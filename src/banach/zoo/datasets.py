@@ -40,7 +40,9 @@ def diabetes() -> Dataset:
     """442 patients, 10 features, each centred and of norm 1, as scikit-learn has it."""
     raw = _table("diabetes_data_raw.csv.gz", 10)
     A = raw - raw.mean(axis=0)
-    return Dataset(A / np.sqrt((A**2).sum(axis=0)), _table("diabetes_target.csv.gz", 1)[:, 0])
+    return Dataset(
+        A / np.sqrt((A**2).sum(axis=0)), _table("diabetes_target.csv.gz", 1)[:, 0]
+    )
 
 
 def standardised(A: np.ndarray) -> np.ndarray:

@@ -157,16 +157,30 @@ FUNCTIONS: dict[str, Callable[..., Smooth]] = {
 }
 
 
-def names() -> list[str]:
-    """Names of the functions."""
-    return sorted(FUNCTIONS)
+def names() -> list[dict[str, str]]:
+    """Name, title and kind of every function; "name:n" sets the unknowns."""
+    return [
+        {
+            "name": k,
+            "title": (FUNCTIONS[k].__doc__ or "").split("\n")[0],
+            "kind": "Smooth",
+        }
+        for k in sorted(FUNCTIONS)
+    ]
+
+
+def knows(name: str) -> bool:
+    """Whether the name, without its number of unknowns, is one of these."""
+    return name.partition(":")[0] in FUNCTIONS
 
 
 def load(name: str) -> Smooth:
     """The problem "name" or "name:n" with n unknowns."""
     base, colon, size = name.partition(":")
     if base not in FUNCTIONS:
-        raise Misuse(f"no function {base!r}; the functions are {', '.join(names())}")
+        raise Misuse(
+            f"no function {base!r}; the functions are {', '.join(sorted(FUNCTIONS))}"
+        )
     if not colon:
         return FUNCTIONS[base]()
     if not size.isdecimal():

@@ -92,7 +92,9 @@ def _lasso():
     return _models().Lasso(data.A, data.y, lam, intercept=True)
 
 
-@_named("elasticnet:diabetes", "elastic net, 442 x 10, intercept, l1 = 44.2, l2 = 0.442")
+@_named(
+    "elasticnet:diabetes", "elastic net, 442 x 10, intercept, l1 = 44.2, l2 = 0.442"
+)
 def _elastic_net():
     data = datasets.diabetes()
     return _models().ElasticNetRegression(data.A, data.y, 44.2, 0.442, intercept=True)

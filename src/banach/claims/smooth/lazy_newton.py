@@ -81,7 +81,8 @@ def measured(numbers: dict[str, Any]) -> str:
         f"{a['data']} {'convex' if a['convex'] else 'nonconvex'}: factorisations "
         f"{a['factorisations']} (early {e['factorisations']}) against "
         f"{b['factorisations']}, flops "
-        f"{a['flops'] / b['flops']:.2f} times (early {e['flops'] / b['flops']:.2f}), ||g|| {a['least_gradient']:.0e}, phases "
+        f"{a['flops'] / b['flops']:.2f} times (early {e['flops'] / b['flops']:.2f}), "
+        f"||g|| {a['least_gradient']:.0e}, phases "
         f"{a['first_phase']:.0e} to {a['last_phase']:.0e}"
         for a, e, b in _groups(numbers)
     )

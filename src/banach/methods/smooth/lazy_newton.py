@@ -108,7 +108,7 @@ class LazyNewton(Method):
             # A first failure without regularisation starts it at this scale.
             first = (1e-3 * model.scale(curvature)) ** 2 / size
             M = jnp.where(accept & (rho >= 0.75), M / 16, M)
-            M = jnp.where(accept | (age > 0), M, jnp.maximum(16 * M, first))
+            M = jnp.where(accept, M, jnp.maximum(16 * M, first))
         return LazyNewtonState(
             x=tree.where(accept, back(trial), state.x),
             f=jnp.where(accept, f, state.f),
@@ -116,7 +116,7 @@ class LazyNewton(Method):
             curvature=model.learn(curvature, out.step, g - state.g, accept),
             M=M,
             age=age + accept,
-            refresh=jnp.where(accept, (age + 1 >= self.period) | poor, age > 0),
+            refresh=accept & ((age + 1 >= self.period) | poor),
             frozen=jnp.all(trial == x) | (~accept & (self.M is not None)),
             evaluations=state.evaluations + 1,
             hessians=state.hessians + state.refresh,

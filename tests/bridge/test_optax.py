@@ -1,0 +1,136 @@
+"""optax through FromOptax: exact iterates, no recompilation, counts, every alias."""
+
+import functools
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import small
+
+from banach.bridge.optax import Optax, names
+from banach.core import host, programs
+from banach.core.from_optax import FromOptax
+from banach.core.method import Refusal
+from banach.core.problem import Misuse
+from banach.core.run import STATUSES, leaves_in, run
+
+
+def drive(problem, method, steps):
+    method = leaves_in(jnp.float64, method)
+    key = jax.random.key(0)
+    state = method.init(problem, problem.start(), key)
+    step = jax.jit(lambda m, s: m.step(problem, s, key))
+    out = []
+    for _ in range(steps):
+        state = step(method, state)
+        out.append(method.point(state).x)
+    return out, state
+
+
+def test_adam_iterates_equal_a_plain_optax_loop():
+    problem = small.log_quadratic()
+    ours, _ = drive(problem, FromOptax(optax.adam, learning_rate=0.05), 12)
+    tx = optax.adam(0.05)
+    x = jax.tree.map(jnp.asarray, problem.start().x)
+    s = tx.init(x)
+    for mine in ours:
+        u, s = tx.update(jax.grad(problem.value)(x), s, x)
+        x = optax.apply_updates(x, u)
+        assert jax.tree.all(
+            jax.tree.map(lambda p, q: np.allclose(p, q, rtol=1e-12), mine, x)
+        )
+    assert mine["b"].shape == (2,) and mine["b"].dtype == np.float64
+
+
+def test_a_new_learning_rate_never_recompiles():
+    problem, check = small.quadratic(), small.GradientNorm()
+    results = []
+    programs.clear()
+    for rate in (1 / small.L, 0.5 / small.L):
+        method = FromOptax(optax.sgd, learning_rate=rate)
+        before = programs.COUNTS["kernel"]
+        *_, result = host.iterate(
+            problem, method, problem.start(), check=check, tol=1e-8
+        )
+        results.append((result, programs.COUNTS["kernel"] - before))
+    assert [r.status for r, _ in results] == ["certified"] * 2
+    assert [n for _, n in results] == [1, 0]
+    assert results[1][0].steps > 1.5 * results[0][0].steps
+    np.testing.assert_allclose(results[0][0].point.x, small.ANSWER, rtol=1e-6)
+
+
+def test_lbfgs_gets_its_extra_arguments_and_counts_its_line_search():
+    problem = small.log_quadratic()
+    seen = []
+
+    def value(x):
+        jax.debug.callback(lambda: seen.append(1))
+        return problem.value(x)
+
+    class Counted(type(problem)):
+        def value(self, x):
+            return value(x)
+
+    counted = Counted(lambda x: jnp.sum(x["b"]), problem.x0)
+    method = Optax("lbfgs")
+    xs, state = drive(counted, method, 6)
+    jax.effects_barrier()
+    calls = {k: int(v) for k, v in method.calls(state).items()}
+    assert calls["value"] == calls["grad"] == len(seen)
+    assert calls["value"] > 6
+    assert abs(float(xs[-1]["a"]) - 1) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "nesterov"])
+def test_raced_variants_certify_a_quadratic(name):
+    problem = small.quadratic()
+    method = Optax.variant(name, problem, problem.facts())
+    out = run(problem, method, check=small.GradientNorm(), tol=1e-9, max_steps=2000)
+    assert STATUSES[int(out.status)] == "certified"
+    np.testing.assert_allclose(out.x, small.ANSWER, rtol=1e-7)
+    assert method.label() == f"optax:{name}"
+
+
+def test_a_tiny_learning_rate_is_not_certified():
+    problem = small.quadratic(np.ones(4))
+    method = FromOptax(optax.sgd, learning_rate=1e-300)
+    out = run(problem, method, check=small.GradientNorm(), tol=1e-6, max_steps=500)
+    # No step moves the point: stalled after a hundred, never certified.
+    assert STATUSES[int(out.status)] == "stalled"
+    assert float(out.certificate.ratio) > 0.9
+
+
+def test_every_alias_keeps_the_structure_of_its_state():
+    problem = small.quadratic()
+    assert {"adam", "adamw", "lion", "sgd", "lbfgs", "nesterov"} <= set(names())
+    for name in names():
+        method = leaves_in(jnp.float64, Optax.variant(name, problem, problem.facts()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = jax.eval_shape(
+                method.init, problem, problem.start(), jax.random.key(0)
+            )
+            again = jax.eval_shape(method.step, problem, state, jax.random.key(0))
+        assert jax.tree.structure(state) == jax.tree.structure(again), name
+        for p, q in zip(jax.tree.leaves(state), jax.tree.leaves(again), strict=True):
+            assert p.shape == q.shape, name
+
+
+def test_what_does_not_fit_is_refused_with_the_cure():
+    problem = small.quadratic(L=None)
+    no = Optax.variant("sgd", problem, problem.facts())
+    assert isinstance(no, Refusal) and "learning_rate" in no.cure
+    assert Optax.variants(problem, problem.facts()) == ("adam", "lbfgs")
+    with pytest.raises(Misuse, match=r"did you mean .*adam"):
+        Optax.variant("adm", problem, problem.facts())
+    with pytest.raises(Misuse, match=r"FromOptax\(optax.adam"):
+        FromOptax(optax.adam(1e-2))
+    with pytest.raises(Misuse, match="hyperparameter mask"):
+        FromOptax(optax.adamw, learning_rate=1e-3, mask={"a": True})
+    wrong = FromOptax(functools.partial(dict, a=1))
+    with pytest.raises(Misuse, match="not a gradient transformation"):
+        drive(problem, wrong, 1)
+    assert isinstance(FromOptax.suggest(problem, problem.facts()), Refusal)

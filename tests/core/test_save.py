@@ -1,0 +1,262 @@
+"""Runs on disk: verified in a fresh process, resumed bit for bit, never half written."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from core_bed import bits
+
+import banach as bn
+from banach.core import save
+from banach.core.problem import Misuse
+from banach.methods.smooth.gradient_descent import GradientDescent
+from banach.methods.smooth.lbfgs import Lbfgs
+
+HERE = Path(__file__).parent
+FILE = HERE / "saved_problem.py"
+VALLEY, EASY, OTHER = (f"{FILE}:{name}" for name in ("valley", "easy", "other"))
+FIXED = GradientDescent(1.0, search=False)
+
+
+def rows(trace):
+    return bits((trace.step, trace.ratio, trace.value, trace.calls))
+
+
+def python(*args, **options):
+    return subprocess.run(
+        [sys.executable, *map(str, args)], capture_output=True, text=True, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory):
+    """A certified run, saved."""
+    path = tmp_path_factory.mktemp("run") / "run.json"
+    with bn.core.compat.double():
+        bn.solve(EASY, Lbfgs(memory=5), tol=1e-9).save(path)
+    return path
+
+
+def edited(answer, folder, change):
+    """A copy of the saved run after change(document)."""
+    saved = json.loads(answer.read_text())
+    change(saved)
+    path = folder / "edited.json"
+    path.write_text(json.dumps(saved))
+    return path
+
+
+def test_round_trip(answer):
+    loaded = bn.load(answer)
+    r = bn.solve(EASY, Lbfgs(memory=5), tol=1e-9)
+    assert bits(loaded.x) == bits(r.x) and loaded.tol == 1e-9
+    assert loaded.problem_id == r.problem_id
+    assert loaded.point_id == r.certificate.point_id
+    verdict = bn.verify(answer)
+    assert verdict.certified and verdict.status == "certified"
+    assert verdict.point_matches and verdict.problem_matches
+    assert float(verdict.certificate.value) == float(r.certificate.value)
+    # An answer is a start.
+    again = bn.solve(EASY, Lbfgs(memory=5), tol=1e-9, start=loaded)
+    assert again.certified and again.steps == 0
+
+
+def test_verify_in_a_fresh_process(answer):
+    done = python("-m", "banach", "verify", answer, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["status"] == "certified" and said["point_matches"] is True
+    claimed = json.loads(answer.read_text())["certificate"]
+    assert said["certificate"]["value"] == claimed["value"]
+
+
+def test_a_polished_point_is_not_the_one_that_was_certified(answer, tmp_path):
+    store = save.Store(inline=True)
+
+    def polish(saved):
+        (x,) = (store.get(v) for v in saved["point"])
+        saved["point"] = [store.put(np.nextafter(x, 2))]
+
+    verdict = bn.verify(edited(answer, tmp_path, polish))
+    # Still a good point, and not the one that the certificate speaks of.
+    assert verdict.certified and verdict.point_matches is False
+    assert verdict.status == "refuted" and "point is NOT" in str(verdict)
+
+
+def test_a_forged_point_fails(answer, tmp_path):
+    store = save.Store(inline=True)
+
+    def forge(saved):
+        saved["point"] = [store.put(np.full(5, 0.9))]
+        saved["certificate"]["point_id"] = bn.core.result.point_id(np.full(5, 0.9))
+
+    verdict = bn.verify(edited(answer, tmp_path, forge))
+    assert verdict.point_matches and not verdict.certified
+    assert verdict.status == "budget"
+
+
+def test_a_forged_certificate_has_no_say(answer, tmp_path):
+    def forge(saved):
+        saved["certificate"] |= {"value": 0.0, "slack": 0.0, "ratio": 0.0}
+        saved["status"] = "certified"
+        saved["point"] = [save.Store(inline=True).put(np.zeros(5))]
+
+    verdict = bn.verify(edited(answer, tmp_path, forge))
+    assert not verdict.certified and float(verdict.certificate.ratio) > 0.5
+
+
+def test_another_problem_is_seen(answer, tmp_path):
+    verdict = bn.verify(answer, problem=OTHER)
+    assert verdict.problem_matches is False and verdict.status == "refuted"
+    assert "problem is NOT" in str(verdict)
+    moved = edited(answer, tmp_path, lambda s: s["problem"].update(object="other"))
+    assert bn.verify(moved).problem_matches is False
+
+
+def test_a_changed_problem_file_is_refused(tmp_path):
+    copy = tmp_path / "mine.py"
+    copy.write_text(FILE.read_text())
+    path = tmp_path / "run.json"
+    bn.solve(f"{copy}:easy", Lbfgs(memory=5)).save(path)
+    assert bn.verify(path).certified
+    copy.write_text(FILE.read_text().replace("0.05]", "0.04]"))
+    with pytest.raises(Misuse, match="has changed since the run was saved"):
+        bn.verify(path)
+    copy.unlink()
+    with pytest.raises(Misuse, match="which is gone; pass problem="):
+        bn.verify(path)
+    assert bn.verify(path, problem=EASY).certified
+
+
+def test_a_lambda_is_refused_with_the_cure(tmp_path):
+    r = bn.minimize(lambda x: jnp.sum(x**2), np.ones(5), method=Lbfgs(memory=5))
+    path = tmp_path / "run.json"
+    with pytest.raises(Misuse, match=r"lives only in this process.*file\.py:object"):
+        r.save(path)
+    assert not path.exists() and not list(tmp_path.iterdir())
+
+
+def test_names_are_checked_and_nothing_is_overwritten(answer, tmp_path):
+    path = tmp_path / "kept.json"
+    path.write_text("mine")
+    r = bn.minimize(lambda x: jnp.sum(x**2), np.ones(5), method=Lbfgs(memory=5))
+    with pytest.raises(Misuse):
+        r.save(path)
+    assert path.read_text() == "mine"
+    with pytest.raises(Misuse, match="name it run.json"):
+        r.save(tmp_path / "run.txt")
+    with pytest.raises(Misuse, match="not a banach run"):
+        bn.load(path)
+    path.write_text('{"certificate": 1, "schema_version": 99}')
+    with pytest.raises(Misuse, match="schema_version 99"):
+        bn.load(path)
+    with pytest.raises(Misuse, match="no file"):
+        bn.load(tmp_path / "absent.json")
+    with pytest.raises(Misuse, match="an answer, not a checkpoint"):
+        bn.solve(EASY, resume=answer)
+
+
+def test_only_classes_of_banach_are_built_from_a_file():
+    evil = {"class": "subprocess:Popen", "fields": {}}
+    with pytest.raises(Misuse, match="not one of banach's"):
+        save.decode(evil, save.Store())
+    with pytest.raises(Misuse, match="no banach class"):
+        save.decode({"class": "banach.core.save:read", "fields": {}}, save.Store())
+
+
+def test_large_arrays_go_beside_and_old_ones_go(tmp_path):
+    store = save.Store()
+    big = np.arange(20_000.0)
+    tree = {"a": big, "b": (np.float32(1.5), None, True, 0.1, "s"), "c": [np.int8(3)]}
+    item = save.encode(tree, store)
+    path = tmp_path / "x.json"
+    head = {"certificate": {}, "schema_version": save.SCHEMA}
+    save.write_atomically(path, head | {"it": item}, store)
+    first = {p.name for p in tmp_path.iterdir()}
+    assert len(first) == 2
+    saved, back = save.read(path)
+    got = save.decode(saved["it"], back)
+    assert bits(got) == bits(tree) and got["b"][3] == 0.1 and got["b"][4] == "s"
+    store = save.Store()
+    item = save.encode({"a": big + 1}, store)
+    save.write_atomically(path, head | {"it": item}, store)
+    second = {p.name for p in tmp_path.iterdir()}
+    assert len(second) == 2 and first & second == {"x.json"}
+    for p in tmp_path.glob("*.npz"):
+        p.unlink()
+    with pytest.raises(Misuse, match=r"npz"):
+        saved, back = save.read(path)
+        save.decode(saved["it"], back)
+
+
+def test_a_failed_write_leaves_the_old_run(answer, tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    r = bn.solve(EASY, Lbfgs(memory=5), tol=1e-9)
+    r.save(path)
+    old = path.read_bytes()
+
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(save.json, "dump", full)
+    with pytest.raises(OSError, match="No space"):
+        bn.solve(EASY, Lbfgs(memory=5), tol=1e-3).save(path)
+    assert path.read_bytes() == old
+
+
+@pytest.mark.parametrize("half", [10, 217, 220])
+def test_resume_is_exact(half, tmp_path):
+    options = dict(tol=1e-12, rows=16)
+    want = bn.solve(VALLEY, FIXED, max_steps=440, **options)
+    path = tmp_path / "run.json"
+    bn.solve(VALLEY, FIXED, max_steps=half, checkpoint=path, **options)
+    got = bn.solve(VALLEY, resume=path, max_steps=440, tol=1e-12)
+    assert got.steps == want.steps == 440 and got.calls == want.calls
+    assert bits(got.x) == bits(want.x)
+    assert bits(got.certificate) == bits(want.certificate)
+    if half % 10 == 0:
+        assert rows(got.trace) == rows(want.trace)
+    assert got.seconds["run"] > 0
+
+
+def test_a_resume_refuses_what_does_not_fit(tmp_path):
+    path = tmp_path / "run.json"
+    bn.solve(VALLEY, FIXED, max_steps=20, tol=1e-12, checkpoint=path)
+    with pytest.raises(Misuse, match=r"another problem.*start=bn\.load"):
+        bn.solve(EASY, resume=path)
+    with pytest.raises(Misuse, match="made by gradient_descent, not lbfgs"):
+        bn.solve(VALLEY, "lbfgs", resume=path)
+    with pytest.raises(Misuse, match="drop start="):
+        bn.solve(VALLEY, resume=path, start=np.zeros(5))
+    with pytest.raises(Misuse, match="drop check="):
+        bn.solve(VALLEY, resume=path, check="second_order")
+
+
+def test_kill_nine_then_resume_gives_the_same_trace(tmp_path):
+    path = tmp_path / "run.json"
+    limit = 400_000_000
+    child = subprocess.Popen(
+        [sys.executable, str(FILE), str(path), str(limit)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )
+    reached = [int(child.stdout.readline()) for _ in range(6)]
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    child.stdout.close()
+    saved = json.loads(path.read_text())
+    at = saved["steps"]
+    assert reached[4] <= at < limit and saved["status"] == "running"
+    goal = at + 5000
+    options = dict(max_steps=goal, tol=1e-12)
+    got = bn.solve(VALLEY, resume=path, **options)
+    want = bn.solve(VALLEY, FIXED, **options)
+    assert got.steps == want.steps == goal
+    assert bits(got.x) == bits(want.x) and rows(got.trace) == rows(want.trace)
