@@ -45,8 +45,8 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
     base, _, variant = name.partition(":")
     entry = catalogue.find(base)
-    if variant and entry["family"] == "bridge":
-        # A peer's algorithms differ in what they can take: the bridge decides.
+    if variant and entry["host"]:
+        # A host bridge restates problems for its peer, algorithm by algorithm.
         return catalogue.load_method(base).variant(variant, problem, facts)
     no = applicable(
         frozenset(entry["needs"]), frozenset(entry["assumes"]), problem, facts, base
@@ -54,6 +54,8 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     if no is not None:
         return no
     cls = catalogue.load_method(base)
+    if variant and entry["family"] == "bridge":
+        return cls.variant(variant, problem, facts)
     if variant:
         raise Misuse(f"{base} has no variants; got {name!r}, use {base!r}")
     return cls.suggest(problem, facts)
@@ -80,8 +82,8 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
                 f"{type(method).__name__}; see banach methods"
             )
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
-        # What a peer cannot take, its bridge refuses by itself.
-        built = method if no is None or card.family == "bridge" else no
+        # What a host peer cannot take, its bridge refuses by itself.
+        built = method if no is None or card.host else no
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built

@@ -19,7 +19,7 @@ def iterates(oracles, x0, steps, *, radius):
         rho = (f - oracles.value(x + p)) / -(g @ p + p @ H @ p / 2)
         x = x + p if rho > 1e-4 else x
         if rho < 0.25:
-            radius = norm(p) / 4
+            radius = norm(p) / 2
         elif rho > 0.75 and edge:
             radius = 2 * radius
         out.append(x)

@@ -22,7 +22,7 @@ def iterates(oracles, x0, steps, *, radius):
         rho = (f - oracles.value(x + p)) / -(g @ p + p @ H @ p / 2)
         size, x = np.linalg.norm(p), x + p if rho > 1e-4 else x
         if rho < 0.25:
-            radius = size / 4
+            radius = size / 2
         elif rho > 0.75 and lam > 0:
             radius = 2 * size
         out.append(x)

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +220,15 @@ def read(path: Any) -> tuple[dict[str, Any], Store]:
         )
     arrays = {}
     if "npz" in saved:
-        with np.load(path.with_name(saved["npz"])) as z:
-            arrays = {k: z[k] for k in z.files}
+        beside = path.with_name(Path(saved["npz"]).name)
+        try:
+            with open(beside, "rb") as f, np.load(f) as z:
+                arrays = {k: z[k] for k in z.files}
+        except (OSError, ValueError, zipfile.BadZipFile) as e:
+            raise Misuse(
+                f"the arrays of {path} cannot be read from {beside}: {e}; keep both "
+                "files together"
+            ) from None
     return saved, Store(arrays)
 
 

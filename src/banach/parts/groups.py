@@ -21,6 +21,7 @@ from banach.parts.term import (
     positive,
     rebuild,
     safe_factor,
+    shrink,
     single,
     spread,
 )
@@ -73,7 +74,7 @@ class GroupL2(Norm):
     def prox(self, v: PyTree, t: Any) -> PyTree:
         """(1 - t lam_g / ||v_g||)_+ v_g."""
         w, part, lam = self._setup(v)
-        factor = _shrink(part.norm(w), jnp.asarray(t, w.dtype) * lam)
+        factor = shrink(part.norm(w), jnp.asarray(t, w.dtype) * lam)
         return rebuild(v, w * part.gather(factor, 1))
 
     @property

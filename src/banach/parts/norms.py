@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
 from banach.core import tree
 from banach.parts.term import (
@@ -29,6 +29,7 @@ from banach.parts.term import (
     positive,
     rebuild,
     safe_factor,
+    shrink,
     single,
     soft,
     spread,
@@ -186,7 +187,7 @@ class L2Norm(Norm):
         v = arrays(v)
         n = tree.norm(v)
         k = jnp.asarray(t, n.dtype) * jnp.asarray(self.lam, n.dtype)
-        return tree.scale(_shrink(n, k), v)
+        return tree.scale(shrink(n, k), v)
 
     @property
     def unpenalised(self) -> Any:
@@ -259,11 +260,6 @@ class LInf(Norm):
         lam = jnp.asarray(self.lam, total.dtype)
         ratio = jnp.where(lam > 0, total / positive(lam), 0)
         return safe_factor(ratio, tree.size(v) + 8)
-
-
-def _shrink(n: Array, k: Array) -> Array:
-    # Where k is 0 the prox is the identity, derivative at v = 0 included.
-    return jnp.where(n > k, 1 - k / positive(n), jnp.where(k > 0, 0, jnp.ones_like(n)))
 
 
 def _l1_l2_value(x: PyTree, l1: Any, l2: Any) -> Scalar:

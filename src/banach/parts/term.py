@@ -355,3 +355,9 @@ def _fits(small: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 def _shapes(x: PyTree) -> str:
     return ", ".join(str(np.shape(v)) for v in jax.tree.leaves(x)) or "none"
+
+
+def shrink(n: Array, k: Array) -> Array:
+    """The factor (1 - k / n)_+ of block soft thresholding, for norms n >= 0."""
+    # Where k is 0 the prox is the identity, derivative at v = 0 included.
+    return jnp.where(n > k, 1 - k / positive(n), jnp.where(k > 0, 0, jnp.ones_like(n)))

@@ -164,7 +164,9 @@ class GLM(Problem):
     def value(self, x: Array) -> Scalar:
         """The sum of the losses, and the term if it is smooth."""
         x = jnp.asarray(x)
-        return self._total(self.loss.value(self.linear(x), self._y(x))) + self._ridge(x)
+        return jnp.sum(
+            self._weigh(self.loss.value(self.linear(x), self._y(x)))
+        ) + self._ridge(x)
 
     def grad(self, x: Array) -> Array:
         """A' (w l'(z)), and lam c if the term is smooth."""
@@ -175,7 +177,7 @@ class GLM(Problem):
         x = jnp.asarray(x)
         z, y = self.linear(x), self._y(x)
         slope = self._weigh(self.loss.derivative(z, y))
-        value = self._total(self.loss.value(z, y)) + self._ridge(x)
+        value = jnp.sum(self._weigh(self.loss.value(z, y))) + self._ridge(x)
         return value, self._plus_ridge(self.adjoint(slope), x)
 
     def hvp(self, x: Array, v: Array) -> Array:
@@ -326,9 +328,6 @@ class GLM(Problem):
             return s
         w = jnp.asarray(self.weight, s.dtype)
         return w[:, None] * s if s.ndim == 2 else w * s
-
-    def _total(self, losses: Array) -> Scalar:
-        return jnp.sum(self._weigh(losses))
 
     def _ridge(self, x: Array) -> Any:
         if not isinstance(self.term, SquaredL2):

@@ -46,7 +46,7 @@ def test_it_works_on_a_pytree_at_large_scale():
     x0 = {"a": np.zeros(10), "b": np.zeros((5, 6))}
     problem = Smooth(f, x0)
     method = NewtonCg.suggest(problem, problem.facts())
-    xs, state, _ = sd.drive(method, problem, 120)
+    xs, state, _ = sd.drive(method, problem, 200)
     np.testing.assert_allclose(xs[-1], np.ones(40), atol=1e-9)
     assert method.calls(state)["hvp"] < 2500
 

@@ -44,8 +44,8 @@ class Enclosure:
     radius: float
     reason: str
     strict_minimiser: bool
-    lower: Float[np.ndarray, "n"]
-    upper: Float[np.ndarray, "n"]
+    lower: Float[np.ndarray, " n"]
+    upper: Float[np.ndarray, " n"]
 
 
 def krawczyk(

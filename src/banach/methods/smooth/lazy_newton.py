@@ -43,18 +43,20 @@ class LazyNewton(Method):
     cubic:      h = argmin g.h + h.Hh / 2 + (M / 6) ||h||^3
     quadratic:  h = -(H + sqrt(M ||g||) I)^-1 g        (convex f)
 
+    secant:     h = -B g, B = (H + sqrt(M ||g||) I)^-1 corrected by BFGS   (convex f)
+
     `M` given is the paper's constant (6 m L and 3 m L for a period m and an
     L-Lipschitz Hessian): every finite step is taken. `M=None` starts without
     regularisation and adapts: a step is taken when it achieves a tenth of the
-    decrease that its model promised; M falls where three quarters were achieved,
-    rises where a step failed with a fresh Hessian, and a step that failed with an
-    old one asks for a new one first. There the Hessian is also renewed before its
-    time once a step leaves more than `contraction` of the gradient, which is when
-    a new one pays. Close to the solution decreases are read from gradients.
+    decrease that its model promised; M falls where three quarters were achieved
+    and rises after a failure. Then the Hessian is also renewed before its time
+    once a step leaves more than `contraction` of the gradient (infinity: never,
+    as in the paper). Near the solution decreases are read from gradients.
 
     cubic factorises once per Hessian (eigenvectors), quadratic once per step
-    (Cholesky, which costs less than a tenth of the eigenvectors). Fails when M is
-    given too small: then nothing forces descent. Quadratic needs convexity.
+    (Cholesky, less than a tenth of that), secant once per Hessian or failure. The
+    secant model is not in the paper. Fails when M is given too small: nothing
+    forces descent then. Quadratic and secant cannot leave a saddle.
     """
 
     model: newton.Cubic | newton.Quadratic | newton.Secant
