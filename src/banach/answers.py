@@ -202,8 +202,8 @@ def fits(x: PyTree, problem: Problem, name: str = "x") -> None:
         kind = np.dtype(jnp.result_type(leaf))
         if not np.issubdtype(kind, np.floating):
             raise Misuse(f"{name} has dtype {kind}; pass {name}.astype(float)")
-        if name == "start" and not np.isfinite(np.asarray(leaf)).all():
-            raise Misuse("start contains NaN or infinity; pass a finite start")
+        if name.startswith("start") and not np.isfinite(np.asarray(leaf)).all():
+            raise Misuse(f"{name} contains NaN or infinity; pass a finite start")
 
 
 def _asked(result: Result) -> Any:

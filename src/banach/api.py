@@ -175,6 +175,7 @@ def solve_many(
     """
     from banach.many import solve_lanes
 
+    _limits(max_steps, time_limit, 0)
     return solve_lanes(
         list(problems), method, starts=starts, tol=tol, check=check, seed=seed,
         max_steps=max_steps, time_limit=time_limit, progress=progress,

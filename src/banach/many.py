@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from banach import choose
+from banach.answers import arrays, fits
 from banach.core import batch, compat, explain, programs, tree
 from banach.core import run as loop
 from banach.core.manifest import manifest
@@ -63,7 +64,10 @@ def solve_lanes(
         if starts is None:
             points = jax.jit(jax.vmap(lambda p: p.start()))(stacked)
         else:
-            points = Point(_stack(starts))
+            given = [arrays(getattr(s, "x", s)) for s in starts]
+            for i, x in enumerate(given):
+                fits(x, first, f"starts[{i}]")
+            points = Point(_stack(given))
         dtype = tree.dtype(points.x)
         checks = _repeat(loop.leaves_in(dtype, check), n)
         settings = loop.Settings(loop.cadence(template, check, first), 0, absolute)

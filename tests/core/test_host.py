@@ -23,6 +23,7 @@ def rows(trace):
 
 
 def test_the_result_of_a_solve():
+    programs.clear()
     problem = ridge()
     r = bn.solve(problem, Lbfgs(memory=5), check=CHECK, tol=1e-9)
     assert r.certified and r.status == "certified"
@@ -162,7 +163,7 @@ def test_a_start_in_float32_stays_float32():
     third = bn.Smooth(lambda x: jnp.sum((3 * x - 1) ** 2), np.zeros(5, np.float32))
     hard = bn.solve(third, GradientDescent(1 / 18, search=False), tol=1e-12)
     assert hard.status == "stalled" and hard.x.dtype == np.float32
-    assert "start from float64" in hard.hint
+    assert "float64" in hard.hint and "tol=5e-07" in hard.hint
 
 
 def test_where_a_value_became_nonfinite_is_told():

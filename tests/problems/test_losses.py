@@ -130,7 +130,12 @@ def test_bracket_covers_an_error_of_z(loss):
         for sign in (-1, 1):
             z1 = LD(z) + sign * LD(e)
             truth = value_of(loss, z1, y) + conjugate_of(loss, th, y) + LD(th) * z1
-            assert np.all(truth <= LD(value) + LD(slack) + LD(1e-17) * (1 + abs(truth)))
+            assert np.all(
+                truth
+                <= LD(np.asarray(value))
+                + LD(np.asarray(slack))
+                + LD(1e-17) * (1 + abs(truth))
+            )
 
 
 @each
@@ -161,12 +166,12 @@ def test_derivative_slack_covers(loss):
     z, y = samples(loss)
     h = LD(1e-7)
     for e in (1e-12, 1e-3):
-        slack = loss.derivative_slack(z, y, np.full(N, e))
+        slack = np.asarray(loss.derivative_slack(z, y, np.full(N, e)))
         for sign in (-1, 1):
             z1 = LD(z) + sign * LD(e)
             slope = (value_of(loss, z1 + h, y) - value_of(loss, z1 - h, y)) / (2 * h)
             noise = 1e-6 if isinstance(loss, Huber | SquaredHinge) else 2e-11
-            off = abs(slope - LD(loss.derivative(z, y)))
+            off = abs(slope - LD(np.asarray(loss.derivative(z, y))))
             assert np.all(off <= slack + noise * (1 + np.exp(abs(z))))
 
 
@@ -224,7 +229,11 @@ def test_softmax_bracket_is_the_relative_entropy_of_the_normalised_dual():
 def test_softmax_derivatives_are_those_of_the_value():
     loss = Softmax(3)
     rng = np.random.default_rng(7)
-    z, y, v = rng.normal(size=(5, 3)), np.array([0, 1, 2, 0, 1]), rng.normal(size=(5, 3))
+    z, y, v = (
+        rng.normal(size=(5, 3)),
+        np.array([0, 1, 2, 0, 1]),
+        rng.normal(size=(5, 3)),
+    )
     total = lambda z: jnp.sum(loss.value(z, y))  # noqa: E731
     grad = jax.grad(total)
     assert np.allclose(loss.derivative(z, y), grad(z), atol=1e-15)

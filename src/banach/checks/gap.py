@@ -262,7 +262,9 @@ class _Near:
             value = value + jnp.sum(jnp.abs(v_b) * far)
             slack = slack + 1.01 * jnp.sum(e_b * far)
         slack = slack + 4 * gam(2, dtype) * (jnp.abs(value) + slack)
-        free = jnp.any(jnp.asarray(term.unpenalised))
+        # An overflow at a finite x is no bound, but no breakdown of the run either.
+        lost = jnp.isnan(value) & tree.all_finite(self.x)
+        free = jnp.any(jnp.asarray(term.unpenalised)) | lost
         return Seen(
             jnp.where(free, jnp.inf, value),
             slack,

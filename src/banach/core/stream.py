@@ -78,7 +78,9 @@ def iterate_host(
     step = 0
     if found is None:
         with host.interrupts() as stop:
+            t0 = time.perf_counter()
             source = method.stream(problem, start, jax.random.wrap_key_data(raw))
+            how = how._replace(compile=how.compile + time.perf_counter() - t0)
             last: tuple[int, Point, dict[str, int]] | None = None
             try:
                 while True:

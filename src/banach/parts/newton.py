@@ -101,6 +101,16 @@ def agreement(
     return jnp.where(lost & halved, jnp.maximum(rho, 1), rho)
 
 
+def idle(x: Vector, trial: Vector, g: Vector, g_trial: Vector) -> Bool[Array, ""]:
+    """Whether a trial moves by two roundoffs at most and does not help.
+
+    x is then as good as the dtype allows: what follows is a walk among neighbours.
+    """
+    eps = jnp.finfo(x.dtype).eps
+    small = jnp.all(jnp.abs(trial - x) <= 2 * eps * jnp.abs(x))
+    return small & ~(tree.norm(g_trial) < tree.norm(g))
+
+
 class Proposal(eqx.Module):
     """A step, the decrease that its model promises, and factorisations spent."""
 

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from banach.core import tree
 from banach.parts import norms as pn
 from banach.parts.groups import GroupL2
+from banach.parts.groups import GroupL2
 from banach.parts.sets import Set
 from banach.parts.term import Term, gam
 from banach.problems.glm_inputs import known

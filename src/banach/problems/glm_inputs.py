@@ -177,7 +177,10 @@ def some_count(y: Any, w: Any) -> None:
 def _array(v: Any, name: str) -> Any:
     if _jax(v):
         return v
-    out = np.asarray(v)
+    try:
+        out = np.asarray(v)
+    except ValueError as e:
+        raise Misuse(f"{name} is not a rectangular array of numbers: {e}") from e
     if out.dtype == object:
         raise Misuse(f"{name} is not a rectangular array of numbers; convert it")
     return out

@@ -231,11 +231,13 @@ class Poisson(Loss):
     def fenchel_young(self, z, th, y, e):
         """Generalised KL(q || exp(z)) with q = y - th >= 0."""
         q, mu = y - th, jnp.exp(z)
-        d = mu - q
-        value = jnp.where(jnp.isposinf(mu), jnp.inf, relative_entropy(q, mu, d))
+        over = jnp.isinf(mu) | jnp.isinf(q)
+        d = jnp.where(over, 0, mu - q)
+        value = relative_entropy(jnp.where(over, 1, q), jnp.where(over, 1, mu), d)
         rough = ROUNDINGS * unit(z)
         own = rough * (value + 2 * jnp.abs(d)) + mu * rough**2
-        return value, 1.01 * (self._moved(z, d, e) + own) + spill(z)
+        slack = 1.01 * (self._moved(z, d, e) + own) + spill(z)
+        return jnp.where(over, jnp.inf, value), jnp.where(over, 0, slack)
 
 
 class Softmax(Loss):

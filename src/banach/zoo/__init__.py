@@ -92,7 +92,10 @@ def _from_file(spec: str) -> Problem:
         raise Misuse(f"{path} has no object {name!r}; it offers {offers}")
     found = vars(module)[name]
     if callable(found) and not isinstance(found, Problem):
-        found = found()
+        try:
+            found = found()
+        except Exception as e:
+            raise Misuse(f"{spec}() failed: {type(e).__name__}: {e}") from e
     if not isinstance(found, Problem):
         raise Misuse(
             f"{spec} is a {type(found).__name__}, not a problem; state it as "

@@ -89,3 +89,13 @@ def test_suggest_follows_convexity():
     assert isinstance(LazyNewton.suggest(problem, problem.facts()).model, Secant)
     assert isinstance(LazyNewton.suggest(problem, Facts()).model, Cubic)
     assert LazyNewton.suggest(problem, Facts()).period == case.N
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
+def test_stuck_at_the_resolution_and_not_before(model):
+    method = LazyNewton(model, period=1000)
+    states, xs = case.states(case.problem(), method, 80)
+    stuck = np.array([bool(method.stuck(s)) for s in states])
+    first = int(np.argmax(stuck))
+    assert stuck[first]
+    assert gradients(xs)[first] <= 1e-12 * np.linalg.norm(case.grad(case.X0))

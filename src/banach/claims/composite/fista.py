@@ -6,6 +6,11 @@ wavelet deblurring ISTA after 10,000 steps is still above what FISTA reaches aft
 periodic edges, 1,000 ISTA steps instead of 10,000) and on the Lasso of the diabetes
 data, both without restart; the restart of O'Donoghue and Candes is reported beside
 it. F* is the least value that restarted FISTA reaches in many more steps.
+
+What is seen: the bound and the deblurring hold with room. The half on the Lasso does
+not: once its few coefficients are identified ISTA converges linearly, down to the
+rounding of F in a hundred steps, and momentum without restart only oscillates there.
+That part was required by us, not by the paper, and stays as it was written.
 """
 
 from typing import Any
@@ -74,8 +79,8 @@ def measured(numbers: dict[str, Any]) -> str:
     """Steps needed for the value that ISTA ends with."""
     return "; ".join(
         f"{name}: FISTA {r['needs']['FISTA']} and restarted {r['needs']['restarted']} "
-        f"steps for the value of {r['ista_needs']} ISTA steps (gap {r['ista_gap']:.1e}), "
-        f"at most {r['worst']:.2g} of the bound"
+        f"steps for the value of {r['ista_needs']} ISTA steps "
+        f"(gap {r['ista_gap']:.1e}), at most {r['worst']:.2g} of the bound"
         for name, r in numbers.items()
     )
 

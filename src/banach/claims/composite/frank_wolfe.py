@@ -85,7 +85,7 @@ def measured(numbers: dict[str, Any]) -> str:
     """Slope, last gap, and the steps that were refused."""
     return "; ".join(
         f"{name}: slope {r['slope']:.2f}, gap {r['gap']:.1e}, f - f* {r['error']:.1e}, "
-        f"{r['refused']} steps refused, plain steps leave the domain {r['leaves']} times"
+        f"{r['refused']} steps refused, {r['leaves']} of 50 plain steps off the domain"
         for name, r in numbers.items()
     )
 

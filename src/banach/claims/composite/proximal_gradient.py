@@ -44,9 +44,8 @@ def measure() -> dict[str, Any]:
                 gaps = values - least
                 tail = slice(STEPS // 100, STEPS // 2)
                 live = gaps[tail] > 10 * noise
-                slope = np.polyfit(np.log(k[tail][live]), np.log(gaps[tail][live]), 1)[
-                    0
-                ]
+                log_k, log_gap = np.log(k[tail][live]), np.log(gaps[tail][live])
+                slope = np.polyfit(log_k, log_gap, 1)[0]
                 rows[f"{name}, {kind}"] = {
                     "worst": float(np.max((gaps - noise) / (a * bound))),
                     "rise": float(rise / initial),

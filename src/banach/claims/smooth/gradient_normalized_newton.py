@@ -4,12 +4,12 @@ Semenov, Jaggi and Doikov (2025): regularising by ||g|| / gamma with gamma doubl
 halved recovers the best rate of every smoothness class, and global linear rates for
 logistic and softmax regression also with approximate Hessians. Measured on logistic
 regression (breast_cancer) and softmax regression (digits), with the exact Hessian
-and with the paper's weighted Gauss-Newton matrix of log sum exp(z_k - z_y) (the exact one
-without its rank-one terms -g_i g_i'); the empirical Fisher matrix sum g_i g_i' is
-reported, not judged. Baselines, in
-NumPy: super-universal Newton, adaptive cubic Newton, gradient descent with
-backtracking. Rosenbrock as least squares (Gauss-Newton) is the nonconvex case.
-Reduced: digits pooled to 4 x 4 pixels, d = 170.
+and with the paper's weighted Gauss-Newton matrix of log sum exp(z_k - z_y), which is
+the exact one without its rank-one terms -g_i g_i'; the empirical Fisher matrix, sum
+g_i g_i', is reported, not judged. Baselines, in NumPy: super-universal Newton,
+adaptive cubic Newton, gradient descent with backtracking. Rosenbrock as least
+squares (Gauss-Newton) is the nonconvex case. Reduced: digits
+pooled to 4 x 4 pixels, d = 170.
 """
 
 from typing import Any
@@ -21,7 +21,8 @@ import numpy as np
 REQUIRED = (
     "f falls at every iterate; gap <= 1e-10 of the first, reached at a linear rate or "
     "better (halved at least every 3 steps on average) with the exact Hessian; "
-    "Cholesky factorisations at most 1.3 times those of super-universal Newton, nothing tuned; "
+    "Cholesky factorisations at most 1.3 times those of super-universal Newton, "
+    "nothing tuned; "
     "weighted Gauss-Newton within 3 times the exact iteration count"
 )
 STEPS = {"exact": 40, "weighted": 80, "fisher": 150}

@@ -116,7 +116,7 @@ class GradientNormalizedNewton(Method):
                 g=jnp.where(accept, g, state.g),
                 gamma=jnp.where(accept, 2 * t.gamma, t.gamma / 2),
                 residual=out.residual,
-                frozen=~accept | jnp.all(trial == x),
+                frozen=~accept | newton.idle(x, trial, state.g, g),
                 evaluations=t.evaluations + 1,
                 steps=t.steps,
                 products=t.products + out.products,

@@ -99,6 +99,9 @@ class LazyNewton(Method):
         trial = x + out.step
         f, g = problem.value_and_grad(back(trial))
         g = tree.ravel(g)[0]
+        # A pair whose step is near the resolution of x teaches rounding errors.
+        near = tree.norm(out.step) <= 1e3 * jnp.finfo(x.dtype).eps * tree.norm(x)
+        pair = jnp.where(near, 0, out.step)
         age = jnp.where(state.refresh, 0, state.age)
         accept = jnp.isfinite(f) & tree.all_finite((trial, g))
         M, poor = state.M, jnp.asarray(False)
@@ -115,11 +118,11 @@ class LazyNewton(Method):
             x=tree.where(accept, back(trial), state.x),
             f=jnp.where(accept, f, state.f),
             g=jnp.where(accept, g, state.g),
-            curvature=model.learn(curvature, out.step, g - state.g, accept),
+            curvature=model.learn(curvature, pair, g - state.g, accept),
             M=M,
             age=age + accept,
             refresh=accept & ((age + 1 >= self.period) | poor),
-            frozen=jnp.all(trial == x) | (~accept & (self.M is not None)),
+            frozen=newton.idle(x, trial, state.g, g) | (~accept & (self.M is not None)),
             evaluations=state.evaluations + 1,
             hessians=state.hessians + state.refresh,
             factorisations=state.factorisations + out.factorisations,

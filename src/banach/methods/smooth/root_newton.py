@@ -93,7 +93,7 @@ class RootNewton(Method):
             g=jnp.where(take, out.g, state.g),
             alpha=out.alpha,
             theta=out.theta,
-            frozen=~take | jnp.all(trial == x),
+            frozen=~take | newton.idle(x, trial, state.g, out.g),
             evaluations=state.evaluations + out.calls,
             steps=state.steps + 1,
         )

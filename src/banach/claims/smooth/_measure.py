@@ -1,0 +1,151 @@
+"""What the claims of this family share: counted runs, SciPy as a peer, curves."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from banach.core import tree
+from banach.core.run import leaves_in
+
+
+def history(method: Any, problem: Any, steps: int) -> dict[str, np.ndarray]:
+    """f(x), ||grad f(x)|| and ||x - x0|| at steps 0 .. steps, off the method's books."""
+    start = problem.start()
+    method = leaves_in(np.float64, method)
+
+    @jax.jit
+    def program(method, problem):
+        def look(state):
+            x = method.point(state).x
+            return problem.value(x), tree.norm(problem.grad(x)), x
+
+        def one(state, _):
+            state = method.step(problem, state, jax.random.key(0))
+            return state, look(state)
+
+        first = method.init(problem, start, jax.random.key(0))
+        last, rows = jax.lax.scan(one, first, None, steps)
+        return jax.tree.map(
+            lambda a, b: jnp.concatenate([a[None], b]), look(first), rows
+        )
+
+    f, g, x = program(method, problem)
+    return {"f": np.asarray(f), "g": np.asarray(g), "x": np.asarray(x)}
+
+
+def count(method: Any, problem: Any, tol: float, cap: int) -> dict[str, Any]:
+    """Steps and oracle calls until ||g|| <= tol ||g_0||, a stuck method, or the cap."""
+    start = problem.start()
+    method = leaves_in(np.float64, method)
+
+    @jax.jit
+    def program(method, problem):
+        def size(state):
+            return tree.norm(problem.grad(method.point(state).x))
+
+        def go(c):
+            state, steps, now = c
+            return (now > tol * first) & (steps < cap) & ~method.stuck(state)
+
+        def one(c):
+            state = method.step(problem, c[0], jax.random.key(0))
+            return state, c[1] + 1, size(state)
+
+        first = tree.norm(problem.grad(start.x))
+        state = method.init(problem, start, jax.random.key(0))
+        state, steps, now = jax.lax.while_loop(go, one, (state, 0, size(state)))
+        cost = method.card.cost
+        calls = {k: steps * v for k, v in cost.items()} if cost else method.calls(state)
+        return steps, calls, now / first, method.point(state).x
+
+    steps, calls, ratio, x = program(method, problem)
+    return {
+        "steps": int(steps),
+        "reached": bool(ratio <= tol),
+        "x": np.asarray(x),
+        **{k: int(v) for k, v in calls.items()},
+    }
+
+
+class _Enough(Exception):
+    """Raised in a callback of the peer once its gradient is small enough."""
+
+
+def peer(name: str, problem: Any, tol: float, **options: Any) -> dict[str, Any]:
+    """Gradients that a SciPy minimiser takes until ||g|| <= tol ||g_0||.
+
+    Its own tests are set to zero; it is stopped from outside.
+    """
+    from scipy.optimize import minimize
+
+    x0, back = tree.ravel(problem.start().x)
+    flat = jax.jit(
+        lambda v, p: jax.tree.map(lambda q: jnp.ravel(q), p.value_and_grad(back(v)))
+    )
+    first = float(jnp.linalg.norm(flat(x0, problem)[1]))
+    calls = 0
+
+    def fun(v):
+        nonlocal calls
+        f, g = flat(v, problem)
+        calls += 1
+        if float(jnp.linalg.norm(g)) <= tol * first:
+            raise _Enough
+        return float(f[0]), np.asarray(g, float)
+
+    extra = {}
+    if name == "trust-exact":
+        dense = jax.jit(lambda v, p: p.hess(back(v)))
+        extra["hess"] = lambda v: np.asarray(dense(v, problem))
+    try:
+        minimize(fun, np.asarray(x0), jac=True, method=name, options=options, **extra)
+    except _Enough:
+        return {"grad": calls, "reached": True}
+    return {"grad": calls, "reached": False}
+
+
+def mean(ratios: Any) -> float:
+    """Geometric mean."""
+    return float(np.exp(np.mean(np.log(np.asarray(ratios, float)))))
+
+
+def curves(path: Any, panels: dict[str, dict[str, Any]], x: str, y: str) -> None:
+    """One logarithmic panel a problem, one line a method."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    width = 3.6 * len(panels)
+    fig, axes = plt.subplots(1, len(panels), figsize=(width, 3.2), squeeze=False)
+    for ax, (title, lines) in zip(axes[0], panels.items(), strict=True):
+        for label, values in lines.items():
+            ax.semilogy(np.maximum(values, 1e-17), label=label)
+        ax.set(title=title, xlabel=x)
+    axes[0][0].set_ylabel(y)
+    axes[0][0].legend()
+    fig.tight_layout()
+    fig.savefig(path, dpi=130)
+    plt.close(fig)
+
+
+def bars(path: Any, rows: dict[str, dict[str, float]], y: str) -> None:
+    """One group of bars a problem, one bar a method, on a logarithmic axis."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    labels = list(next(iter(rows.values())))
+    fig, ax = plt.subplots(figsize=(1.2 * len(rows) + 2, 3.6))
+    for i, label in enumerate(labels):
+        at = np.arange(len(rows)) + (i - (len(labels) - 1) / 2) * 0.8 / len(labels)
+        ax.bar(at, [r[label] for r in rows.values()], 0.8 / len(labels), label=label)
+    ax.set_xticks(range(len(rows)), list(rows), rotation=30, ha="right")
+    ax.set(yscale="log", ylabel=y)
+    ax.legend()
+    fig.tight_layout()
+    fig.savefig(path, dpi=130)
+    plt.close(fig)

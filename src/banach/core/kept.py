@@ -1,0 +1,147 @@
+"""What is known of a problem object while it lives and its data stay the same.
+
+A second solve of one object neither copies its data nor asks it again for facts,
+start and structure: on small problems that costs more than the run.
+"""
+
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from banach.core import programs, tree
+from banach.core import run as loop
+from banach.core.check import Check
+from banach.core.method import Method
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.core.result import id_of
+
+_ALIGNMENT = 64  # bytes; an aligned buffer becomes a device array without a copy
+
+
+class Ready(NamedTuple):
+    """Everything of one run that does not depend on tolerance, seed or limits."""
+
+    method: Method
+    check: Check
+    leaves: list[Any]
+    key: programs.Key
+    pace: int
+    share: float
+    nbytes: int
+    dtype: Any
+
+
+class Kept:
+    """A problem's leaves on the device, equal to the object's bit for bit.
+
+    `plans` holds what was decided for it (method, check, start), by what was asked.
+    """
+
+    def __init__(self, problem: Problem):
+        self.given, self.treedef = jax.tree.flatten(problem)
+        self.leaves = [_own(v) for v in self.given]
+        self.plans: dict[Any, Any] = {}
+        self._id: str | None = None
+
+    def still(self, leaves: list[Any]) -> bool:
+        """Whether these leaves are the kept ones, contents included."""
+        return all(map(_same, leaves, self.given, self.leaves, strict=True))
+
+    def problem_id(self) -> str:
+        """`result.problem_id`, of the data that were solved, hashed once."""
+        if self._id is None:
+            solved = map(_solved, self.given, jax.device_get(self.leaves))
+            self._id = id_of(self.treedef, solved)
+        return self._id
+
+
+_KEPT: dict[int, tuple[Any, Kept]] = {}
+
+
+def of(problem: Problem) -> Kept:
+    """What is kept of this object; anew where its data were changed in place."""
+    number = id(problem)
+    found = _KEPT.get(number)
+    if found is not None and found[0]() is problem:
+        if found[1].still(jax.tree.leaves(problem)):
+            return found[1]
+    made = Kept(problem)
+    gone: Callable[[Any], Any] = lambda ref: _forget(number, ref)  # noqa: E731
+    _KEPT[number] = (weakref.ref(problem, gone), made)
+    return made
+
+
+def ready(
+    kept: Kept,
+    problem: Problem,
+    method: Method,
+    check: Check,
+    start: Point,
+    every: int | None = None,
+) -> Ready:
+    """Flatten a run for the kernel."""
+    dtype = tree.dtype(start.x)
+    method, check = loop.leaves_in(dtype, (method, check))
+    treedef = jax.tree.structure((problem, method, check, start))
+    rest = [_own(v) for v in jax.tree.leaves((method, check, start))]
+    leaves = [*kept.leaves, *rest]
+    pace = loop.cadence(method, check, problem) if every is None else every
+    look = sum(check.screened(1.0).cost(problem).values())
+    cost = method.card.cost or {name: 1 for name in method.card.needs}
+    size = problem.size()
+    step = sum(v * (size if k == "hess" else 1) for k, v in cost.items())
+    return Ready(
+        method,
+        check,
+        leaves,
+        programs.Key(treedef, leaves),
+        pace,
+        look / (look + step * pace) if look else 0.0,
+        sum(v.nbytes for v in leaves),
+        dtype,
+    )
+
+
+def known(problem: Problem) -> Kept | None:
+    """What is kept of this object, if its data are the kept ones."""
+    found = _KEPT.get(id(problem))
+    if found is None or found[0]() is not problem:
+        return None
+    return found[1] if found[1].still(jax.tree.leaves(problem)) else None
+
+
+def _forget(number: int, ref: Any) -> None:
+    if number in _KEPT and _KEPT[number][0] is ref:
+        del _KEPT[number]
+
+
+def _own(leaf: Any) -> jax.Array:
+    """The leaf on the device, sharing no memory with an array of the user's."""
+    if isinstance(leaf, jax.Array):
+        return leaf
+    a = np.asarray(leaf)
+    buffer = np.empty(a.nbytes + _ALIGNMENT, np.uint8)
+    first = -buffer.ctypes.data % _ALIGNMENT
+    copy = buffer[first : first + a.nbytes].view(a.dtype).reshape(a.shape)
+    copy[...] = a
+    return jax.device_put(copy)
+
+
+def _same(leaf: Any, given: Any, kept: Any) -> bool:
+    if leaf is not given:
+        return False
+    if not isinstance(leaf, np.ndarray):
+        return True
+    if leaf.dtype != kept.dtype or leaf.dtype.itemsize not in (1, 2, 4, 8):
+        return False
+    bits = f"u{leaf.dtype.itemsize}"
+    return bool(np.array_equal(leaf.view(bits), np.asarray(kept).view(bits)))
+
+
+def _solved(given: Any, kept: np.ndarray) -> Any:
+    """The bits that the problem holds: a dtype that devices lack stays as given."""
+    return kept if np.result_type(given) == kept.dtype else given
