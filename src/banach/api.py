@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 from banach import choose
 from banach.answers import Saved, arrays, fits, stated
 from banach.core import adjoint as adj
-from banach.core import compat, explain, host, programs, save, stream, tree
+from banach.core import compat, explain, host, kept, programs, save, stream, tree
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.method import HostMethod
@@ -100,15 +100,9 @@ def iterate(
     loop.split_tol(tol)
     with compat.double():
         problem, source = stated(problem)
-        proof = problem.unsolvable()
         back = None if resume is None else _resume(resume, problem)
-        check = choose.check_for(check, problem)
-        if back is None:
-            method = choose.method_for(method, problem)
-        else:
-            _same_run(back, method, start, check)
-            method, check = back["method"], back["check"]
-        point = _start(start, problem)
+        plan = _plan(problem, method, check, start, back)
+        method, check, point, proof, data, ready = plan
         if proof is not None:
             yield _proven(problem, method, check, point, tol, *proof)
             return
@@ -136,6 +130,7 @@ def iterate(
                     "rows": settings.rows,
                     "seed": _seed(back["key"]),
                 }
+            options |= {"data": data, "ready": ready}
             runs = host.iterate(problem, method, point, **options)
         for result in runs:
             if source is not None:
@@ -200,6 +195,41 @@ def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
         return adj.Sensitivity(
             gradient, float(pulled.residual), float(pulled.condition)
         )
+
+
+class _Plan(NamedTuple):
+    method: Any
+    check: Check
+    point: Point
+    proof: tuple[str, str] | None
+    data: kept.Kept | None = None
+    ready: kept.Ready | None = None
+
+
+def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _Plan:
+    """Method, check and start of a run; remembered where all three were left open."""
+    named = isinstance(method, str | type | None) and isinstance(check, str | None)
+    asked = (method, check) if named and start is None and back is None else None
+    known = None if asked is None else kept.known(problem)
+    if known is not None and asked in known.plans:
+        return known.plans[asked]._replace(data=known)
+    proof = problem.unsolvable()
+    check = choose.check_for(check, problem)
+    if back is None:
+        method = choose.method_for(method, problem)
+    else:
+        _same_run(back, method, start, check)
+        method, check = back["method"], back["check"]
+    point = _start(start, problem)
+    plan = _Plan(method, check, point, proof)
+    on_host = check.host or isinstance(method, HostMethod)
+    if asked is None or proof is not None or on_host:
+        return plan
+    data = kept.of(problem)
+    ready = kept.ready(data, problem, method, check, point)
+    # Without `data`: what holds the plan must not be held by it.
+    data.plans[asked] = plan._replace(ready=ready)
+    return plan._replace(data=data, ready=ready)
 
 
 def _start(start: Any, problem: Problem) -> Point:

@@ -173,33 +173,51 @@ def test_bound_is_above_the_true_gap_and_tight_at_the_optimum(name):
     assert 0 < float(floor) < 1e-10
 
 
-EXTREME = [
-    ("offset", lambda: models.Ridge(A, B + 1e6, 0.5, intercept=True), 1e-9),
-    ("offset_l1", lambda: models.Lasso(A, B + 1e6, 2.0, intercept=True), 1e-7),
-    ("offset_huber", lambda: models.HuberRegression(A, B + 1e6, 0.3, 0.5), 1e-7),
-    ("tiny", lambda: models.Ridge(1e-9 * A, 1e-9 * B, 5e-19, intercept=True), 1e-11),
-    ("huge", lambda: models.Ridge(1e9 * A, 1e9 * B, 5e17, intercept=True), 1e-11),
-    ("huge_l1", lambda: models.Lasso(1e9 * A, 1e9 * B, 2e18), 1e-11),
-    ("huge_logit", lambda: models.LogisticRegression(1e9 * A, SIGN, 5e17), 1e-10),
-    ("tiny_logit", lambda: models.LogisticRegression(1e-9 * A, SIGN, 5e-19), 1e-10),
-]
+# (problem, its solution from that of the plain problem, tolerance to reach)
+EXTREME = {
+    "offset": ("ridge", lambda: models.Ridge(A, B + 1e6, 0.5, **FREE), (1, 1), 1e-9),
+    "offset_l1": (
+        "lasso_free", lambda: models.Lasso(A, B + 1e6, 2.0, **FREE), (1, 1), 1e-7,
+    ),
+    "offset_huber": (
+        "huber", lambda: models.HuberRegression(A, B + 1e6, 0.3, 0.5), (1, 1), 1e-7,
+    ),
+    "tiny": (
+        "ridge", lambda: models.Ridge(1e-9 * A, 1e-9 * B, 5e-19, **FREE),
+        (1, 1e-9), 1e-11,
+    ),
+    "huge": (
+        "ridge", lambda: models.Ridge(1e9 * A, 1e9 * B, 5e17, **FREE), (1, 1e9), 1e-11
+    ),
+    "huge_l1": ("lasso", lambda: models.Lasso(1e9 * A, 1e9 * B, 2e18), (1, 1), 1e-11),
+    "huge_logit": (
+        "logistic", lambda: models.LogisticRegression(1e9 * A, SIGN, 5e17),
+        (1e-9, 1), 1e-10,
+    ),
+    "tiny_logit": (
+        "logistic", lambda: models.LogisticRegression(1e-9 * A, SIGN, 5e-19),
+        (1e9, 1), 1e-10,
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "make", "tol"), EXTREME, ids=[e[0] for e in EXTREME])
-def test_offsets_of_a_million_and_scales_of_a_billion(name, make, tol):
-    problem = make()
-    best = solved(problem)
+@pytest.mark.parametrize("name", EXTREME)
+def test_offsets_of_a_million_and_scales_of_a_billion(name):
+    plain, make, (coef, free), tol = EXTREME[name]
+    problem, best = make(), solved(CASES[plain]())
+    best = np.r_[coef * best[:P], free * best[P:]]
+    shift = 1e6 if name.startswith("offset") else 0.0
+    best[P:] += shift
     noise = np.random.default_rng(2).normal(size=best.shape)
-    size = np.maximum(abs(best), np.max(abs(best[:P])))
-    (certificates, points), floor = judge_all(
-        problem, np.stack([best, best + 1e-7 * size * noise, best + 0.1 * size * noise])
-    )
+    noise[:P] *= np.max(abs(best[:P]))
+    noise[P:] *= free
+    xs = np.stack([best, best + 1e-7 * noise, best + 0.1 * noise])
+    (certificates, points), floor = judge_all(problem, xs)
     low = truth(problem, best)
     for i in range(3):
         gap = truth(problem, points.x[i]) - low
-        assert gap <= LD(float(certificates.value[i])) + LD(
-            float(certificates.slack[i])
-        )
+        value, slack = float(certificates.value[i]), float(certificates.slack[i])
+        assert gap <= LD(value) + LD(slack)
     one = jax.tree.map(lambda v: v[0], certificates)
     assert one.within(tol), float(one.ratio)
     assert float(floor) <= tol
@@ -315,7 +333,7 @@ def test_an_offered_dual_helps_only_by_its_own_merit(name):
     own, at = judge(problem, x)
     gap = truth(problem, x) - truth(problem, best)
     rng = np.random.default_rng(6)
-    shape = np.shape(at.dual)
+    shape, bits = np.shape(at.dual), set()
     for forged in (
         np.full(shape, np.nan),
         np.full(shape, np.inf),
@@ -327,11 +345,14 @@ def test_an_offered_dual_helps_only_by_its_own_merit(name):
         certificate, _ = judge(problem, x, forged)
         total = LD(float(certificate.value)) + LD(float(certificate.slack))
         assert gap <= total
-        assert float(certificate.value) <= float(own.value)
+        assert float(certificate.value) <= float(own.value) * (1 + 1e-10)
         if not np.all(np.isfinite(forged)):
-            assert float(certificate.value) == float(own.value)
-            assert float(certificate.slack) == float(own.slack)
+            # Another program: its sums may round otherwise.
+            assert np.isclose(certificate.value, own.value, rtol=1e-10)
+            assert np.isclose(certificate.slack, own.slack, rtol=1e-10)
             assert int(certificate.witness) == 0
+            bits.add((float(certificate.value), float(certificate.slack)))
+    assert len(bits) == 1
     _, solution = judge(problem, best)
     helped, _ = judge(problem, x, solution.dual)
     assert int(helped.witness) == 1 and float(helped.value) < float(own.value)
@@ -416,8 +437,8 @@ def test_float32_is_judged_in_float64_where_that_exists():
         narrow, _ = judge(small, jnp.asarray(x))
         floor = eqx.filter_jit(lambda p: Gap().prepared(p))(small).floor()
         assert narrow.value.dtype == np.float32
-        low, high = narrow.value - narrow.slack, narrow.value + narrow.slack
-        assert low <= wide.value <= high and 1e-8 < floor < 1e-3
+        off = abs(float(narrow.value) - float(wide.value))
+        assert off <= float(narrow.slack) and 1e-8 < float(floor) < 1e-3
 
 
 def test_refusals_name_reason_and_cure():
@@ -461,5 +482,5 @@ def test_distance_bound_holds_and_is_tight_to_the_condition(mu):
         if h:
             worst = np.linalg.norm(A, 2) ** 2 / mu + 1
             assert float(certificate.value) <= 1.1 * worst * far
-    assert certificate.quantity == "||x-x*||_2" and 0 < floor < 1e-5
+    assert certificate.quantity == "||x-x*||_2" and 0 < floor < 1e-4
     assert certificate.assumes[1] == "mu: by construction"

@@ -20,10 +20,7 @@ def reason(status: str, facts: dict[str, Any]) -> str:
             f"> tol {tol:.3g}"
         )
     if status == "budget":
-        return (
-            f"max_steps {steps} reached; best ratio {ratio:.3g} (at step "
-            f"{facts['best_step']}) > tol {tol:.3g}"
-        )
+        return f"max_steps {steps} reached; best ratio {ratio:.3g} > tol {tol:.3g}"
     if status == "stalled":
         return (
             f"the method can make no further step after {steps}; best ratio "

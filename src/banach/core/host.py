@@ -10,26 +10,20 @@ import functools
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from banach.core import compat, explain, programs, tree
+from banach.core import compat, explain, kept, programs, tree
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.manifest import manifest
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.core.result import (
-    Result,
-    TraceView,
-    point_id,
-    problem_id,
-    small_enough_to_hash,
-)
+from banach.core.result import Result, TraceView, point_id
 
 CHUNK_SECONDS = 0.05
 _UNDECIDED = ("budget", "stalled", "interrupted", "nonfinite")
@@ -81,41 +75,41 @@ def iterate(
     spent: float = 0.0,
     began: float | None = None,
     live: bool = True,
+    data: kept.Kept | None = None,
+    ready: kept.Ready | None = None,
 ) -> Iterator[Result]:
     """Drive the kernel; the last Result is final. Call inside a 64-bit context.
 
     `carry` continues a saved run (same structure); `spent` are its run seconds.
-    With `live` false only the final Result is built.
+    With `live` false only the final Result is built. `data` and `ready`
+    are what `kept` made of the same problem, method, check and start.
     """
     began = time.perf_counter() if began is None else began
     number, absolute = loop.split_tol(tol)
     number = float(number)
-    dtype = tree.dtype(start.x)
-    method, check = loop.leaves_in(dtype, (method, check))
-    ready = small_enough_to_hash(problem) and problem_id(problem)
-    leaves, treedef = programs.flat((problem, method, check, start))
-    every, share = _rhythm(problem, method, check, every, treedef)
-    settings = loop.Settings(every, rows, absolute)
-    kernel = programs.kernel_for(leaves, treedef, settings)
-    leaves = jax.device_put(leaves)
+    if data is None:
+        data = kept.of(problem)
+    if ready is None:
+        ready = kept.ready(data, problem, method, check, start, every)
+    method, check, leaves = ready.method, ready.check, ready.leaves
+    settings = loop.Settings(ready.pace, rows, absolute)
+    kernel = programs.kernel_for(ready.key, leaves, settings)
     clock = Clock(began, kernel.seconds, [])
     fresh = carry is None
-    state = kernel.zero if fresh else jax.tree.leaves(carry)
+    state = kernel.zero if fresh else jax.device_put(jax.tree.leaves(carry))
     raw = programs.raw_key(seed)
-    blocks = _first_blocks(problem, method, leaves)
+    blocks = _first_blocks(ready)
     run_seconds = spent
-    cap = np.int32(max_steps)
-    how = _How(problem, method, check, settings, number, absolute, raw, ready, share)
+    cap, asked = np.int32(max_steps), np.asarray(number, kernel.dtype)
+    how = _How(problem, data, ready, settings, number, absolute, raw)
     with interrupts() as stop:
         while True:
             t0 = time.perf_counter()
             state = kernel.call(
-                leaves, raw, state, np.bool_(fresh), np.int32(blocks), cap,
-                np.asarray(number, kernel_dtype(kernel)),
-            )  # fmt: skip
+                leaves, raw, state, np.bool_(fresh), np.int32(blocks), cap, asked
+            )
             fresh = False
-            now = kernel.carry(state)
-            status, step = (int(v) for v in jax.device_get((now.status, now.step)))
+            status, step = int(state[kernel.status]), int(state[kernel.step])
             took = time.perf_counter() - t0
             run_seconds += took
             clock.marks.append((step, run_seconds))
@@ -127,7 +121,8 @@ def iterate(
             elif status == 0 and time_limit is not None and elapsed >= time_limit:
                 ended, limit = "budget", time_limit
             if live or ended != "running":
-                yield build(how, now, ended, clock, limit, elapsed)
+                now = functools.partial(kernel.carry, state)
+                yield build(how, functools.cache(now), ended, clock, limit, elapsed)
             if ended != "running":
                 return
             blocks = max(1, int(blocks * min(4.0, CHUNK_SECONDS / max(took, 1e-6))))
@@ -138,61 +133,56 @@ def iterate(
 
 class _How(NamedTuple):
     problem: Problem
-    method: Method
-    check: Check
+    data: kept.Kept
+    ready: kept.Ready
     settings: Any
     tol: float
     absolute: bool
     raw: np.ndarray
-    problem_id: Any
-    share: float
 
 
-def kernel_dtype(kernel: programs.Kernel) -> Any:
-    """Dtype of the certified numbers."""
-    return kernel.carry(kernel.zero).last.parts[0].value.dtype
-
-
-def _first_blocks(problem: Problem, method: Method, leaves: list[Any]) -> int:
-    size = sum(v.nbytes for v in leaves) + 2000
-    heavy = problem.size() / 4 if "hess" in method.card.needs else 2
-    seconds = size * max(heavy, 1) / FIRST_CHUNK_BYTES_PER_SECOND
-    return int(np.clip(CHUNK_SECONDS / seconds, 1, 2000))
+def _first_blocks(ready: kept.Ready) -> int:
+    seconds = (ready.nbytes + 2000) * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
+    return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 
 
 def build(
-    how: _How, carry: Any, status: str, clock: Clock, limit: Any, elapsed: float
+    how: _How,
+    carry: Callable[[], loop.Carry],
+    status: str,
+    clock: Clock,
+    limit: Any,
+    elapsed: float,
 ) -> Result:
     """A Result from a carry at a chunk border; words and copies only when read."""
-    method, marks = how.method, list(clock.marks)
+    method, check, marks = how.ready.method, how.ready.check, list(clock.marks)
     seconds = marks[-1][1]
 
     @functools.cache
     def host_carry() -> Any:
-        small = (carry.best, carry.last, carry.bad_step, carry.bad_leaf, carry.trace)
-        return jax.device_get(small)
+        c = carry()
+        return jax.device_get((c.best, c.last, c.bad_step, c.bad_leaf, c.trace))
 
     def certificate() -> Any:
         best, last, *_ = host_carry()
         spoken = last if status in ("refuted", "unverifiable") else best.certificate
-        if status in _UNDECIDED and how.check.screens() and not how.absolute:
+        if status in _UNDECIDED and check.screens() and not how.absolute:
             spoken = whole(best)
-        stamp = {"problem_id": how.problem_id or "", "point_id": point_id(result.x)}
+        stamp = {"problem_id": how.data.problem_id(), "point_id": point_id(result.x)}
         return dataclasses.replace(spoken, **stamp)
 
     def whole(best: Any) -> Any:
         """The best point's certificate with its slack, which screens had spared."""
         with compat.double():
-            check = loop.leaves_in(tree.dtype(best.point.x), how.check)
             judged = programs.judge(how.problem, check, best.point, how.raw, 0)
             return jax.device_get(judged[0])
 
     def point() -> Point:
-        best = jax.device_get((carry.best.point.x, carry.best.point.dual))
-        return Point(*best)
+        best = carry().best.point
+        return Point(*jax.device_get((best.x, best.dual)))
 
     def calls() -> dict[str, int]:
-        counted = jax.device_get(loop.calls_of(method, carry))
+        counted = jax.device_get(loop.calls_of(method, carry()))
         return {k: int(v) for k, v in counted.items()}
 
     def trace() -> TraceView:
@@ -227,7 +217,7 @@ def build(
     result = Result(
         problem=how.problem,
         method=method,
-        check=how.check,
+        check=check,
         status=status,
         tol=how.tol,
         absolute=how.absolute,
@@ -235,13 +225,13 @@ def build(
         seconds={
             "compile": clock.compile,
             "run": seconds,
-            "check": seconds * how.share,
+            "check": seconds * how.ready.share,
         },
         key_data=how.raw,
         settings=how.settings,
-        carry=carry,
         timed_out=limit is not None,
         later={
+            "carry": carry,
             "point": point,
             "certificate": certificate,
             "best_step": lambda: int(host_carry()[0].step),
@@ -253,22 +243,6 @@ def build(
         },
     )
     return result
-
-
-_SHARES: dict[Any, tuple[int, float]] = {}
-
-
-def _rhythm(problem, method, check, every, treedef) -> tuple[int, float]:
-    """(steps between checks, share of the run that checking takes by declared cost)."""
-    key = (treedef, type(method), type(check), every)
-    if key not in _SHARES:
-        pace = loop.cadence(method, check, problem) if every is None else every
-        look = sum(check.screened(1.0).cost(problem).values())
-        cost = method.card.cost or {name: 1 for name in method.card.needs}
-        weigh = lambda k: problem.size() if k == "hess" else 1  # noqa: E731
-        step = sum(v * weigh(k) for k, v in cost.items())
-        _SHARES[key] = pace, look / (look + step * pace) if look else 0.0
-    return _SHARES[key]
 
 
 def trace_view(trace, marks, carry_step, certificate, method, calls) -> TraceView:

@@ -32,7 +32,7 @@ class Ready(NamedTuple):
     pace: int
     share: float
     nbytes: int
-    dtype: Any
+    passes: float  # over the data, a step
 
 
 class Kept:
@@ -49,7 +49,8 @@ class Kept:
 
     def still(self, leaves: list[Any]) -> bool:
         """Whether these leaves are the kept ones, contents included."""
-        return all(map(_same, leaves, self.given, self.leaves, strict=True))
+        rows = zip(leaves, self.given, self.leaves, strict=True)
+        return all(_same(*row) for row in rows)
 
     def problem_id(self) -> str:
         """`result.problem_id`, of the data that were solved, hashed once."""
@@ -102,7 +103,7 @@ def ready(
         pace,
         look / (look + step * pace) if look else 0.0,
         sum(v.nbytes for v in leaves),
-        dtype,
+        max(size / 4, 1.0) if "hess" in method.card.needs else 2.0,
     )
 
 

@@ -12,6 +12,10 @@ from banach.core.check import Check
 from banach.core.run import Carry, Settings
 
 COUNTS = {"kernel": 0, "judge": 0}
+_CPU_OPTIONS = {
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_backend_optimization_level": 1,
+}
 
 
 class Kernel(NamedTuple):
@@ -21,10 +25,34 @@ class Kernel(NamedTuple):
     tree: Any
     zero: list[Any]
     seconds: float
+    dtype: Any
+    status: int  # places of status and step among the carry's leaves
+    step: int
 
     def carry(self, leaves: list[Any]) -> Carry:
         """The structured carry of flat leaves."""
         return jax.tree.unflatten(self.tree, leaves)
+
+
+class Key:
+    """What a program is compiled for: structure, shapes, dtypes, backend.
+
+    Comparing structures calls Python for every module in them: the hash is kept, and
+    a key compares with itself at once.
+    """
+
+    __slots__ = ("_hash", "parts", "treedef")
+
+    def __init__(self, treedef: Any, leaves: list[Any]):
+        self.treedef = treedef
+        self.parts = (treedef, signature(leaves), jax.default_backend())
+        self._hash = hash(self.parts)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Key) and self.parts == other.parts)
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 _KERNELS: dict[Any, Kernel] = {}
@@ -43,13 +71,14 @@ def flat(tree: PyTree) -> tuple[list[Any], Any]:
     return ready, treedef
 
 
-def kernel_for(leaves: list[Any], treedef: Any, settings: Settings) -> Kernel:
+def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     """The compiled kernel for (problem, method, check, start) of this structure."""
-    key = (treedef, signature(leaves), settings, jax.default_backend())
-    found = _KERNELS.get(key)
+    name = (key, settings.every, settings.rows, settings.absolute)
+    found = _KERNELS.get(name)
     if found is not None:
         return found._replace(seconds=0.0)
     began = time.perf_counter()
+    treedef = key.treedef
     problem, method, check, start = jax.tree.unflatten(treedef, leaves)
     raw_key: Any = np.zeros(2, np.uint32)
     struct = loop.carry_like(
@@ -80,19 +109,32 @@ def kernel_for(leaves: list[Any], treedef: Any, settings: Settings) -> Kernel:
         count,
         jax.ShapeDtypeStruct((), dtype),
     )
-    call = jax.jit(chunk).lower(*args).compile()
+    call = compiled(jax.jit(chunk).lower(*args))
     zero = jax.tree.leaves(loop.fill(struct, np.zeros))
     zero = jax.device_put(zero)
     COUNTS["kernel"] += 1
-    made = Kernel(call, tree, zero, time.perf_counter() - began)
-    _KERNELS[key] = made
+    at = jax.tree.unflatten(tree, range(len(shapes)))
+    seconds = time.perf_counter() - began
+    made = Kernel(call, tree, zero, seconds, dtype, at.status, at.step)
+    _KERNELS[name] = made
     return made
+
+
+def compiled(lowered: Any) -> Any:
+    """Compile a lowered program with the options of its backend.
+
+    On a CPU the older loop emitters and the first optimisation level halve the
+    compile time; the loops of a solver run as fast (docs/decisions/0003).
+    """
+    if jax.default_backend() != "cpu":
+        return lowered.compile()
+    return lowered.compile(compiler_options=_CPU_OPTIONS)
 
 
 def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> Any:
     """(certificate, point, compile seconds) of one check, compiled and kept."""
     leaves, treedef = flat((problem, check, point))
-    key = (treedef, signature(leaves), jax.default_backend())
+    key = Key(treedef, leaves)
     found = _JUDGES.get(key)
     seconds = 0.0
     if found is None:
@@ -112,7 +154,7 @@ def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> An
             jax.ShapeDtypeStruct((2,), np.uint32),
             jax.ShapeDtypeStruct((), np.int32),
         )
-        found = (jax.jit(look_at).lower(*args).compile(), box[0])
+        found = (compiled(jax.jit(look_at).lower(*args)), box[0])
         COUNTS["judge"] += 1
         _JUDGES[key] = found
         seconds = time.perf_counter() - began

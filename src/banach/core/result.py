@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -13,8 +13,6 @@ from banach.core.check import Certificate
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.record import certificate_json, number, plain_block
-
-_HASH_NOW = 4 << 20  # bytes of data hashed at once; larger problems on first use
 
 
 class NotCertified(RuntimeError):
@@ -40,6 +38,7 @@ FIELDS = (
     "problem method check point certificate status reason hint tol absolute steps "
     "best_step calls seconds trace manifest key_data settings carry timed_out source"
 ).split()
+_FIELDS = frozenset(FIELDS)
 DEFAULTS = {"settings": None, "carry": None, "timed_out": False, "source": None}
 
 
@@ -80,12 +79,13 @@ class Result:
     source: dict[str, Any] | None
 
     def __init__(self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now):
-        given = {**DEFAULTS, **now}
-        missing = set(FIELDS) - set(given) - set(later or {})
-        if missing or set(given) - set(FIELDS):
+        later = later or {}
+        given = {k: v for k, v in DEFAULTS.items() if k not in later} | now
+        missing = _FIELDS - given.keys() - later.keys()
+        if missing or given.keys() - _FIELDS:
             raise TypeError(f"Result fields: missing {missing}, unknown "
-                            f"{set(given) - set(FIELDS)}")  # fmt: skip
-        self.__dict__.update(given, _later=later or {})
+                            f"{given.keys() - _FIELDS}")  # fmt: skip
+        self.__dict__.update(given, _later=later)
 
     def __getattr__(self, name: str) -> Any:
         later = self.__dict__.get("_later", {})
@@ -183,15 +183,15 @@ class Result:
 def problem_id(problem: Problem) -> str:
     """sha256 of structure, program text and every data leaf (dtype, shape, bits)."""
     leaves, treedef = jax.tree.flatten(problem)
+    return id_of(treedef, leaves)
+
+
+def id_of(treedef: Any, leaves: Iterable[Any]) -> str:
+    """`problem_id` of a flattened problem."""
     h = hashlib.sha256(str(treedef).encode())
     for leaf in leaves:
         _eat(h, leaf)
     return h.hexdigest()[:32]
-
-
-def small_enough_to_hash(problem: Problem) -> bool:
-    """Whether hashing at once costs next to nothing."""
-    return sum(np.asarray(v).nbytes for v in jax.tree.leaves(problem)) <= _HASH_NOW
 
 
 def point_id(x: PyTree) -> str:

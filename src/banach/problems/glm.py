@@ -292,7 +292,8 @@ class GLM(Problem):
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
-        return glm_bounds.data_norms(jnp.asarray(self.A, dtype), self.weights(dtype))
+        A, w = jnp.asarray(self.A, dtype), self.weights(dtype)
+        return glm_bounds.data_norms(A, w, self.term)
 
     def travel(
         self, norms: glm_bounds.DataNorms, x: Array, z: Array, e_z: Array, F: Scalar

@@ -8,13 +8,13 @@ unpenalised intercept can be from its optimum: without one, a dual point that mi
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import tree
 from banach.parts import norms as pn
-from banach.parts.groups import GroupL2
 from banach.parts.groups import GroupL2
 from banach.parts.sets import Set
 from banach.parts.term import Term, gam
@@ -32,19 +32,25 @@ from banach.problems.losses import (
 Scalar = Float[Array, ""]
 
 
+class Sizes(eqx.Module):
+    """How large vectors a are against a term: bounds of |<a, c>| per g(c)."""
+
+    l2: Scalar  # max sqrt(sum a_j^2 / l2_j), so that |<a, c>| <= l2 sqrt(2 g(c))
+    l1: Scalar  # max |a_j| / l1_j, so that |<a, c>| <= l1 g(c)
+    plain: Scalar  # the largest 2-norm
+
+
 class DataNorms(eqx.Module):
-    """Norms of the rows and columns of A, rounded up."""
+    """Norms of the rows and columns of A, rounded up, and their sizes."""
 
     rows: Float[Array, " n"]
     columns: Float[Array, " p"]
-    top: Scalar  # the largest 2-norm of a row
-    top_inf: Scalar  # the largest entry
-    mean: Scalar  # 2-norm of the weighted mean row
-    mean_inf: Scalar
+    top: Sizes  # over all rows
+    mean: Sizes  # of the weighted mean row
 
 
-def data_norms(A: Array, w: Array) -> DataNorms:
-    """All norms in two passes over A."""
+def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
+    """All norms in a few passes over A."""
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
     big = jnp.max(jnp.abs(A))
@@ -56,40 +62,57 @@ def data_norms(A: Array, w: Array) -> DataNorms:
     mean = jnp.matmul(w, A, precision=tree.PRECISION) / total
     error = gam(n + 8, A.dtype) * columns * tree.norm(w) / total
     mean = jnp.abs(mean) + error
-    return DataNorms(
-        rows, columns, jnp.max(rows), big, up * tree.norm(mean), up * jnp.max(mean)
-    )
+    return DataNorms(rows, columns, _sizes(A, term, up), _sizes(mean[None], term, up))
 
 
-def reach(term: Term, F: Scalar, two: Scalar, inf: Scalar, like: Array) -> Scalar:
-    """Bound of |<a, c>| over all c with g(c) <= F, for ||a|| <= two, |a_j| <= inf.
+def _sizes(A: Array, term: Term, up: float) -> Sizes:
+    """Of the rows of A; where a weight varies over classes the least one counts."""
 
-    Infinite where the term bounds no norm of c.
-    """
+    def weights(lam):
+        lam = jnp.asarray(lam, A.dtype)
+        return jnp.min(lam, axis=1) if lam.ndim == 2 else lam
 
-    def least(weights):
-        return jnp.asarray(jnp.min(jnp.asarray(weights)), F.dtype)
+    def over(lam):
+        return jnp.where(lam > 0, jnp.abs(A) / jnp.where(lam > 0, lam, 1), jnp.inf)
 
-    def over(top, low):
-        return jnp.where(low > 0, top / jnp.where(low > 0, low, 1), jnp.inf)
+    none = jnp.full((), jnp.inf, A.dtype)
+    l1, l2 = _weights(term)
+    curved = flat = none
+    if l2 is not None:
+        root = jnp.sqrt(weights(l2))
+        curved = up * jnp.max(jax.vmap(tree.norm)(over(root)))
+    if l1 is not None:
+        flat = up * jnp.max(over(weights(l1)))
+    return Sizes(curved, flat, up * jnp.max(jax.vmap(tree.norm)(A)))
 
-    def l1_l2(l1, l2):
-        square = jnp.sqrt(over(2 * F, least(l2)))
-        return jnp.minimum(two * square, inf * over(F, least(l1)))
 
+def _weights(term: Term) -> tuple[Any, Any]:
+    """The weights of |c_j| and c_j^2 / 2 in a term, None where it has none."""
     if isinstance(term, pn.SquaredL2):
-        out = l1_l2(0.0, term.lam)
-    elif isinstance(term, pn.L1):
-        out = l1_l2(term.lam, 0.0)
-    elif isinstance(term, pn.ElasticNet):
-        out = l1_l2(term.l1, term.l2)
-    elif isinstance(term, GroupL2 | pn.L2Norm):
-        out = two * over(F, least(term.lam))
+        return None, term.lam
+    if isinstance(term, pn.L1):
+        return term.lam, None
+    if isinstance(term, pn.ElasticNet):
+        return term.l1, term.l2
+    return None, None
+
+
+def reach(term: Term, F: Scalar, sizes: Sizes, like: Array) -> Scalar:
+    """Bound of |<a, c>| over all c with g(c) <= F, for vectors a of these sizes.
+
+    Infinite where the term bounds no norm of c. Scaling a column and its weight
+    together changes nothing.
+    """
+    if isinstance(term, GroupL2 | pn.L2Norm):
+        low = jnp.asarray(jnp.min(jnp.asarray(term.lam)), F.dtype)
+        out = sizes.plain * jnp.where(low > 0, F / jnp.where(low > 0, low, 1), jnp.inf)
     elif isinstance(term, Set) and "lmo" in term.offers():
         size = tree.norm(term.center(like)) + jnp.asarray(term.diameter(like), F.dtype)
-        out = two * size
+        out = sizes.plain * size
     else:
-        out = jnp.full_like(F, jnp.inf)
+        # F > 0 beside an infinite size: 0 times infinity would be NaN.
+        F = jnp.maximum(F, float(jnp.finfo(F.dtype).tiny))
+        out = jnp.minimum(sizes.l2 * jnp.sqrt(2 * F), sizes.l1 * F)
     return 1.01 * out
 
 
@@ -125,21 +148,21 @@ def intercept_travel(
     """Upper bound of |b* - b|, one number a class, given F >= F(x) >= F*.
 
     Every point with an objective of at most F is covered, so that the bound needs
-    no minimiser to exist. W below is the total weight and R bounds |<a_i, c*>|.
+    no minimiser to exist. R bounds |<a_i, c>| at all of them, x included.
     """
     total = jnp.sum(w)
-    R = reach(term, F, norms.top, norms.top_inf, coef)
+    R = reach(term, F, norms.top, coef)
     shift = 0.0 if offset is None else jnp.max(jnp.abs(offset))
     if isinstance(loss, LeastSquares):
         # b* - b = -mean(r) - <mean a, c* - c>: no trace of the targets' offset.
         miss = jnp.abs(jnp.vdot(w, z - y)) + jnp.vdot(w, e_z)
         miss = miss + gam(z.size + 8, z.dtype) * jnp.vdot(w, jnp.abs(z - y))
-        far = reach(term, F, norms.mean, norms.mean_inf, coef)
-        return 1.01 * (miss / total + far + norms.mean * tree.norm(coef))
+        far = reach(term, F, norms.mean, coef)
+        return 1.01 * (miss / total + 2 * far)
     if isinstance(loss, Huber):
         # delta |r| <= l + delta^2 / 2, at both points.
         d = jnp.asarray(loss.delta, z.dtype)
-        return 1.01 * (2 * F / (d * total) + d + R + norms.top * tree.norm(coef))
+        return 1.01 * (2 * F / (d * total) + d + 2 * R)
     if isinstance(loss, Logistic):
         least = _lightest_sign(y, w)
         return 1.01 * (F / least + R + shift + jnp.abs(intercept))

@@ -11,7 +11,7 @@ from banach.core.run import leaves_in
 
 
 def history(method: Any, problem: Any, steps: int) -> dict[str, np.ndarray]:
-    """f(x), ||grad f(x)|| and ||x - x0|| at steps 0 .. steps, off the method's books."""
+    """x, f(x) and ||grad f(x)|| at steps 0 .. steps, off the method's books."""
     start = problem.start()
     method = leaves_in(np.float64, method)
 
@@ -26,13 +26,15 @@ def history(method: Any, problem: Any, steps: int) -> dict[str, np.ndarray]:
             return state, look(state)
 
         first = method.init(problem, start, jax.random.key(0))
-        last, rows = jax.lax.scan(one, first, None, steps)
-        return jax.tree.map(
-            lambda a, b: jnp.concatenate([a[None], b]), look(first), rows
-        )
+        _, rows = jax.lax.scan(one, first, None, steps)
+        return jax.tree.map(_prepend, look(first), rows)
 
     f, g, x = program(method, problem)
     return {"f": np.asarray(f), "g": np.asarray(g), "x": np.asarray(x)}
+
+
+def _prepend(first, rest):
+    return jnp.concatenate([first[None], rest])
 
 
 def count(method: Any, problem: Any, tol: float, cap: int) -> dict[str, Any]:

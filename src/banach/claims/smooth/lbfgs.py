@@ -12,9 +12,9 @@ from typing import Any
 import jax
 
 REQUIRED = (
-    "1e-8 reached on every problem; in geometric mean m = 5 takes at most 0.7 times the "
-    "evaluations of SciPy's CG and at most 1.1 times those of SciPy's L-BFGS-B; m = 17 "
-    "takes no more than m = 3"
+    "1e-8 reached on every problem; in geometric mean m = 5 takes at most 0.7 times "
+    "the evaluations of SciPy's CG and at most 1.1 times those of SciPy's L-BFGS-B; "
+    "m = 17 takes no more than m = 3"
 )
 PROBLEMS = (
     "logistic:breast_cancer",

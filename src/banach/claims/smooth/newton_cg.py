@@ -1,10 +1,10 @@
 """Truncated conjugate gradients keep Newton's speed for a fraction of its work.
 
-Steihaug (1983): inner iterations that stop at the boundary, at negative curvature, or at
-an accuracy that follows the gradient still converge superlinearly. Measured until the
-gradient norm fell by 1e-10. Baseline: trust_region_newton, whose steps are exact, in
-steps; and n products with the Hessian a step, the price of an exact solve by conjugate
-gradients. Reduced: at most 650 unknowns.
+Steihaug (1983): inner iterations that stop at the boundary, at negative curvature, or
+at an accuracy that follows the gradient still converge superlinearly. Measured until
+the gradient norm fell by 1e-10. Baseline: trust_region_newton, whose steps are exact,
+in steps; and n products with the Hessian a step, the price of an exact solve by
+conjugate gradients. Reduced: at most 650 unknowns.
 """
 
 from typing import Any

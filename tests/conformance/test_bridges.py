@@ -1,0 +1,69 @@
+"""Peers run here are judged by the same check as our own methods."""
+
+import importlib.util
+
+import beds
+import numpy as np
+import pytest
+from listing import BRIDGES, INDEX
+
+import banach as bn
+from banach import catalogue, choose
+from banach.core import compat
+
+PEER = {"optax": "optax", "optimistix": "optimistix", "scipy": "scipy",
+        "sklearn": "sklearn"}  # fmt: skip
+
+
+def variants(name, problem):
+    if importlib.util.find_spec(PEER.get(name, name)) is None:
+        pytest.skip(f"{name} is not installed")
+    with compat.double():
+        return catalogue.load_method(name).variants(problem, problem.facts())
+
+
+@pytest.mark.parametrize("name", BRIDGES)
+def test_the_first_variant_is_judged_by_our_check(name):
+    problem = beds.logistic
+    first = variants(name, problem)[0]
+    r = bn.solve(problem, f"{name}:{first}", tol=1e-6, max_steps=300, time_limit=60)
+    assert r.label.startswith(f"{name}:") and r.method.card.family == "bridge"
+    assert r.status in ("certified", "budget", "stalled")
+    assert r.certificate.quantity == "f(x)-f*" and r.x.dtype == np.float64
+    best = beds.objective("logistic", beds.solution("logistic"))
+    gap = beds.objective("logistic", r.x) - best
+    assert -1e-12 < gap <= float(r.certificate.value) + float(r.certificate.slack)
+    assert gap < 0.1 * (beds.objective("logistic", np.zeros(5)) - best)
+    assert sum(r.calls.values()) > 0 and r.steps > 0
+
+
+@pytest.mark.parametrize("name", BRIDGES)
+def test_an_unknown_algorithm_is_refused(name):
+    variants(name, beds.logistic)
+    with pytest.raises(bn.Misuse, match="no_such_algorithm"):
+        bn.solve(beds.logistic, f"{name}:no_such_algorithm")
+
+
+@pytest.mark.parametrize("name", [n for n in BRIDGES if INDEX[n]["host"]])
+def test_a_peer_cannot_be_resumed_and_says_why(name, tmp_path):
+    first = variants(name, beds.logistic)[0]
+    spec = f"{beds.__file__}:logistic"
+    r = bn.solve(spec, f"{name}:{first}", max_steps=3, tol=1e-12)
+    with pytest.raises(bn.Misuse, match=r"peer library.*start=result"):
+        r.save(tmp_path / "run.json", checkpoint=True)
+    r.save(tmp_path / "run.json")
+    assert bn.verify(tmp_path / "run.json").point_matches
+
+
+@pytest.mark.parametrize("name", BRIDGES)
+def test_terms_are_solved_or_refused_and_never_ignored(name):
+    problem = beds.lasso
+    offered = variants(name, problem)
+    for variant in offered[:1]:
+        r = bn.solve(problem, f"{name}:{variant}", tol=1e-5, max_steps=2000)
+        best = beds.objective("lasso", beds.solution("lasso"))
+        gap = beds.objective("lasso", r.x) - best
+        assert -1e-9 < gap <= float(r.certificate.value) + float(r.certificate.slack)
+    if not offered:
+        with pytest.raises(bn.Misuse, match="term|prox"):
+            choose.method_for(name, problem)

@@ -1,0 +1,231 @@
+"""What a card says, checked by tracing alone: nothing is compiled here."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import beds
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from counted import Counted, Tally
+from listing import BRIDGES, INDEX, NATIVE, TESTS, built, known_failures, marked
+
+import banach as bn
+from banach import catalogue, choose
+from banach.core.card import ORACLES
+from banach.core.method import Method, Refusal
+from banach.core.point import Point
+from banach.core.run import leaves_in
+from banach.core.tree import dtype
+
+# Passes over the objective (value, gradient, or both at once) in a traced program.
+# Each costs compile time, so that more than these is a decision to be listed here.
+PASSES = {"init": 1, "step": 2}
+MORE_PASSES = {"optax": {"step": 3}}  # its zoom search evaluates in three branches
+
+ALL = [marked(n, n) for n in INDEX]
+COMPILED = [marked(n, n) for n in INDEX if not INDEX[n]["host"]]
+
+
+def applicable_beds(name):
+    found = []
+    for bed, problem in beds.PROBLEMS.items():
+        if not isinstance(built(name, problem), Refusal):
+            found.append(bed)
+    return found
+
+
+def traced(method, problem):
+    """(shapes of the state after init, after a step, passes of init, of step)."""
+    tally = Tally()
+    problem = Counted(problem, tally)
+    start = problem.start()
+    method = leaves_in(dtype(start.x), method)
+    key = jax.random.key(0)
+    first = jax.eval_shape(lambda p: strong(method.init(p, start, key)), problem)
+    passes = [tally.passes]
+    again = jax.eval_shape(lambda p, s: method.step(p, s, key), problem, first)
+    passes.append(tally.passes - passes[0])
+    return first, again, passes, tally.traced
+
+
+def strong(value):
+    return jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(v)), value)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_state_keeps_structure_shapes_and_dtypes(name):
+    for bed in applicable_beds(name):
+        problem = beds.PROBLEMS[bed]
+        first, again, _, _ = traced(built(name, problem), problem)
+        assert jax.tree.structure(first) == jax.tree.structure(again)
+        for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
+            assert (a.shape, a.dtype) == (b.shape, b.dtype)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_float32_problem_has_a_float32_state(name):
+    for bed in applicable_beds(name):
+        problem = beds.narrow(bed)
+        method = built(name, problem)
+        first, again, _, _ = traced(method, problem)
+        # A peer's private state is its own affair; the point is ours.
+        point = jax.eval_shape(method.point, again).x
+        state = (first, again) if name in NATIVE else ()
+        for leaf in jax.tree.leaves((point, state)):
+            if jnp.issubdtype(leaf.dtype, jnp.inexact):
+                assert leaf.dtype == np.float32
+        assert jax.tree.structure(point) == jax.tree.structure(problem.space())
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_the_objective_is_traced_a_small_number_of_times(name):
+    bound = PASSES | MORE_PASSES.get(name, {})
+    for bed in applicable_beds(name):
+        problem = beds.PROBLEMS[bed]
+        _, _, (init, step), _ = traced(built(name, problem), problem)
+        assert init <= bound["init"] and step <= bound["step"]
+        assert init + step >= 1
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_needs_are_sufficient_and_only_they_are_touched(name):
+    """A problem that offers exactly `needs` is solved by them, or refused."""
+    needs = frozenset(INDEX[name]["needs"])
+    met = 0
+    for problem in beds.PROBLEMS.values():
+        if isinstance(built(name, problem), Refusal):
+            continue
+        bare = Counted(problem, Tally(), needs)
+        method = built(name, bare)
+        if isinstance(method, Refusal):
+            assert method.cure
+            continue
+        _, _, _, touched = traced(method, problem)
+        assert set(touched) <= needs, f"{name} touches {set(touched) - needs}"
+        met += 1
+    assert met or not applicable_beds(name)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_missing_oracle_is_refused_by_name_with_the_cure(name):
+    entry = INDEX[name]
+    for bed in applicable_beds(name):
+        problem = beds.PROBLEMS[bed]
+        for oracle in entry["needs"]:
+            rest = problem.oracles() - {oracle}
+            no = built(name, Counted(problem, Tally(), frozenset(rest)))
+            assert isinstance(no, Refusal)
+            assert oracle in no.missing or "use of" in no.missing
+            assert name in no.cure and len(no.cure) > len(name) + 20
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_problems_that_do_not_fit_are_refused_through_every_door(name):
+    cls = catalogue.load_method(name)
+    for problem in beds.PROBLEMS.values():
+        no = built(name, problem)
+        if not isinstance(no, Refusal):
+            continue
+        assert no.missing and no.cure
+        for asked in (name, cls):
+            with pytest.raises(bn.Misuse) as error:
+                choose.method_for(asked, problem, problem.facts())
+            assert str(error.value) == no.cure
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_card_is_the_index_and_the_class_obeys_the_contract(name):
+    entry = INDEX[name]
+    cls = catalogue.load_method(name)
+    card = cls.card
+    assert (card.name, card.family, card.problem) == tuple(
+        entry[k] for k in ("name", "family", "problem")
+    )
+    assert sorted(card.needs) == entry["needs"] and card.cost == entry["cost"]
+    assert sorted(card.assumes) == entry["assumes"]
+    assert catalogue.snake_case(cls.__name__) == name and cls.__doc__
+    named = {*(card.cost or {}), *(card.init_cost or {})}
+    # What a step costs it must need, and it needs nothing that it never calls.
+    assert named <= card.needs <= ORACLES
+    if issubclass(cls, Method) and card.cost is None:
+        assert cls.calls is not Method.calls
+    if card.rate is not None:
+        assert card.rate_of
+    for door in ("suggest",) if entry["host"] else ("suggest", "init", "step", "point"):
+        assert callable(getattr(cls, door))
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_every_method_has_its_reference_test_and_claim(name):
+    family = INDEX[name]["family"]
+    reference = TESTS / "reference" / f"{name}.py"
+    assert reference.exists() and ast.get_docstring(ast.parse(reference.read_text()))
+    assert code_lines(reference) <= 25
+    assert (TESTS / "methods" / family / f"test_{name}.py").exists()
+    source = inspect.getfile(catalogue.load_method(name))
+    assert len(Path(source).read_text(encoding="utf-8").splitlines()) < 150
+
+
+def code_lines(file):
+    """Lines that hold code: neither blank, nor comment, nor docstring, nor import."""
+    text = file.read_text(encoding="utf-8")
+    skipped = set()
+    for node in ast.walk(ast.parse(text)):
+        doc = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if doc or isinstance(node, ast.Import | ast.ImportFrom):
+            skipped.update(range(node.lineno, node.end_lineno + 1))
+    return sum(
+        bool(line.strip()) and not line.lstrip().startswith("#") and i not in skipped
+        for i, line in enumerate(text.splitlines(), 1)
+    )
+
+
+def test_a_method_whose_fact_is_missing_is_refused():
+    plain = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(3))
+    asked = 0
+    for name in NATIVE:
+        entry = INDEX[name]
+        if set(entry["needs"]) <= plain.oracles() and "convex" in entry["assumes"]:
+            no = built(name, plain)
+            assert isinstance(no, Refusal) and no.missing == "fact convex"
+            assert "convex=True" in no.cure
+            asked += 1
+    assert asked >= 1
+
+
+def test_listed_failures_name_what_exists():
+    text = "".join(
+        p.read_text(encoding="utf-8") for p in (TESTS / "conformance").glob("test_*.py")
+    )
+    for entry in known_failures():
+        assert set(entry) == {"test", "method", "problem", "reason"}
+        assert entry["method"] in INDEX and entry["problem"] in beds.PROBLEMS
+        assert f"def {entry['test']}(" in text and entry["reason"].strip()
+
+
+def test_the_answers_of_the_beds_are_answers():
+    """No method is asked: first-order conditions in NumPy."""
+    x = Point(beds.solution("logistic"))
+    g = np.asarray(beds.logistic.grad(x.x))
+    assert np.abs(g).max() < 1e-13 * np.abs(beds.logistic.grad(0 * x.x)).max()
+    for bed in ("lasso", "simplex"):
+        x = beds.solution(bed)
+        assert 1 < np.count_nonzero(x) < 8
+        for seed in range(20):
+            near = x + 1e-4 * np.random.default_rng(seed).standard_normal(8)
+            if bed == "simplex":
+                near = np.asarray(beds.simplex.project(near))
+            assert beds.objective(bed, near) >= beds.objective(bed, x)
+    for bed, problem in beds.PROBLEMS.items():
+        x = beds.solution(bed)
+        start = problem.start().x
+        ours = float(problem.objective(x) - problem.objective(start))
+        numpy = beds.objective(bed, x) - beds.objective(bed, start)
+        assert ours == pytest.approx(numpy, rel=1e-12)
+
+
+def test_there_are_methods_and_bridges():
+    assert len(NATIVE) >= 9 and set(BRIDGES) >= {"optax", "optimistix", "scipy"}

@@ -1,0 +1,155 @@
+"""What every method must do on every problem that it applies to.
+
+Three programs a case: the kernel of `solve`, the pure run under vmap and grad, and a
+scan of bare steps that counts oracles.
+"""
+
+import beds
+import jax
+import numpy as np
+import pytest
+
+from banach.core import programs
+from banach.core.run import CODE
+
+EXACT = 1e-13
+
+
+def bits(tree):
+    return [np.asarray(v).tobytes() for v in jax.tree.leaves(tree)]
+
+
+def flat(x):
+    return np.concatenate([np.ravel(v) for v in jax.tree.leaves(x)])
+
+
+def test_the_verdict_is_true(case):
+    """A certified bound holds against the known answer; nothing else says optimal."""
+    r = case.full
+    assert r.status in ("certified", "budget", "stalled")
+    if case.bed == "rosenbrock":
+        assert r.certificate.grade == "residual"
+        return
+    best = beds.objective(case.bed, beds.solution(case.bed))
+    gap = beds.objective(case.bed, r.x) - best
+    c = r.certificate
+    if c.quantity == "f(x)-f*":
+        assert gap <= float(c.value) + float(c.slack) + EXACT * abs(best)
+    # Whatever it ended with, it came closer than the start.
+    start = beds.objective(case.bed, case.problem.start().x) - best
+    assert gap < 0.1 * start
+
+
+def test_new_values_never_compile(case):
+    case.full
+    before = dict(programs.COUNTS)
+    fresh = case.solve(beds.moved(case.bed, 1.03), max_steps=3)
+    case.solve(tol=1e-3, seed=5, max_steps=3)
+    other = jax.tree.map(_nudged, case.method)
+    case.solve(method=other, max_steps=3)
+    assert programs.COUNTS == before
+    assert bits(fresh.x) != bits(case.full.x)
+
+
+def _nudged(leaf):
+    return leaf * 0.9 if isinstance(leaf, float | np.floating) else leaf
+
+
+def test_resume_is_exact(case, tmp_path):
+    full = case.full
+    middle = int(full.trace.step[(len(full.trace) - 1) // 2])
+    path = tmp_path / "run.json"
+    case.solve(max_steps=middle, checkpoint=path)
+    got = case.solve(method=case.name, resume=path)
+    assert (got.status, got.steps, got.calls) == (full.status, full.steps, full.calls)
+    assert bits(got.x) == bits(full.x)
+    for name in ("step", "ratio", "value"):
+        assert bits(getattr(got.trace, name)) == bits(getattr(full.trace, name))
+    assert bits(got.trace.calls) == bits(full.trace.calls)
+
+
+def test_nan_is_reported_and_never_certified(case):
+    """Data poisoned after some steps: the same program goes on with NaN inside."""
+    from banach.core import host
+
+    full = case.full
+    middle = int(full.trace.step[(len(full.trace) - 1) // 2])
+    first = case.solve(max_steps=middle)
+    carry = jax.tree.map(np.asarray, first.carry)
+    carry = type(carry)(**(vars(carry) | {"status": np.int32(0)}))
+    bad = beds.poisoned(case.bed)
+    options = dict(check=case.check, tol=1e-9, max_steps=400, live=False)
+    before = dict(programs.COUNTS)
+    (r,) = host.iterate(bad, case.method, bad.start(), carry=carry, **options)
+    assert programs.COUNTS == before
+    assert r.status == "nonfinite" and not r.certified
+    assert "non-finite at step" in r.reason or "NaN at a finite point" in r.reason
+    assert np.isfinite(flat(r.x)).all()
+    # From the start as well.
+    (r,) = host.iterate(bad, case.method, bad.start(), **options)
+    assert r.status == "nonfinite" and r.steps <= 1
+
+
+def test_vmap_equals_the_loop(case):
+    lanes = case.lanes
+    solo = case.full
+    assert lanes.status[0] == CODE[solo.status]
+    scale = np.abs(flat(solo.x)).max()
+    # A lane may stop at another look where the ratio meets tol within rounding.
+    if lanes.steps[0] == solo.steps and solo.certified:
+        np.testing.assert_allclose(lanes.x[0], flat(solo.x), rtol=0, atol=1e-9 * scale)
+    assert abs(int(lanes.steps[0]) - solo.steps) <= 0.1 * solo.steps
+    assert lanes.status[2] == CODE["nonfinite"]
+    assert lanes.steps[3] <= 1
+
+
+def test_the_derivative_is_that_of_the_solution_or_nan(case):
+    lanes = case.lanes
+    certified = lanes.status == CODE["certified"]
+    assert np.array_equal(np.isnan(lanes.slope), ~certified)
+    h = 1e-4
+    for i in np.flatnonzero(certified):
+        theta = (1.0, 1.02)[i] if i < 2 else 1.0
+        # A gap of 1e-9 leaves an error of 1e-4 or so in x.
+        low, high = (flat(beds.solution(case.bed, theta + s)) for s in (-h, h))
+        want = np.arange(1, low.size + 1) @ (high - low) / (2 * h)
+        assert lanes.slope[i] == pytest.approx(want, rel=3e-3)
+
+
+def test_declared_oracle_costs_are_the_counted_ones(case):
+    c = case.counted
+    card = case.method.card
+    if card.cost is None:
+        said = {k: int(v) for k, v in case.method.calls(c.state).items()}
+    else:
+        init = card.init_cost or {}
+        said = {
+            k: init.get(k, 0) + card.cost.get(k, 0) * len(jax.tree.leaves(c.xs)[0])
+            for k in {*card.cost, *init}
+        }
+    assert {k: v for k, v in said.items() if v} == dict(c.run)
+
+
+def test_the_declared_rate_holds(case):
+    card = case.method.card
+    constants = beds.constants(case.bed, case.counted.start)
+    if card.rate is None or constants is None:
+        pytest.skip("no rate is declared for this problem")
+    assert card.rate_of in ("f(x) - f*", "F(x) - F*"), "measure this quantity too"
+    best = beds.objective(case.bed, beds.solution(case.bed))
+    xs = np.asarray(case.counted.xs)
+    gaps = np.array([beds.objective(case.bed, x) for x in xs]) - best
+    bounds = np.array([card.rate(constants, t) for t in range(1, len(xs) + 1)])
+    assert np.all(gaps <= bounds + EXACT * abs(best))
+
+
+def test_the_iterates_of_both_programs_agree(case):
+    """The kernel of `solve` takes the same steps as a bare scan."""
+    if case.method.card.random:
+        pytest.skip("the two draw from different keys")
+    r = case.solve(max_steps=3)
+    xs = [np.asarray(v)[r.steps - 1] for v in jax.tree.leaves(case.counted.xs)]
+    carried = case.method.point(r.carry.state).x
+    np.testing.assert_allclose(
+        flat(carried), np.concatenate([np.ravel(v) for v in xs]), rtol=1e-9, atol=1e-12
+    )
