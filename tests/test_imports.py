@@ -17,7 +17,7 @@ SRC = Path(__file__).parents[1] / "src" / "banach"
 LONGEST = 400
 
 # What each layer may import from banach; a layer that is not listed sits on top and
-# may import anything but race and cli.
+# may import anything but racing and cli.
 MAY = {
     "core": {"core"},
     "parts": {"core", "parts"},
@@ -32,7 +32,7 @@ MAY = {
     "__main__.py": {"*", "cli"},
 }
 TOP = {"racing", "cli"}
-# Inside a function these may also import race, cli and report: names that are
+# Inside a function these may also import racing, cli and report: names that are
 # looked up lazily, and the display methods of a result.
 LAZY = {"__init__.py", "api.py", "core/result.py"}
 LAZY_LAYERS = {"racing", "cli", "report"}
@@ -175,9 +175,9 @@ MODULES |= {"api", "racing", "cli", "report", "catalogue", "zoo", "claims"}
         ("methods/smooth/a.py", "from banach import checks", "not import checks"),
         ("methods/smooth/a.py", "from ..composite import fista", "family may not"),
         ("methods/smooth/a.py", "from banach import bridge", "not import bridge"),
-        ("api.py", "from banach import race", "api.py may not import race"),
+        ("api.py", "from banach import racing", "api.py may not import racing"),
         ("bridge/a.py", "def f():\n  import banach.cli", "bridge may not import cli"),
-        ("report/page.py", "import banach.race", "report may not import race"),
+        ("report/page.py", "import banach.racing", "report may not import racing"),
         ("core/run.py", "import equinox.internal as eqxi", "core/compat.py"),
         ("core/run.py", "from jax._src import core", "core/compat.py"),
         ("core/run.py", "from jax import _src", "core/compat.py"),
@@ -197,10 +197,10 @@ def test_the_checker_sees_a_broken_rule(path, source, message):
         ("core/compat.py", "from jax._src import core\nimport equinox.internal"),
         ("problems/a.py", "from banach.parts import prox"),
         ("methods/smooth/a.py", "from .b import c\nfrom banach import catalogue"),
-        ("api.py", "def f():\n  from banach import race"),
+        ("api.py", "def f():\n  from banach import racing"),
         ("api.py", "from banach import methods, checks"),
         ("__main__.py", "from banach.cli import main"),
-        ("cli/main.py", "from banach import race, report"),
+        ("cli/main.py", "from banach import racing, report"),
         ("core/run.py", "import jax\njax.scipy.linalg.norm"),
     ],
 )

@@ -1,106 +1,11 @@
 """One case a (method, problem); what it compiled is dropped when its tests are done."""
 
-import functools
-from types import SimpleNamespace
-
-import beds
 import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
-from counted import Counted, Tally
-from listing import built, known_failures, pairs
+from listing import known_failures, pairs
+from programs_of import Case
 
-import banach as bn
-from banach import choose
 from banach.core import programs
-from banach.core.run import leaves_in, run
-from banach.core.tree import dtype
-
-TOL = 1e-9
-STEPS = 400
-COUNTED_STEPS = 25
-THETAS = (1.0, 1.02, float("nan"), 1.0)
-LIMITS = (STEPS, STEPS, STEPS, 1)
-
-
-class Case:
-    """A method on a problem, and its programs, each compiled once when first asked."""
-
-    def __init__(self, name: str, bed: str):
-        self.name, self.bed = name, bed
-        self.problem = beds.PROBLEMS[bed]
-        self.spec = f"{beds.__file__}:{bed}"
-        self.method = built(name, self.problem)
-        self.check = choose.check_for(None, self.problem)
-
-    def solve(self, problem=None, method=None, **options):
-        """`bn.solve` of the problem as named in its file."""
-        settings = dict(tol=TOL, max_steps=STEPS) | options
-        problem = self.spec if problem is None else problem
-        return bn.solve(problem, method or self.method, **settings)
-
-    @functools.cached_property
-    def full(self):
-        """The uninterrupted run: the first program."""
-        return self.solve()
-
-    @functools.cached_property
-    def lanes(self):
-        """vmap of the pure run and of its gradient over theta: the second program."""
-
-        def answer(theta, limit):
-            problem = beds.moved(self.bed, theta)
-            out = run(problem, self.method, check=self.check, tol=TOL, max_steps=limit)
-            flat = jnp.concatenate([jnp.ravel(v) for v in jax.tree.leaves(out.x)])
-            weights = jnp.arange(1.0, flat.size + 1)
-            return weights @ flat, (flat, out.status, out.steps)
-
-        both = jax.jit(jax.vmap(jax.value_and_grad(answer, has_aux=True)))
-        (_, aux), slope = both(np.array(THETAS), np.array(LIMITS, np.int32))
-        x, status, steps = aux
-        return SimpleNamespace(
-            x=np.asarray(x), status=np.asarray(status), steps=np.asarray(steps),
-            slope=np.asarray(slope),
-        )  # fmt: skip
-
-    @functools.cached_property
-    def counted(self):
-        """Every iterate, with oracles counted as they run: the third program."""
-        tally = Tally()
-        problem = Counted(self.problem, tally)
-        start = problem.start()
-        method = leaves_in(dtype(start.x), self.method)
-        keys = jax.random.split(jax.random.key(1), COUNTED_STEPS + 1)
-
-        @jax.jit
-        def go(problem, method, start):
-            state = strong(method.init(problem, start, keys[0]))
-
-            def step(state, key):
-                state = like(method.step(problem, state, key), state)
-                return state, method.point(state).x
-
-            first = method.point(state).x
-            state, xs = jax.lax.scan(step, state, keys[1:])
-            return first, xs, state
-
-        first, xs, state = jax.block_until_ready(go(problem, method, start))
-        jax.effects_barrier()
-        return SimpleNamespace(
-            first=first, xs=xs, run=tally.run, state=state, method=method,
-            start=start.x,
-        )  # fmt: skip
-
-
-def strong(value):
-    """Without weak types."""
-    return jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(v)), value)
-
-
-def like(value, model):
-    """In the dtypes of the model."""
-    return jax.tree.map(lambda v, m: jnp.asarray(v, m.dtype), value, model)
 
 
 def pytest_generate_tests(metafunc):
@@ -121,10 +26,12 @@ def case(request):
 
 def pytest_collection_modifyitems(items):
     """A listed failure must fail: one that passes fails the build."""
+    listed = {(e["test"], e["method"], e["problem"]): e for e in known_failures()}
     for item in items:
-        given = getattr(item, "callspec", None)
-        pair = given and given.params.get("case")
-        for entry in known_failures() if pair else ():
-            here = (item.originalname, *pair)
-            if here == (entry["test"], entry["method"], entry["problem"]):
-                item.add_marker(pytest.mark.xfail(strict=True, reason=entry["reason"]))
+        params = getattr(item, "callspec", None) and item.callspec.params
+        if not params:
+            continue
+        pair = params.get("case", (params.get("name"), "any"))
+        entry = listed.get((item.originalname, *pair))
+        if entry is not None:
+            item.add_marker(pytest.mark.xfail(strict=True, reason=entry["reason"]))

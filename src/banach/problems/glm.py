@@ -215,14 +215,14 @@ class GLM(Problem):
     def objective(self, x: Array) -> Scalar:
         """F(x), losses and term."""
         x = jnp.asarray(x)
-        F = self.value(x)
-        return F if self.folded else F + self.term.value(self.split(x)[0])
+        extra = 0 if self.folded else self.term.value(self.split(x)[0])
+        return self.value(x) + extra
 
     def facts(self) -> Facts:
         """All by construction; M is that of |D3f[u, u, v]| <= M ||v|| D2f[u, u]."""
         loss = self.loss
         properties = {"convex": CONSTRUCTION, "smooth": CONSTRUCTION}
-        constants: dict[str, Fact | None] = {}
+        constants = {}
         if loss.curvature_bound is not None:
             constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
         if loss.self_concordance is not None:
@@ -261,8 +261,8 @@ class GLM(Problem):
 
     def reference_point(self) -> Point:
         """The null model: coefficients 0 (the centre of a set), best intercept."""
-        dtype = self.space().dtype
-        x = jnp.asarray(self.start().x, dtype)
+        x = jnp.asarray(self.start().x, self.space().dtype)
+        dtype = x.dtype
         if not self.intercept:
             return Point(x)
         offset = None if self.offset is None else jnp.asarray(self.offset, dtype)
@@ -274,8 +274,7 @@ class GLM(Problem):
     def formula(self) -> str:
         """The objective as text."""
         weight = "" if self.weight is None else "w_i "
-        z = "A c" + (" + b" if self.intercept else "")
-        z += "" if self.offset is None else " + o"
+        z = f"A c{' + b' * self.intercept}{'' if self.offset is None else ' + o'}"
         n, p = self.A.shape
         term = "" if isinstance(self.term, Zero) else f" + {_term_text(self.term)}"
         return f"sum_i {weight}{self.loss.text}{term}, z = {z}, A {n} x {p}"
@@ -292,16 +291,16 @@ class GLM(Problem):
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
-        A, w = jnp.asarray(self.A, dtype), self.weights(dtype)
-        return glm_bounds.data_norms(A, w, self.term)
+        A = jnp.asarray(self.A, dtype)
+        return glm_bounds.data_norms(A, self.weights(dtype), self.term)
 
     def travel(
         self, norms: glm_bounds.DataNorms, x: Array, z: Array, e_z: Array, F: Scalar
     ) -> Array:
         """Upper bound of |b* - b|, one number a class, given F >= F(x)."""
         coef, b = self.split(x)
-        w, offset = self.weights(x.dtype), self.offset
-        offset = None if offset is None else jnp.asarray(offset, x.dtype)
+        w, o = self.weights(x.dtype), self.offset
+        offset = None if o is None else jnp.asarray(o, x.dtype)
         return glm_bounds.intercept_travel(
             self.loss, self.term, norms, z, self._y(x), w, offset, coef, b, F, e_z
         )

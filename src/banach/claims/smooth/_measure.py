@@ -71,41 +71,23 @@ def count(method: Any, problem: Any, tol: float, cap: int) -> dict[str, Any]:
     }
 
 
-class _Enough(Exception):
-    """Raised in a callback of the peer once its gradient is small enough."""
-
-
 def peer(name: str, problem: Any, tol: float, **options: Any) -> dict[str, Any]:
     """Gradients that a SciPy minimiser takes until ||g|| <= tol ||g_0||.
 
-    Its own tests are set to zero; it is stopped from outside.
+    Counted at the end of its iterations, like our own; its own tests are off.
     """
-    from scipy.optimize import minimize
+    from banach.bridge.scipy import Scipy
 
-    x0, back = tree.ravel(problem.start().x)
-    flat = jax.jit(
-        lambda v, p: jax.tree.map(lambda q: jnp.ravel(q), p.value_and_grad(back(v)))
-    )
-    first = float(jnp.linalg.norm(flat(x0, problem)[1]))
-    calls = 0
-
-    def fun(v):
-        nonlocal calls
-        f, g = flat(v, problem)
-        calls += 1
-        if float(jnp.linalg.norm(g)) <= tol * first:
-            raise _Enough
-        return float(f[0]), np.asarray(g, float)
-
-    extra = {}
-    if name == "trust-exact":
-        dense = jax.jit(lambda v, p: p.hess(back(v)))
-        extra["hess"] = lambda v: np.asarray(dense(v, problem))
-    try:
-        minimize(fun, np.asarray(x0), jac=True, method=name, options=options, **extra)
-    except _Enough:
-        return {"grad": calls, "reached": True}
-    return {"grad": calls, "reached": False}
+    start = problem.start()
+    size = jax.jit(lambda x, p: tree.norm(p.grad(x)))
+    enough = tol * float(size(start.x, problem))
+    calls = {"grad": 0}
+    stream = Scipy(name, options).stream(problem, start, jax.random.key(0))
+    for point, calls in stream:
+        if float(size(point.x, problem)) <= enough:
+            stream.close()
+            return {"grad": calls["grad"], "reached": True}
+    return {"grad": calls["grad"], "reached": False}
 
 
 def mean(ratios: Any) -> float:

@@ -113,12 +113,11 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 
 def _problems():
-    from sklearn.datasets import load_breast_cancer, load_digits
-
     from banach.problems.smooth import Smooth
+    from banach.zoo import datasets
 
-    X, y = load_breast_cancer(return_X_y=True)
-    D, digit = load_digits(return_X_y=True)
+    X, y = datasets.breast_cancer()
+    D, digit = datasets.digits()
     D = D.reshape(-1, 4, 2, 4, 2).sum((2, 4)).reshape(-1, 16)
     out = {}
     for name, A, labels in (

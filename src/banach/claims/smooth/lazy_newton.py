@@ -27,14 +27,13 @@ STEPS = 400
 
 def measure() -> dict[str, Any]:
     """Both methods on the four problems: gradient norms, counts, flops."""
-    from sklearn.datasets import load_breast_cancer, load_digits
-
     from banach.methods.smooth.lazy_newton import LazyNewton
     from banach.parts.newton import Cubic
     from banach.problems.smooth import Smooth
+    from banach.zoo import datasets
 
-    X, y = load_breast_cancer(return_X_y=True)
-    D, digit = load_digits(return_X_y=True)
+    X, y = datasets.breast_cancer()
+    D, digit = datasets.digits()
     D = D[:, D.std(0) > 0.5]
     sets = {
         "breast_cancer": (X, 2.0 * y - 1),

@@ -40,10 +40,8 @@ def measure() -> dict[str, Any]:
         for name in PROBLEMS:
             problem = zoo.load(name)
             ours = {m: run.count(Lbfgs(m), problem, TOL, CAP) for m in (3, 5, 17)}
-            cg = run.peer("CG", problem, TOL, gtol=0.0, maxiter=CAP)
-            box = run.peer(
-                "L-BFGS-B", problem, TOL, gtol=0.0, ftol=0.0, maxcor=5, maxfun=CAP
-            )
+            cg = run.peer("CG", problem, TOL)
+            box = run.peer("L-BFGS-B", problem, TOL, maxcor=5)
             out[name] = {
                 "reached": all(v["reached"] for v in ours.values()),
                 "gave_up": [

@@ -46,7 +46,7 @@ def measure() -> dict[str, Any]:
             problem = zoo.load(name)
             method = NonlinearCg.suggest(problem, problem.facts())
             ours = run.count(method, problem, TOL, CAP)
-            other = run.peer("CG", problem, TOL, gtol=0.0, maxiter=CAP)
+            other = run.peer("CG", problem, TOL)
             out[name] = {
                 "descent": _least_descent(method, problem, ours["steps"]),
                 "reached": ours["reached"],

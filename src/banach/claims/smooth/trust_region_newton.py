@@ -53,7 +53,7 @@ def measure() -> dict[str, Any]:
             arrived = not far[end]
             values = np.linalg.eigvalsh(np.asarray(problem.hess(rows["x"][end])))
             wells = name.startswith("wells")
-            other = None if wells else run.peer("trust-exact", problem, TOL, gtol=0.0)
+            other = None if wells else run.peer("trust-exact", problem, TOL)
             out[name] = {
                 "evaluations": end + 1,
                 "peer": None if other is None else other["grad"],
