@@ -227,28 +227,50 @@ def exact(v):
     return [Fraction(float(a)) for a in np.ravel(v)]
 
 
-def test_lasso_in_rational_arithmetic():
-    """The returned dual is exactly feasible and its exact gap is inside the slack."""
+@pytest.mark.parametrize("digits_lost_in", ["nothing", "product", "offset"])
+def test_lasso_in_rational_arithmetic(digits_lost_in):
+    """The returned dual is exactly feasible and its exact gap is inside the slack.
+
+    Also with two nearly equal columns and coefficients of 1e8, and with an offset
+    of 1e8 that the targets take back: z then loses half its digits.
+    """
     rng = np.random.default_rng(4)
-    problems = [
-        models.Lasso(rng.normal(size=(6, 3)), rng.normal(size=6), 0.3 + i / 10)
-        for i in range(20)
-    ]
-    xs = [rng.normal(size=3) * (rng.uniform(size=3) < 0.7) for _ in problems]
-    for problem, x in zip(problems, xs, strict=True):
+    for i in range(20):
+        M, x = rng.normal(size=(6, 3)), rng.normal(size=3)
+        x *= rng.uniform(size=3) < 0.7
+        shift = 1e8 if digits_lost_in == "offset" else 0.0
+        if digits_lost_in == "product":
+            M[:, 1] = M[:, 0] * (1 + 1e-9 * rng.normal(size=6))
+            x[:2] = 1e8 + rng.normal(), -1e8
+        targets, offset = rng.normal(size=6) + shift, np.full(6, shift)
+        problem = models.Lasso(M, targets, 0.3 + i / 10, offset=offset)
         certificate, point = judge(problem, x)
         rows = [exact(r) for r in problem.A]
         y, c, th = exact(problem.y), exact(x), exact(point.dual)
         lam = Fraction(float(problem.term.lam))
         v = [sum(r[j] * t for r, t in zip(rows, th, strict=True)) for j in range(3)]
         assert all(abs(a) <= lam for a in v)
-        z = [sum(a * b for a, b in zip(r, c, strict=True)) for r in rows]
+        o = exact(offset)[0]
+        z = [o + sum(a * b for a, b in zip(r, c, strict=True)) for r in rows]
         primal = sum((a - b) ** 2 for a, b in zip(z, y, strict=True)) / 2
         primal += lam * sum(abs(a) for a in c)
-        dual = -sum(t * t / 2 - t * b for t, b in zip(th, y, strict=True))
-        gap = primal - dual
+        dual = -sum(t * t / 2 - t * (b - o) for t, b in zip(th, y, strict=True))
         value, slack = Fraction(float(certificate.value)), float(certificate.slack)
-        assert abs(gap - value) <= Fraction(slack) and slack <= 1e-12
+        assert abs(primal - dual - value) <= Fraction(slack)
+        assert slack <= 1e-12 * max(1, shift, float(primal))
+
+
+@pytest.mark.parametrize("name", ["softmax", "logistic", "poisson", "huber", "hinge"])
+def test_an_intercept_that_is_off_is_charged(name):
+    """Under a heavy term nothing but the intercept is left to be wrong."""
+    plain = CASES[name]()
+    problem = GLM(A, plain.y, plain.loss, SquaredL2(1e6), intercept=True)
+    best = solved(problem)
+    x = best.copy()
+    x[-1] += np.array([1.0, -0.5, 0.0]) if name == "softmax" else 0.7
+    certificate, _ = judge(problem, x)
+    gap = truth(problem, x) - truth(problem, best)
+    assert 0.1 < gap <= LD(float(certificate.value)) + LD(float(certificate.slack))
 
 
 @pytest.mark.parametrize("name", ["logistic", "poisson", "huber", "hinge", "ridge"])
@@ -354,6 +376,10 @@ def test_an_offered_dual_helps_only_by_its_own_merit(name):
             bits.add((float(certificate.value), float(certificate.slack)))
     assert len(bits) == 1
     _, solution = judge(problem, best)
+    # One entry that is not finite spoils an otherwise helpful offer.
+    spoilt = np.array(solution.dual)
+    spoilt.flat[0] = np.inf
+    assert int(judge(problem, x, spoilt)[0].witness) == 0
     helped, _ = judge(problem, x, solution.dual)
     assert int(helped.witness) == 1 and float(helped.value) < float(own.value)
     assert gap <= LD(float(helped.value)) + LD(float(helped.slack))

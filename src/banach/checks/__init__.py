@@ -9,6 +9,7 @@ CHECKS = {
     "enclosure": ("enclosure", "EnclosureCheck"),
     "frank_wolfe": ("frank_wolfe", "FrankWolfeGap"),
     "gap": ("gap", "Gap"),
+    "gap_distance": ("gap", "GapDistance"),
     "goal": ("goal", "Goal"),
     "held_out": ("statistical", "HeldOutRisk"),
     "mean": ("statistical", "MeanCheck"),

@@ -96,20 +96,20 @@ def iterate(
     kernel = programs.kernel_for(ready.key, leaves, settings)
     clock = Clock(began, kernel.seconds, [])
     fresh = carry is None
-    state = kernel.zero if fresh else jax.device_put(jax.tree.leaves(carry))
+    state = kernel.zero if fresh else kernel.packed(carry)
     raw = programs.raw_key(seed)
     blocks = _first_blocks(ready)
     run_seconds = spent
-    cap, asked = np.int32(max_steps), np.asarray(number, kernel.dtype)
+    cap, asked = max_steps, np.asarray(number, kernel.dtype)
     how = _How(problem, data, ready, settings, number, absolute, raw)
     with interrupts() as stop:
         while True:
             t0 = time.perf_counter()
             state = kernel.call(
-                leaves, raw, state, np.bool_(fresh), np.int32(blocks), cap, asked
+                leaves, raw, state, np.array([fresh, blocks, cap], np.int32), asked
             )
             fresh = False
-            status, step = int(state[kernel.status]), int(state[kernel.step])
+            status, step = kernel.progress(state)
             took = time.perf_counter() - t0
             run_seconds += took
             clock.marks.append((step, run_seconds))

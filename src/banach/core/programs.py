@@ -9,6 +9,7 @@ from jaxtyping import PyTree
 
 from banach.core import run as loop
 from banach.core.check import Check
+from banach.core.packing import Packing, Place
 from banach.core.run import Carry, Settings
 
 COUNTS = {"kernel": 0, "judge": 0}
@@ -19,19 +20,36 @@ _CPU_OPTIONS = {
 
 
 class Kernel(NamedTuple):
-    """A chunk of the outer loop over flat leaves."""
+    """A chunk of the outer loop; the carry is packed (see `packing`).
+
+    call(leaves, raw_key, packed, [fresh, blocks, max_steps], tol) -> packed
+    """
 
     call: Any
     tree: Any
+    packing: Packing
     zero: list[Any]
     seconds: float
     dtype: Any
-    status: int  # places of status and step among the carry's leaves
-    step: int
+    status: Place
+    step: Place
 
-    def carry(self, leaves: list[Any]) -> Carry:
-        """The structured carry of flat leaves."""
-        return jax.tree.unflatten(self.tree, leaves)
+    def carry(self, packed: list[Any]) -> Carry:
+        """The structured carry, small leaves as NumPy arrays."""
+        shared = self.packing.shared
+        host = [np.asarray(v) if i in shared else v for i, v in enumerate(packed)]
+        return jax.tree.unflatten(self.tree, self.packing.unpack(host))
+
+    def packed(self, carry: Carry) -> list[Any]:
+        """The reverse of `carry`."""
+        return jax.device_put(self.packing.pack(jax.tree.leaves(carry)))
+
+    def progress(self, packed: list[Any]) -> tuple[int, int]:
+        """(status, step)."""
+        counts = list(packed)
+        counts[self.status.array] = np.asarray(packed[self.status.array])
+        status, step = (self.packing.leaf(counts, p) for p in (self.status, self.step))
+        return int(status), int(step)
 
 
 class Key:
@@ -85,37 +103,36 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
         problem, method, check, start, jax.random.wrap_key_data(raw_key), settings
     )
     shapes, tree = jax.tree.flatten(struct)
+    packing = Packing(shapes)
     dtype = struct.last.parts[0].value.dtype
 
-    def chunk(leaves, raw_key, carry_leaves, fresh, blocks, max_steps, tol):
+    def chunk(leaves, raw_key, packed, limits, tol):
+        fresh, blocks, max_steps = limits[0] != 0, limits[1], limits[2]
         problem, method, check, start = jax.tree.unflatten(treedef, leaves)
         carry = loop.kernel(
             problem, method, check, start, jax.random.wrap_key_data(raw_key),
-            jax.tree.unflatten(tree, carry_leaves), fresh, blocks, max_steps, tol,
-            settings,
+            jax.tree.unflatten(tree, packing.unpack(packed)), fresh, blocks,
+            max_steps, tol, settings,
         )  # fmt: skip
         out, after = jax.tree.flatten(carry)
         if after != tree:
             raise TypeError(f"the carry changed structure: {tree} became {after}")
-        return out
+        return packing.pack(out)
 
-    count = jax.ShapeDtypeStruct((), np.int32)
     args = (
         [jax.ShapeDtypeStruct(*s) for s in signature(leaves)],
         jax.ShapeDtypeStruct((2,), np.uint32),
-        shapes,
-        jax.ShapeDtypeStruct((), np.bool_),
-        count,
-        count,
+        packing.structs,
+        jax.ShapeDtypeStruct((3,), np.int32),
         jax.ShapeDtypeStruct((), dtype),
     )
     call = compiled(jax.jit(chunk).lower(*args))
-    zero = jax.tree.leaves(loop.fill(struct, np.zeros))
+    zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
     zero = jax.device_put(zero)
     COUNTS["kernel"] += 1
-    at = jax.tree.unflatten(tree, range(len(shapes)))
+    at = jax.tree.unflatten(tree, packing.places)
     seconds = time.perf_counter() - began
-    made = Kernel(call, tree, zero, seconds, dtype, at.status, at.step)
+    made = Kernel(call, tree, packing, zero, seconds, dtype, at.status, at.step)
     _KERNELS[name] = made
     return made
 
