@@ -2,9 +2,8 @@
 
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from banach.cli import common
@@ -167,6 +166,10 @@ def claims_run(
     return run_command(names or [], all_claims, figures, jobs, json)
 
 
+# Typer carries its own copy of click since 0.26; before, this is click's class.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+
 def run(argv: list[str]) -> int:
     """Run the command line and return its exit code."""
     command = typer.main.get_command(app)
@@ -177,15 +180,12 @@ def run(argv: list[str]) -> int:
     except common.Usage as e:
         common.say(f"banach: {e}")
         return common.USAGE
-    except click.exceptions.NoArgsIsHelpError as e:
-        e.show()
-        return common.USAGE
-    except click.UsageError as e:
+    except _UsageError as e:
         e.show(file=sys.stderr)
         return common.USAGE
-    except click.exceptions.Exit as e:
+    except typer.Exit as e:
         return e.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         common.say("banach: interrupted")
         return common.INTERRUPTED
     except BrokenPipeError:
