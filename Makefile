@@ -67,7 +67,8 @@ bench: install  ## time banach beside its peers, and print the ratios
 	@$(PYTHON) -m benchmarks
 
 claims: install  ## redo the experiments that the methods' papers are known for
-	@$(BIN)/banach claims run
+	@$(BIN)/banach claims run --all --jobs 2 --json --figures reports/claims \
+		| $(PYTHON) docs/evidence.py
 
 docs: install  ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet --site-dir site

@@ -10,7 +10,7 @@ import functools
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -92,7 +92,7 @@ def iterate(
     if ready is None:
         ready = kept.ready(data, problem, method, check, start, every)
     method, check, leaves = ready.method, ready.check, ready.leaves
-    settings = loop.Settings(ready.pace, rows, absolute)
+    settings = _settings(ready.pace, rows, absolute)
     kernel = programs.kernel_for(ready.key, leaves, settings)
     clock = Clock(began, kernel.seconds, [])
     fresh = carry is None
@@ -121,14 +121,16 @@ def iterate(
             elif status == 0 and time_limit is not None and elapsed >= time_limit:
                 ended, limit = "budget", time_limit
             if live or ended != "running":
-                now = functools.partial(kernel.carry, state)
-                yield build(how, functools.cache(now), ended, clock, limit, elapsed)
+                yield build(how, kernel, state, ended, clock, limit, elapsed)
             if ended != "running":
                 return
             blocks = max(1, int(blocks * min(4.0, CHUNK_SECONDS / max(took, 1e-6))))
             if time_limit is not None:
                 left = max(time_limit - elapsed, 1e-3)
                 blocks = max(1, min(blocks, int(blocks * left / CHUNK_SECONDS) + 1))
+
+
+_settings = functools.lru_cache(loop.Settings)  # a module takes 16 us to make
 
 
 class _How(NamedTuple):
@@ -148,7 +150,8 @@ def _first_blocks(ready: kept.Ready) -> int:
 
 def build(
     how: _How,
-    carry: Callable[[], loop.Carry],
+    kernel: programs.Kernel,
+    state: list[Any],
     status: str,
     clock: Clock,
     limit: Any,
@@ -157,6 +160,10 @@ def build(
     """A Result from a carry at a chunk border; words and copies only when read."""
     method, check, marks = how.ready.method, how.ready.check, list(clock.marks)
     seconds = marks[-1][1]
+
+    @functools.cache
+    def carry() -> loop.Carry:
+        return kernel.carry(state)
 
     @functools.cache
     def host_carry() -> Any:
@@ -176,10 +183,6 @@ def build(
         with compat.double():
             judged = programs.judge(how.problem, check, best.point, how.raw, 0)
             return jax.device_get(judged[0])
-
-    def point() -> Point:
-        best = carry().best.point
-        return Point(*jax.device_get((best.x, best.dual)))
 
     def calls() -> dict[str, int]:
         counted = jax.device_get(loop.calls_of(method, carry()))
@@ -232,7 +235,7 @@ def build(
         timed_out=limit is not None,
         later={
             "carry": carry,
-            "point": point,
+            "point": lambda: kernel.point(state),
             "certificate": certificate,
             "best_step": lambda: int(host_carry()[0].step),
             "calls": calls,

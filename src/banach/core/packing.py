@@ -19,6 +19,7 @@ class Place(NamedTuple):
 
     array: int
     first: int | None  # None: the leaf is the array
+    size: int
     shape: tuple[int, ...]
 
 
@@ -32,7 +33,7 @@ class Packing:
         lengths: dict[int, int] = {}
         for s in shapes:
             if not _small(s):
-                self.places.append(Place(len(self.structs), None, s.shape))
+                self.places.append(Place(len(self.structs), None, s.size, s.shape))
                 self.structs.append(s)
                 continue
             if s.dtype not in vectors:
@@ -40,7 +41,7 @@ class Packing:
                 lengths[len(self.structs)] = 0
                 self.structs.append(s)
             at = vectors[s.dtype]
-            self.places.append(Place(at, lengths[at], s.shape))
+            self.places.append(Place(at, lengths[at], s.size, s.shape))
             lengths[at] += s.size
         self.shared = frozenset(lengths)
         for at, n in lengths.items():
@@ -68,8 +69,7 @@ class Packing:
         whole = arrays[place.array]
         if place.first is None:
             return whole
-        size = int(np.prod(place.shape))
-        return whole[place.first : place.first + size].reshape(place.shape)
+        return whole[place.first : place.first + place.size].reshape(place.shape)
 
 
 def _small(s: Any) -> bool:

@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.packing import Packing, Place
+from banach.core.point import Point
 from banach.core.run import Carry, Settings
 
 COUNTS = {"kernel": 0, "judge": 0}
@@ -31,14 +32,21 @@ class Kernel(NamedTuple):
     zero: list[Any]
     seconds: float
     dtype: Any
-    status: Place
-    step: Place
+    places: Carry
 
     def carry(self, packed: list[Any]) -> Carry:
         """The structured carry, small leaves as NumPy arrays."""
-        shared = self.packing.shared
-        host = [np.asarray(v) if i in shared else v for i, v in enumerate(packed)]
-        return jax.tree.unflatten(self.tree, self.packing.unpack(host))
+        leaves = self.packing.unpack(self._seen(packed))
+        return jax.tree.unflatten(self.tree, leaves)
+
+    def point(self, packed: list[Any]) -> Point:
+        """The best point, as NumPy arrays."""
+        seen = self._seen(packed)
+        best = self.places.best.point
+        read = lambda p: np.asarray(self.packing.leaf(seen, p))  # noqa: E731
+        is_place = lambda v: isinstance(v, Place)  # noqa: E731
+        return Point(*(jax.tree.map(read, v, is_leaf=is_place)
+                       for v in (best.x, best.dual)))  # fmt: skip
 
     def packed(self, carry: Carry) -> list[Any]:
         """The reverse of `carry`."""
@@ -46,10 +54,13 @@ class Kernel(NamedTuple):
 
     def progress(self, packed: list[Any]) -> tuple[int, int]:
         """(status, step)."""
-        counts = list(packed)
-        counts[self.status.array] = np.asarray(packed[self.status.array])
-        status, step = (self.packing.leaf(counts, p) for p in (self.status, self.step))
-        return int(status), int(step)
+        status, step = self.places.status, self.places.step
+        counts = np.asarray(packed[status.array])
+        return int(counts[status.first]), int(counts[step.first])
+
+    def _seen(self, packed: list[Any]) -> list[Any]:
+        shared = self.packing.shared
+        return [np.asarray(v) if i in shared else v for i, v in enumerate(packed)]
 
 
 class Key:
@@ -130,9 +141,9 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
     zero = jax.device_put(zero)
     COUNTS["kernel"] += 1
-    at = jax.tree.unflatten(tree, packing.places)
+    places = jax.tree.unflatten(tree, packing.places)
     seconds = time.perf_counter() - began
-    made = Kernel(call, tree, packing, zero, seconds, dtype, at.status, at.step)
+    made = Kernel(call, tree, packing, zero, seconds, dtype, places)
     _KERNELS[name] = made
     return made
 
