@@ -306,4 +306,6 @@ def test_the_modelled_error_covers_what_the_compiler_does(fun, exact):
     t = np.linspace(-0.49, 0.49, 20001)
     value, error = jax.jit(with_error(fun))(t)
     truth = exact(t.astype(np.longdouble))
-    assert np.all(np.abs(np.asarray(value).astype(np.longdouble) - truth) <= np.asarray(error))
+    assert np.all(
+        np.abs(np.asarray(value).astype(np.longdouble) - truth) <= np.asarray(error)
+    )

@@ -118,6 +118,11 @@ def grad_norm(
     return value, slack, label
 
 
+def where_defined(problem: Problem, x: PyTree, value: Scalar) -> Scalar:
+    """The value, NaN where f(x) is: a gradient alone can be 0 outside the domain."""
+    return jnp.where(jnp.isnan(problem.objective(x)), jnp.nan, value)
+
+
 def provenance(fun: Callable[[PyTree], PyTree], x: PyTree) -> str:
     """How `judge` would know the rounding error of fun at x."""
     known = rounding.supported(jax.make_jaxpr(fun)(x))

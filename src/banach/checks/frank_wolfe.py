@@ -69,8 +69,8 @@ class FrankWolfeGap(Check):
         return self.base
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One gradient and one LMO; without a screen also the convexity test."""
-        calls = {"grad": 1, "lmo": 1}
+        """One value, gradient and LMO; without a screen also the convexity test."""
+        calls = {"value": 1, "grad": 1, "lmo": 1}
         if self.screen is not None:
             return calls
         extra = midpoint_calls(problem)
@@ -119,9 +119,10 @@ def _gap(problem: Problem, point: Point, ready: FrankWolfeGap):
         return bracket(g.value, g.error)
 
     if ready.screen is None:
-        return *full(), label
+        value, slack = full()
+        return common.where_defined(judged, x, value), slack, label
     g = judged.grad(x)
     cheap, _ = bracket(g, tree.zeros_like(g))
     passes = common.below(ready.screen, cheap, ready.scale)
     value, slack = common.screened(passes, lambda: (cheap, abs(cheap) / 2), full)
-    return value, slack, label
+    return common.where_defined(judged, x, value), slack, label

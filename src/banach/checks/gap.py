@@ -189,6 +189,9 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
         good = jnp.all(jnp.isfinite(offer)) & (other.value >= -other.slack)
         good &= ~(total >= own.value + own.slack) & jnp.isfinite(total)
         best = jax.tree.map(lambda a, b: jnp.where(good, a, b), other, own)
+    # Where z holds NaN so does F(x): no number bounds it.
+    lost = jnp.any(jnp.isnan(z))
+    best = best._replace(value=jnp.where(lost, jnp.nan, best.value))
     return best, Point(tree.cast(x, kind), tree.cast(best.dual, kind))
 
 

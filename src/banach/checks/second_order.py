@@ -51,6 +51,7 @@ class SecondOrder(Check):
         ready = self if self.scales is not None else self.prepared(problem)
         judged, at = common.lift(problem, point)
         norm, slack, label = common.grad_norm(judged, at.x, None, None)
+        norm = common.where_defined(judged, at.x, norm)
         first, bend = ready.scales
         dtype = norm.dtype
         tol = jnp.asarray(self.tol, dtype)
@@ -105,10 +106,10 @@ class SecondOrder(Check):
         )
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One gradient and a Hessian, or `steps` + 1 Hessian products."""
+        """One value and gradient and a Hessian, or `steps` + 1 Hessian products."""
         if self._dense(problem):
-            return {"grad": 1, "hess": 1}
-        return {"grad": 1, "hvp": min(self.steps, problem.size()) + 1}
+            return {"value": 1, "grad": 1, "hess": 1}
+        return {"value": 1, "grad": 1, "hvp": min(self.steps, problem.size()) + 1}
 
     def refuses(self, problem: Problem) -> str | None:
         """With a term."""

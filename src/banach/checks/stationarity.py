@@ -35,7 +35,7 @@ class Stationarity(Check):
         value, slack, label = common.grad_norm(judged, at.x, self.screen, ready.scale)
         certificate = single(
             "||grad f(x)||_2",
-            value,
+            common.where_defined(judged, at.x, value),
             slack,
             ready.scale,
             grade="residual",
@@ -55,8 +55,8 @@ class Stationarity(Check):
         return self.base
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One gradient; where a screen passes, one more."""
-        return {"grad": 1}
+        """One value and gradient; where a screen passes, one gradient more."""
+        return {"value": 1, "grad": 1}
 
     def refuses(self, problem: Problem) -> str | None:
         """Terms and sets: the gradient of the smooth part is not zero at solutions."""

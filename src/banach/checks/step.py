@@ -67,8 +67,8 @@ class ProxStep(Check):
         return self.base
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One gradient and one prox; where a screen passes, one gradient more."""
-        return {"grad": 1, "prox": 1}
+        """One value, gradient and prox; where a screen passes, one gradient more."""
+        return {"value": 1, "grad": 1, "prox": 1}
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems without a prox."""
@@ -112,6 +112,7 @@ def _residual(problem: Problem, point: Point, ready: ProxStep):
         e = common.norm_slack(tree.norm(g), error, size)
         return 1.01 * (e + factor * (moved + rough)) + gam(size + 8, dtype) * value
 
+    value = common.where_defined(judged, wide, value)
     passes = common.below(ready.screen, value, ready.scale)
     slack = common.screened(passes, lambda: value / 2, full)
     return value, slack, label, after

@@ -194,9 +194,10 @@ def _ball(problem, x, g):
 
 def _bound(problem, point, quantity, value, slack, ready, key, look, label, *facts):
     names = ("mu",) if not facts else ("convex", *facts)
+    judged, at = common.lift(problem, point)
     certificate = single(
         quantity,
-        value,
+        common.where_defined(judged, at.x, value),
         slack,
         ready.scale,
         grade="bound",
@@ -211,9 +212,10 @@ def _bound(problem, point, quantity, value, slack, ready, key, look, label, *fac
 
 def _cost(screen, problem):
     if screen is not None:
-        return {"grad": 1}
+        return {"value": 1, "grad": 1}
     extra = midpoint_calls(problem)
-    return {**extra, "grad": 1 + extra.get("grad", 0)}
+    once = {"value": 1, "grad": 1}
+    return {k: once.get(k, 0) + extra.get(k, 0) for k in sorted({*once, *extra})}
 
 
 def _needs_mu(problem, name):

@@ -10,6 +10,7 @@ import functools
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -175,7 +176,7 @@ def build(
         spoken = last if status in ("refuted", "unverifiable") else best.certificate
         if status in _UNDECIDED and check.screens() and not how.absolute:
             spoken = whole(best)
-        stamp = {"problem_id": how.data.problem_id(), "point_id": point_id(result.x)}
+        stamp = {"problem_id": how.data.problem_id(), "point_id": point_id(me().x)}
         return dataclasses.replace(spoken, **stamp)
 
     def whole(best: Any) -> Any:
@@ -190,19 +191,19 @@ def build(
 
     def trace() -> TraceView:
         last, rows = host_carry()[1], host_carry()[4]
-        return trace_view(rows, marks, result.steps, last, method, result.calls)
+        return trace_view(rows, marks, me().steps, last, method, me().calls)
 
     def dtype_name() -> str:
         # Read by the user, outside the 64-bit context of the run.
         with compat.double():
-            return str(tree.dtype(result.x))
+            return str(tree.dtype(me().x))
 
     def words() -> dict[str, Any]:
         facts: dict[str, Any] = {
-            "certificate": result.certificate,
+            "certificate": me().certificate,
             "tol": how.tol,
-            "steps": result.steps,
-            "best_step": result.best_step,
+            "steps": me().steps,
+            "best_step": me().best_step,
             "dtype": dtype_name(),
             "elapsed": elapsed,
             "time_limit": limit,
@@ -210,11 +211,11 @@ def build(
         if status == "nonfinite":
             _, _, bad_step, bad_leaf, _ = host_carry()
             where, cause = explain.locate(
-                result.x, int(bad_step), int(bad_leaf), result.trace
+                me().x, int(bad_step), int(bad_leaf), me().trace
             )
             facts |= {"where": where, "cause": cause}
         if status == "unverifiable":
-            facts["floor"] = 2 * explain.smallest_tol(result.certificate, 0.0)
+            facts["floor"] = 2 * explain.smallest_tol(me().certificate, 0.0)
         return facts
 
     result = Result(
@@ -245,6 +246,8 @@ def build(
             "manifest": lambda: manifest(dtype_name(), how.raw),
         },
     )
+    # A strong reference from the closures would keep results until a collection.
+    me = weakref.ref(result)
     return result
 
 

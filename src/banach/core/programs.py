@@ -32,7 +32,9 @@ class Kernel(NamedTuple):
     zero: list[Any]
     seconds: float
     dtype: Any
-    places: Carry
+    status: Place
+    step: Place
+    best: tuple[list[Place], Any]  # places and structure of the best point
 
     def carry(self, packed: list[Any]) -> Carry:
         """The structured carry, small leaves as NumPy arrays."""
@@ -41,12 +43,9 @@ class Kernel(NamedTuple):
 
     def point(self, packed: list[Any]) -> Point:
         """The best point, as NumPy arrays."""
-        seen = self._seen(packed)
-        best = self.places.best.point
-        read = lambda p: np.asarray(self.packing.leaf(seen, p))  # noqa: E731
-        is_place = lambda v: isinstance(v, Place)  # noqa: E731
-        return Point(*(jax.tree.map(read, v, is_leaf=is_place)
-                       for v in (best.x, best.dual)))  # fmt: skip
+        seen, (places, treedef) = self._seen(packed), self.best
+        leaves = [np.asarray(self.packing.leaf(seen, p)) for p in places]
+        return jax.tree.unflatten(treedef, leaves)
 
     def packed(self, carry: Carry) -> list[Any]:
         """The reverse of `carry`."""
@@ -54,9 +53,8 @@ class Kernel(NamedTuple):
 
     def progress(self, packed: list[Any]) -> tuple[int, int]:
         """(status, step)."""
-        status, step = self.places.status, self.places.step
-        counts = np.asarray(packed[status.array])
-        return int(counts[status.first]), int(counts[step.first])
+        counts = np.asarray(packed[self.status.array])
+        return int(counts[self.status.first]), int(counts[self.step.first])
 
     def _seen(self, packed: list[Any]) -> list[Any]:
         shared = self.packing.shared
@@ -141,9 +139,10 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
     zero = jax.device_put(zero)
     COUNTS["kernel"] += 1
-    places = jax.tree.unflatten(tree, packing.places)
+    at = jax.tree.unflatten(tree, packing.places)
+    best = jax.tree.flatten(at.best.point, is_leaf=lambda v: isinstance(v, Place))
     seconds = time.perf_counter() - began
-    made = Kernel(call, tree, packing, zero, seconds, dtype, places)
+    made = Kernel(call, tree, packing, zero, seconds, dtype, at.status, at.step, best)
     _KERNELS[name] = made
     return made
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.core import tree
+from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
 from banach.parts.term import (
     Scalar,
@@ -35,11 +36,11 @@ class HalfSpace(Set):
 
     def __check_init__(self):
         if np.ndim(self.b):
-            raise ValueError(f"HalfSpace b must be a scalar, got {np.shape(self.b)}")
+            raise Misuse(f"HalfSpace b must be a scalar, got {np.shape(self.b)}")
         if concrete(self.a, self.b):
             n = sum(np.sum(np.square(np.asarray(w))) for w in jax.tree.leaves(self.a))
             if not (np.isfinite(n) and np.isfinite(np.asarray(self.b)) and n > 0):
-                raise ValueError("HalfSpace needs a finite, nonzero a and a finite b")
+                raise Misuse("HalfSpace needs a finite, nonzero a and a finite b")
 
     def project(self, v: PyTree) -> PyTree:
         """v - (<a, v> - b)_+ a / ||a||^2."""
@@ -76,7 +77,7 @@ class AffineSet(Set):
     def __init__(self, A: Any, b: Any):
         A, b = keep(A), keep(b)
         if np.ndim(A) != 2 or np.shape(b) != np.shape(A)[:1]:
-            raise ValueError(
+            raise Misuse(
                 f"AffineSet needs A of shape (m, n) and b of shape (m,), got "
                 f"{np.shape(A)} and {np.shape(b)}"
             )
@@ -84,7 +85,7 @@ class AffineSet(Set):
             self.basis, self.level = _row_space(np.asarray(A), np.asarray(b))
             return
         if A.shape[0] > A.shape[1]:
-            raise ValueError("AffineSet: more rows than unknowns in a traced A")
+            raise Misuse("AffineSet: more rows than unknowns in a traced A")
         A, b = jnp.asarray(A), jnp.asarray(b)
         self.basis, r = jnp.linalg.qr(A.T)
         self.level = jax.scipy.linalg.solve_triangular(r, b, trans=1)
@@ -102,7 +103,7 @@ class AffineSet(Set):
     def _off(self, x: Array) -> tuple[Array, Array]:
         q, c = jnp.asarray(self.basis, x.dtype), jnp.asarray(self.level, x.dtype)
         if q.shape[0] != x.size:
-            raise ValueError(f"AffineSet has {q.shape[0]} columns, x has {x.size}")
+            raise Misuse(f"AffineSet has {q.shape[0]} columns, x has {x.size}")
         return q, jnp.matmul(q.T, x, precision=PRECISION) - c
 
 
@@ -123,12 +124,12 @@ class SecondOrderCone(Set):
 
 def _row_space(A: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(A).all() and np.isfinite(b).all()):
-        raise ValueError("AffineSet needs finite A and b")
+        raise Misuse("AffineSet needs finite A and b")
     left, s, rows = np.linalg.svd(A, full_matrices=False)
     small = max(A.shape) * np.finfo(s.dtype).eps * (s[0] if s.size else 0)
     rank = int(np.sum(s > small))
     if rank == 0:
-        raise ValueError("AffineSet needs a nonzero A")
+        raise Misuse("AffineSet needs a nonzero A")
     if rank == len(A):
         # Full rank: QR keeps the accuracy of badly scaled independent rows.
         q, r = np.linalg.qr(A.T)
@@ -136,7 +137,7 @@ def _row_space(A: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     level = (left.T @ b)[:rank] / s[:rank]
     miss = np.linalg.norm(A @ (rows[:rank].T @ level) - b)
     if miss > 100 * small * max(np.linalg.norm(level), 1) + 1e3 * small:
-        raise ValueError(
+        raise Misuse(
             f"AffineSet is empty: A has rank {rank} for {len(A)} rows and b is off "
             f"its range by {miss:.1e}. Drop or repair the dependent rows"
         )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from banach.core.problem import Misuse
 from banach.parts.term import (
     Norm,
     Partition,
@@ -48,20 +49,20 @@ class GroupL2(Norm):
         if not isinstance(groups, jax.Array):
             groups = np.asarray(groups)
         if not jnp.issubdtype(groups.dtype, jnp.integer):
-            raise ValueError(f"GroupL2 labels must be integers, got {groups.dtype}")
+            raise Misuse(f"GroupL2 labels must be integers, got {groups.dtype}")
         if concrete(groups):
             if groups.size == 0 or np.min(groups) < -1:
-                raise ValueError("GroupL2 needs one label >= -1 for each coordinate")
+                raise Misuse("GroupL2 needs one label >= -1 for each coordinate")
             top = int(np.max(groups)) + 1
             count = top if count is None else count
             if count < max(top, 1):
-                raise ValueError(f"GroupL2 count must be at least {max(top, 1)}")
+                raise Misuse(f"GroupL2 count must be at least {max(top, 1)}")
         if count is None:
-            raise ValueError("GroupL2 needs count=... where the labels are traced")
+            raise Misuse("GroupL2 needs count=... where the labels are traced")
         self.lam, self.groups, self.count = keep(lam), groups, count
         demand("GroupL2 lam", self.lam, "nonnegative")
         if np.shape(self.lam) not in ((), (count,)):
-            raise ValueError(
+            raise Misuse(
                 f"GroupL2 lam has shape {np.shape(self.lam)}: give one number, or "
                 f"one weight for each of the {count} groups"
             )
@@ -105,7 +106,7 @@ class GroupL2(Norm):
     def _setup(self, x: PyTree) -> tuple[Array, "Partition", Array]:
         x = single(self, x)
         if self.groups.shape != x.shape:
-            raise ValueError(
+            raise Misuse(
                 f"GroupL2 has labels of shape {self.groups.shape}, the variable has "
                 f"shape {x.shape}: give one label for each coordinate"
             )
@@ -116,7 +117,7 @@ class GroupL2(Norm):
 def _labels(groups: Any) -> np.ndarray:
     flat = np.concatenate([np.asarray(g, int).ravel() for g in groups])
     if not np.array_equal(np.sort(flat), np.arange(flat.size)):
-        raise ValueError(
+        raise Misuse(
             "GroupL2 groups must cover the coordinates 0 .. n - 1, each once: "
             "overlapping groups have no closed-form prox (duplicate the columns), "
             "and an unpenalised coordinate is a label -1"

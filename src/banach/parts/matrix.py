@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
 from banach.parts.term import (
     Norm,
@@ -390,5 +391,5 @@ def _sym(X: Matrix) -> Matrix:
 def _square(term: Term, x: PyTree) -> Matrix:
     X = single(term, x, 2)
     if X.shape[0] != X.shape[1]:
-        raise ValueError(f"{type(term).__name__} needs a square matrix, got {X.shape}")
+        raise Misuse(f"{type(term).__name__} needs a square matrix, got {X.shape}")
     return X

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
+from banach.core.problem import Misuse
 
 _map = jax.tree.map
 
@@ -33,7 +34,7 @@ class Memory(eqx.Module):
 def empty(x: PyTree, memory: int) -> Memory:
     """A memory of static size memory >= 1 for variables like x; acts as identity."""
     if memory < 1:
-        raise ValueError(f"memory is {memory}; it must be a positive int")
+        raise Misuse(f"memory is {memory}; it must be a positive int")
     stack = _map(lambda v: jnp.zeros((memory, *v.shape), v.dtype), x)
     dtype = tree.dtype(x)
     return Memory(

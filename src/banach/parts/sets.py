@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.core import tree
+from banach.core.problem import Misuse
 from banach.parts.term import (
     Partition,
     Scalar,
@@ -58,7 +59,7 @@ class Box(Set):
                 for b in jax.tree.leaves((self.lower, self.upper))
             )
             if bounded and not finite:
-                raise ValueError("Box has infinite sides: drop bounded=True")
+                raise Misuse("Box has infinite sides: drop bounded=True")
             bounded = finite
             _check_sides(self.lower, self.upper)
         self.bounded = bool(bounded)
@@ -98,7 +99,7 @@ class Box(Set):
         if like is None:
             like = self.lower if np.ndim(self._one(self.lower)) else self.upper
             if not np.ndim(self._one(like)):
-                raise ValueError("Box with scalar sides needs diameter(like)")
+                raise Misuse("Box with scalar sides needs diameter(like)")
         d = leafwise(lambda x, lo, up: up - lo, like, self.lower, self.upper)
         return _up(tree.norm(d), tree.size(d))
 
@@ -141,7 +142,7 @@ class LInfBall(Set):
     def diameter(self, like: PyTree | None = None) -> Any:
         """2 radius sqrt(n), rounded up; needs `like` for n."""
         if like is None:
-            raise ValueError("LInfBall needs diameter(like) to know the dimension")
+            raise Misuse("LInfBall needs diameter(like) to know the dimension")
         n = tree.size(like)
         return _up(2 * jnp.asarray(self.radius) * np.sqrt(n), 8)
 
@@ -271,7 +272,7 @@ class L2Ball(Set):
         if concrete(self.middle):
             for leaf in jax.tree.leaves(self.middle):
                 if not np.isfinite(np.asarray(leaf)).all():
-                    raise ValueError("L2Ball needs a finite centre")
+                    raise Misuse("L2Ball needs a finite centre")
 
     def project(self, v: PyTree) -> PyTree:
         """Scale v - center to the radius where it is longer."""
@@ -356,10 +357,10 @@ def _up(x: Array, k: int) -> Array:
 def _check_sides(lower: PyTree, upper: PyTree) -> None:
     lows, ups = jax.tree.leaves(lower), jax.tree.leaves(upper)
     if 1 not in (len(lows), len(ups)) and len(lows) != len(ups):
-        raise ValueError("Box: lower and upper need the same structure, or one number")
+        raise Misuse("Box: lower and upper need the same structure, or one number")
     n = max(len(lows), len(ups))
     lows, ups = (s * n if len(s) == 1 else s for s in (lows, ups))
     for lo, up in zip(lows, ups, strict=True):
         lo, up = np.asarray(lo), np.asarray(up)
         if not (np.all(lo <= up) and np.all(lo < np.inf) and np.all(up > -np.inf)):
-            raise ValueError("Box is empty: every lower side must be <= its upper side")
+            raise Misuse("Box is empty: every lower side must be <= its upper side")

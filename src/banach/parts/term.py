@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.problem import Misuse
 
 Scalar = Float[Array, ""]
 
@@ -102,7 +103,7 @@ class Term(eqx.Module):
     def refuse(self, oracle: str, cure: str) -> NoReturn:
         """Raise the error for an oracle that this term lacks."""
         name, has = type(self).__name__, ", ".join(sorted(self.offers()))
-        raise ValueError(f"{name} lacks the oracle {oracle} (it offers {has}): {cure}")
+        raise Misuse(f"{name} lacks the oracle {oracle} (it offers {has}): {cure}")
 
 
 class Set(Term):
@@ -156,7 +157,7 @@ def concrete(*fields: PyTree) -> bool:
 def demand(name: str, x: PyTree, low: str, scalar: bool = False) -> None:
     """Check a hyperparameter: low is "positive" or "nonnegative"."""
     if scalar and any(np.ndim(v) for v in jax.tree.leaves(x)):
-        raise ValueError(f"{name} must be a scalar, got shapes {_shapes(x)}")
+        raise Misuse(f"{name} must be a scalar, got shapes {_shapes(x)}")
     if not concrete(x):
         return
     for leaf in jax.tree.leaves(x):
@@ -164,7 +165,7 @@ def demand(name: str, x: PyTree, low: str, scalar: bool = False) -> None:
         good = np.isfinite(a) & ((a > 0) if low == "positive" else (a >= 0))
         if not good.all():
             bad = a[~good].ravel()[0]
-            raise ValueError(f"{name} must be {low} and finite, got {bad}")
+            raise Misuse(f"{name} must be {low} and finite, got {bad}")
 
 
 def arrays(x: PyTree) -> PyTree:
@@ -178,7 +179,7 @@ def single(term: Term, x: PyTree, ndim: int | None = None) -> Array:
     if len(leaves) != 1 or (ndim is not None and np.ndim(leaves[0]) != ndim):
         what = "one array" if ndim is None else f"one {ndim}-D array"
         name = type(term).__name__
-        raise ValueError(f"{name} acts on {what}, got shapes {_shapes(x)}: ravel first")
+        raise Misuse(f"{name} acts on {what}, got shapes {_shapes(x)}: ravel first")
     return jnp.asarray(leaves[0])
 
 
@@ -331,13 +332,13 @@ def _spread(x: PyTree, field: PyTree) -> PyTree:
     if len(parts) == 1:
         parts = parts * len(leaves)
     elif given != structure:
-        raise ValueError(
+        raise Misuse(
             f"weights have the structure {given}, the variable {structure}: "
             "give one number, or the structure of the variable"
         )
     for leaf, part in zip(leaves, parts, strict=True):
         if not _fits(np.shape(part), leaf.shape):
-            raise ValueError(
+            raise Misuse(
                 f"weights of shape {np.shape(part)} do not fit a variable of shape "
                 f"{leaf.shape}: give one number, or one for each coordinate"
             )

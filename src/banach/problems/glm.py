@@ -134,7 +134,7 @@ class GLM(Problem):
             return Point(x)
         if not known(self.term, self.A) or isinstance(self.A, jax.Array):
             return Point(self._on_coef(self.term.center, jnp.asarray(x)))
-        with compat.double():
+        with compat.double(), jax.ensure_compile_time_eval():
             return Point(np.asarray(self._on_coef(self.term.center, x), x.dtype))
 
     def split(self, x: Array) -> tuple[Array, Any]:
