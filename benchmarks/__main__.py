@@ -46,8 +46,8 @@ def document(machine, reports) -> str:
         "# Benchmark results",
         "",
         "Written by `make bench` (`python -m benchmarks`). Ratios are medians of "
-        "paired, alternating runs: below 1, banach is faster. banach's check judges every "
-        "peer's answer, off the clock.",
+        "paired, alternating runs: below 1, banach is faster. banach's check judges "
+        "every peer's answer, off the clock.",
         "",
         f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}; Python {machine['python']}; {versions}; load average "
