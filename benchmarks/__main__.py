@@ -15,15 +15,14 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=" ".join(NAMES + EXTRA)
-    )
+    known = NAMES + EXTRA
+    parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(known))
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    parser.add_argument("--quick", action="store_true", help="smaller, nothing written")
+    parser.add_argument("--quick", action="store_true", help="small, not written")
     args = parser.parse_args()
-    unknown = sorted(set(args.names) - {*NAMES, *EXTRA})
+    unknown = sorted(set(args.names) - set(known))
     if unknown:
-        parser.error(f"no benchmark {unknown}; there are {NAMES + EXTRA}")
+        parser.error(f"no benchmark {unknown}; there are {known}")
     machine = measure.machine()
     reports = []
     for name in args.names or NAMES:

@@ -1,58 +1,64 @@
-"""How long a person waits for the first answer: fresh processes."""
+"""Fresh processes: import, `banach methods`, `banach solve`."""
 
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 from benchmarks import measure
 
-REPEATS = 5
-IMPORT = ["-c", "import banach"]
-LISTING = ["-m", "banach", "methods"]
 SOLVE = ["-m", "banach", "solve", "logistic:breast_cancer"]
-GOALS = {"import banach": 0.3, "banach methods": 0.5, "banach solve, warm cache": 1.5}
 
 
 def run(quick: bool = False) -> measure.Report:
-    repeats = 3 if quick else REPEATS
-    rows, goals = [], []
-    cold = [cold_solve() for _ in range(1 if quick else 3)]
+    times = 3 if quick else 9
     with tempfile.TemporaryDirectory() as cache:
-        environment = os.environ | {"XDG_CACHE_HOME": cache}
-        contenders = dict(zip(GOALS, (IMPORT, LISTING, SOLVE), strict=True))
-        contenders = {"python -c pass": ["-c", "pass"], **contenders}
-        seconds = measure.paired(
-            {k: lambda v=v: process(v, environment) for k, v in contenders.items()},
-            repeats,
-        )
-    for name, times in seconds.items():
-        median = statistics.median(times)
-        rows.append([name, median, min(times), max(times)])
-        if name in GOALS:
-            goals.append(measure.Goal(f"{name}, s", median, GOALS[name]))
-    rows.append([
-        "banach solve, empty cache", statistics.median(cold), min(cold), max(cold)
-    ])  # fmt: skip
+        cold = [process(SOLVE, os.path.join(cache, str(i))) for i in range(3)]
+        home = os.path.join(cache, "0")
+        cases = {
+            "python, nothing": ["-c", "pass"],
+            "import banach": ["-c", "import banach"],
+            "banach methods": ["-m", "banach", "methods"],
+            "import jax": ["-c", "import jax"],
+            "banach solve, cache warm": SOLVE,
+        }
+        warm = {name: [] for name in cases}
+        for _ in range(times):
+            for name, args in cases.items():
+                warm[name].append(process(args, home))
+    warm["banach solve, cache empty"] = cold
+    rows = [[n, statistics.median(v), min(v), max(v)] for n, v in warm.items()]
+    middle = {row[0]: row[1] for row in rows}
+    goals = [
+        measure.Goal("banach methods, s", middle["banach methods"], 0.5),
+        measure.Goal("import banach, s", middle["import banach"], 0.3),
+        measure.Goal(
+            "banach solve logistic:breast_cancer, cache warm, s",
+            middle["banach solve, cache warm"],
+            1.5,
+        ),
+    ]
     return measure.Report(
-        "startup", "Start-up, fresh processes",
-        f"Medians of {repeats} processes after one that fills the caches; the solve is "
-        f"logistic:breast_cancer at its default tolerance. With an empty compilation "
-        f"cache: {len(cold)} process(es).",
-        ["process", "median s", "min s", "max s"], rows, goals,
-    )  # fmt: skip
-
-
-def process(arguments, environment) -> None:
-    """Run Python with these arguments; its exit code must be 0."""
-    subprocess.run(
-        [sys.executable, *arguments], env=environment, check=True, capture_output=True
+        "startup",
+        "Start of a fresh process",
+        f"Wall seconds of whole processes, {times} each in turn; the compilation cache "
+        "is a folder of its own.",
+        ["process", "median s", "least s", "most s"],
+        rows,
+        goals,
     )
 
 
-def cold_solve() -> float:
-    """Seconds of a solve whose compilation cache is empty."""
-    with tempfile.TemporaryDirectory() as cache:
-        environment = os.environ | {"XDG_CACHE_HOME": cache}
-        return measure.clock(lambda: process(SOLVE, environment))
+def process(args: list[str], cache: str) -> float:
+    """Seconds of one process; its exit code must be 0."""
+    env = os.environ | {"XDG_CACHE_HOME": cache}
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *args], env=env, capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(f"{args} ended with {done.returncode}: {done.stderr}")
+    return seconds

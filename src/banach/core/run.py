@@ -115,9 +115,13 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
     per_step = method.card.cost
     if per_step is None:
         per_step = {name: 1 for name in method.card.needs}
-    step = sum(unit.get(k, 0.5) * v for k, v in per_step.items())
-    cost = check.screened(1.0).cost(problem)
-    look = sum(unit.get(k, 0.5) * v for k, v in cost.items())
+
+    def work(calls: Mapping[str, int]) -> float:
+        # A gradient brings the value of its point with it.
+        free = {"value": min(calls.get("value", 0), calls.get("grad", 0))}
+        return sum(unit.get(k, 0.5) * (v - free.get(k, 0)) for k, v in calls.items())
+
+    step, look = work(per_step), work(check.screened(1.0).cost(problem))
     return int(min(50, max(1, math.ceil(10 * look / max(step, 0.5)))))
 
 
