@@ -30,7 +30,7 @@ def run(quick: bool = False) -> measure.Report:
         "defaults", "Every method on ten problems",
         f"tol {TOL:g}, the check of the kind, time limit {TIME_LIMIT:g} s; warm "
         f"milliseconds are medians of {REPEATS} alternating rounds (the first run "
-        f"where it takes over {PATIENCE:g} s or ends without a certificate). An asterisk "
+        f"where it takes over {PATIENCE:g} s or is not certified). An asterisk "
         "marks the default.",
         ["problem", "method", "status", "warm ms", "compile s", "steps"],
         rows, notes=[f"- {note}" for note in notes],

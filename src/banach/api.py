@@ -228,7 +228,7 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     data = kept.of(problem)
     ready = kept.ready(data, problem, method, check, point)
     # Without `data`: what holds the plan must not be held by it.
-    data.plans[asked] = plan._replace(ready=ready)
+    data.plans[asked] = plan._replace(ready=ready._replace(spent=0.0))
     return plan._replace(data=data, ready=ready)
 
 

@@ -1,5 +1,7 @@
 """What `within` may never accept, and what every check has in common."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -156,6 +158,8 @@ class Counting:
 
     def __getattr__(self, name):
         value = getattr(self._problem, name)
+        if name == "undefined":
+            return functools.partial(type(self._problem).undefined, self)
         if name not in ("value", "grad", "hvp", "hess", "prox", "lmo", "residual"):
             return value
 

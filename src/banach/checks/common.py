@@ -120,7 +120,7 @@ def grad_norm(
 
 def where_defined(problem: Problem, x: PyTree, value: Scalar) -> Scalar:
     """The value, NaN where f(x) is: a gradient alone can be 0 outside the domain."""
-    return jnp.where(jnp.isnan(problem.value(x)), jnp.nan, value)
+    return jnp.where(problem.undefined(x), jnp.nan, value)
 
 
 def provenance(fun: Callable[[PyTree], PyTree], x: PyTree) -> str:

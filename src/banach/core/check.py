@@ -169,7 +169,9 @@ class Check(eqx.Module):
         Such a look can neither certify nor refute; where the value passes, the slack
         is computed in full. A check without a field `screen` is returned unchanged.
         """
-        return dataclasses.replace(self, screen=tol) if self.screens() else self
+        if not self.screens():
+            return self
+        return dataclasses.replace(self, screen=tol)  # type: ignore[call-arg]
 
     def floor(self) -> Float[Array, ""] | float:
         """Smallest ratio that rounding permits at the reference; 0 if unknown."""
@@ -178,6 +180,39 @@ class Check(eqx.Module):
     def refuses(self, problem: Problem) -> str | None:
         """Why this check cannot speak of the problem, with the cure, or None."""
         return None
+
+
+class Prepared(Check):
+    """A check after `prepared`, made by the library itself for runs of one problem."""
+
+    check: Check
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The prepared check's."""
+        return self.check(problem, point, key, look)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The check's."""
+        return self.check.name
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """The check's."""
+        return self.check.cost(problem)
+
+    def screens(self) -> bool:
+        """The check's."""
+        return self.check.screens()
+
+    def screened(self, tol: Any) -> "Check":
+        """The check screened; it stays prepared."""
+        return Prepared(self.check.screened(tol))
+
+    def floor(self) -> Float[Array, ""] | float:
+        """The check's."""
+        return self.check.floor()
 
 
 def single(

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -95,7 +95,7 @@ def iterate(
     method, check, leaves = ready.method, ready.check, ready.leaves
     settings = _settings(ready.pace, rows, absolute)
     kernel = programs.kernel_for(ready.key, leaves, settings)
-    clock = Clock(began, kernel.seconds, [])
+    clock = Clock(began, kernel.seconds + ready.spent, [])
     fresh = carry is None
     state = kernel.zero if fresh else kernel.packed(carry)
     raw = programs.raw_key(seed)
@@ -247,7 +247,7 @@ def build(
         },
     )
     # A strong reference from the closures would keep results until a collection.
-    me = weakref.ref(result)
+    me: Callable[[], Any] = weakref.ref(result)
     return result
 
 

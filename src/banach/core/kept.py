@@ -33,6 +33,7 @@ class Ready(NamedTuple):
     share: float
     nbytes: int
     passes: float  # over the data, a step
+    spent: float  # seconds of compiling the check's preparation
 
 
 class Kept:
@@ -87,8 +88,9 @@ def ready(
     """Flatten a run for the kernel."""
     dtype = tree.dtype(start.x)
     method, check = loop.leaves_in(dtype, (method, check))
-    treedef = jax.tree.structure((problem, method, check, start))
-    rest = [_own(v) for v in jax.tree.leaves((method, check, start))]
+    once, spent = programs.prepared(kept.leaves, kept.treedef, check)
+    treedef = jax.tree.structure((problem, method, once, start))
+    rest = [_own(v) for v in jax.tree.leaves((method, once, start))]
     leaves = [*kept.leaves, *rest]
     pace = loop.cadence(method, check, problem) if every is None else every
     look = sum(check.screened(1.0).cost(problem).values())
@@ -104,6 +106,7 @@ def ready(
         look / (look + step * pace) if look else 0.0,
         sum(v.nbytes for v in leaves),
         max(size / 4, 1.0) if "hess" in method.card.needs else 2.0,
+        spent,
     )
 
 

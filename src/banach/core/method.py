@@ -1,7 +1,7 @@
 """The base of every method, and when a method applies."""
 
 import abc
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -30,6 +30,8 @@ class Method(eqx.Module):
     """
 
     card: ClassVar[Card]
+    # Oracle calls of an ordinary step where card.cost is None; paces the checks only.
+    typical: ClassVar[Mapping[str, float] | None] = None
 
     @classmethod
     @abc.abstractmethod

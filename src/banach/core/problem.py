@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from banach.core.facts import Facts
@@ -67,6 +68,10 @@ class Problem(eqx.Module):
     def reference_point(self) -> Point | None:
         """What "small" is relative to, from problem data only; None: absolute."""
         return None
+
+    def undefined(self, x: PyTree) -> Any:
+        """Whether f(x) is not a number; x then solves nothing."""
+        return jnp.isnan(self.value(x))
 
     def residual_step(self) -> Any:
         """The t of the prox residual ||x - prox(x - t grad, t)||, from data only."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach.core import run as loop
-from banach.core.check import Check
+from banach.core.check import Check, Prepared
 from banach.core.packing import Packing, Place
 from banach.core.point import Point
 from banach.core.run import Carry, Settings
@@ -84,6 +84,7 @@ class Key:
 
 _KERNELS: dict[Any, Kernel] = {}
 _JUDGES: dict[Any, Any] = {}
+_PREPARED: dict[Any, Any] = {}
 
 
 def signature(leaves: list[Any]) -> tuple[Any, ...]:
@@ -115,18 +116,22 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     packing = Packing(shapes)
     dtype = struct.last.parts[0].value.dtype
 
-    def chunk(leaves, raw_key, packed, limits, tol):
-        fresh, blocks, max_steps = limits[0] != 0, limits[1], limits[2]
-        problem, method, check, start = jax.tree.unflatten(treedef, leaves)
-        carry = loop.kernel(
-            problem, method, check, start, jax.random.wrap_key_data(raw_key),
-            jax.tree.unflatten(tree, packing.unpack(packed)), fresh, blocks,
-            max_steps, tol, settings,
-        )  # fmt: skip
+    def wrap(carry):
         out, after = jax.tree.flatten(carry)
         if after != tree:
             raise TypeError(f"the carry changed structure: {tree} became {after}")
         return packing.pack(out)
+
+    def unwrap(packed):
+        return jax.tree.unflatten(tree, packing.unpack(packed))
+
+    def chunk(leaves, raw_key, packed, limits, tol):
+        fresh, blocks, max_steps = limits[0] != 0, limits[1], limits[2]
+        problem, method, check, start = jax.tree.unflatten(treedef, leaves)
+        return loop.kernel(
+            problem, method, check, start, jax.random.wrap_key_data(raw_key), packed,
+            fresh, blocks, max_steps, tol, settings, wrap, unwrap,
+        )  # fmt: skip
 
     args = (
         [jax.ShapeDtypeStruct(*s) for s in signature(leaves)],
@@ -191,10 +196,35 @@ def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> An
     return cert, kept, seconds
 
 
+def prepared(leaves: list[Any], treedef: Any, check: Check) -> tuple[Prepared, float]:
+    """The check prepared for the problem of these leaves, and seconds of compiling."""
+    own, own_tree = flat(check)
+    key = Key((treedef, own_tree), [*leaves, *own])
+    found, seconds = _PREPARED.get(key), 0.0
+    if found is None:
+        began = time.perf_counter()
+
+        def prepare(leaves, own):
+            problem = jax.tree.unflatten(treedef, leaves)
+            made = jax.tree.unflatten(own_tree, own).prepared(problem)
+            box.append(jax.tree.structure(made))
+            return jax.tree.leaves(made)
+
+        box: list[Any] = []
+        args = [jax.ShapeDtypeStruct(*s) for s in signature(leaves)]
+        like = [jax.ShapeDtypeStruct(*s) for s in signature(own)]
+        found = (compiled(jax.jit(prepare).lower(args, like)), box[0])
+        _PREPARED[key] = found
+        seconds = time.perf_counter() - began
+    call, out_tree = found
+    return Prepared(jax.tree.unflatten(out_tree, call(leaves, own))), seconds
+
+
 def clear() -> None:
     """Forget all programs (tests; long-lived processes)."""
     _KERNELS.clear()
     _JUDGES.clear()
+    _PREPARED.clear()
 
 
 def to_numpy(tree: PyTree) -> PyTree:

@@ -69,7 +69,7 @@ class Split(Problem):
         kept = {k: v for k, v in f.properties.items() if k in ("convex", "smooth")}
         return Facts({**kept, "smooth": kept.get("smooth", CONSTRUCTION)})
 
-    def bounds(self) -> tuple[Float[Array, " m"], Float[Array, " m"]]:
+    def bounds(self) -> tuple[Any, Any]:
         """Lower and upper sides of the variable."""
         n, m = self.base.size(), len(self.at)
         lower = np.full(n + m, -np.inf)
@@ -172,7 +172,7 @@ def split(problem: Problem, l1: Any, l2: Any = 0.0) -> Reform:
     return Reform(form, form.to, form.back)
 
 
-def _flat(weights: Any, space: PyTree, dtype: Any) -> np.ndarray:
+def _flat(weights: Any, space: PyTree, dtype: Any) -> Any:
     """Weights as one vector in the order of tree.ravel."""
     leaves, structure = jax.tree.flatten(space)
     parts = jax.tree.leaves(weights)

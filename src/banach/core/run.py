@@ -5,7 +5,7 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -36,6 +36,10 @@ STATUSES = (
 )
 CODE = {name: i for i, name in enumerate(STATUSES)}
 _UNVERIFIABLE_AFTER = 3
+# How a block may end, the first that is true: see `block`.
+_ENDS = (
+    "certified nonfinite nonfinite refuted unverifiable unverifiable stalled budget"
+).split()
 
 
 class Best(eqx.Module):
@@ -112,11 +116,10 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
     # A Hessian is matrix products, several times faster an operation than gradients.
     hess = max(4.0, problem.size() / 4)
     unit = {"value": 1.0, "grad": 2.0, "hvp": 4.0, "hess": hess}
-    per_step = method.card.cost
-    if per_step is None:
-        per_step = {name: 1 for name in method.card.needs}
+    ones = dict.fromkeys(method.card.needs, 1)
+    per_step = method.card.cost or method.typical or ones
 
-    def work(calls: Mapping[str, int]) -> float:
+    def work(calls: Mapping[str, float]) -> float:
         # A gradient brings the value of its point with it.
         free = {"value": min(calls.get("value", 0), calls.get("grad", 0))}
         return sum(unit.get(k, 0.5) * (v - free.get(k, 0)) for k, v in calls.items())
@@ -131,22 +134,28 @@ def kernel(
     check: Check,
     start: Point,
     key: Array,
-    carry: Carry,
+    carry: Any,
     fresh: Any,
     blocks: Any,
     max_steps: Any,
     tol: Any,
     settings: Settings,
-) -> Carry:
-    """At most `blocks` blocks of (k steps, check); a fresh carry is filled first."""
+    wrap: Callable[[Carry], Any] = lambda c: c,
+    unwrap: Callable[[Any], Carry] = lambda c: c,
+) -> Any:
+    """At most `blocks` blocks of (k steps, check); a fresh carry is filled first.
+
+    The loop hands on wrap(carry): fewer arrays, fewer operations on a CPU.
+    """
     check = check.prepared(problem)
     if not settings.absolute:
         check = check.screened(tol)
     method_key, check_key, init_key = jax.random.split(key, 3)
 
-    def begin(c):
+    def begin(wrapped):
+        c = unwrap(wrapped)
         state = _like(method.init(problem, start, init_key), c.state)
-        return eqx.tree_at(lambda q: q.state, c, state)
+        return wrap(eqx.tree_at(lambda q: q.state, c, state))
 
     carry = jax.lax.cond(fresh, begin, lambda c: c, carry)
     floor = check.floor()
@@ -174,7 +183,8 @@ def kernel(
         return step, state, bad
 
     def block(loop):
-        c, left = loop
+        wrapped, left = loop
+        c = unwrap(wrapped)
         step, state, bad = advance(c)
         raw, point = check(problem, method.point(state), check_key, c.look)
         if settings.absolute:
@@ -200,19 +210,7 @@ def kernel(
                 method.stuck(state) & (step > 0),
                 step >= max_steps,
             ],
-            [
-                CODE[s]
-                for s in (
-                    "certified",
-                    "nonfinite",
-                    "nonfinite",
-                    "refuted",
-                    "unverifiable",
-                    "unverifiable",
-                    "stalled",
-                    "budget",
-                )
-            ],
+            [CODE[name] for name in _ENDS],
             0,
         ).astype(jnp.int32)
         calls = _counted(method, state)
@@ -230,11 +228,11 @@ def kernel(
             c.checks + 1,
             trace,
         )
-        return new, left - 1
+        return wrap(new), left - 1
 
     def more(loop):
-        c, left = loop
-        return (c.status == 0) & (left > 0)
+        wrapped, left = loop
+        return (unwrap(wrapped).status == 0) & (left > 0)
 
     blocks = jnp.asarray(blocks, jnp.int32)
     return jax.lax.while_loop(more, block, (carry, blocks))[0]

@@ -12,7 +12,7 @@ from banach.core import compat, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.parts.norms import ElasticNet, SquaredL2, Zero
+from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
 from banach.problems import glm_bounds, glm_inputs
@@ -25,6 +25,7 @@ from banach.problems.losses import Softmax
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
 _SMOOTH = frozenset({"value", "grad", "hvp", "hess"})
+_ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 
 
 class GLM(Problem):
@@ -180,6 +181,10 @@ class GLM(Problem):
         value = jnp.sum(self._weigh(self.loss.value(z, y))) + self._ridge(x)
         return value, self._plus_ridge(self.adjoint(slope), x)
 
+    def undefined(self, x: Array) -> Any:
+        """Whether the margins overflow; no loss is evaluated."""
+        return ~jnp.all(jnp.isfinite(self.linear(x)))
+
     def hvp(self, x: Array, v: Array) -> Array:
         """The Hessian applied to v."""
         x, v = jnp.asarray(x), jnp.asarray(v)
@@ -230,7 +235,7 @@ class GLM(Problem):
             constants["M"] = Fact(self._quasi, CONSTRUCTION)
         if not self.intercept and self._curved():
             properties["strongly_convex"] = CONSTRUCTION
-            constants["mu"] = Fact(lambda: _least(self._l2()), CONSTRUCTION)
+            constants["mu"] = Fact(lambda: glm_inputs.least(self._l2()), CONSTRUCTION)
         if "lmo" in self.essential():
             properties["compact"] = CONSTRUCTION
             like = np.zeros(self.space().shape, self.space().dtype)
@@ -276,7 +281,8 @@ class GLM(Problem):
         weight = "" if self.weight is None else "w_i "
         z = f"A c{' + b' * self.intercept}{'' if self.offset is None else ' + o'}"
         n, p = self.A.shape
-        term = "" if isinstance(self.term, Zero) else f" + {_term_text(self.term)}"
+        text = glm_inputs.term_text(self.term)
+        term = "" if isinstance(self.term, Zero) else f" + {text}"
         return f"sum_i {weight}{self.loss.text}{term}, z = {z}, A {n} x {p}"
 
     def default_check(self) -> str:
@@ -372,9 +378,11 @@ class GLM(Problem):
         # A traced weight is believed positive; the constant itself is its value.
         if not known(self.term):
             return isinstance(self.term, SquaredL2 | ElasticNet)
-        return float(_least(self._l2())) > 0
+        return float(glm_inputs.least(self._l2())) > 0
 
     def _check_term(self) -> None:
+        if isinstance(self.term, _ANY_SHAPE) and glm_inputs.scalars(self.term):
+            return
         like = jax.ShapeDtypeStruct(self._shape(self.A.shape[1]), self.A.dtype)
         try:
             with compat.double():
@@ -385,16 +393,3 @@ class GLM(Problem):
                 f"{type(self.term).__name__} does not fit coefficients of shape "
                 f"{like.shape} (one a column of A, no intercept): {e}"
             ) from e
-
-
-def _least(weights: Any) -> Any:
-    # In NumPy where possible: a float32 copy could be larger than the weight.
-    return np.min(np.asarray(weights)) if known(weights) else jnp.min(weights)
-
-
-def _term_text(term: Term) -> str:
-    fields = []
-    for name, value in vars(term).items():
-        if np.ndim(value) == 0 and known(value) and not isinstance(value, bool):
-            fields.append(f"{name}={float(value):.6g}")
-    return f"{type(term).__name__}({', '.join(fields)})(c)"

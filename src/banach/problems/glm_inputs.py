@@ -87,6 +87,25 @@ def known(*values: Any) -> bool:
     return not any(compat.is_tracer(v) for v in jax.tree.leaves(values))
 
 
+def scalars(*values: Any) -> bool:
+    """Whether every leaf is a number."""
+    return all(np.ndim(v) == 0 for v in jax.tree.leaves(values))
+
+
+def least(weights: Any) -> Any:
+    """The smallest weight; in NumPy where possible: float32 could round it up."""
+    return np.min(np.asarray(weights)) if known(weights) else jnp.min(weights)
+
+
+def term_text(term: Any) -> str:
+    """A term and its scalar fields."""
+    fields = []
+    for name, value in vars(term).items():
+        if np.ndim(value) == 0 and known(value) and not isinstance(value, bool):
+            fields.append(f"{name}={float(value):.6g}")
+    return f"{type(term).__name__}({', '.join(fields)})(c)"
+
+
 def numbers(y: Any, dtype: Any) -> Any:
     """Real targets."""
     return y.astype(dtype)

@@ -22,6 +22,7 @@ from banach.parts.term import keep
 from banach.problems import glm_inputs
 from banach.problems.glm_entropy import relative_entropy
 from banach.problems.loss import ROUNDINGS, Loss, spill, unit
+from banach.problems.softplus import softplus
 
 
 class LeastSquares(Loss):
@@ -165,7 +166,7 @@ class Logistic(Loss):
 
     def value(self, z, y):
         """softplus(-y z)."""
-        return jax.nn.softplus(-y * z)
+        return softplus(-y * z)
 
     def derivative(self, z, y):
         """-y sigmoid(-y z)."""

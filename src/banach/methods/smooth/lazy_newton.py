@@ -1,5 +1,8 @@
 """Newton's method with lazily refreshed Hessians."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -63,6 +66,8 @@ class LazyNewton(Method):
     period: Int[Array, ""]
     contraction: Float[Array, ""] = 0.7
     M: Float[Array, ""] | None = None
+
+    typical: ClassVar[Mapping[str, float]] = {"value": 1, "grad": 1, "hess": 0.1}
 
     @classmethod
     def suggest(cls, problem, facts):
