@@ -13,7 +13,14 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 20)
     from banach.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(code)
+    # Everything is written. Taking the interpreter and XLA apart would cost 0.1 s.
+    os._exit(code)
 
 
 if __name__ == "__main__":

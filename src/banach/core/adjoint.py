@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import lineax as lx
 from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
@@ -92,6 +91,8 @@ def _relative(r: Array, b: Array) -> Array:
 
 
 def _krylov(matvec, c: Array) -> Array:
+    import lineax as lx  # 0.07 s of start-up that only derivatives need
+
     operator = lx.FunctionLinearOperator(matvec, jax.eval_shape(lambda: c))
     solver = lx.GMRES(rtol=1e-10, atol=1e-12, max_steps=2000, restart=50)
     return lx.linear_solve(operator, c, solver, throw=False).value

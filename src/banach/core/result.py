@@ -157,11 +157,11 @@ class Result:
             "manifest": self.manifest,
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """Certified ratio against seconds, a matplotlib Figure."""
+    def plot(self, ax: Any = None, against: str = "step") -> Any:
+        """Certified ratio, a matplotlib Figure; `against` as in `Race.plot`."""
         from banach.report.figures import plot_result
 
-        return plot_result(self.to_dict(), self.tol, ax)
+        return plot_result(self.to_dict(), self.tol, ax, against)
 
     def save(self, path: Any, *, checkpoint: bool = False) -> Any:
         """Write JSON (+ npz of large arrays); see `banach verify` and `resume=`."""

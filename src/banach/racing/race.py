@@ -83,11 +83,15 @@ class Race:
             "refused": [dataclasses.asdict(r) for r in self.refused],
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """Certified ratio of every run, a matplotlib Figure."""
+    def plot(self, ax: Any = None, against: str = "seconds") -> Any:
+        """Certified ratio of every run, a matplotlib Figure.
+
+        `against`: "seconds" (compile time shaded), "run" (once compiled), "step", or
+        an oracle such as "grad".
+        """
         from banach.report.figures import plot_race
 
-        return plot_race(self.to_dict(), ax)
+        return plot_race(self.to_dict(), ax, against)
 
     def html(self, path: Any) -> Path:
         """Write the self-contained report page."""

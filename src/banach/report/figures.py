@@ -22,6 +22,7 @@ COLOURS = (
     "#2f8fd0",
     "#4d4d4d",
 )
+LEGEND_COLUMNS = 4
 _DASHES = ("-", (0, (6, 3)), (0, (2, 2)), (0, (8, 3, 2, 3)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -50,12 +51,19 @@ def plot_race(
             f"against={against!r}: no run of this race counts it. Use seconds, run, "
             f"step or one of: {', '.join(kinds)}"
         )
-    ax = _axes(ax, (8, 5))
+    own = ax is None
+    rows = -(-len(drawn) // LEGEND_COLUMNS)
+    ax = _axes(ax, (8, 4.5 + 0.19 * rows))
     for i, run in drawn:
         _curve(ax, run, against, i, shade=0.5 / len(drawn))
     _finish(ax, race["runs"], race["tol"], against)
     ax.set_title(race["problem"]["title"])
-    if drawn:
+    if drawn and own:
+        # Below the curves: a dozen names would cover them.
+        ax.figure.legend(
+            loc="outside lower center", fontsize="small", ncols=LEGEND_COLUMNS
+        )
+    elif drawn:
         ax.legend(fontsize="small", ncols=1 + len(drawn) // 9)
     return ax.figure
 
@@ -114,7 +122,9 @@ def _curve(ax: Axes, run: Mapping, against: str, i: int, shade: float) -> None:
     if against == "seconds":
         ax.axvspan(0, run["seconds"]["compile"], color="0.5", alpha=shade, lw=0)
     every = max(1, len(x) // 6)
-    label = f"{run['method']} ({run['status']})"
+    label = run["method"]
+    if run["status"] != "certified":
+        label += f" ({run['status']})"
     ax.plot(
         x,
         y,
@@ -148,7 +158,10 @@ def _finish(ax: Axes, runs: list, tol: float, against: str) -> None:
     reach = 1e3 * max((v for v in starts if v is not None), default=tol)
     if ax.get_ylim()[1] > reach:  # a diverging run may not flatten all others
         ax.set_ylim(top=max(reach, 3 * tol))
-    if against == "seconds":
+    if against == "run":
+        # Solves of a millisecond and of a minute meet here; time starts at 0.
+        ax.set_xscale("symlog", linthresh=1e-3)
+    if against in ("seconds", "run"):
         ax.set_xlim(left=0)
     ax.yaxis.set_major_locator(LogLocator(numticks=10))
     names = {
