@@ -104,7 +104,8 @@ def iterate(
         plan = _plan(problem, method, check, start, back)
         method, check, point, proof, data, ready = plan
         if proof is not None:
-            yield _proven(problem, method, check, point, tol, *proof)
+            result = _proven(problem, method, check, point, tol, *proof)
+            yield result if source is None else result.replaced(source=source)
             return
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
                        time_limit=time_limit, began=began, rows=rows)  # fmt: skip

@@ -25,6 +25,16 @@ easy = bn.Smooth(_f, np.zeros(5), (_c + 1,), L=2.0, convex=True, reference=np.ze
 slow = bn.Smooth(_f, np.zeros(5), (_c,), L=1.0, convex=True, reference=np.zeros(5))
 broken = bn.Smooth(lambda x: jnp.nan * jnp.sum(x), np.ones(5))
 mistake = 3
+
+
+class Slope(bn.Smooth):
+    # Its data show that it has no minimum.
+
+    def unsolvable(self):
+        return "unbounded", "f(-t c) = -t ||c||^2 for every t"
+
+
+slope = Slope(lambda x, c: jnp.vdot(c, x), np.zeros(5), (_c,))
 """
 RUN = {"method", "status", "certificate", "tol", "steps", "calls", "seconds"}
 CERTIFICATE = {"quantity", "value", "slack", "scale", "grade", "rounding", "assumes"}
@@ -54,6 +64,14 @@ def banach(home, *words, **more):
         text=True, cwd=home, env=environment(home, **more), timeout=300,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
+
+
+def test_a_proof_that_there_is_no_solution_is_four(home):
+    code, out, err = banach(home, "solve", "mine.py:slope", "--json")
+    said = json.loads(out)
+    assert code == 4 and said["status"] == "unbounded" and said["steps"] == 0, err
+    code, out, _ = banach(home, "solve", "mine.py:slope")
+    assert code == 4 and "f(-t c) = -t ||c||^2" in out
 
 
 def test_certified_is_zero_and_data_go_to_stdout(home):
