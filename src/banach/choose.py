@@ -15,8 +15,14 @@ from banach.core.problem import Misuse, Problem
 DENSE_HESSIAN_UP_TO = 2000
 
 
+# Kinds of problem with defaults of their own.
+KINDS: dict[str, list[str]] = {}
+
+
 def preferences(problem: Problem, facts: Facts) -> list[str]:
     """Names of default methods, best first; the first that applies is taken."""
+    if problem.kind in KINDS:
+        return KINDS[problem.kind]
     if problem.essential():
         return ["fista", "proximal_gradient", "frank_wolfe"]
     small = problem.size() <= DENSE_HESSIAN_UP_TO

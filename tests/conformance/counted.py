@@ -21,6 +21,8 @@ ORACLES = {
     "objective": ("objective",),
     "optimality": ("optimality",),
 }
+# What passes over the data; a program traces few of them.
+PASSES = {"value", "grad"}
 
 
 class Tally:
@@ -40,7 +42,7 @@ def _counting(oracle: str) -> Any:
 
     def call(self, *args):
         self.tally.traced.update(names)
-        self.tally.passes += bool({"value", "grad"} & set(names))
+        self.tally.passes += bool(PASSES & set(names))
         jax.debug.callback(functools.partial(self.tally.ran, names))
         return getattr(self.inner, oracle)(*args)
 
@@ -55,16 +57,8 @@ class Counted(Problem):
     tally: Tally = eqx.field(static=True)
     only: frozenset[str] | None = eqx.field(static=True, default=None)
 
-    value = _counting("value")
-    grad = _counting("grad")
-    value_and_grad = _counting("value_and_grad")
-    hvp = _counting("hvp")
-    hess = _counting("hess")
-    prox = _counting("prox")
-    project = _counting("project")
-    lmo = _counting("lmo")
-    objective = _counting("objective")
-    optimality = _counting("optimality")
+    for _name in ORACLES:
+        locals()[_name] = _counting(_name)
 
     @property
     def kind(self):
@@ -96,4 +90,14 @@ class Counted(Problem):
         return self.inner.default_check()
 
     def __getattr__(self, name):
-        return getattr(self.inner, name)
+        found = getattr(self.inner, name)
+        if not callable(found):
+            return found
+
+        def call(*args):
+            # A problem made from the inner one is counted too.
+            made = found(*args)
+            own = isinstance(made, Problem)
+            return Counted(made, self.tally, self.only) if own else made
+
+        return call

@@ -4,8 +4,8 @@ import os
 import tomllib
 from pathlib import Path
 
-import beds
 import pytest
+from beds import BEDS
 
 from banach import catalogue, choose
 from banach.core import compat
@@ -41,13 +41,21 @@ def built(name: str, problem):
         return choose.suggest(name, problem, problem.facts())
 
 
+def applicable(name: str) -> list[str]:
+    """The beds that the method applies to."""
+    return [
+        bed.name
+        for bed in BEDS.values()
+        if not isinstance(built(name, bed.problem), Refusal)
+    ]
+
+
 def pairs() -> list:
     """(method, problem) for every problem that the method applies to."""
     found = []
     for name in NATIVE:
-        for bed, problem in beds.PROBLEMS.items():
-            if not isinstance(built(name, problem), Refusal):
-                found.append(marked(name, name, bed))
+        for bed in applicable(name):
+            found.append(marked(name, name, bed))
     return found
 
 

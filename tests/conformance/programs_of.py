@@ -3,10 +3,10 @@
 import functools
 from types import SimpleNamespace
 
-import beds
 import jax
 import jax.numpy as jnp
 import numpy as np
+from beds import BEDS
 from counted import Counted, Tally
 from listing import built
 
@@ -26,16 +26,15 @@ class Case:
     """A method on a problem, and its programs, each compiled once when first asked."""
 
     def __init__(self, name: str, bed: str):
-        self.name, self.bed = name, bed
-        self.problem = beds.PROBLEMS[bed]
-        self.spec = f"{beds.__file__}:{bed}"
+        self.name, self.bed = name, BEDS[bed]
+        self.problem = self.bed.problem
         self.method = built(name, self.problem)
         self.check = choose.check_for(None, self.problem)
 
     def solve(self, problem=None, method=None, **options):
         """`bn.solve` of the problem as named in its file."""
         settings = dict(tol=TOL, max_steps=STEPS) | options
-        problem = self.spec if problem is None else problem
+        problem = self.bed.spec if problem is None else problem
         return bn.solve(problem, method or self.method, **settings)
 
     @functools.cached_property
@@ -48,7 +47,7 @@ class Case:
         """vmap of the pure run and of its gradient over theta: the second program."""
 
         def answer(theta, limit):
-            problem = beds.moved(self.bed, theta)
+            problem = self.bed.moved(theta)
             out = run(problem, self.method, check=self.check, tol=TOL, max_steps=limit)
             flat = jnp.concatenate([jnp.ravel(v) for v in jax.tree.leaves(out.x)])
             weights = jnp.arange(1.0, flat.size + 1)

@@ -2,9 +2,9 @@
 
 import importlib.util
 
-import beds
 import numpy as np
 import pytest
+from beds import BEDS
 from listing import BRIDGES, INDEX
 from listing import built as built_or_refused
 
@@ -15,6 +15,7 @@ from banach.core.method import Refusal
 
 PEER = {"optax": "optax", "optimistix": "optimistix", "scipy": "scipy",
         "sklearn": "sklearn"}  # fmt: skip
+LOGISTIC = BEDS["logistic"]
 
 
 def variants(name, problem):
@@ -26,31 +27,30 @@ def variants(name, problem):
 
 @pytest.mark.parametrize("name", BRIDGES)
 def test_the_first_variant_is_judged_by_our_check(name):
-    problem = beds.logistic
+    problem = LOGISTIC.problem
     first = variants(name, problem)[0]
     r = bn.solve(problem, f"{name}:{first}", tol=1e-6, max_steps=300, time_limit=60)
     assert r.label.startswith(f"{name}:") and r.method.card.family == "bridge"
     assert r.status in ("certified", "budget", "stalled")
     assert r.certificate.quantity == "f(x)-f*" and r.x.dtype == np.float64
-    best = beds.objective("logistic", beds.solution("logistic"))
-    gap = beds.objective("logistic", r.x) - best
+    gap = LOGISTIC.error(r.x)
     assert -1e-12 < gap <= float(r.certificate.value) + float(r.certificate.slack)
-    assert gap < 0.1 * (beds.objective("logistic", np.zeros(5)) - best)
+    assert gap < 0.1 * LOGISTIC.error(np.zeros(5))
     # A peer that does not tell its calls has none to show, rather than zeros.
     assert r.steps > 0 and all(v > 0 for v in r.calls.values())
 
 
 @pytest.mark.parametrize("name", BRIDGES)
 def test_an_unknown_algorithm_is_refused(name):
-    variants(name, beds.logistic)
+    variants(name, LOGISTIC.problem)
     with pytest.raises(bn.Misuse, match="no_such_algorithm"):
-        bn.solve(beds.logistic, f"{name}:no_such_algorithm")
+        bn.solve(LOGISTIC.problem, f"{name}:no_such_algorithm")
 
 
 @pytest.mark.parametrize("name", [n for n in BRIDGES if INDEX[n]["host"]])
 def test_a_peer_cannot_be_resumed_and_says_why(name, tmp_path):
-    first = variants(name, beds.logistic)[0]
-    spec = f"{beds.__file__}:logistic"
+    first = variants(name, LOGISTIC.problem)[0]
+    spec = LOGISTIC.spec
     r = bn.solve(spec, f"{name}:{first}", max_steps=3, tol=1e-12)
     with pytest.raises(bn.Misuse, match=r"peer library.*start=result"):
         r.save(tmp_path / "run.json", checkpoint=True)
@@ -60,8 +60,7 @@ def test_a_peer_cannot_be_resumed_and_says_why(name, tmp_path):
 
 @pytest.mark.parametrize("name", BRIDGES)
 def test_terms_are_solved_or_refused_and_never_ignored(name):
-    problem = beds.lasso
-    best = beds.objective("lasso", beds.solution("lasso"))
+    problem = BEDS["lasso"].problem
     for variant in variants(name, problem):
         asked = f"{name}:{variant}"
         built = built_or_refused(asked, problem)
@@ -69,5 +68,5 @@ def test_terms_are_solved_or_refused_and_never_ignored(name):
             assert "term" in built.cure or "prox" in built.cure
             continue
         r = bn.solve(problem, built, tol=1e-5, max_steps=2000)
-        gap = beds.objective("lasso", r.x) - best
+        gap = BEDS["lasso"].error(r.x)
         assert -1e-9 < gap <= float(r.certificate.value) + float(r.certificate.slack)

@@ -4,13 +4,22 @@ import ast
 import inspect
 from pathlib import Path
 
-import beds
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from beds import BEDS
 from counted import Counted, Tally
-from listing import BRIDGES, INDEX, NATIVE, TESTS, built, known_failures, marked
+from listing import (
+    BRIDGES,
+    INDEX,
+    NATIVE,
+    TESTS,
+    applicable,
+    built,
+    known_failures,
+    marked,
+)
 
 import banach as bn
 from banach import catalogue, choose
@@ -27,14 +36,6 @@ MORE_PASSES = {"optax": {"step": 3}}  # its zoom search evaluates in three branc
 
 ALL = [marked(n, n) for n in INDEX]
 COMPILED = [marked(n, n) for n in INDEX if not INDEX[n]["host"]]
-
-
-def applicable_beds(name):
-    found = []
-    for bed, problem in beds.PROBLEMS.items():
-        if not isinstance(built(name, problem), Refusal):
-            found.append(bed)
-    return found
 
 
 def traced(method, problem):
@@ -57,8 +58,8 @@ def strong(value):
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_state_keeps_structure_shapes_and_dtypes(name):
-    for bed in applicable_beds(name):
-        problem = beds.PROBLEMS[bed]
+    for bed in applicable(name):
+        problem = BEDS[bed].problem
         first, again, _, _ = traced(built(name, problem), problem)
         assert jax.tree.structure(first) == jax.tree.structure(again)
         for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
@@ -67,8 +68,8 @@ def test_a_state_keeps_structure_shapes_and_dtypes(name):
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_float32_problem_has_a_float32_state(name):
-    for bed in applicable_beds(name):
-        problem = beds.narrow(bed)
+    for bed in applicable(name):
+        problem = BEDS[bed].narrow()
         method = built(name, problem)
         first, again, _, _ = traced(method, problem)
         # A peer's private state is its own affair; the point is ours.
@@ -83,8 +84,8 @@ def test_a_float32_problem_has_a_float32_state(name):
 @pytest.mark.parametrize("name", COMPILED)
 def test_the_objective_is_traced_a_small_number_of_times(name):
     bound = PASSES | MORE_PASSES.get(name, {})
-    for bed in applicable_beds(name):
-        problem = beds.PROBLEMS[bed]
+    for bed in applicable(name):
+        problem = BEDS[bed].problem
         _, _, (init, step), _ = traced(built(name, problem), problem)
         assert init <= bound["init"] and step <= bound["step"]
         assert init + step >= 1
@@ -95,7 +96,7 @@ def test_needs_are_sufficient_and_only_they_are_touched(name):
     """A problem that offers exactly `needs` is solved by them, or refused."""
     needs = frozenset(INDEX[name]["needs"])
     met = 0
-    for problem in beds.PROBLEMS.values():
+    for problem in (bed.problem for bed in BEDS.values()):
         if isinstance(built(name, problem), Refusal):
             continue
         bare = Counted(problem, Tally(), needs)
@@ -106,14 +107,14 @@ def test_needs_are_sufficient_and_only_they_are_touched(name):
         _, _, _, touched = traced(method, problem)
         assert set(touched) <= needs, f"{name} touches {set(touched) - needs}"
         met += 1
-    assert met or not applicable_beds(name)
+    assert met or not applicable(name)
 
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_missing_oracle_is_refused_by_name_with_the_cure(name):
     entry = INDEX[name]
-    for bed in applicable_beds(name):
-        problem = beds.PROBLEMS[bed]
+    for bed in applicable(name):
+        problem = BEDS[bed].problem
         for oracle in entry["needs"]:
             rest = problem.oracles() - {oracle}
             no = built(name, Counted(problem, Tally(), frozenset(rest)))
@@ -125,7 +126,7 @@ def test_a_missing_oracle_is_refused_by_name_with_the_cure(name):
 @pytest.mark.parametrize("name", COMPILED)
 def test_problems_that_do_not_fit_are_refused_through_every_door(name):
     cls = catalogue.load_method(name)
-    for problem in beds.PROBLEMS.values():
+    for problem in (bed.problem for bed in BEDS.values()):
         no = built(name, problem)
         if not isinstance(no, Refusal):
             continue
@@ -203,29 +204,45 @@ def test_listed_failures_name_what_exists():
     for entry in known_failures():
         assert set(entry) == {"test", "method", "problem", "reason"}
         assert entry["method"] in INDEX
-        assert entry["problem"] in (*beds.PROBLEMS, "any")
+        assert entry["problem"] in (*BEDS, "any")
         assert f"def {entry['test']}(" in text and entry["reason"].strip()
 
 
-def test_the_answers_of_the_beds_are_answers():
-    """No method is asked: first-order conditions in NumPy."""
-    x = Point(beds.solution("logistic"))
-    g = np.asarray(beds.logistic.grad(x.x))
-    assert np.abs(g).max() < 1e-13 * np.abs(beds.logistic.grad(0 * x.x)).max()
-    for bed in ("lasso", "simplex"):
-        x = beds.solution(bed)
-        assert 1 < np.count_nonzero(x) < 8
-        for seed in range(20):
-            near = x + 1e-4 * np.random.default_rng(seed).standard_normal(8)
-            if bed == "simplex":
-                near = np.asarray(beds.simplex.project(near))
-            assert beds.objective(bed, near) >= beds.objective(bed, x)
-    for bed, problem in beds.PROBLEMS.items():
-        x = beds.solution(bed)
-        start = problem.start().x
-        ours = float(problem.objective(x) - problem.objective(start))
-        numpy = beds.objective(bed, x) - beds.objective(bed, start)
-        assert ours == pytest.approx(numpy, rel=1e-12)
+@pytest.mark.parametrize("name", BEDS)
+def test_the_answer_of_a_bed_is_its_answer(name):
+    """No method is asked: optimality at the solution, and nowhere near it."""
+    bed = BEDS[name]
+    problem, x = bed.problem, bed.solution(1.0)
+    for measure in bed.measures.values():
+        assert measure(x) == pytest.approx(0, abs=1e-12)
+    start = size(problem.optimality(problem.start()).x)
+    assert size(problem.optimality(Point(x)).x) < 1e-11 * start
+    assert bed.error(problem.start().x) > 0
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        near = jax.tree.map(lambda v: v + 1e-4 * rng.standard_normal(v.shape), x)
+        if "project" in problem.oracles():
+            near = jax.tree.map(np.asarray, problem.project(near))
+        assert bed.error(near) > 0
+    moved = bed.moved(1.3)
+    at = Point(bed.solution(1.3))
+    assert size(moved.optimality(at).x) < 1e-11 * start
+    assert size(moved.optimality(Point(x)).x) > 1e-6 * start
+
+
+@pytest.mark.parametrize("name", BEDS)
+def test_the_objective_of_a_bed_is_its_error(name):
+    """Where there is one to minimise, NumPy and the problem agree on it."""
+    bed = BEDS[name]
+    if "f(x)-f*" not in bed.measures:
+        pytest.skip("this kind minimises nothing")
+    x, start = bed.solution(1.0), bed.problem.start().x
+    ours = float(bed.problem.objective(start) - bed.problem.objective(x))
+    assert ours == pytest.approx(bed.error(start), rel=1e-12)
+
+
+def size(tree):
+    return float(np.sqrt(sum(np.sum(np.square(v)) for v in jax.tree.leaves(tree))))
 
 
 def test_there_are_methods_and_bridges():

@@ -1,12 +1,16 @@
 """Ready problems by name, and problems stated in a user's file."""
 
 import hashlib
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
 
 from banach.core.problem import Misuse, Problem
+
+# Each says which names it knows, lists them, and loads them.
+HOMES = ("problems", "functions")
 
 
 def is_file(spec: str) -> bool:
@@ -21,9 +25,7 @@ def load(spec: str) -> Problem:
         return _from_file(spec)
     if spec.endswith(".py"):
         raise Misuse(f"name the object too: {spec}:problem")
-    from banach.zoo import functions, problems
-
-    for home in (problems, functions):
+    for home in _homes():
         if home.knows(spec):
             return home.load(spec)
     import difflib
@@ -36,9 +38,7 @@ def load(spec: str) -> Problem:
 
 def names() -> list[dict[str, str]]:
     """name, title and kind of every built-in problem."""
-    from banach.zoo import functions, problems
-
-    return [*problems.names(), *functions.names()]
+    return [row for home in _homes() for row in home.names()]
 
 
 def source(spec: str) -> dict[str, Any]:
@@ -67,6 +67,10 @@ def from_source(stated: dict[str, Any]) -> Problem:
             "problem to judge against with problem= (--problem)"
         )
     return load(spec)
+
+
+def _homes() -> list[Any]:
+    return [importlib.import_module(f"banach.zoo.{home}") for home in HOMES]
 
 
 def _digest(file: Path) -> str:
