@@ -28,6 +28,8 @@ def reason(status: str, facts: dict[str, Any]) -> str:
         )
     if status == "nonfinite":
         return f"{facts['where']}; probable cause: {facts['cause']}"
+    if status == "interrupted" and facts.get("lost"):
+        return f"stopped at step {steps}: {facts['lost']}"
     if status == "interrupted":
         return f"interrupted at step {steps}; best ratio {ratio:.3g} > tol {tol:.3g}"
     if status == "refuted":

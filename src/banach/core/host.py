@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import compat, explain, kept, programs, tree
+from banach.core import compat, explain, kept, mesh, programs, tree
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.manifest import manifest
@@ -106,29 +106,45 @@ def iterate(
     with interrupts() as stop:
         while True:
             t0 = time.perf_counter()
-            state = kernel.call(
-                leaves, raw, state, np.array([fresh, blocks, cap], np.int32), asked
-            )
-            fresh = False
-            status, step = kernel.progress(state)
-            took = time.perf_counter() - t0
+            try:
+                limits = np.array([fresh, blocks, cap], np.int32)
+                after = kernel.call(leaves, raw, state, limits, asked)
+                status, step = kernel.progress(after)
+                took = time.perf_counter() - t0
+                elapsed = time.perf_counter() - began
+                wanted = _decision(stop[0], blocks, took, elapsed, time_limit)
+                halted, late, blocks = mesh.agreed(kernel.place, wanted)
+            except jax.errors.JaxRuntimeError as error:
+                if fresh or not mesh.shared(kernel.place):
+                    raise
+                how = how._replace(lost=mesh.lost(error))
+                elapsed = time.perf_counter() - began
+                yield build(how, kernel, state, "interrupted", clock, None, elapsed)
+                return
+            state, fresh = after, False
             run_seconds += took
             clock.marks.append((step, run_seconds))
-            elapsed = time.perf_counter() - began
-            ended = loop.STATUSES[status]
-            limit = None
-            if status == 0 and stop[0]:
+            ended, limit = loop.STATUSES[status], None
+            if status == 0 and halted:
                 ended = "interrupted"
-            elif status == 0 and time_limit is not None and elapsed >= time_limit:
+            elif status == 0 and late:
                 ended, limit = "budget", time_limit
             if live or ended != "running":
                 yield build(how, kernel, state, ended, clock, limit, elapsed)
             if ended != "running":
                 return
-            blocks = max(1, int(blocks * min(4.0, CHUNK_SECONDS / max(took, 1e-6))))
-            if time_limit is not None:
-                left = max(time_limit - elapsed, 1e-3)
-                blocks = max(1, min(blocks, int(blocks * left / CHUNK_SECONDS) + 1))
+
+
+def _decision(
+    stop: bool, blocks: int, took: float, elapsed: float, limit: float | None
+) -> tuple[int, int, int]:
+    """(interrupted, out of time, blocks of the next chunk)."""
+    blocks = max(1, int(blocks * min(4.0, CHUNK_SECONDS / max(took, 1e-6))))
+    if limit is None:
+        return stop, False, blocks
+    left = max(limit - elapsed, 1e-3)
+    blocks = max(1, min(blocks, int(blocks * left / CHUNK_SECONDS) + 1))
+    return stop, elapsed >= limit, blocks
 
 
 _settings = functools.lru_cache(loop.Settings)  # a module takes 16 us to make
@@ -142,6 +158,7 @@ class _How(NamedTuple):
     tol: float
     absolute: bool
     raw: np.ndarray
+    lost: str = ""
 
 
 def _first_blocks(ready: kept.Ready) -> int:
@@ -207,6 +224,7 @@ def build(
             "dtype": dtype_name(),
             "elapsed": elapsed,
             "time_limit": limit,
+            "lost": how.lost,
         }
         if status == "nonfinite":
             _, _, bad_step, bad_leaf, _ = host_carry()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import programs, tree
+from banach.core import mesh, programs, tree
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.method import Method
@@ -44,9 +44,14 @@ class Kept:
 
     def __init__(self, problem: Problem):
         self.given, self.treedef = jax.tree.flatten(problem)
-        self.leaves = [_own(v) for v in self.given]
+        layout = problem.layout()
+        places = [None] * len(self.given) if layout is None else layout.shardings()
+        self.leaves = list(map(_own, self.given, places))
         self.plans: dict[Any, Any] = {}
         self._id: str | None = None
+        if mesh.shared(mesh.everywhere(problem)):
+            # No process sees all of the leaves on the devices.
+            self._id = id_of(self.treedef, self.given)
 
     def still(self, leaves: list[Any]) -> bool:
         """Whether these leaves are the kept ones, contents included."""
@@ -90,7 +95,8 @@ def ready(
     method, check = loop.leaves_in(dtype, (method, check))
     once, spent = programs.prepared(kept.leaves, kept.treedef, check)
     treedef = jax.tree.structure((problem, method, once, start))
-    rest = [_own(v) for v in jax.tree.leaves((method, once, start))]
+    place = mesh.everywhere(problem)
+    rest = [_own(v, place) for v in jax.tree.leaves((method, once, start))]
     leaves = [*kept.leaves, *rest]
     pace = loop.cadence(method, check, problem) if every is None else every
     look = sum(check.screened(1.0).cost(problem).values())
@@ -123,16 +129,16 @@ def _forget(number: int, ref: Any) -> None:
         del _KEPT[number]
 
 
-def _own(leaf: Any) -> jax.Array:
+def _own(leaf: Any, place: Any = None) -> jax.Array:
     """The leaf on the device, sharing no memory with an array of the user's."""
     if isinstance(leaf, jax.Array):
-        return leaf
+        return leaf if place is None else jax.device_put(leaf, place)
     a = np.asarray(leaf)
     buffer = np.empty(a.nbytes + _ALIGNMENT, np.uint8)
     first = -buffer.ctypes.data % _ALIGNMENT
     copy = buffer[first : first + a.nbytes].view(a.dtype).reshape(a.shape)
     copy[...] = a
-    return jax.device_put(copy)
+    return jax.device_put(copy, place)
 
 
 def _same(leaf: Any, given: Any, kept: Any) -> bool:
@@ -140,6 +146,8 @@ def _same(leaf: Any, given: Any, kept: Any) -> bool:
         return False
     if not isinstance(leaf, np.ndarray):
         return True
+    if not kept.is_fully_addressable:
+        return False
     if leaf.dtype != kept.dtype or leaf.dtype.itemsize not in (1, 2, 4, 8):
         return False
     bits = f"u{leaf.dtype.itemsize}"

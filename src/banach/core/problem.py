@@ -82,6 +82,10 @@ class Problem(eqx.Module):
         """("infeasible" | "unbounded", proof in words) if the data show it."""
         return None
 
+    def layout(self) -> Any:
+        """The mesh of devices that the oracles run on (core.mesh.Layout), or None."""
+        return None
+
     def as_root(self) -> "Problem":
         """This problem as F(x) = 0, or a refusal naming the cure."""
         raise Misuse(f"{self.kind} cannot be stated as a root; use bn.Root(F, x0)")

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from banach.core import mesh
 from banach.core import run as loop
 from banach.core.check import Check, Prepared
 from banach.core.packing import Packing, Place
@@ -35,6 +36,7 @@ class Kernel(NamedTuple):
     status: Place
     step: Place
     best: tuple[list[Place], Any]  # places and structure of the best point
+    place: Any  # the mesh that the carry lies on, None: the default device
 
     def carry(self, packed: list[Any]) -> Carry:
         """The structured carry, small leaves as NumPy arrays."""
@@ -49,7 +51,7 @@ class Kernel(NamedTuple):
 
     def packed(self, carry: Carry) -> list[Any]:
         """The reverse of `carry`."""
-        return jax.device_put(self.packing.pack(jax.tree.leaves(carry)))
+        return jax.device_put(self.packing.pack(jax.tree.leaves(carry)), self.place)
 
     def progress(self, packed: list[Any]) -> tuple[int, int]:
         """(status, step)."""
@@ -134,30 +136,37 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
         )  # fmt: skip
 
     args = (
-        [jax.ShapeDtypeStruct(*s) for s in signature(leaves)],
+        leaves,
         jax.ShapeDtypeStruct((2,), np.uint32),
         packing.structs,
         jax.ShapeDtypeStruct((3,), np.int32),
         jax.ShapeDtypeStruct((), dtype),
     )
-    call = compiled(jax.jit(chunk).lower(*args))
+    place = mesh.everywhere(problem)
+    call = compiled(chunk, args, place)
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
-    zero = jax.device_put(zero)
+    zero = jax.device_put(zero, place)
     COUNTS["kernel"] += 1
     at = jax.tree.unflatten(tree, packing.places)
     best = jax.tree.flatten(at.best.point, is_leaf=lambda v: isinstance(v, Place))
     seconds = time.perf_counter() - began
-    made = Kernel(call, tree, packing, zero, seconds, dtype, at.status, at.step, best)
+    made = Kernel(
+        call, tree, packing, zero, seconds, dtype, at.status, at.step, best, place
+    )
     _KERNELS[name] = made
     return made
 
 
-def compiled(lowered: Any) -> Any:
-    """Compile a lowered program with the options of its backend.
+def compiled(function: Any, args: Any, place: Any = None) -> Any:
+    """Compile a function for arguments like these, with the options of its backend.
 
-    On a CPU the older loop emitters and the first optimisation level halve the
-    compile time; the loops of a solver run as fast (docs/decisions/0003).
+    On a mesh every argument lies where its sharding says, or else at `place`, where
+    the results lie too. On a CPU the older loop emitters and the first optimisation
+    level halve the compile time; the loops of a solver run as fast
+    (docs/decisions/0003).
     """
+    args = jax.tree.map(lambda v: mesh.struct(v, place), args)
+    lowered = jax.jit(function, out_shardings=place).lower(*args)
     if jax.default_backend() != "cpu":
         return lowered.compile()
     return lowered.compile(compiler_options=_CPU_OPTIONS)
@@ -182,11 +191,11 @@ def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> An
 
         box: list[Any] = []
         args = (
-            [jax.ShapeDtypeStruct(*s) for s in signature(leaves)],
+            leaves,
             jax.ShapeDtypeStruct((2,), np.uint32),
             jax.ShapeDtypeStruct((), np.int32),
         )
-        found = (compiled(jax.jit(look_at).lower(*args)), box[0])
+        found = (compiled(look_at, args, mesh.everywhere(problem)), box[0])
         COUNTS["judge"] += 1
         _JUDGES[key] = found
         seconds = time.perf_counter() - began
@@ -211,9 +220,8 @@ def prepared(leaves: list[Any], treedef: Any, check: Check) -> tuple[Prepared, f
             return jax.tree.leaves(made)
 
         box: list[Any] = []
-        args = [jax.ShapeDtypeStruct(*s) for s in signature(leaves)]
-        like = [jax.ShapeDtypeStruct(*s) for s in signature(own)]
-        found = (compiled(jax.jit(prepare).lower(args, like)), box[0])
+        place = mesh.everywhere(jax.tree.unflatten(treedef, leaves))
+        found = (compiled(prepare, (leaves, own), place), box[0])
         _PREPARED[key] = found
         seconds = time.perf_counter() - began
     call, out_tree = found
