@@ -58,6 +58,10 @@ class Method(eqx.Module):
         """Oracle calls so far, for cards with cost=None."""
         raise NotImplementedError(f"{self.card.name}: cost=None needs calls(state)")
 
+    def sent(self, problem: Problem, steps: int) -> dict[str, int]:
+        """Bytes sent in a run of so many steps, by direction; empty: nothing is."""
+        return {}
+
     def label(self) -> str:
         """Name in tables; bridges add the peer's algorithm."""
         return self.card.name
@@ -78,6 +82,10 @@ class HostMethod(eqx.Module):
         self, problem: Problem, start: Point, key: Array
     ) -> Generator[Any, None, None]:
         """Yield (Point, calls so far) after each of the peer's iterations."""
+
+    def sent(self, problem: Problem, steps: int) -> dict[str, int]:
+        """Nothing: a peer runs on one host."""
+        return {}
 
     @abc.abstractmethod
     def label(self) -> str:

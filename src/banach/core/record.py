@@ -69,8 +69,13 @@ def plain_block(r: Any) -> str:
             )
     calls = "  ".join(f"{k} {v}" for k, v in sorted(r.calls.items()) if v)
     s = r.seconds
+    lines.append(
+        f"  method      {r.label}, {r.steps} steps; calls: {calls or 'none counted'}"
+    )
+    if r.sent:
+        sent = "   ".join(f"{k} {v:,} bytes" for k, v in r.sent.items())
+        lines.append(f"  sent        {sent}")
     lines += [
-        f"  method      {r.label}, {r.steps} steps; calls: {calls or 'none counted'}",
         f"  seconds     compile {seconds_text(s['compile'])}   run "
         f"{seconds_text(s['run'])}   of which check {seconds_text(s['check'])}",
         f"  stopped     {r.reason}",

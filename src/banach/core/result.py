@@ -123,6 +123,11 @@ class Result:
         """Hash of all data leaves and the program."""
         return problem_id(self.problem)
 
+    @property
+    def sent(self) -> dict[str, int]:
+        """Bytes that workers and server sent, up and down; empty where nothing was."""
+        return self.method.sent(self.problem, self.steps)
+
     def require(self) -> "Result":
         """This result if certified, else `NotCertified` with reason and cure."""
         if not self.certified:
@@ -146,6 +151,7 @@ class Result:
             "steps": self.steps,
             "best_step": self.best_step,
             "calls": self.calls,
+            "sent": self.sent,
             "seconds": {k: float(v) for k, v in self.seconds.items()},
             "trace": {
                 "step": self.trace.step.tolist(),

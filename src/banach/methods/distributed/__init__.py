@@ -1,0 +1,1 @@
+"""Methods for sums that are spread over workers."""

@@ -1,0 +1,150 @@
+"""Gradient descent whose gradients are coded across workers and rounds."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.method import Method, Refusal
+from banach.core.point import Point
+from banach.core.problem import Misuse
+from banach.parts import coding_schemes
+from banach.parts.coding_schemes import Scheme
+from banach.parts.stragglers import Bursts
+
+
+class SequentialGradientCodingState(eqx.Module):
+    models: Float[Array, "lanes d"]
+    sizes: Float[Array, " lanes"]  # of the last gradient of each lane
+    results: PyTree
+    slow: Bool[Array, " n"]
+    history: Bool[Array, "rounds n"]  # who straggled, the newest last
+    round: Int[Array, ""]
+    clock: Float[Array, ""]  # simulated seconds
+    error: Float[Array, ""]  # the largest of any decoding
+    x: PyTree
+
+
+@method(
+    name="sequential_gradient_coding",
+    family="distributed",
+    problem="DistributedSum",
+    needs={"coded_grad"},
+    assumes={"smooth"},
+    paper="krishnan2023sequential",
+    cost={"coded_grad": 1},
+    random=True,
+)
+class SequentialGradientCoding(Method):
+    """x+ = x - step_size grad F(x), with stragglers left behind.
+
+    Workers send coded sums of gradients; the master goes on when those that came
+    suffice. `scheme` is one of parts.coding_schemes: gc(n, s) decodes each round from
+    n - s workers; sr_sgc and m_sgc let a straggler's work be made good in later
+    rounds, for less redundant work, at the price of a delay: `lanes` models are then
+    trained in turn, one job a round, lane j with step_size (1 + spread j / lanes);
+    the model with the smallest gradient is handed out.
+
+    Stragglers are injected by `bursts` on a simulated clock (`state.clock`; a
+    synchronous runtime cannot go on without them): the master waits (1 + patience)
+    times the fastest worker, and longer while the pattern is not one that the scheme
+    bears. Decoded gradients are exact to rounding; `state.error` is the largest
+    |a'B - 1'| of any decoding. Fails where step_size is above 2 / L.
+    """
+
+    step_size: Float[Array, ""]
+    scheme: Scheme
+    bursts: Bursts = Bursts()
+    patience: Float[Array, ""] = 1.0
+    spread: Float[Array, ""] = 0.5
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        if facts.L is None:
+            return Refusal(
+                "fact L",
+                "sequential_gradient_coding needs L: declare L= on the sum, or give "
+                "SequentialGradientCoding(step_size, scheme) yourself",
+            )
+        n = problem.workers
+        if n < 3:
+            return cls(1 / facts.L, coding_schemes.gc(n, n - 1))
+        return cls(1 / facts.L, coding_schemes.m_sgc(n, 1, 2, max(1, n // 4)))
+
+    def init(self, problem, start, key):
+        flat, _ = tree.ravel(start.x)
+        lanes, n = self.scheme.lanes, problem.workers
+        if self.scheme.n != n:
+            raise Misuse(f"a scheme for {self.scheme.n} workers meets {n}; make one")
+        return SequentialGradientCodingState(
+            models=jnp.tile(flat, (lanes, 1)),
+            sizes=jnp.full(lanes, jnp.inf, flat.dtype),
+            results=self.scheme.empty(flat.size, flat.dtype),
+            slow=jnp.zeros(n, bool),
+            history=jnp.zeros((self.scheme.memory, n), bool),
+            round=jnp.int32(0),
+            clock=jnp.zeros((), flat.dtype),
+            error=jnp.zeros((), flat.dtype),
+            x=start.x,
+        )
+
+    def step(self, problem, state, key):
+        scheme, t, models = self.scheme, state.round, state.models
+        unravel = tree.ravel(state.x)[1]
+        slow, seconds = self.bursts.round(state.slow, scheme.load, key, models.dtype)
+        alive, took, history = self._waited(state.history, seconds)
+        tasks = scheme.tasks(state.results, t)
+        xs = jax.vmap(jax.vmap(unravel))(models[tasks.lane])
+        g = problem.coded_grad(xs, scheme.pieces, tasks.pieces, tasks.weights)
+        g = jax.vmap(jax.vmap(lambda one: tree.ravel(one)[0]))(g)
+        results = scheme.receive(state.results, t, tasks, g, alive)
+        # The lane whose turn comes next has its job complete, once it had one.
+        lane = (t + 1) % scheme.lanes
+        due = t + 1 >= scheme.lanes
+        decoded, error = scheme.gradient(results, lane)
+        share = lane.astype(models.dtype) / scheme.lanes
+        size = self.step_size * (1 + self.spread * share)
+        moved = models.at[lane].add(-size * decoded)
+        models = jnp.where(due, moved, models)
+        norm = jnp.sqrt(jnp.sum(jnp.square(decoded)))
+        sizes = jnp.where(due, state.sizes.at[lane].set(norm), state.sizes)
+        results = tree.where(due, scheme.clear(results, lane), results)
+        return SequentialGradientCodingState(
+            models=models,
+            sizes=sizes,
+            results=results,
+            slow=slow,
+            history=history,
+            round=t + 1,
+            clock=state.clock + took,
+            error=jnp.where(due, jnp.maximum(state.error, error), state.error),
+            x=unravel(models[jnp.argmin(sizes)]),
+        )
+
+    def _waited(self, history, seconds):
+        """(who answered, how long that took, the history with this round)."""
+        n, scheme = seconds.size, self.scheme
+        rank = jnp.argsort(jnp.argsort(seconds))
+
+        def after(k):
+            straggled = rank >= k
+            new = jnp.concatenate([history[1:], straggled[None]])
+            return scheme.allows(new), new
+
+        allowed, histories = jax.vmap(after)(jnp.arange(n + 1))
+        least = scheme.quorum
+        if not least:
+            least = jnp.sum(seconds <= (1 + self.patience) * jnp.min(seconds))
+        k = jnp.argmax(allowed & (jnp.arange(n + 1) >= least))
+        alive = rank < k
+        return alive, jnp.max(jnp.where(alive, seconds, 0)), histories[k]
+
+    def point(self, state):
+        return Point(state.x)
+
+    def sent(self, problem, steps):
+        word = tree.dtype(problem.start().x).itemsize
+        vectors = steps * problem.workers * self.scheme.slots
+        return {"up": vectors * problem.size() * word}

@@ -1,0 +1,35 @@
+"""Workers that are slow in bursts: times of a round, drawn from a key."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+
+class Bursts(eqx.Module):
+    """The Gilbert-Elliott model: each worker is slow or not, and tends to stay so.
+
+    A worker becomes slow with probability `slows` a round and recovers with
+    `recovers`. A round of load l takes (latency + l (1 + jitter E)) seconds of a
+    simulated clock, E standard exponential, and `factor` times that when slow; the
+    whole sum on one worker takes 1 second.
+    """
+
+    slows: Float[Array, ""] = 0.05
+    recovers: Float[Array, ""] = 0.5
+    factor: Float[Array, ""] = 5.0
+    latency: Float[Array, ""] = 0.01
+    jitter: Float[Array, ""] = 0.05
+
+    def round(
+        self, slow: Bool[Array, " n"], load: float, key: Array, dtype: Any
+    ) -> tuple[Bool[Array, " n"], Float[Array, " n"]]:
+        """Who is slow now, and how long each takes."""
+        change, noise = jax.random.split(key)
+        u = jax.random.uniform(change, slow.shape, dtype)
+        slow = jnp.where(slow, u >= self.recovers, u < self.slows)
+        wait = jax.random.exponential(noise, slow.shape, dtype)
+        seconds = self.latency + load * (1 + self.jitter * wait)
+        return slow, jnp.where(slow, self.factor * seconds, seconds)
