@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 _map = jax.tree.map
@@ -104,6 +105,11 @@ def size(x: PyTree) -> int:
 def dtype(x: PyTree) -> Any:
     """The floating dtype that the leaves of x promote to."""
     return jnp.result_type(*[leaf.dtype for leaf in jax.tree.leaves(x)])
+
+
+def word(x: PyTree) -> int:
+    """Bytes of an entry, of concrete or traced arrays alike."""
+    return max(np.dtype(v.dtype).itemsize for v in jax.tree.leaves(x))
 
 
 def ravel(x: PyTree) -> tuple[Array, Any]:

@@ -168,7 +168,7 @@ class Repeated(Scheme):
 
     def clear(self, results: Any, lane: Array) -> Any:
         """Forget the lane."""
-        return tuple(v.at[lane].set(0) for v in results)
+        return tuple(v.at[lane].set(jnp.zeros((), v.dtype)) for v in results)
 
     def allows(self, history: Bool[Array, "rounds n"]) -> Array:
         """At most s in a round of GC, else the bursty model."""
@@ -289,7 +289,7 @@ class Multiplexed(Scheme):
 
     def clear(self, results: Any, lane: Array) -> Any:
         """Forget the lane."""
-        return tuple(v.at[lane].set(0) for v in results)
+        return tuple(v.at[lane].set(jnp.zeros((), v.dtype)) for v in results)
 
     def allows(self, history: Bool[Array, "rounds n"]) -> Array:
         """The bursty model."""

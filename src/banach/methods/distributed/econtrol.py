@@ -105,7 +105,7 @@ class Econtrol(Method):
         return {"local_grad": 1 + full, "local_sample": state.steps - full}
 
     def sent(self, problem, steps):
-        n, word = problem.size(), 8 * tree.dtype(problem.start().x).itemsize
+        n, word = problem.size(), 8 * tree.word(problem.start().x)
         message = self.compressor.sent(n, word)
         up = problem.workers * (n * word + steps * message)
         return {"up": up // 8, "down": problem.workers * steps * n * word // 8}

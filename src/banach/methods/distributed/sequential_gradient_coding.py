@@ -145,6 +145,6 @@ class SequentialGradientCoding(Method):
         return Point(state.x)
 
     def sent(self, problem, steps):
-        word = tree.dtype(problem.start().x).itemsize
+        word = tree.word(problem.start().x)
         vectors = steps * problem.workers * self.scheme.slots
         return {"up": vectors * problem.size() * word}
