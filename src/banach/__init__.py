@@ -27,6 +27,7 @@ _HOMES = {
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
     "banach.problems.glm": "GLM",
+    "banach.problems.finite_sum": "FiniteSum",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "
         "BoxLeastSquares SimplexLeastSquares LogisticRegression "

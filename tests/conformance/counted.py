@@ -20,9 +20,30 @@ ORACLES = {
     "lmo": ("lmo",),
     "objective": ("objective",),
     "optimality": ("optimality",),
+    "sample": ("sample",),
+    "stochastic_grad": ("stochastic_grad",),
+    "gradient_moments": ("stochastic_grad",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad"}
+PASSES = {"value", "grad", "stochastic_grad"}
+
+
+def one_call(*args, **named):
+    """An ordinary oracle counts calls."""
+    return 1
+
+
+def terms_kept(x, index, mask=None, key=None):
+    """A stochastic gradient counts its terms."""
+    return index.size if mask is None else mask.sum()
+
+
+# Oracles that are counted by the size of what they are asked for.
+AMOUNT = {
+    "sample": lambda x, key, size: size,
+    "stochastic_grad": terms_kept,
+    "gradient_moments": terms_kept,
+}
 
 
 class Tally:
@@ -33,18 +54,19 @@ class Tally:
         self.passes = 0
         self.run: Counter = Counter()
 
-    def ran(self, names, *_):
-        self.run.update(names)
+    def ran(self, names, amount):
+        self.run.update(dict.fromkeys(names, int(amount)))
 
 
 def _counting(oracle: str) -> Any:
     names = ORACLES[oracle]
 
-    def call(self, *args):
+    def call(self, *args, **named):
         self.tally.traced.update(names)
         self.tally.passes += bool(PASSES & set(names))
-        jax.debug.callback(functools.partial(self.tally.ran, names))
-        return getattr(self.inner, oracle)(*args)
+        amount = AMOUNT.get(oracle, one_call)(*args, **named)
+        jax.debug.callback(functools.partial(self.tally.ran, names), amount)
+        return getattr(self.inner, oracle)(*args, **named)
 
     call.__name__ = oracle
     return call
@@ -79,6 +101,9 @@ class Counted(Problem):
 
     def facts(self):
         return self.inner.facts()
+
+    def prices(self):
+        return self.inner.prices()
 
     def reference_point(self):
         return self.inner.reference_point()

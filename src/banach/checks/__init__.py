@@ -8,6 +8,7 @@ CHECKS = {
     "ball_gap": ("strong", "BallGap"),
     "enclosure": ("enclosure", "EnclosureCheck"),
     "frank_wolfe": ("frank_wolfe", "FrankWolfeGap"),
+    "full_sum": ("finite_sum", "FullSum"),
     "gap": ("gap", "Gap"),
     "gap_distance": ("gap", "GapDistance"),
     "goal": ("goal", "Goal"),

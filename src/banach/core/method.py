@@ -122,6 +122,10 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
 
 
 _CURES = {
+    "stochastic_grad": (
+        "State the sum with its terms: bn.FiniteSum(f, x0, data), or "
+        "glm.as_finite_sum()"
+    ),
     "prox": "State the problem as bn.Composite, or: banach methods --problem smooth",
     "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
     "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",

@@ -1,6 +1,7 @@
 """The base of every problem kind."""
 
 import abc
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -65,6 +66,10 @@ class Problem(eqx.Module):
         problem: prox, project or lmo where there is a term. Empty: none."""
         return frozenset()
 
+    def prices(self) -> Mapping[str, float]:
+        """Work of one call of an oracle, where a value is 1 and a gradient 2."""
+        return {}
+
     def reference_point(self) -> Point | None:
         """What "small" is relative to, from problem data only; None: absolute."""
         return None
@@ -98,7 +103,9 @@ class Problem(eqx.Module):
 
     def as_finite_sum(self) -> "Problem":
         """This problem as a finite sum, or a refusal naming the cure."""
-        raise Misuse(f"{self.kind} holds no list of terms; state it as a bn.GLM")
+        raise Misuse(
+            f"{self.kind} holds no list of terms; state it as bn.FiniteSum or bn.GLM"
+        )
 
     def size(self) -> int:
         """Number of scalar unknowns."""

@@ -115,7 +115,7 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
     """Steps between checks, so that checking stays near a tenth of the work."""
     # A Hessian is matrix products, several times faster an operation than gradients.
     hess = max(4.0, problem.size() / 4)
-    unit = {"value": 1.0, "grad": 2.0, "hvp": 4.0, "hess": hess}
+    unit = {"value": 1.0, "grad": 2.0, "hvp": 4.0, "hess": hess, **problem.prices()}
     ones = dict.fromkeys(method.card.needs, 1)
     per_step = method.card.cost or method.typical or ones
 
@@ -124,8 +124,10 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
         free = {"value": min(calls.get("value", 0), calls.get("grad", 0))}
         return sum(unit.get(k, 0.5) * (v - free.get(k, 0)) for k, v in calls.items())
 
-    step, look = work(per_step), work(check.screened(1.0).cost(problem))
-    return int(min(50, max(1, math.ceil(10 * look / max(step, 0.5)))))
+    step, look = work(per_step) or 0.5, work(check.screened(1.0).cost(problem))
+    # Fifty ordinary steps, or as much work in more of them.
+    most = max(50, math.ceil(25 / step))
+    return int(min(most, max(1, math.ceil(10 * look / step))))
 
 
 def kernel(

@@ -15,7 +15,7 @@ from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
-from banach.problems import glm_bounds, glm_inputs
+from banach.problems import finite_sum, glm_bounds, glm_inputs
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
@@ -294,6 +294,10 @@ class GLM(Problem):
     def as_composite(self) -> Problem:
         """This problem: its term offers the prox itself."""
         return self
+
+    def as_finite_sum(self) -> Problem:
+        """This objective over n, as the mean of its losses; smooth terms only."""
+        return finite_sum.of_glm(self)
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""

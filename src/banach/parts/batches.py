@@ -1,0 +1,107 @@
+"""What methods on sums of many terms share: batches, and moments of their gradients."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, PyTree
+
+from banach.core import tree
+
+
+class Moments(eqx.Module):
+    """Count, mean and scatter of the gradients of some terms.
+
+    `mean` is (1/b) sum_i g_i and `scatter` is sum_i (g_i - mean)^2 entry by entry,
+    both pytrees like x; the unbiased variance of one entry is scatter / (b - 1).
+    """
+
+    count: Int[Array, ""]
+    mean: PyTree
+    scatter: PyTree
+
+    def variance(self) -> PyTree:
+        """The unbiased variance of one term, entry by entry; 0 for one term."""
+        return tree.scale(1 / jnp.maximum(self._float() - 1, 1), self.scatter)
+
+    def total_variance(self) -> Array:
+        """E ||g_i - E g||^2, unbiased: the trace of the covariance of one term."""
+        return tree.total(self.scatter) / jnp.maximum(self._float() - 1, 1)
+
+    def _float(self) -> Array:
+        return self.count.astype(tree.dtype(self.mean))
+
+
+def none_of(x: PyTree) -> Moments:
+    """The moments of no terms, for gradients like x."""
+    zero = tree.zeros_like(x)
+    return Moments(jnp.zeros((), jnp.int32), zero, zero)
+
+
+def moments(gradients: PyTree, mask: Bool[Array, " m"]) -> Moments:
+    """Moments of the rows (leading axis m) that the mask keeps."""
+    count = jnp.sum(mask.astype(jnp.int32))
+
+    def kept(rows: Array) -> Array:
+        return jnp.where(mask.reshape(-1, *[1] * (rows.ndim - 1)), rows, 0)
+
+    def mean(rows: Array) -> Array:
+        return jnp.sum(kept(rows), axis=0) / jnp.maximum(count, 1).astype(rows.dtype)
+
+    centre = jax.tree.map(mean, gradients)
+    scatter = jax.tree.map(
+        lambda rows, m: jnp.sum(kept(jnp.square(rows - m)), axis=0), gradients, centre
+    )
+    return Moments(count, centre, scatter)
+
+
+def merged(a: Moments, b: Moments) -> Moments:
+    """Moments of the union of disjoint batches (Chan, Golub and LeVeque 1983)."""
+    kind = tree.dtype(a.mean)
+    n = a.count + b.count
+    total = jnp.maximum(n, 1).astype(kind)
+    share = b.count.astype(kind) / total
+    cross = a.count.astype(kind) * share
+    apart = tree.sub(b.mean, a.mean)
+    scatter = jax.tree.map(
+        lambda p, q, d: p + q + cross.astype(d.dtype) * jnp.square(d),
+        a.scatter,
+        b.scatter,
+        apart,
+    )
+    return Moments(n, tree.axpy(share, apart, a.mean), scatter)
+
+
+class Shuffle(eqx.Module):
+    """The n indices in random order, and how many of them are used up."""
+
+    order: Int[Array, " n"]
+    used: Int[Array, ""]
+
+
+def shuffled(n: int, key: Array) -> Shuffle:
+    """A fresh random order of n indices."""
+    order = jax.random.permutation(key, n).astype(jnp.int32)
+    return Shuffle(order, jnp.zeros((), jnp.int32))
+
+
+def ready_for(state: Shuffle, size: Any, key: Array) -> Shuffle:
+    """A shuffle with at least `size` <= n unused indices; a rest is thrown away."""
+    n = state.order.size
+    short = state.used + size > n
+    return jax.lax.cond(short, lambda s: shuffled(n, key), lambda s: s, state)
+
+
+def window(state: Shuffle, offset: Any, width: int) -> Int[Array, " width"]:
+    """Unused indices offset .. offset + width - 1; beyond the end they wrap round.
+
+    Mask those beyond the batch. `width` is static, `offset` may be traced.
+    """
+    at = state.used + offset + jnp.arange(width, dtype=jnp.int32)
+    return state.order[at % state.order.size]
+
+
+def spent(state: Shuffle, size: Any) -> Shuffle:
+    """The shuffle after a batch of `size`."""
+    return Shuffle(state.order, state.used + size)

@@ -1,0 +1,382 @@
+"""Minimise the mean of many terms, one a datum."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from banach.core import compat, tree
+from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+from banach.parts import batches
+from banach.problems import inputs
+from banach.problems.glm_inputs import known
+from banach.problems.smooth import check_scalar, dense_hessian, like, structs
+
+Scalar = Float[Array, ""]
+_ORACLES = frozenset({"value", "grad", "hvp", "hess", "sample", "stochastic_grad"})
+
+
+class FiniteSum(Problem):
+    """minimise F(x) = 1/n sum_i f(x, d_i) + 1/2 sum_j l2_j x_j^2 over a pytree x.
+
+    `fun(x, datum)` returns one real scalar, the loss of one datum; `data` is a pytree
+    of arrays whose leading axis is n (a datum is the pytree of their rows). `l2` is a
+    number, or weights >= 0 in the structure of x. value, grad, hvp and hess are those
+    of the whole F, every term once.
+
+    `noisy(x, datum, key)`, where given, is the random form of a term (dropout,
+    augmentation) that stochastic gradients use; checks see `fun` alone.
+
+    convex, L (of the gradient of F) and mu (of F) are believed as declared; with
+    convex=True an l2 > 0 gives mu. `reference` is the point that "small" is relative
+    to (None: absolute).
+
+    Against scikit-learn: SGDClassifier's alpha is l2; LogisticRegression(C) minimises
+    n C times this mean with l2 = 1 / (n C).
+    """
+
+    kind: ClassVar[str] = "FiniteSum"
+
+    fun: inputs.Function
+    x0: PyTree
+    data: PyTree
+    l2: PyTree
+    L: Any
+    mu: Any
+    reference: PyTree
+    noisy: inputs.Function | None
+    n: int = eqx.field(static=True)
+    convex: bool = eqx.field(static=True)
+    provenance: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        fun: Callable[..., Scalar],
+        x0: PyTree,
+        data: PyTree,
+        *,
+        l2: Any = None,
+        convex: bool = False,
+        L: Any = None,
+        mu: Any = None,
+        reference: PyTree = None,
+        noisy: Callable[..., Scalar] | None = None,
+        provenance: str = DECLARED,
+    ):
+        if provenance not in (DECLARED, CONSTRUCTION):
+            raise Misuse(f"provenance is {DECLARED!r} or {CONSTRUCTION!r}")
+        x0 = inputs.variable(x0)
+        self.x0, (self.data,) = inputs.canonical(x0, (_rows(data),))
+        self.n = jax.tree.leaves(self.data)[0].shape[0]
+        datum = jax.tree.map(lambda v: v[0], self.data)
+        self.fun = inputs.function(fun, self.x0, (datum,), "FiniteSum's fun")
+        check_scalar(self.fun.narrow, "FiniteSum's fun")
+        self.noisy = None
+        if noisy is not None:
+            name = "FiniteSum's noisy"
+            args = (datum, jax.random.key(0))
+            self.noisy = inputs.function(noisy, self.x0, args, name)
+            check_scalar(self.noisy.narrow, name)
+        self.l2 = _penalty(l2, self.x0)
+        self.L = inputs.constant(L, "L")
+        self.mu = inputs.constant(mu, "mu")
+        self.reference = None if reference is None else like(self.x0, reference)
+        self.convex = bool(convex) or mu is not None
+        self.provenance = provenance
+
+    def oracles(self) -> frozenset[str]:
+        """Those of a smooth function, and those of its terms."""
+        return _ORACLES
+
+    def prices(self) -> dict[str, float]:
+        """One term of a stochastic gradient is an n-th of a gradient."""
+        return {"stochastic_grad": 2 / self.n, "sample": 1 / self.n}
+
+    def space(self) -> PyTree:
+        """Structure of x0."""
+        return structs(self.x0)
+
+    def start(self) -> Point:
+        """The start x0."""
+        return Point(self.x0)
+
+    def facts(self) -> Facts:
+        """What was declared; differentiability by construction."""
+        properties = {"smooth": CONSTRUCTION}
+        constants = {}
+        if self.convex:
+            properties["convex"] = self.provenance
+        if self.L is not None:
+            constants["L"] = Fact(self.L, self.provenance)
+        if self.mu is not None:
+            constants["mu"] = Fact(self.mu, self.provenance)
+        elif self.convex and _positive(self.l2):
+            constants["mu"] = Fact(lambda: _least(self.l2), self.provenance)
+        if "mu" in constants:
+            properties["strongly_convex"] = self.provenance
+        return Facts(properties, constants)
+
+    def terms(
+        self, x: PyTree, index: Int[Array, " m"] | None = None
+    ) -> Float[Array, " m"]:
+        """f(x, d_i) of the terms of an index array; None: of all n, in order."""
+        rows = self.data if index is None else self._rows(index)
+        return jax.vmap(lambda d: self.fun(x, d))(rows)
+
+    def every_term(self, x: PyTree) -> tuple[PyTree, Scalar]:
+        """The gradient of F, and the number of terms that were added up in it."""
+
+        def total(x: PyTree) -> tuple[Scalar, Scalar]:
+            f = self.terms(x)
+            return jnp.sum(f) / self.n + self._ridge(x), jnp.sum(jnp.ones_like(f))
+
+        return jax.grad(total, has_aux=True)(x)
+
+    def value(self, x: PyTree) -> Scalar:
+        """F(x)."""
+        return jnp.sum(self.terms(x)) / self.n + self._ridge(x)
+
+    def grad(self, x: PyTree) -> PyTree:
+        """The gradient of F, a pytree like x."""
+        return self.every_term(x)[0]
+
+    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
+        """F(x) and its gradient in one pass."""
+        return jax.value_and_grad(self.value)(x)
+
+    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
+        """The Hessian at x applied to v."""
+        return jax.jvp(self.grad, (x,), (v,))[1]
+
+    def hess(self, x: PyTree) -> Float[Array, "d d"]:
+        """The dense Hessian in the order of tree.ravel."""
+        return dense_hessian(self.value, x)
+
+    def sample(self, x: PyTree, key: Array, size: int) -> Float[Array, " size"]:
+        """f(x, d_i) of `size` terms drawn uniformly with replacement."""
+        return self.terms(x, jax.random.randint(key, (size,), 0, self.n))
+
+    def stochastic_grad(
+        self,
+        x: PyTree,
+        index: Int[Array, " m"],
+        mask: Bool[Array, " m"] | None = None,
+        key: Array | None = None,
+    ) -> PyTree:
+        """The gradient of the mean of the indexed terms, and of l2; like x.
+
+        `mask` drops terms without another shape; of no term at all the mean is 0.
+        `key` is for the randomness inside the terms: with a key `noisy` is
+        evaluated where there is one; terms without it are the same for every key.
+        """
+        one, rows = self._one(key), self._rows(index)
+        keys = self._keys(key, index)
+        keep = jnp.ones(index.shape, bool) if mask is None else mask
+
+        def mean(x: PyTree) -> Scalar:
+            f = jax.vmap(lambda d, k: one(x, d, k))(rows, keys)
+            count = jnp.maximum(jnp.sum(keep), 1).astype(f.dtype)
+            return jnp.sum(jnp.where(keep, f, 0)) / count + self._ridge(x)
+
+        return jax.grad(mean)(x)
+
+    def gradient_moments(
+        self,
+        x: PyTree,
+        index: Int[Array, " m"],
+        mask: Bool[Array, " m"],
+        key: Array | None = None,
+    ) -> batches.Moments:
+        """Count, mean and scatter of the gradients of f(x, d_i) + l2, term by term.
+
+        Costs as many stochastic gradients as the mask keeps, and memory for all m.
+        """
+        one, rows = self._one(key), self._rows(index)
+        keys = self._keys(key, index)
+        g = jax.vmap(lambda d, k: jax.grad(one)(x, d, k))(rows, keys)
+        seen = batches.moments(g, mask)
+        if self.l2 is None:
+            return seen
+        mean = tree.add(seen.mean, jax.grad(self._ridge)(x))
+        return batches.Moments(seen.count, mean, seen.scatter)
+
+    def objective(self, x: PyTree) -> Scalar:
+        """F(x)."""
+        return self.value(x)
+
+    def optimality(self, point: Point) -> Point:
+        """The gradient."""
+        return Point(self.grad(point.x))
+
+    def reference_point(self) -> Point | None:
+        """The declared reference."""
+        return None if self.reference is None else Point(self.reference)
+
+    def formula(self) -> str:
+        """The objective as text."""
+        ridge = "" if self.l2 is None else " + 1/2 sum_j l2_j x_j^2"
+        name = self.fun.narrow.program.name
+        return f"1/n sum_i {name}(x, d_i){ridge}, n = {self.n}, {self.size()} unknowns"
+
+    def default_check(self) -> str:
+        """The gradient of the full sum, with the count of its terms."""
+        return "full_sum"
+
+    def as_finite_sum(self) -> Problem:
+        """Itself."""
+        return self
+
+    def as_root(self) -> Problem:
+        """grad F(x) = 0."""
+        from banach.problems.root import Root
+
+        return Root(jax.grad(self.value), self.x0)
+
+    def _one(self, key: Array | None) -> Callable[..., Scalar]:
+        if key is None or self.noisy is None:
+            return lambda x, d, k: self.fun(x, d)
+        return self.noisy
+
+    def _keys(self, key: Array | None, index: Array) -> Array | None:
+        if key is None or self.noisy is None:
+            return None
+        return jax.random.split(key, index.shape[0])
+
+    def _rows(self, index: Array) -> PyTree:
+        return jax.tree.map(lambda v: jnp.asarray(v)[index], self.data)
+
+    def _ridge(self, x: PyTree) -> Any:
+        if self.l2 is None:
+            return 0
+        return tree.total(
+            jax.tree.map(
+                lambda v, w: jnp.asarray(w, v.dtype) / 2 * jnp.square(v),
+                x,
+                self._per(x),
+            )
+        )
+
+    def _per(self, x: PyTree) -> PyTree:
+        if jax.tree.structure(self.l2) == jax.tree.structure(x):
+            return self.l2
+        return jax.tree.map(lambda v: self.l2, x)
+
+
+def of_glm(glm: Any) -> FiniteSum:
+    """A generalised linear model over n: 1/n sum_i w_i l(<a_i, c> + b + o_i, y_i) + l2.
+
+    The minimisers, and the ratio of every certificate that is relative to the null
+    model, are those of the model itself; values and gradients are divided by n.
+    """
+    if not glm.folded:
+        raise Misuse(
+            f"a finite sum has smooth terms alone, and {type(glm.term).__name__} is "
+            "not one; use methods for GLM (banach methods --problem glm), or a model "
+            "with SquaredL2 or no term"
+        )
+    n, columns = glm.A.shape
+    loss, free = glm.loss, glm.intercept
+    x0 = glm.start().x
+    x0 = np.asarray(x0) if not compat.is_tracer(x0) else x0
+    rows = {"a": glm.A, "y": glm.y, "w": glm.weight, "o": glm.offset}
+
+    def loss_of(x, d):
+        coef, b = (x[:-1], x[-1]) if free else (x, 0)
+        z = jnp.matmul(d["a"].astype(x.dtype), coef, precision=tree.PRECISION) + b
+        if "o" in d:
+            z = z + d["o"].astype(x.dtype)
+        y = d["y"] if loss.discrete and z.ndim else d["y"].astype(x.dtype)
+        f = jnp.sum(loss.value(z[None], y[None]))
+        return f * d["w"].astype(x.dtype) if "w" in d else f
+
+    loss_of.__name__ = type(loss).__name__
+    lam = getattr(glm.term, "lam", None)
+    l2 = None
+    if lam is not None:
+        xp = np if known(lam) else jnp
+        l2 = xp.broadcast_to(xp.asarray(lam) / n, (columns, *x0.shape[1:]))
+        if free:
+            l2 = xp.concatenate([l2, xp.zeros_like(l2[:1])])
+    with inputs.context(x0, (glm.A, glm.y)):
+        L, reference = glm.facts().L, glm.reference_point().x
+        L = None if L is None else L / n
+        if not compat.any_tracer((reference, L)):
+            reference, L = jax.tree.map(np.asarray, (reference, L))
+    return FiniteSum(
+        loss_of,
+        x0,
+        {k: v for k, v in rows.items() if v is not None},
+        l2=l2,
+        convex=True,
+        L=L,
+        reference=reference,
+        provenance=CONSTRUCTION,
+    )
+
+
+def _rows(data: PyTree) -> PyTree:
+    """Data whose leaves are arrays with one leading axis, n."""
+    data = inputs.arrays(data)
+    leaves = jax.tree.leaves(data)
+    if not leaves:
+        raise Misuse("data has no arrays; pass e.g. (features, labels), one row a term")
+    shapes = [np.shape(v) for v in leaves]
+    if any(len(s) == 0 for s in shapes):
+        raise Misuse(
+            "data holds a single number, which has no rows; let the function capture "
+            "what all terms share, and give arrays with one row a term"
+        )
+    lengths = sorted({s[0] for s in shapes})
+    if len(lengths) > 1:
+        raise Misuse(
+            f"the arrays of data have {lengths} rows; give every array one row a term"
+        )
+    if lengths[0] == 0:
+        raise Misuse("data has no rows; a sum needs at least one term")
+    for v in leaves:
+        floating = jnp.issubdtype(v.dtype, jnp.inexact)
+        if floating and known(v) and not np.isfinite(np.asarray(v)).all():
+            raise Misuse("data contain NaN or infinity; drop or repair those rows")
+    return data
+
+
+def _penalty(l2: Any, x0: PyTree) -> PyTree:
+    """None, a nonnegative number, or weights in the structure of x."""
+    if l2 is None:
+        return None
+    l2 = inputs.arrays(l2)
+    leaves = jax.tree.leaves(l2)
+    if jax.tree.structure(l2) == jax.tree.structure(x0):
+        fits = [
+            np.broadcast_shapes(np.shape(w), v.shape) == v.shape
+            for w, v in zip(leaves, jax.tree.leaves(x0), strict=True)
+        ]
+    else:
+        fits = [jax.tree.structure(l2) == jax.tree.structure(0) and np.ndim(l2) == 0]
+    if not all(fits):
+        raise Misuse("l2 must be one number, or weights in the structure of x0")
+    for w in leaves:
+        if known(w) and not (np.isfinite(np.asarray(w)) & (np.asarray(w) >= 0)).all():
+            raise Misuse(f"l2 must be finite and >= 0, got {np.min(w)}")
+    if jax.tree.structure(l2) == jax.tree.structure(x0):
+        return jax.tree.map(lambda w, v: w.astype(v.dtype), l2, x0)
+    return l2
+
+
+def _least(l2: PyTree) -> Any:
+    leaves = jax.tree.leaves(l2)
+    xp = np if known(*leaves) else jnp
+    return xp.min(xp.stack([xp.min(w) for w in leaves]))
+
+
+def _positive(l2: PyTree) -> bool:
+    # A traced weight is believed positive; the constant itself is its value.
+    if l2 is None:
+        return False
+    return not known(*jax.tree.leaves(l2)) or float(_least(l2)) > 0
