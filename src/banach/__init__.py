@@ -11,6 +11,8 @@ import importlib.util
 __version__ = "0.1.0"
 
 _HOMES = {
+    "banach.problems.distributed_sum": "DistributedSum",
+    "banach.core.mesh": "join",
     "banach.api": "solve minimize solve_many iterate sensitivity",
     "banach.answers": "verify load Verdict",
     "banach.core.run": "run Outcome",

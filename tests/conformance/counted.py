@@ -23,9 +23,12 @@ ORACLES = {
     "sample": ("sample",),
     "stochastic_grad": ("stochastic_grad",),
     "gradient_moments": ("stochastic_grad",),
+    "local_grad": ("local_grad",),
+    "local_sample": ("local_sample",),
+    "coded_grad": ("coded_grad",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad", "stochastic_grad"}
+PASSES = {"value", "grad", "stochastic_grad", "local_grad", "coded_grad"}
 
 
 def one_call(*args, **named):

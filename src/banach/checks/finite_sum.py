@@ -63,7 +63,7 @@ class FullSum(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems that are no list of terms."""
-        if "stochastic_grad" not in problem.oracles():
+        if not problem.oracles() & {"stochastic_grad", "local_grad"}:
             return (
                 f"{self.name} judges sums of terms; for this {problem.kind} use "
                 f"check='{problem.default_check()}'"

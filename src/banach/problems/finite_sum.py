@@ -134,13 +134,13 @@ class FiniteSum(Problem):
 
         def total(x: PyTree) -> tuple[Scalar, Scalar]:
             f = self.terms(x)
-            return jnp.sum(f) / self.n + self._ridge(x), jnp.sum(jnp.ones_like(f))
+            return jnp.sum(f) / self.n + self.ridge(x), jnp.sum(jnp.ones_like(f))
 
         return jax.grad(total, has_aux=True)(x)
 
     def value(self, x: PyTree) -> Scalar:
         """F(x)."""
-        return jnp.sum(self.terms(x)) / self.n + self._ridge(x)
+        return jnp.sum(self.terms(x)) / self.n + self.ridge(x)
 
     def grad(self, x: PyTree) -> PyTree:
         """The gradient of F, a pytree like x."""
@@ -182,7 +182,7 @@ class FiniteSum(Problem):
         def mean(x: PyTree) -> Scalar:
             f = jax.vmap(lambda d, k: one(x, d, k))(rows, keys)
             count = jnp.maximum(jnp.sum(keep), 1).astype(f.dtype)
-            return jnp.sum(jnp.where(keep, f, 0)) / count + self._ridge(x)
+            return jnp.sum(jnp.where(keep, f, 0)) / count + self.ridge(x)
 
         return jax.grad(mean)(x)
 
@@ -203,7 +203,7 @@ class FiniteSum(Problem):
         seen = batches.moments(g, mask)
         if self.l2 is None:
             return seen
-        mean = tree.add(seen.mean, jax.grad(self._ridge)(x))
+        mean = tree.add(seen.mean, jax.grad(self.ridge)(x))
         return batches.Moments(seen.count, mean, seen.scatter)
 
     def objective(self, x: PyTree) -> Scalar:
@@ -251,7 +251,8 @@ class FiniteSum(Problem):
     def _rows(self, index: Array) -> PyTree:
         return jax.tree.map(lambda v: jnp.asarray(v)[index], self.data)
 
-    def _ridge(self, x: PyTree) -> Any:
+    def ridge(self, x: PyTree) -> Any:
+        """1/2 sum_j l2_j x_j^2, or 0 without l2."""
         if self.l2 is None:
             return 0
         return tree.total(

@@ -1,0 +1,75 @@
+"""Coded gradient descent: its reference, exact decoding, and its clock."""
+
+import numpy as np
+import pytest
+import sum_case as case
+from reference import sequential_gradient_coding as reference
+
+import banach as bn
+from banach.methods.distributed.sequential_gradient_coding import (
+    SequentialGradientCoding as Coded,
+)
+from banach.parts import coding_schemes as schemes
+from banach.parts.stragglers import Bursts
+
+OFTEN = Bursts(slows=0.3, recovers=0.6)
+SCHEMES = {
+    "uncoded": schemes.gc(3, 0),
+    "gc": schemes.gc(3, 1),
+    "sr": schemes.sr_sgc(3, 1, 2, 1),
+    "m": schemes.m_sgc(3, 1, 2, 1),
+}
+
+
+class Oracles:
+    @staticmethod
+    def grad(x):
+        return case.local_grad(x).mean(axis=0)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_iterates_equal_the_reference_whoever_straggles(name):
+    scheme = SCHEMES[name]
+    method = Coded(1 / case.L, scheme, OFTEN, 1.0, 0.5)
+    s = case.states(method, 40)
+    theirs = reference.iterates(
+        Oracles, case.X0, 40, gamma=1 / case.L, spread=0.5, lanes=scheme.lanes
+    )
+    np.testing.assert_allclose(s.x, theirs, rtol=1e-10, atol=1e-12)
+    assert np.max(s.error) < 1e-12
+    # Somebody was slow, or nothing was tested.
+    assert np.any(s.slow)
+
+
+def test_the_clock_is_that_of_those_who_were_waited_for():
+    calm = Bursts(slows=0.0, jitter=0.0, latency=0.0)
+    s = case.states(Coded(0.1, SCHEMES["gc"], calm), 5)
+    np.testing.assert_allclose(s.clock, 2 / 3 * np.arange(1, 6), rtol=1e-12)
+    always = Bursts(slows=1.0, recovers=0.0, jitter=0.0, latency=0.0, factor=5.0)
+    s = case.states(Coded(0.1, SCHEMES["uncoded"], always), 5)
+    np.testing.assert_allclose(s.clock, 5 / 3 * np.arange(1, 6), rtol=1e-12)
+
+
+def test_stragglers_cost_less_with_a_code():
+    clocks = {
+        name: float(case.states(Coded(0.1, scheme, Bursts(0.05, 0.9)), 400).clock[-1])
+        for name, scheme in SCHEMES.items()
+    }
+    calm = Bursts(slows=0.0)
+    plain = float(case.states(Coded(0.1, SCHEMES["uncoded"], calm), 400).clock[-1])
+    assert clocks["uncoded"] > 1.3 * plain
+    assert clocks["m"] < clocks["gc"]
+
+
+def test_a_scheme_for_other_workers_is_refused():
+    with pytest.raises(bn.Misuse, match="a scheme for 5 workers meets 3"):
+        bn.solve(case.problem(), Coded(0.1, schemes.gc(5, 1)))
+
+
+def test_it_solves_and_tells_what_was_sent():
+    p = case.problem()
+    r = bn.solve(p, "sequential_gradient_coding", tol=1e-8)
+    assert r.certified
+    np.testing.assert_allclose(r.x, case.SOLUTION, rtol=1e-5)
+    lanes = r.method.scheme.lanes
+    assert r.sent == {"up": r.steps * 3 * lanes * 4 * 8}
