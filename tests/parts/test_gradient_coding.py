@@ -16,8 +16,9 @@ from banach.parts import gradient_coding as coding
 def test_a_code_decodes_from_any_survivors(n, s):
     B = coding.code(n, s)
     assert np.all((B != 0).sum(axis=1) == s + 1)
-    patterns = [np.isin(np.arange(n), dead, invert=True)
-                for k in range(s + 1) for dead in itertools.combinations(range(n), k)]  # fmt: skip
+    some = [itertools.combinations(range(n), k) for k in range(s + 1)]
+    dead = itertools.chain.from_iterable(some)
+    patterns = [np.isin(np.arange(n), d, invert=True) for d in dead]
     a, error = jax.vmap(lambda alive: coding.decoder(jnp.asarray(B), alive))(
         np.array(patterns)
     )
@@ -70,11 +71,11 @@ def test_the_model_is_recognised():
 
 def patterns(n, rounds, B, W, lam):
     """Every sequence of straggler sets that obeys the model."""
-    sets = [np.isin(np.arange(n), c) for k in range(lam + 1)
-            for c in itertools.combinations(range(n), k)]  # fmt: skip
+    some = [itertools.combinations(range(n), k) for k in range(lam + 1)]
+    sets = [np.isin(np.arange(n), c) for c in itertools.chain.from_iterable(some)]
     found = [[]]
     for _ in range(rounds):
-        found = [h + [s] for h in found for s in sets if bursty(h + [s], B, W, lam)]
+        found = [[*h, s] for h in found for s in sets if bursty([*h, s], B, W, lam)]
     return np.array(found)
 
 

@@ -70,7 +70,9 @@ class DistributedSum(Problem):
         index, real = _pieces(_permutation(order, n), workers)
         rows = jax.tree.map(lambda v: np.asarray(v)[index.ravel()], whole.data)
         self.padded = eqx.tree_at(lambda s: s.data, whole, rows)
-        self.real, self.n, self.workers, self.mesh = real, n, workers, mesh
+        self.real, self.n, self.workers = real, n, workers
+        # Axes whose shardings the compiler chooses, whatever the given mesh has.
+        self.mesh = None if mesh is None else Mesh(mesh.devices, mesh.axis_names)
 
     def oracles(self) -> frozenset[str]:
         """Derivatives of F, and the workers' own gradients."""
@@ -128,15 +130,18 @@ class DistributedSum(Problem):
     def local_grad(self, x: PyTree) -> PyTree:
         """The gradients of the f_i, stacked over workers."""
 
-        def own(x, rows, real):
+        def own(common, rows, real):
+            x, term = common
+
             def mean(x):
-                f = jax.vmap(lambda d: self.padded.fun(x, d))(rows)
+                f = jax.vmap(lambda d: term.fun(x, d))(rows)
                 f = jnp.sum(jnp.where(real, f, 0)) * (self.workers / self.n)
-                return f + self.padded.ridge(x)
+                return f + term.ridge(x)
 
             return jax.grad(mean)(x)
 
-        return by_worker.each(self.mesh, own, x, self._rows(), self.real)
+        rows, common = self._rows(), (x, self._term())
+        return by_worker.each(self.mesh, own, common, rows, self.real)
 
     def local_sample(self, x: PyTree, key: Array, size: int) -> PyTree:
         """Unbiased estimates of local_grad from `size` terms of each worker.
@@ -144,20 +149,22 @@ class DistributedSum(Problem):
         Terms are drawn uniformly with replacement from the worker's own.
         """
 
-        def own(x, rows, real, key):
+        def own(common, rows, real, key):
+            x, term = common
             held = jnp.sum(real)
             index = jax.random.randint(key, (size,), 0, held)
             some = jax.tree.map(lambda v: v[index], rows)
 
             def mean(x):
-                f = jnp.mean(jax.vmap(lambda d: self.padded.fun(x, d))(some))
+                f = jnp.mean(jax.vmap(lambda d: term.fun(x, d))(some))
                 share = held.astype(f.dtype) * (self.workers / self.n)
-                return f * share + self.padded.ridge(x)
+                return f * share + term.ridge(x)
 
             return jax.grad(mean)(x)
 
         keys = jax.random.split(key, self.workers)
-        return by_worker.each(self.mesh, own, x, self._rows(), self.real, keys)
+        rows, common = self._rows(), (x, self._term())
+        return by_worker.each(self.mesh, own, common, rows, self.real, keys)
 
     def coded_grad(
         self,
@@ -176,7 +183,7 @@ class DistributedSum(Problem):
         real = jnp.asarray(self.real).ravel()
         size = -(-real.size // pieces)
 
-        def task(rows, real, x, index, weights):
+        def task(term, rows, real, x, index, weights):
             at = index[:, None] * size + jnp.arange(size)
             inside = (at < real.size) & real[jnp.minimum(at, real.size - 1)]
             some = jax.tree.map(
@@ -184,9 +191,9 @@ class DistributedSum(Problem):
             )
 
             def combined(x):
-                f = jax.vmap(lambda d: self.padded.fun(x, d))(some).reshape(at.shape)
+                f = jax.vmap(lambda d: term.fun(x, d))(some).reshape(at.shape)
                 sums = jnp.sum(jnp.where(inside, f, 0), axis=1) / self.n
-                ridge = self.padded.ridge(x) / pieces
+                ridge = term.ridge(x) / pieces
                 return jnp.sum(weights * (sums + ridge))
 
             return jax.grad(combined)(x)
@@ -196,7 +203,8 @@ class DistributedSum(Problem):
 
         rows = jax.tree.map(jnp.asarray, self.padded.data)
         weights = weights.astype(tree.dtype(xs))
-        return by_worker.each(self.mesh, own, (rows, real), xs, index, weights)
+        common = (self._term(), rows, real)
+        return by_worker.each(self.mesh, own, common, xs, index, weights)
 
     def objective(self, x: PyTree) -> Scalar:
         """F(x)."""
@@ -230,6 +238,10 @@ class DistributedSum(Problem):
         real = jnp.asarray(self.real).ravel()
         value = jnp.sum(jnp.where(real, f, 0)) / self.n + self.padded.ridge(x)
         return value, jnp.sum(real).astype(tree.dtype(x))
+
+    def _term(self) -> FiniteSum:
+        """The sum without its data: what shard_map may take as one for all."""
+        return eqx.tree_at(lambda s: s.data, self.padded, ())
 
     def _rows(self) -> PyTree:
         shape = (self.workers, -1)

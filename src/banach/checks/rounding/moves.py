@@ -19,7 +19,9 @@ from banach.checks.rounding.pairs import (
 )
 
 
-@rule("stop_gradient", "optimization_barrier", "device_put", "copy_p", "copy")
+@rule(
+    "stop_gradient", "optimization_barrier", "device_put", "reshard", "copy_p", "copy"
+)
 def _identity(eqn, pairs):
     return pairs
 

@@ -49,9 +49,9 @@ class SequentialGradientCoding(Method):
 
     Stragglers are injected by `bursts` on a simulated clock (`state.clock`; a
     synchronous runtime cannot go on without them): the master waits (1 + patience)
-    times the fastest worker, and longer while the pattern is not one that the scheme
-    bears. Decoded gradients are exact to rounding; `state.error` is the largest
-    |a'B - 1'| of any decoding. Fails where step_size is above 2 / L.
+    times the fastest worker, and longer while `scheme` does not bear the pattern.
+    Decoded gradients are exact to rounding; `state.error` is the largest |a'B - 1'|
+    of any decoding. Fails where step_size is above 2 / L.
     """
 
     step_size: Float[Array, ""]
@@ -97,8 +97,8 @@ class SequentialGradientCoding(Method):
         alive, took, history = self._waited(state.history, seconds)
         tasks = scheme.tasks(state.results, t)
         xs = jax.vmap(jax.vmap(unravel))(models[tasks.lane])
-        g = problem.coded_grad(xs, scheme.pieces, tasks.pieces, tasks.weights)
-        g = jax.vmap(jax.vmap(lambda one: tree.ravel(one)[0]))(g)
+        sent = problem.coded_grad(xs, scheme.pieces, tasks.pieces, tasks.weights)
+        g = jax.vmap(jax.vmap(lambda one: tree.ravel(one)[0]))(sent)
         results = scheme.receive(state.results, t, tasks, g, alive)
         # The lane whose turn comes next has its job complete, once it had one.
         lane = (t + 1) % scheme.lanes
@@ -146,5 +146,5 @@ class SequentialGradientCoding(Method):
 
     def sent(self, problem, steps):
         word = tree.word(problem.start().x)
-        vectors = steps * problem.workers * self.scheme.slots
-        return {"up": vectors * problem.size() * word}
+        size = problem.workers * self.scheme.slots * problem.size()
+        return {"up": steps * size * word}

@@ -1,0 +1,82 @@
+"""A process of a distributed run: `mesh_program.py WHAT [INDEX PORT FOLDER]`.
+
+    devices          four devices of one process against one device
+    processes I P F  two processes with two devices each
+    killed I P F     process 1 dies in the middle
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+what = sys.argv[1]
+count = 4 if what == "devices" else 2
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+
+import banach as bn  # noqa: E402
+
+if what != "devices":
+    index, port, folder = int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
+    assert bn.join(f"127.0.0.1:{port}", 2, index, patience=30) == (4, 2)
+
+rng = np.random.default_rng(0)
+A = rng.standard_normal((30, 5))
+y = np.where(A @ np.ones(5) > 0, 1.0, -1.0)
+
+
+def loss(x, d):
+    a, y = d
+    return jnp.logaddexp(0.0, -y * (a @ x))
+
+
+L = 0.25 * 8 / 30 * float(np.sum(A**2)) + 0.1
+whole = bn.FiniteSum(loss, np.zeros(5), (A, y), l2=0.1, convex=True, L=L)
+order = np.argsort(y)
+mesh = jax.make_mesh((4,), ("workers",))
+spread = bn.DistributedSum(whole, 8, order=order, mesh=mesh)
+
+
+def solved(problem, method, **options):
+    r = bn.solve(problem, method, tol=1e-5, **options)
+    return {
+        "status": r.status,
+        "reason": r.reason,
+        "steps": r.steps,
+        "x": np.asarray(r.x).tolist(),
+        "sent": r.sent,
+        "id": r.problem_id,
+    }
+
+
+def say(value):
+    print(json.dumps(value), flush=True)
+
+
+if what == "devices":
+    alone = bn.DistributedSum(whole, 8, order=order)
+    for method in ("econtrol", "sequential_gradient_coding", "lbfgs"):
+        say([solved(alone, method), solved(spread, method)])
+elif what == "processes":
+    say(solved(spread, "econtrol"))
+    # Each has its own clock, and process 0's alone counts.
+    limit = 0.5 if index == 0 else 1000.0
+    never = bn.check.Absolute(1e-300)
+    r = bn.solve(spread, "econtrol", tol=never, max_steps=10**9, time_limit=limit)
+    say([r.status, r.steps, np.asarray(r.x).tolist()])
+else:
+    path = folder / f"run{index}.json"
+    steps = 0
+    for r in bn.iterate(spread, "econtrol", tol=1e-300, max_steps=10**9):
+        steps += 1
+        if index == 1 and steps == 3:
+            os._exit(9)
+    r.save(path)
+    say([r.status, r.reason, r.steps, bool(np.isfinite(r.x).all())])
+    # The runtime's own farewell would wait for the dead.
+    os._exit(0)
