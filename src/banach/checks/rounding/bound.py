@@ -20,10 +20,12 @@ Everything is traced JAX: it works under jit and vmap, in any floating dtype.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import ClosedJaxpr
 from jaxtyping import Key, PyTree
 
@@ -78,6 +80,12 @@ def _final(pair):
     return jnp.where(jnp.isnan(pair.error), jnp.inf, 1.01 * pair.error)
 
 
+def _floating(leaf: Any) -> bool:
+    """Floating numbers and arrays, traced ones too."""
+    numbers = isinstance(leaf, float | complex | np.ndarray | np.generic | jax.Array)
+    return numbers and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+
+
 def supported(closed: ClosedJaxpr) -> bool:
     """Whether every operation of a closed jaxpr has a rounding rule."""
     return rules.supported(closed.jaxpr)
@@ -93,7 +101,7 @@ def perturbed(
     It is an estimate, not a bound: use it where `supported` is false. Exact zeros
     stay, so that sparsity does.
     """
-    floats, rest = eqx.partition(args, eqx.is_inexact_array_like)
+    floats, rest = eqx.partition(args, _floating)
     floats = jax.tree.map(jnp.asarray, floats)
     base = fun(*args)
     spread = jax.tree.map(lambda v: jnp.zeros(jnp.shape(v), _real(v)), base)
