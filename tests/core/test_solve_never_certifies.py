@@ -227,3 +227,17 @@ def test_float32_that_cannot_tell_is_told():
     small = bn.Lasso(A.astype(np.float32), B.astype(np.float32), np.float32(0.5))
     r = never(bn.solve(small, "fista", tol=1e-14, max_steps=3000))
     assert r.x.dtype == np.float32 and r.status in ("stalled", "unverifiable", "budget")
+
+
+def test_a_function_without_rounding_rules_is_judged_by_estimated_rounding():
+    """An operation that the model does not know (a determinant) ends no run."""
+
+    def barrier(x):
+        return jnp.sum(x**2) - jnp.linalg.slogdet(jnp.diag(x) + jnp.ones((3, 3)))[1]
+
+    r = bn.minimize(barrier, np.ones(3))
+    assert r.certified and r.certificate.rounding == "estimated"
+    assert any("rounding: estimated" in a for a in r.certificate.assumes)
+    x = np.asarray(r.x)
+    slope = 2 * x - np.diag(np.linalg.inv(np.diag(x) + np.ones((3, 3))))
+    assert np.linalg.norm(slope) <= float(r.certificate.value + r.certificate.slack)
