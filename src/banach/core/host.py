@@ -99,7 +99,8 @@ def iterate(
     fresh = carry is None
     state = kernel.zero if fresh else kernel.packed(carry)
     raw = programs.raw_key(seed)
-    blocks = _first_blocks(ready)
+    # Between devices, messages take the time, and nobody knows how much.
+    blocks = _first_blocks(ready) if kernel.place is None else 1
     run_seconds = spent
     cap, asked = max_steps, np.asarray(number, kernel.dtype)
     how = _How(problem, data, ready, settings, number, absolute, raw)
