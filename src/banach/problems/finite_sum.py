@@ -72,7 +72,7 @@ class FiniteSum(Problem):
         if provenance not in (DECLARED, CONSTRUCTION):
             raise Misuse(f"provenance is {DECLARED!r} or {CONSTRUCTION!r}")
         x0 = inputs.variable(x0)
-        self.x0, (self.data,) = inputs.canonical(x0, (_rows(data),))
+        self.x0, (self.data,) = inputs.canonical(x0, (rows(data),))
         self.n = jax.tree.leaves(self.data)[0].shape[0]
         datum = jax.tree.map(lambda v: v[0], self.data)
         self.fun = inputs.function(fun, self.x0, (datum,), "FiniteSum's fun")
@@ -320,7 +320,7 @@ def of_glm(glm: Any) -> FiniteSum:
     )
 
 
-def _rows(data: PyTree) -> PyTree:
+def rows(data: PyTree) -> PyTree:
     """Data whose leaves are arrays with one leading axis, n."""
     data = inputs.arrays(data)
     leaves = jax.tree.leaves(data)
