@@ -30,6 +30,7 @@ _HOMES = {
     "banach.problems.root": "Root",
     "banach.problems.glm": "GLM",
     "banach.problems.finite_sum": "FiniteSum",
+    "banach.problems.training": "Training",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "
         "BoxLeastSquares SimplexLeastSquares LogisticRegression "
@@ -38,6 +39,10 @@ _HOMES = {
     ),
     "banach.problems.losses": (
         "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
+    ),
+    "banach.parts.batch_size": "adadagrad",
+    "banach.parts.schedules": (
+        "linear_decay refine_schedule refined_schedule last_iterate_bound"
     ),
     "banach.parts.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
     "banach.parts.groups": "GroupL2",

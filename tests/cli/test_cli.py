@@ -296,3 +296,18 @@ def test_no_word_prints_help_and_is_two(home):
 def test_the_cache_is_where_it_was_put(home):
     files = list(Path(home / "cache").rglob("*"))
     assert any(f.is_file() for f in files)
+
+
+def test_race_over_seeds(home):
+    code, out, err = banach(
+        home, "race", "finite_sum:logistic_breast_cancer", "--method", "sgd",
+        "--seeds", 3, "--max-steps", 40, "--json",
+    )  # fmt: skip
+    assert code == 3, err
+    run = json.loads(out)["runs"][0]
+    assert [s["seed"] for s in run["seeds"]] == [0, 1, 2]
+    assert run["spread"]["runs"] == 3 and run["spread"]["certified"] == 0
+    code, out, err = banach(
+        home, "race", "mine.py:easy", "--method", "lbfgs", "--seeds", 0
+    )
+    assert code == 2 and "at least 1" in err

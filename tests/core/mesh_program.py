@@ -39,7 +39,7 @@ L = 0.25 * 8 / 30 * float(np.sum(A**2)) + 0.1
 whole = bn.FiniteSum(loss, np.zeros(5), (A, y), l2=0.1, convex=True, L=L)
 order = np.argsort(y)
 mesh = jax.make_mesh((4,), ("workers",))
-spread = bn.DistributedSum(whole, 8, order=order, mesh=mesh)
+spread = bn.DistributedSum(whole, 8, order=order, L=L, mesh=mesh)
 
 
 def solved(problem, method, **options):
@@ -59,7 +59,7 @@ def say(value):
 
 
 if what == "devices":
-    alone = bn.DistributedSum(whole, 8, order=order)
+    alone = bn.DistributedSum(whole, 8, order=order, L=L)
     for method in ("econtrol", "sequential_gradient_coding", "lbfgs"):
         limit = {"max_steps": 100} if method == "econtrol" else {}
         say([solved(alone, method, **limit), solved(spread, method, **limit)])
@@ -72,10 +72,8 @@ elif what == "processes":
     say([r.status, r.steps, np.asarray(r.x).tolist()])
 else:
     path = folder / f"run{index}.json"
-    steps = 0
     options = dict(tol=bn.Absolute(1e-300), max_steps=10**9)
-    for r in bn.iterate(spread, "econtrol", **options):
-        steps += 1
+    for steps, r in enumerate(bn.iterate(spread, "econtrol", **options), 1):  # noqa: B007
         if index == 1 and steps == 3:
             os._exit(9)
     r.save(path)

@@ -187,3 +187,31 @@ def race(**changes):
         ],
         **changes,
     }
+
+
+def several(spec=METHODS[8], factors=(0.5, 1.0, 1.5, 2.5, 4.0), certified=2):
+    """A stochastic method over seeds: ratio and seconds are scaled copies of one."""
+    run = one_run(spec)
+    seeds = []
+    for seed, factor in enumerate(factors):
+        trace = run["trace"]
+        seeds.append(
+            {
+                "seed": seed,
+                "status": "certified" if seed < certified else "budget",
+                "reason": "",
+                "steps": run["steps"],
+                "ratio": run["certificate"]["ratio"] * factor,
+                "calls": run["calls"],
+                "seconds": run["seconds"],
+                "trace": trace | {"ratio": [r * factor for r in trace["ratio"]]},
+            }
+        )
+    spread = {
+        "runs": len(factors),
+        "certified": certified,
+        "seconds": [0.4, 0.52, 0.7],
+        "ratio": [1e-6, 2e-6, 3e-6],
+        "steps": [100.0, 120.0, 150.0],
+    }
+    return run | {"seeds": seeds, "spread": spread}

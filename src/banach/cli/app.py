@@ -46,6 +46,9 @@ def race(
     max_steps: Steps = 1_000_000,
     check: CheckName = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(help="runs of each stochastic method: median and quartiles")
+    ] = 1,
     html: Annotated[str | None, typer.Option(metavar="FILE.html")] = None,
     json: Json = False,
 ) -> int:
@@ -54,7 +57,7 @@ def race(
 
     return race_command(
         problems, method, tol=tol, absolute=absolute, time_limit=time_limit,
-        max_steps=max_steps, check=check, seed=seed, html=html, json=json,
+        max_steps=max_steps, check=check, seed=seed, seeds=seeds, html=html, json=json,
     )  # fmt: skip
 
 

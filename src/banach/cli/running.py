@@ -27,7 +27,7 @@ def race_command(
         with Board(name) as board:
             done = race(
                 name, method or None, tol=tol, check=o["check"], seed=o["seed"],
-                max_steps=o["max_steps"], time_limit=o["time_limit"],
+                seeds=o["seeds"], max_steps=o["max_steps"], time_limit=o["time_limit"],
                 command=command, progress=board.update,
             )  # fmt: skip
         races.append(done)

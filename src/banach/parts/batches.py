@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
 from banach.core import tree
+from banach.core.problem import Misuse
 
 
 class Moments(eqx.Module):
@@ -41,7 +42,7 @@ def none_of(x: PyTree) -> Moments:
 
 def moments(gradients: PyTree, mask: Bool[Array, " m"]) -> Moments:
     """Moments of the rows (leading axis m) that the mask keeps."""
-    count = jnp.sum(mask.astype(jnp.int32))
+    count = jnp.sum(mask, dtype=jnp.int32)
 
     def kept(rows: Array) -> Array:
         return jnp.where(mask.reshape(-1, *[1] * (rows.ndim - 1)), rows, 0)
@@ -105,3 +106,27 @@ def window(state: Shuffle, offset: Any, width: int) -> Int[Array, " width"]:
 def spent(state: Shuffle, size: Any) -> Shuffle:
     """The shuffle after a batch of `size`."""
     return Shuffle(state.order, state.used + size)
+
+
+def accumulated(
+    gradient_moments: Any, x: PyTree, order: Shuffle, size: Any, chunk: int, key: Array
+) -> Moments:
+    """Moments of the next `size` unused terms, `chunk` of them at a time.
+
+    `gradient_moments(x, index, mask, key)` is the problem's. `size` may be traced and
+    the work follows it: no other size compiles anew, and none costs the largest.
+    """
+
+    def add(j: Array, total: Moments) -> Moments:
+        index = window(order, j * chunk, chunk)
+        mask = j * chunk + jnp.arange(chunk, dtype=jnp.int32) < size
+        seen = gradient_moments(x, index, mask, jax.random.fold_in(key, j))
+        return merged(total, seen)
+
+    return jax.lax.fori_loop(0, (size + chunk - 1) // chunk, add, none_of(x))
+
+
+def fits(size: int, n: int) -> None:
+    """Misuse where a batch is no batch of n terms."""
+    if not 1 <= size <= n:
+        raise Misuse(f"a batch of {size} terms of a sum of {n}; pass 1 <= batch <= {n}")

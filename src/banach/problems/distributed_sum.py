@@ -6,16 +6,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from banach.problems.finite_sum import FiniteSum
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
-from banach.core.facts import Facts
+from banach.core.facts import DECLARED, Fact, Facts
 from banach.core.mesh import Layout
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts import workers as by_worker
+from banach.problems import inputs
+from banach.problems.finite_sum import FiniteSum
 
 Scalar = Float[Array, ""]
 _OWN = frozenset({"value", "grad", "hvp", "local_grad", "local_sample", "coded_grad"})
@@ -29,11 +30,13 @@ class DistributedSum(Problem):
     weighs worker i's mean by n_i / n.
 
     Args:
-        whole: the finite sum. L, if declared, has to bound the gradient of each f_i
-            (heterogeneous shards are steeper than their average).
+        whole: the finite sum.
         workers: W, at least 1 and at most n.
         order: a permutation of the n terms; worker i gets the i-th of W contiguous
             pieces, of sizes that differ by at most 1. None: as they are.
+        L: bounds the Lipschitz constant of each f_i's gradient (heterogeneous shards
+            are steeper than their average); the fact L_worker. None: W times that of
+            F where the sum is convex, which then has to hold term by term.
         mesh: devices with one axis called "workers", whose size divides W; methods
             then work inside shard_map, and data are cut over the mesh. None: all
             workers on the default device, the same mathematics.
@@ -49,6 +52,7 @@ class DistributedSum(Problem):
     padded: FiniteSum
     real: Bool[Array, "workers most"]
     n: int = eqx.field(static=True)
+    L: Any
     workers: int = eqx.field(static=True)
     mesh: Mesh | None = eqx.field(static=True)
 
@@ -58,6 +62,7 @@ class DistributedSum(Problem):
         workers: int,
         *,
         order: Any = None,
+        L: Any = None,
         mesh: Mesh | None = None,
     ):
         if not isinstance(whole, FiniteSum):
@@ -71,6 +76,7 @@ class DistributedSum(Problem):
         rows = jax.tree.map(lambda v: np.asarray(v)[index.ravel()], whole.data)
         self.padded = eqx.tree_at(lambda s: s.data, whole, rows)
         self.real, self.n, self.workers = real, n, workers
+        self.L = inputs.constant(L, "L")
         # Axes whose shardings the compiler chooses, whatever the given mesh has.
         self.mesh = None if mesh is None else Mesh(mesh.devices, mesh.axis_names)
 
@@ -103,8 +109,19 @@ class DistributedSum(Problem):
         return self.padded.start()
 
     def facts(self) -> Facts:
-        """Those of the finite sum."""
-        return self.padded.facts()
+        """Those of the finite sum, and L_worker."""
+        known = self.padded.facts()
+        constants = {
+            k: Fact(known.get(k), known.provenance(k) or DECLARED)
+            for k in ("L", "mu")
+            if known.get(k) is not None
+        }
+        if self.L is not None:
+            constants["L_worker"] = Fact(self.L, DECLARED)
+        elif "L" in constants and known.has("convex"):
+            steepest = self.workers * constants["L"].value
+            constants["L_worker"] = Fact(steepest, constants["L"].provenance)
+        return Facts(known.properties, constants)
 
     def value(self, x: PyTree) -> Scalar:
         """F(x)."""

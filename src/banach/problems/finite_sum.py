@@ -19,7 +19,9 @@ from banach.problems.glm_inputs import known
 from banach.problems.smooth import check_scalar, dense_hessian, like, structs
 
 Scalar = Float[Array, ""]
-_ORACLES = frozenset({"value", "grad", "hvp", "hess", "sample", "stochastic_grad"})
+_ORACLES = frozenset({"value", "grad", "hvp", "sample", "stochastic_grad"})
+# A dense Hessian holds unknowns times terms numbers at once: no more than these.
+DENSE_UP_TO = 2_000_000
 
 
 class FiniteSum(Problem):
@@ -72,7 +74,7 @@ class FiniteSum(Problem):
         if provenance not in (DECLARED, CONSTRUCTION):
             raise Misuse(f"provenance is {DECLARED!r} or {CONSTRUCTION!r}")
         x0 = inputs.variable(x0)
-        self.x0, (self.data,) = inputs.canonical(x0, (_rows(data),))
+        self.x0, (self.data,) = inputs.canonical(x0, (rows(data),))
         self.n = jax.tree.leaves(self.data)[0].shape[0]
         datum = jax.tree.map(lambda v: v[0], self.data)
         self.fun = inputs.function(fun, self.x0, (datum,), "FiniteSum's fun")
@@ -91,8 +93,9 @@ class FiniteSum(Problem):
         self.provenance = provenance
 
     def oracles(self) -> frozenset[str]:
-        """Those of a smooth function, and those of its terms."""
-        return _ORACLES
+        """Those of a smooth function (hess up to DENSE_UP_TO) and of its terms."""
+        dense = self.n * self.size() <= DENSE_UP_TO
+        return _ORACLES | {"hess"} if dense else _ORACLES
 
     def prices(self) -> dict[str, float]:
         """One term of a stochastic gradient is an n-th of a gradient."""
@@ -321,7 +324,7 @@ def of_glm(glm: Any) -> FiniteSum:
     )
 
 
-def _rows(data: PyTree) -> PyTree:
+def rows(data: PyTree) -> PyTree:
     """Data whose leaves are arrays with one leading axis, n."""
     data = inputs.arrays(data)
     leaves = jax.tree.leaves(data)
@@ -355,7 +358,7 @@ def _penalty(l2: Any, x0: PyTree) -> PyTree:
     leaves = jax.tree.leaves(l2)
     if jax.tree.structure(l2) == jax.tree.structure(x0):
         fits = [
-            np.broadcast_shapes(np.shape(w), v.shape) == v.shape
+            np.ndim(w) == 0 or np.shape(w) == v.shape
             for w, v in zip(leaves, jax.tree.leaves(x0), strict=True)
         ]
     else:

@@ -19,6 +19,7 @@ from banach.core.method import Refusal
 from banach.core.problem import Misuse, Problem
 from banach.core.programs import raw_key
 from banach.core.result import Result
+from banach.racing import seeds as several
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +41,9 @@ class Race:
     tol: float
     time_limit: float | None
     command: str
+    seeds: tuple[int, ...] = (0,)
+    repeats: list[list[Result]] = dataclasses.field(default_factory=list)
+    """For each of `runs`, the runs of all its seeds (one where deterministic)."""
 
     @property
     def certified(self) -> list[Result]:
@@ -52,13 +56,24 @@ class Race:
         return self.runs[0]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, the JSON of `banach race --json` (schema_version 1)."""
+        """Plain data, the JSON of `banach race --json` (schema_version 1).
+
+        A method that ran over several seeds is the run in the middle; its `seeds`
+        hold every run and its `spread` the quartiles.
+        """
         index = catalogue.load_index()
         runs = []
-        for r in self.runs:
+        for r, every in zip(self.runs, self.repeats, strict=True):
             entry = index.get(r.method.card.name)
             title = "" if entry is None else entry["title"]
-            runs.append(r.to_dict() | {"title": title})
+            run = r.to_dict() | {"title": title}
+            if len(every) > 1:
+                run["seeds"] = several.entries(every, self.seeds[: len(every)])
+                run["spread"] = several.spread(every)
+                # Compiled once, by the first seed.
+                compiled = max(v.seconds["compile"] for v in every)
+                run["seconds"] = run["seconds"] | {"compile": float(compiled)}
+            runs.append(run)
         check = self.runs[0].certificate if self.runs else None
         grade = "" if check is None else f"{check.quantity} ({check.grade})"
         with compat.double():
@@ -81,7 +96,7 @@ class Race:
             "time_limit": self.time_limit,
             "runs": runs,
             "refused": [dataclasses.asdict(r) for r in self.refused],
-        }
+        } | ({"seeds": list(self.seeds)} if len(self.seeds) > 1 else {})
 
     def plot(self, ax: Any = None, against: str = "seconds") -> Any:
         """Certified ratio of every run, a matplotlib Figure.
@@ -167,6 +182,7 @@ def race(
     max_steps: int = 100_000,
     time_limit: float | None = 10.0,
     seed: int = 0,
+    seeds: int = 1,
     name: str | None = None,
     command: str = "banach.race(...)",
     progress: Callable[[str, Result | Refused | None], None] | None = None,
@@ -178,6 +194,9 @@ def race(
         methods: names, classes or instances; None: everything applicable.
         start, tol, check, max_steps, seed: as in `solve`, shared by all runs.
         time_limit: seconds for each run, compile time included.
+        seeds: runs of every stochastic method, seeds seed, seed + 1, ...; the one in
+            the middle stands for them and the report shows quartiles. Deterministic
+            methods run once.
         name: shown in the report; the built-in name by default.
         command: how this race can be run again, printed in the report.
         progress: called with (label, Result | Refused | None) as runs move.
@@ -190,15 +209,18 @@ def race(
         title = name or (problem if source else type(given).__name__)
         check = choose.check_for(check, given)
         field = entrants(given, methods)
-    runs: list[Result] = []
+    groups: list[list[Result]] = []
     refused: list[Refused] = []
 
     def tell(label: str, what: Any) -> None:
         if progress is not None:
             progress(label, what)
 
+    if not isinstance(seeds, int) or seeds < 1:
+        raise Misuse(f"seeds is a number of runs, at least 1, got {seeds!r}")
+    numbers = tuple(range(seed, seed + seeds))
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
-                   time_limit=time_limit, seed=seed)  # fmt: skip
+                   time_limit=time_limit)  # fmt: skip
     for entrant in field:
         if isinstance(entrant, Refused):
             refused.append(entrant)
@@ -214,27 +236,31 @@ def race(
                 refused.append(Refused(label, built.cure))
                 tell(label, refused[-1])
                 continue
-        result = None
-        for result in api.iterate(given, built, **options):
-            tell(label, result)
+        stochastic = getattr(built, "card", None) is not None and built.card.random
+        done: list[Result] = []
+        for number in numbers if stochastic else numbers[:1]:
+            result = None
+            for result in api.iterate(given, built, seed=number, **options):
+                tell(label, result)
+                if result.status == "interrupted":
+                    break
+            assert result is not None
+            if source is not None:
+                result = result.replaced(source=source)
+            done.append(result)
             if result.status == "interrupted":
                 break
-        assert result is not None
-        if source is not None:
-            result = result.replaced(source=source)
-        runs.append(result)
-        if result.status == "interrupted":
+        groups.append(done)
+        if done[-1].status == "interrupted":
             break
-    if not runs and not refused:
+    if not groups and not refused:
         raise Misuse("no method to race; see banach methods")
-    runs.sort(key=_order)
-    number = runs[0].tol if runs else 0.0
-    return Race(given, title, runs, refused, number, time_limit, command)
-
-
-def _order(r: Result) -> tuple[Any, ...]:
-    ratio = float(r.certificate.ratio)
-    return (not r.certified, r.seconds["run"] if r.certified else ratio)
+    groups.sort(key=lambda g: several.order(several.middle(g)))
+    runs = [several.middle(g) for g in groups]
+    asked = runs[0].tol if runs else 0.0
+    return Race(
+        given, title, runs, refused, asked, time_limit, command, numbers, groups
+    )
 
 
 def _label(entrant: Any) -> str:

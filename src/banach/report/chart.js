@@ -97,6 +97,7 @@ function ratioRange(runs, tol) {
 
 /*
  * view: { runs, tol, quantity, hidden:Set, x(run, k) -> number|null, band(run) -> number|null,
+ *         quartiles(run) -> {x, low, middle, high}|null, over the seeds of a stochastic method,
  *         xlabel, logarithmic, label, tell(methods drawn on the upper edge) }
  */
 class Chart {
@@ -124,7 +125,8 @@ class Chart {
     const box = { left: 50, right: width - 16, top: 10, bottom: height - 44 };
     this.curves = view.runs.map((run, i) => ({ run, i, points: this.points(run) }))
       .filter((c) => !view.hidden.has(c.i) && c.points.length);
-    const xs = this.curves.flatMap((c) => c.points.map((p) => p.x));
+    const spans = new Map(this.curves.map((c) => [c.i, view.quartiles(c.run)]));
+    const xs = this.curves.flatMap((c) => c.points.map((p) => p.x).concat(spans.get(c.i)?.x ?? []));
     const positive = xs.filter((v) => v > 0);
     const log = view.logarithmic() && positive.length > 0;
     const xhigh = (positive.length ? Math.max(...positive) : 1) * (log ? 1.25 : 1.04);
@@ -149,6 +151,7 @@ class Chart {
     svg.append(node("path", { class: "frame", d: `M${box.left} ${box.top}V${box.bottom}H${box.right}` }));
     svg.append(node("line", { class: "tol", x1: box.left, x2: box.right, y1: Y(view.tol), y2: Y(view.tol) }));
     svg.append(node("text", { class: "strong", x: box.right - 4, y: Y(view.tol) - 5, "text-anchor": "end" }, "tol " + show(view.tol)));
+    for (const curve of this.curves) this.quartiles(svg, curve.i, spans.get(curve.i), X, (v) => Y(v === null ? yhigh : v));
     for (const curve of this.curves) {
       for (const p of curve.points) if (p.y !== null) [p.px, p.py] = [X(p.x), Y(p.y)];
       svg.append(this.curve(curve));
@@ -178,6 +181,17 @@ class Chart {
         height: box.bottom - box.top, "fill-opacity": (0.45 / this.curves.length).toFixed(4),
       }));
     }
+  }
+
+  /* Half of the seeds lie in the band; the thin line is their median. */
+  quartiles(svg, i, span, X, Y) {
+    if (!span) return;
+    const along = (ys) => span.x.map((x, k) => `${X(x).toFixed(1)} ${Y(ys[k]).toFixed(1)}`);
+    const group = node("g", { "data-run": i });
+    const outline = [...along(span.low), ...along(span.high).reverse()];
+    group.append(node("path", { class: `quartiles ${look(i).k}`, d: `M${outline.join("L")}z` }));
+    group.append(node("path", { class: `median ${look(i).k}`, d: `M${along(span.middle).join("L")}` }));
+    svg.append(group);
   }
 
   curve({ run, i, points }) {
@@ -220,6 +234,7 @@ class Chart {
     const calls = Object.keys(t.calls).map((kind) => `${kind} ${show(t.calls[kind][p.k])}`).join(", ");
     this.live.replaceChildren(
       element("b", {}, curve.run.method), ` (${curve.run.status})`,
+      ...(curve.run.quartiles ? [element("span", {}, `${curve.run.quartiles.seeds} seeds certified`)] : []),
       element("span", {}, `ratio ${show(p.y)} at step ${show(t.step[p.k])}`),
       element("span", {}, `${show(curve.run.compile)} s compile + ${show(t.seconds[p.k])} s run`),
       element("span", {}, calls),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from banach.report import words
+from banach.report.bands import Band, band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,8 @@ def plot_race(
     (seconds once compiled), "step", or an oracle kind such as "grad". A run that
     never calls that oracle is left out. An end marker is filled where the run is
     certified and hollow where it is not. Ratios above a thousand times the largest
-    start are beyond the frame.
+    start are beyond the frame. A method that ran over several seeds is drawn as the
+    median of its ratio with the band between the quartiles.
 
     Raises ValueError when no run carries `against`.
     """
@@ -113,17 +115,38 @@ def _calls(run: Mapping, kind: str) -> list:
     return run["trace"]["calls"].get(kind, [])
 
 
+def _band(run: Mapping, against: str) -> Band | None:
+    if "spread" not in run:
+        return None
+    compiled = run["seconds"]["compile"]
+    seconds = {"seconds": compiled, "run": 0.0}
+
+    def abscissa(one: Mapping) -> list:
+        if against in seconds:
+            return [seconds[against] + s for s in one["trace"]["seconds"]]
+        return one["trace"]["step"] if against == "step" else _calls(one, against)
+
+    return band(run["seeds"], abscissa)
+
+
 def _curve(ax: Axes, run: Mapping, against: str, i: int, shade: float) -> None:
     x = _times(run).get(against, _calls(run, against))
+    ratio, quartiles = _ratio(run), _band(run, against)
+    if quartiles is not None:
+        x, ratio = quartiles.x, quartiles.middle
     # Matplotlib breaks a line at NaN; zero has no place on a logarithmic axis.
-    y = [words.finite(r) or float("nan") for r in _ratio(run)]
+    y = [words.finite(r) or float("nan") for r in ratio]
     colour, marker = COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)]
     dash = _DASHES[i // len(COLOURS) % len(_DASHES)]
     if against == "seconds":
         ax.axvspan(0, run["seconds"]["compile"], color="0.5", alpha=shade, lw=0)
     every = max(1, len(x) // 6)
     label = run["method"]
-    if run["status"] != "certified":
+    if quartiles is not None:
+        label += f" ({words.seeds(run)} seeds certified)"
+        high = [words.finite(v) or 1e300 for v in quartiles.high]
+        ax.fill_between(x, quartiles.low, high, color=colour, alpha=0.18, lw=0)
+    elif run["status"] != "certified":
         label += f" ({run['status']})"
     ax.plot(
         x,

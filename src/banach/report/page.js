@@ -55,6 +55,10 @@ function last(list) {
   return list && list.length ? list[list.length - 1] : 0;
 }
 
+function shifted(span, by) {
+  return span ? { ...span, x: span.x.map((v) => v + by) } : null;
+}
+
 function timeChart(race, r, hidden) {
   const state = { compile: true, log: spread(race.runs.map((run) => run.compile + last(run.trace.seconds))) };
   let chart = null;
@@ -69,6 +73,7 @@ function timeChart(race, r, hidden) {
     runs: race.runs, tol: race.tol, hidden, tell,
     x: (run, k) => (run.trace.seconds[k] === null ? null : run.trace.seconds[k] + (state.compile ? run.compile : 0)),
     band: (run) => (state.compile ? run.compile : null),
+    quartiles: (run) => shifted(run.quartiles && run.quartiles.seconds, state.compile ? run.compile : 0),
     xlabel: () => (state.compile ? "seconds, compile (shaded) + run" : "seconds, run only"),
     label: () => `${race.quantity} relative to its scale against seconds. The numbers are in the table below.`,
     logarithmic: () => state.log,
@@ -107,6 +112,7 @@ function callChart(race, r, hidden) {
     runs: race.runs, tol: race.tol, hidden, tell,
     x: (run, k) => (run.trace.calls[state.kind] || [])[k],
     band: () => null,
+    quartiles: (run) => (run.quartiles && run.quartiles.calls[state.kind]) || null,
     xlabel: () => (state.kind === null ? "calls" : name(state.kind)),
     label: () => `${race.quantity} relative to its scale against calls. The numbers are in the table below.`,
     logarithmic: () => state.log,
@@ -195,7 +201,8 @@ for (const section of document.querySelectorAll(".charts")) {
   const calls = callChart(race, r, hidden);
   const charts = [time.chart, calls.chart];
   section.append(element("p", { class: "quiet" },
-    `${race.quantity} relative to its scale, on a logarithmic axis; dashed: the tolerance. The buttons show and hide curves in both charts.`),
+    `${race.quantity} relative to its scale, on a logarithmic axis; dashed: the tolerance. The buttons show and hide curves in both charts.`
+    + (race.runs.some((run) => run.quartiles) ? " A curve with a band ran over several seeds: half of them lie in the band, the thin line is their median, the curve is the run in the middle." : "")),
   legend(race, hidden, charts), element("div", { class: "pair" }, time.figure, calls.figure), dataSection(race));
   for (const chart of charts) chart.draw();
 }

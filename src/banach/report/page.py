@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from banach.report import words
+from banach.report.bands import charted
 
 _HERE = Path(__file__).parent
 
@@ -104,6 +105,7 @@ def _chart_data(race: Mapping) -> dict:
                 "status": run["status"],
                 "compile": run["seconds"]["compile"],
                 "trace": run["trace"],
+                "quartiles": charted(run),
             }
             for run in race["runs"]
         ],

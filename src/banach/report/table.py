@@ -27,8 +27,10 @@ _COLUMNS = (
 _RIGHT = frozenset(
     {"value", "scale", "ratio", "steps", "compile s", "run s", "check s"}
 )
+# Where stochastic methods ran over several seeds.
+_SEEDS = "certified seeds"
 # A terminal is narrow: value, scale and check seconds are left to page and JSON.
-_TERMINAL = tuple(c for c in _COLUMNS if c not in {"value", "scale", "check s"})
+_ELSEWHERE = frozenset({"value", "scale", "check s"})
 _STYLE = {"good": "green", "open": "yellow", "bad": "red"}
 
 
@@ -45,9 +47,21 @@ def cells(run: Mapping) -> tuple[str, ...]:
         str(run["steps"]),
         " ".join(f"{kind}={count}" for kind, count in words.calls(run)),
         words.number(seconds["compile"]),
-        words.number(seconds["run"]),
+        words.run_seconds(run),
         words.number(seconds["check"]),
     )
+
+
+def _columns(runs: Sequence[Mapping]) -> tuple[str, ...]:
+    several = any("spread" in run for run in runs)
+    return (*_COLUMNS, _SEEDS) if several else _COLUMNS
+
+
+def _texts(run: Mapping) -> dict[str, str]:
+    """The texts of a row by column, seeds included."""
+    texts = dict(zip(_COLUMNS, cells(run), strict=True))
+    texts[_SEEDS] = words.seeds(run)
+    return texts
 
 
 def rich_table(race: Mapping) -> Table:
@@ -70,7 +84,8 @@ def rich_table(race: Mapping) -> Table:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    for name in _TERMINAL:
+    shown = [c for c in _columns(race["runs"]) if c not in _ELSEWHERE]
+    for name in shown:
         table.add_column(
             name,
             justify="right" if name in _RIGHT else "left",
@@ -80,11 +95,11 @@ def rich_table(race: Mapping) -> Table:
         )
     for run in words.by_verdict(race["runs"]):
         tone = _STYLE[words.status(run["status"]).tone]
-        texts = dict(zip(_COLUMNS, cells(run), strict=True))
+        texts = _texts(run)
         table.add_row(
             *(
                 Text(texts[name], style=tone if name == "verdict" else "")
-                for name in _TERMINAL
+                for name in shown
             )
         )
     return table
@@ -96,6 +111,8 @@ def plain_lines(run: Mapping) -> str:
     tol, seconds = words.number(run["tol"]), run["seconds"]
     counts = " ".join(f"{kind}={count}" for kind, count in words.calls(run))
     method = " ".join(run["method"].split())
+    if "spread" in run:
+        counts += f"  seeds {words.seeds(run)}, run {words.run_seconds(run)} s"
     return (
         f"{method:<28} {run['status']:<12} ratio {ratio:>12} tol {tol:<7} "
         f"{run['certificate']['grade']:<11} steps {run['steps']:>7} "
@@ -109,11 +126,12 @@ def html_table(runs: Sequence[Mapping], caption: str = "") -> str:
 
     It sets no colours, so that it follows the notebook's own light or dark theme.
     """
+    columns = _columns(runs)
     head = "".join(
         f'<th scope="col" style="text-align:{_align(name)}">{escape(name)}</th>'
-        for name in _COLUMNS
+        for name in columns
     )
-    body = "".join(_html_row(run) for run in words.by_verdict(runs))
+    body = "".join(_html_row(run, columns) for run in words.by_verdict(runs))
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
         f'<table class="banach-verdicts">{title}<thead><tr>{head}</tr></thead>'
@@ -121,16 +139,16 @@ def html_table(runs: Sequence[Mapping], caption: str = "") -> str:
     )
 
 
-def _html_row(run: Mapping) -> str:
-    texts = cells(run)
+def _html_row(run: Mapping, columns: Sequence[str]) -> str:
+    texts = _texts(run)
     rest = "".join(
-        f'<td style="text-align:{_align(name)}">{escape(text)}</td>'
-        for name, text in zip(_COLUMNS[1:], texts[1:], strict=True)
+        f'<td style="text-align:{_align(name)}">{escape(texts[name])}</td>'
+        for name in columns[1:]
     )
     why = escape(run["reason"])
     return (
         f'<tr title="{why}"><th scope="row" style="text-align:left">'
-        f"{escape(texts[0])}</th>{rest}</tr>"
+        f"{escape(texts['method'])}</th>{rest}</tr>"
     )
 
 

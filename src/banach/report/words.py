@@ -35,6 +35,7 @@ ORACLES = {
     "lmo": "linear minimisations (LMO)",
     "dual": "dual points",
     "sample": "samples",
+    "stochastic_grad": "gradients of one term",
     "operator": "operator values",
     "resolvent": "resolvents",
     "constraints": "constraint values",
@@ -87,6 +88,29 @@ def in_order(kinds: Iterable[str]) -> list[str]:
     return sorted(
         kinds, key=lambda k: (known.index(k) if k in ORACLES else len(known), k)
     )
+
+
+def seeds(run: Mapping) -> str:
+    """Certified seeds of all, e.g. 3/5; 1/1 or 0/1 where there was one run."""
+    spread = run.get("spread")
+    if spread is None:
+        return f"{int(run['status'] == 'certified')}/1"
+    return f"{spread['certified']}/{spread['runs']}"
+
+
+def seeds_share(run: Mapping) -> float:
+    """Share of the seeds that were certified."""
+    certified, runs = seeds(run).split("/")
+    return int(certified) / int(runs)
+
+
+def run_seconds(run: Mapping) -> str:
+    """Seconds once compiled; over several seeds the median with its quartiles."""
+    spread = run.get("spread")
+    if spread is None:
+        return number(run["seconds"]["run"])
+    low, median, high = map(number, spread["seconds"])
+    return f"{median} ({low} to {high})"
 
 
 def total_seconds(run: Mapping) -> float:

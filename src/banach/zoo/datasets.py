@@ -30,6 +30,12 @@ def iris() -> Dataset:
     return Dataset(rows[:, :-1], rows[:, -1].astype(np.int64))
 
 
+def wine() -> Dataset:
+    """178 wines, 13 features, 3 growers."""
+    rows = _table("wine_data.csv", 14, header=True)
+    return Dataset(rows[:, :-1], rows[:, -1].astype(np.int64))
+
+
 def digits() -> Dataset:
     """1797 images of 8 x 8 pixels from 0 to 16, digits 0 to 9."""
     rows = _table("digits.csv.gz", 65)

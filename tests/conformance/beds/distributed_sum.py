@@ -35,7 +35,7 @@ def _stated(dtype, L=_L):
         L=dtype(L),
         reference=np.zeros(3, dtype),
     )
-    return DistributedSum(whole, _W, order=_order)
+    return DistributedSum(whole, _W, order=_order, L=dtype(_L))
 
 
 four_workers = _stated(np.float64)
@@ -44,7 +44,7 @@ four_workers = _stated(np.float64)
 def _moved(theta):
     data = four_workers.padded.data[0]
     moved = eqx.tree_at(lambda p: p.padded.data[0], four_workers, theta * data)
-    return eqx.tree_at(lambda p: p.padded.L, moved, 2 * _L)
+    return eqx.tree_at(lambda p: (p.padded.L, p.L), moved, (2 * _L, 2 * _L))
 
 
 def _poisoned():

@@ -22,7 +22,8 @@ def loss(x, d):
 
 def problem():
     data = (A.reshape(-1, D), Y.ravel())
-    return bn.DistributedSum(bn.FiniteSum(loss, X0, data, l2=L2, convex=True, L=L), W)
+    whole = bn.FiniteSum(loss, X0, data, l2=L2, convex=True, L=L)
+    return bn.DistributedSum(whole, W, L=L)
 
 
 def local_grad(x):

@@ -57,13 +57,14 @@ class Econtrol(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
-        if facts.L is None:
+        L = facts.get("L_worker")
+        if L is None:
             cure = (
-                "econtrol needs a bound L on the curvature of every worker's f_i: "
-                "declare L= on the sum, or give Econtrol(step_size=...) yourself"
+                "econtrol needs a bound on the curvature of every worker's f_i: "
+                "DistributedSum(..., L=...), or give Econtrol(step_size=...) yourself"
             )
-            return Refusal("fact L", cure)
-        return cls.of(of_share(0.1, problem.size()), facts.L, problem.size())
+            return Refusal("fact L_worker", cure)
+        return cls.of(of_share(0.1, problem.size()), L, problem.size())
 
     @classmethod
     def of(cls, compressor: Compressor, L: float, n: int, batch: int | None = None):

@@ -1,0 +1,1 @@
+"""Sums of many terms, a few at a time."""

@@ -1,0 +1,1 @@
+"""Training of networks: steps, schedules and batch sizes."""

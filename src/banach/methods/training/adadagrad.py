@@ -1,0 +1,116 @@
+"""AdaGrad whose batches grow when the variance of the gradient asks for it."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.method import Method
+from banach.core.point import Point
+from banach.parts import batches
+from banach.parts.batch_size import AdadagradScale, adadagrad
+
+LEARNING_RATE = 0.1
+"""No constant of the problem gives it: the unit of a coordinate. Not tuned."""
+
+
+class AdadagradState(eqx.Module):
+    """Iterate, scale and batch size, order of the terms, calls; `still`."""
+
+    x: PyTree
+    inner: AdadagradScale
+    order: batches.Shuffle
+    calls: Int[Array, ""]
+    still: Bool[Array, ""]
+
+
+@method(
+    name="adadagrad",
+    family="training",
+    problem="FiniteSum",
+    needs={"stochastic_grad"},
+    paper="lau2024adadagrad",
+    cost=None,
+    random=True,
+)
+class Adadagrad(Method):
+    """AdaGrad steps on batches that grow until the gradient stands out of its noise.
+
+    x_j+ = x_j - a g_j / sqrt(v_j),  v_j+ = v_j + g_j^2;  AdaGrad-Norm: v+ = v + ||g||^2
+    V / b > eta^2 ||g||^2:  b+ = ceil(V / (eta^2 ||g||^2)), at most `most`
+
+    g and V are the mean and the unbiased total variance of the b term gradients of the
+    batch. test="coordinate" asks the same of every coordinate, var_j / b <= eta^2 g_j^2
+    (its sum over j is the norm test). With most = n the last batches are the whole sum
+    and the method is AdaGrad itself. Terms are drawn without replacement. AdaGrad-Norm
+    brings min ||grad F||^2 to O(1/K) with high probability (Lau, Liu and Kolar 2024).
+
+    Fails where learning_rate is far from the size of the answer: steps shrink like
+    1 / sqrt(t) whatever happens. test="coordinate" soon asks for everything, since
+    some coordinate of a gradient is nearly 0. Written from the algorithms and the
+    authors' norm test; the proofs were not read.
+    """
+
+    learning_rate: Any
+    most: int = eqx.field(static=True)
+    eta: Any = 0.5
+    initial: Any = 0.01
+    batch: int = eqx.field(static=True, default=16)
+    chunk: int = eqx.field(static=True, default=32)
+    test: str = eqx.field(static=True, default="norm")
+    coordinatewise: bool = eqx.field(static=True, default=True)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        batch = max(2, min(16, problem.n // 8))
+        batches.fits(batch, problem.n)
+        return cls(LEARNING_RATE, problem.n, batch=batch, chunk=min(32, problem.n))
+
+    def init(self, problem, start, key):
+        batches.fits(self.most, problem.n)
+        zero = jnp.zeros((), jnp.int32)
+        order = batches.shuffled(problem.n, key)
+        inner = self._transform().init(start.x)
+        return AdadagradState(start.x, inner, order, zero, jnp.asarray(False))
+
+    def step(self, problem, state, key):
+        draw, noise = jax.random.split(key)
+        b = state.inner.batch
+        order = batches.ready_for(state.order, b, draw)
+        seen = batches.accumulated(
+            problem.gradient_moments, state.x, order, b, self.chunk, noise
+        )
+        u, inner = self._transform().update(
+            seen.mean, state.inner, state.x, moments=seen
+        )
+        x = tree.add(state.x, u)
+        still = (tree.max_abs(tree.sub(x, state.x)) == 0) & (b == self.most)
+        return AdadagradState(x, inner, batches.spent(order, b), state.calls + b, still)
+
+    def point(self, state):
+        return Point(state.x)
+
+    def stuck(self, state):
+        return state.still
+
+    @property
+    def typical(self):
+        return {"stochastic_grad": max(self.batch, self.most // 8)}
+
+    def calls(self, state):
+        return {"stochastic_grad": state.calls}
+
+    def _transform(self):
+        return adadagrad(
+            self.learning_rate,
+            batch=self.batch,
+            most=self.most,
+            eta=self.eta,
+            test=self.test,
+            coordinatewise=self.coordinatewise,
+            initial=self.initial,
+        )
