@@ -94,7 +94,7 @@ class SequentialGradientCoding(Method):
         scheme, t, models = self.scheme, state.round, state.models
         unravel = tree.ravel(state.x)[1]
         slow, seconds = self.bursts.round(state.slow, scheme.load, key, models.dtype)
-        alive, took, history = self._waited(state.history, seconds)
+        alive, took, history = self.waited(state.history, seconds)
         tasks = scheme.tasks(state.results, t)
         xs = jax.vmap(jax.vmap(unravel))(models[tasks.lane])
         sent = problem.coded_grad(xs, scheme.pieces, tasks.pieces, tasks.weights)
@@ -123,7 +123,7 @@ class SequentialGradientCoding(Method):
             x=unravel(models[jnp.argmin(sizes)]),
         )
 
-    def _waited(self, history, seconds):
+    def waited(self, history, seconds):
         """(who answered, how long that took, the history with this round)."""
         n, scheme = seconds.size, self.scheme
         rank = jnp.argsort(jnp.argsort(seconds))
