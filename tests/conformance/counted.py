@@ -20,9 +20,14 @@ ORACLES = {
     "lmo": ("lmo",),
     "objective": ("objective",),
     "optimality": ("optimality",),
+    "operator": ("operator",),
+    "component": ("component",),
+    "resolvent": ("resolvent",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad"}
+PASSES = {"value", "grad", "operator"}
+# Calls that one call stands for, from its arguments.
+TIMES = {"component": lambda z, batch: batch.size}
 
 
 class Tally:
@@ -33,8 +38,8 @@ class Tally:
         self.passes = 0
         self.run: Counter = Counter()
 
-    def ran(self, names, *_):
-        self.run.update(names)
+    def ran(self, names, times, *_):
+        self.run.update(dict.fromkeys(names, times))
 
 
 def _counting(oracle: str) -> Any:
@@ -43,7 +48,8 @@ def _counting(oracle: str) -> Any:
     def call(self, *args):
         self.tally.traced.update(names)
         self.tally.passes += bool(PASSES & set(names))
-        jax.debug.callback(functools.partial(self.tally.ran, names))
+        times = TIMES.get(oracle, lambda *_: 1)(*args)
+        jax.debug.callback(functools.partial(self.tally.ran, names, times))
         return getattr(self.inner, oracle)(*args)
 
     call.__name__ = oracle
