@@ -73,7 +73,12 @@ class Inclusion(Problem):
         is_saddle: bool = False,
     ):
         z0 = inputs.variable(z0, "z0")
-        if data is None and callable(components):
+        if not callable(components):
+            raise Misuse(
+                "Inclusion's components must be a function of (z, datum), got "
+                f"{type(components).__name__}"
+            )
+        if data is None:
             components = _Single(components)
             data = np.zeros((1, 0), tree.dtype(z0))
         z0, (data,) = inputs.canonical(z0, inputs.arguments((data,)))
