@@ -75,7 +75,8 @@ def test_without_a_term_it_bounds_the_truth_also_at_solutions(check):
         part = jax.tree.map(lambda v, i=i: v[i], out.parts[0])
         total = wide(float(part.value)) + wide(float(part.slack))
         assert total >= truth * (1 - wide(1e-15))
-        assert float(part.slack) < 1e-9 * max(float(part.value), norm(qs[i]) * s[i])
+        size = norm(qs[i]) * (1 if far else s[i])
+        assert float(part.slack) < 1e-9 * max(float(part.value), size)
     assert not np.any(out.refuted())
 
 
@@ -116,7 +117,7 @@ def test_over_a_box_the_distance_and_the_gap_hold():
     assert np.all(abs(inside.x) <= 1 + 1e-15)
     total = far.parts[0].value + far.parts[0].slack
     assert np.all(total >= np.linalg.norm(zs - best, axis=1) - 1e-15)
-    total = gap.parts[0].value + gap.parts[0].slack
+    total = np.asarray(gap.parts[0].value + gap.parts[0].slack)
     for i, z in enumerate(np.asarray(inside.x)):
         F = (M.astype(wide) @ z) + qs[i].astype(wide)
         assert total[i] >= F @ z + np.sum(abs(F)) - 1e-17
@@ -208,7 +209,7 @@ def test_without_bounds_the_gap_is_restricted_to_the_declared_ball():
     np.testing.assert_array_equal(at.x[0], z[0])
     # The ball is the problem's: at a far iterate the gap is large, not the iterate's.
     far, _ = certify(VariationalGap(), bilinear(2.0), (z[0] + 1e3, z[1]))
-    assert float(far.value) > 1e5
+    assert float(far.value) > 1e3
     assert float(cert.scale) == pytest.approx(2.0 * np.sqrt(2))
 
 

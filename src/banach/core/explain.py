@@ -71,7 +71,7 @@ def hint(status: str, facts: dict[str, Any]) -> str:
             cure += "; or pass float64 data"
         return cure
     if status == "refuted":
-        return "check what was declared about the problem (convex, mu, L, bounds)"
+        return "check what was declared about the problem (convex, monotone, mu, L)"
     if status == "nonfinite":
         return "see the cause; a smaller step_size or a start inside the domain"
     return ""

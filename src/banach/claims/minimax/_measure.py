@@ -112,6 +112,7 @@ def curves(path: Any, panels: dict[str, dict[str, Any]], x: str, y: str) -> None
         for label, (at, values) in lines.items():
             ax.loglog(np.maximum(at, 1), np.maximum(values, 1e-16), label=label, lw=1.2)
         ax.set(title=title, xlabel=x)
+        ax.set_ylim(top=min(ax.get_ylim()[1], 1e3))  # what diverges leaves the picture
         ax.legend(fontsize=8)
     axes[0][0].set_ylabel(y)
     fig.tight_layout()
