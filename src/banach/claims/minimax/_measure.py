@@ -93,10 +93,10 @@ def _like(value, model):
     return jax.tree.map(lambda v, m: jnp.asarray(v, m.dtype), value, model)
 
 
-def reached(course: dict[str, np.ndarray], target: float) -> float:
-    """Components until the first look at or below the target; infinite if never."""
+def reached(course: dict[str, np.ndarray], target: float) -> float | None:
+    """Components until the first look at or below the target; None if never."""
     good = course["ratio"] <= target
-    return float(course["spent"][np.argmax(good)]) if good.any() else float("inf")
+    return float(course["spent"][np.argmax(good)]) if good.any() else None
 
 
 def curves(path: Any, panels: dict[str, dict[str, Any]], x: str, y: str) -> None:

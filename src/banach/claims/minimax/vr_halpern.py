@@ -2,15 +2,15 @@
 
 Cai, Alacaoglu and Diakonikolas (2024): the last iterate reaches the residual eps with
 n + sqrt(n) L / eps components (up to logarithms), up to sqrt(n) fewer than
-deterministic Halpern. Measured: components until ||F(z)|| falls to 1e-4 of its first
+deterministic Halpern. Measured: components until ||F(z)|| falls to 1e-3 of its first
 value, on the mean of 400 quadratic saddles (40 unknowns) and on the saddle form of
 logistic regression against an adversary (breast_cancer, n = 569, 60 unknowns). The
 verdict is on the proved steps. Beside it stands what each method needs with the best
 of 1, 2, 4, 8 and 16 times its own step, chosen by the residual after 200 passes on
 another seed (then the median of three seeds). Stochastic extragradient has batches of
 sqrt(n) and three times the components. The Lipschitz variant meets deterministic
-extragradient on a matrix game (20 x 20, 400 scenarios). Reduced: small n, and the
-paper's own experiments are not these.
+extragradient on a matrix game (20 x 20, 400 scenarios). Reduced: small n, a target of
+1e-3 where 1e-4 takes ten times as long, and the paper's own experiments are others.
 """
 
 from typing import Any, NamedTuple
@@ -20,15 +20,16 @@ import numpy as np
 
 REQUIRED = (
     "with the proved steps at least 3 times fewer components than deterministic "
-    "Halpern for ||F|| <= 1e-4 ||F_0|| on both problems; k ||F_k|| in the second half "
+    "Halpern for ||F|| <= 1e-3 ||F_0|| on both problems; k ||F_k|| in the second half "
     "of 3,000 steps at most 1.5 times its largest before; stochastic extragradient "
-    "stays above 1e-4; on the matrix game fewer components than extragradient for 1e-2"
+    "stays above 1e-3; on the matrix game fewer components than extragradient for 1e-2"
 )
-TARGET, GAME = 1e-4, 1e-2
+TARGET, GAME = 1e-3, 1e-2
 GRID = (1, 2, 4, 8, 16)
 SEEDS = (0, 1, 2)
 TUNING = 200
 LINES = 3000
+EVERY = 5
 
 
 class Card(NamedTuple):
@@ -41,72 +42,78 @@ def measure() -> dict[str, Any]:
     """Components needed, on both problems and the game."""
     from banach.claims.minimax._measure import course, reached, thin
     from banach.methods.minimax.extragradient import Extragradient
-    from banach.methods.minimax.halpern import Halpern
     from banach.methods.minimax.vr_halpern import VrHalpern
     from banach.zoo import inclusions
 
     rows: dict[str, Any] = {}
     with jax.enable_x64(True):
         for name in ("saddle:quadratic", "saddle:breast_cancer"):
-            problem = inclusions.load(name)
-            facts, n = problem.facts(), problem.n
-            row: dict[str, Any] = {"n": n, "curves": {}}
-            for kind, cls in (("halpern", Halpern), ("vr_halpern", VrHalpern)):
-                base = cls.suggest(problem, facts)
-                tried = {}
-                for times in GRID:
-                    run = course(
-                        problem, _faster(base, times), budget=TUNING * n, every=25,
-                        seed=99,
-                    )  # fmt: skip
-                    tried[times] = float(run["ratio"][-1])
-                finite = {k: v for k, v in tried.items() if np.isfinite(v)}
-                best = min(finite, key=lambda k: finite[k])
-                row[kind] = {"tried": tried, "best": best}
-                seeds = SEEDS if kind == "vr_halpern" else SEEDS[:1]
-                # Nobody waits longer than deterministic Halpern with its proved step.
-                budget = row.get("halpern", {}).get("proved", np.inf)
-                for label, times in (("proved", 1), ("tuned", best)):
-                    runs = [
-                        course(
-                            problem, _faster(base, times), target=TARGET, every=25,
-                            seed=seed, budget=budget,
-                        )
-                        for seed in (seeds if label == "tuned" else seeds[:1])
-                    ]  # fmt: skip
-                    row[kind][label] = float(
-                        np.median([reached(r, TARGET) for r in runs])
-                    )
-                    row[kind][f"{label}_ratio"] = float(runs[0]["ratio"][-1])
-                    row["curves"][f"{kind}, {label} step"] = thin(runs[0])
-            line = course(
-                problem, VrHalpern.suggest(problem, facts), every=1, rows=LINES
-            )
-            level = line["steps"] * line["ratio"]
-            row["growth"] = float(level[LINES // 2 :].max() / level[: LINES // 2].max())
-            allowed = 3 * min(row["vr_halpern"]["tuned"], row["halpern"]["tuned"])
-            noisy = course(problem, _stochastic(problem), budget=allowed, every=25)
-            row["seg"] = float(noisy["ratio"].min())
-            row["curves"]["stochastic extragradient"] = thin(noisy)
-            rows[name] = row
+            rows[name] = _sum(inclusions.load(name))
         game = inclusions.load("saddle:matrix_game")
-        facts = game.facts()
-        row = {"n": game.n, "curves": {}}
+        row: dict[str, Any] = {"n": game.n, "curves": {}}
         for kind, cls in (("extragradient", Extragradient), ("vr_halpern", VrHalpern)):
-            method = cls.suggest(game, facts)
-            run = course(game, method, target=GAME, rows=400)
+            run = course(game, cls.suggest(game, game.facts()), target=GAME, rows=400)
             row[kind] = reached(run, GAME)
             row["curves"][kind] = thin(run)
         rows["saddle:matrix_game"] = row
     return rows
 
 
+def _sum(problem: Any) -> dict[str, Any]:
+    from banach.claims.minimax._measure import course, reached, thin
+    from banach.methods.minimax.halpern import Halpern
+    from banach.methods.minimax.vr_halpern import VrHalpern
+
+    facts, n = problem.facts(), problem.n
+    row: dict[str, Any] = {"n": n, "curves": {}}
+    budget = np.inf
+    for kind, cls, seeds in (
+        ("halpern", Halpern, SEEDS[:1]),
+        ("vr_halpern", VrHalpern, SEEDS),
+    ):
+        base = cls.suggest(problem, facts)
+
+        def run(times, seed, target=TARGET, base=base, budget=budget):
+            method = _faster(base, times)
+            return course(
+                problem, method, target=target, every=EVERY, seed=seed, budget=budget
+            )
+
+        tried = {
+            str(k): float(run(k, 99, 0.0, budget=TUNING * n)["ratio"][-1]) for k in GRID
+        }
+        # What diverged is None: JSON has no infinity.
+        tried = {k: v if np.isfinite(v) else None for k, v in tried.items()}
+        best = min(
+            GRID, key=lambda k: np.inf if tried[str(k)] is None else tried[str(k)]
+        )
+        row[kind] = {"tried": tried, "best": best}
+        for label, times in (("proved", 1), ("tuned", best)):
+            runs = [run(times, s) for s in (seeds if label == "tuned" else seeds[:1])]
+            spent = [reached(r, TARGET) for r in runs]
+            middle = np.median([np.inf if v is None else v for v in spent])
+            row[kind][label] = float(middle) if np.isfinite(middle) else None
+            row[kind][f"{label}_ratio"] = float(runs[0]["ratio"][-1])
+            row["curves"][f"{kind}, {label} step"] = thin(runs[0])
+        # Nobody waits longer than deterministic Halpern with its proved step.
+        budget = row["halpern"]["proved"] or np.inf
+    line = course(problem, VrHalpern.suggest(problem, facts), rows=LINES)
+    level = line["steps"] * line["ratio"]
+    row["growth"] = float(level[LINES // 2 :].max() / level[: LINES // 2].max())
+    allowed = 3 * min(row[k]["tuned"] or budget for k in ("vr_halpern", "halpern"))
+    noisy = course(problem, _stochastic(problem), budget=allowed, every=EVERY)
+    row["seg"] = float(noisy["ratio"].min())
+    row["curves"]["stochastic extragradient"] = thin(noisy)
+    return row
+
+
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement, on every problem."""
     game = numbers["saddle:matrix_game"]
-    good = game["vr_halpern"] < game["extragradient"]
+    good = _cost(game["vr_halpern"]) < _cost(game["extragradient"])
     for row in _sums(numbers).values():
-        good &= 3 * row["vr_halpern"]["proved"] <= row["halpern"]["proved"]
+        vr, plain = (_cost(row[k]["proved"]) for k in ("vr_halpern", "halpern"))
+        good &= np.isfinite(vr) and 3 * vr <= plain
         good &= row["growth"] <= 1.5 and row["seg"] > TARGET
     return bool(good)
 
@@ -115,18 +122,18 @@ def measured(numbers: dict[str, Any]) -> str:
     """Components in full passes."""
 
     def passes(count, n):
-        return f"{count / n:.0f}" if np.isfinite(count) else "more"
+        return "more" if count is None else f"{count / n:.0f}"
 
     said = []
     for name, row in _sums(numbers).items():
         n, vr, plain = row["n"], row["vr_halpern"], row["halpern"]
         said.append(
-            f"{name}: {passes(vr['tuned'], n)} passes ({vr['best']} x step) against "
-            f"{passes(plain['tuned'], n)} ({plain['best']} x step), "
-            f"{plain['tuned'] / vr['tuned']:.1f} times fewer; proved steps "
-            f"{passes(vr['proved'], n)} (ratio {vr['proved_ratio']:.1e}) against "
-            f"{passes(plain['proved'], n)}; k ||F|| grows {row['growth']:.2f} times; "
-            f"stochastic extragradient stays at {row['seg']:.1e}"
+            f"{name}: proved steps {passes(vr['proved'], n)} passes (then at "
+            f"{vr['proved_ratio']:.1e}) against {passes(plain['proved'], n)}; tuned "
+            f"{passes(vr['tuned'], n)} ({vr['best']} x step) against "
+            f"{passes(plain['tuned'], n)} ({plain['best']} x step); k ||F|| grows "
+            f"{row['growth']:.2f} times; stochastic extragradient stays at "
+            f"{row['seg']:.1e}"
         )
     game = numbers["saddle:matrix_game"]
     said.append(
@@ -142,6 +149,10 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
     panels = {name: row["curves"] for name, row in numbers.items()}
     curves(path, panels, "components", "residual / first residual")
+
+
+def _cost(components: float | None) -> float:
+    return np.inf if components is None else components
 
 
 def _sums(numbers: dict[str, Any]) -> dict[str, Any]:
