@@ -180,7 +180,7 @@ def test_where_the_centre_is_a_solution_a_vertex_gives_the_scale():
     assert bool(cert.within(1e-12))
 
 
-def test_average_and_last_play_are_judged_at_the_point_that_is_returned():
+def test_outside_the_set_the_projection_is_judged_and_returned():
     outside = (np.array([0.8, 0.4]), np.array([0.5, 0.5, 0.1]))
     cert, after = certify(VariationalGap(), game(), outside)
     x, y = after.x
