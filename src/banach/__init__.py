@@ -28,6 +28,7 @@ _HOMES = {
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
+    "banach.problems.inclusion": "Inclusion saddle",
     "banach.problems.glm": "GLM",
     "banach.problems.finite_sum": "FiniteSum",
     "banach.problems.training": "Training",
@@ -50,6 +51,7 @@ _HOMES = {
     "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
     "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",
     "banach.parts.tv": "TotalVariation1D",
+    "banach.parts.product": "Product",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
 

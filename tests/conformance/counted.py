@@ -47,6 +47,14 @@ AMOUNT = {
     "stochastic_grad": terms_kept,
     "gradient_moments": terms_kept,
 }
+    "operator": ("operator",),
+    "component": ("component",),
+    "resolvent": ("resolvent",),
+}
+# What passes over the data; a program traces few of them.
+PASSES = {"value", "grad", "operator"}
+# Calls that one call stands for, from its arguments.
+TIMES = {"component": lambda z, batch: batch.size}
 
 
 class Tally:
@@ -59,6 +67,8 @@ class Tally:
 
     def ran(self, names, amount):
         self.run.update(dict.fromkeys(names, int(amount)))
+    def ran(self, names, times, *_):
+        self.run.update(dict.fromkeys(names, times))
 
 
 def _counting(oracle: str) -> Any:
@@ -70,6 +80,9 @@ def _counting(oracle: str) -> Any:
         amount = AMOUNT.get(oracle, one_call)(*args, **named)
         jax.debug.callback(functools.partial(self.tally.ran, names), amount)
         return getattr(self.inner, oracle)(*args, **named)
+        times = TIMES.get(oracle, lambda *_: 1)(*args)
+        jax.debug.callback(functools.partial(self.tally.ran, names, times))
+        return getattr(self.inner, oracle)(*args)
 
     call.__name__ = oracle
     return call

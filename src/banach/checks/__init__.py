@@ -13,6 +13,8 @@ CHECKS = {
     "gap_distance": ("gap", "GapDistance"),
     "goal": ("goal", "Goal"),
     "held_out": ("statistical", "HeldOutRisk"),
+    "inclusion": ("inclusion", "InclusionResidual"),
+    "inclusion_distance": ("inclusion", "InclusionDistance"),
     "mean": ("statistical", "MeanCheck"),
     "residual": ("residual", "Residual"),
     "second_order": ("second_order", "SecondOrder"),
@@ -20,6 +22,7 @@ CHECKS = {
     "step": ("step", "ProxStep"),
     "strong_distance": ("strong", "StrongDistance"),
     "strong_gap": ("strong", "StrongGap"),
+    "variational_gap": ("variational", "VariationalGap"),
 }
 _CLASSES = {cls: module for module, cls in CHECKS.values()}
 

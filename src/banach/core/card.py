@@ -8,6 +8,7 @@ ORACLES = frozenset(
     """value grad hvp hess prox project lmo dual sample operator resolvent
     constraints residual stochastic_grad local_grad local_sample
     coded_grad""".split()
+    constraints residual stochastic_grad component""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric

@@ -34,10 +34,13 @@ def reason(status: str, facts: dict[str, Any]) -> str:
         return f"interrupted at step {steps}; best ratio {ratio:.3g} > tol {tol:.3g}"
     if status == "refuted":
         claims = ", ".join(c.assumes) or "the problem's own structure"
+        low = [p for p in c.parts if float(p.value) < -float(p.slack)]
+        part = low[0] if low else c
+        name = part.name if low else c.quantity
         return (
-            f"{c.quantity} = {float(c.value):.3g} lies below minus its slack "
-            f"{float(c.slack):.3g}, which is impossible unless an assumption is false: "
-            f"{claims}"
+            f"{name} = {float(part.value):.3g} lies below minus its slack "
+            f"{float(part.slack):.3g}, which is impossible unless an assumption is "
+            f"false: {claims}"
         )
     if status == "unverifiable":
         return (
@@ -70,7 +73,7 @@ def hint(status: str, facts: dict[str, Any]) -> str:
             cure += "; or pass float64 data"
         return cure
     if status == "refuted":
-        return "check what was declared about the problem (convex, mu, L, bounds)"
+        return "check what was declared about the problem (convex, monotone, mu, L)"
     if status == "nonfinite":
         return "see the cause; a smaller step_size or a start inside the domain"
     return ""

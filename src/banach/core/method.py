@@ -116,7 +116,7 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         return Refusal(
             f"fact {what}",
             f"{name} assumes {what}, which {problem.kind} does not know. Declare it "
-            f"(e.g. bn.Smooth(f, x0, {absent[0]}=True)) if it is true",
+            f"({absent[0]}=True where the problem is stated) if it is true",
         )
     return None
 
@@ -130,5 +130,8 @@ _CURES = {
     "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
     "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",
     "hess": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
+    "component": "State F as a finite sum: bn.Inclusion(components, z0, data)",
+    "operator": "State the problem as bn.Inclusion(F, z0) or bn.saddle(phi, x0, y0)",
+    "resolvent": "State the problem as bn.Inclusion(F, z0) or bn.saddle(phi, x0, y0)",
     "hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
 }

@@ -11,6 +11,7 @@ from banach.core.problem import Misuse, Problem
 
 # Each says which names it knows, lists them, and loads them.
 HOMES = ("problems", "functions", "sums")
+HOMES = ("problems", "functions", "inclusions")
 
 
 def is_file(spec: str) -> bool:

@@ -1,0 +1,1 @@
+"""Methods for monotone inclusions, saddle points and variational inequalities."""
