@@ -12,6 +12,7 @@ CHECKS = {
     "gap_distance": ("gap", "GapDistance"),
     "goal": ("goal", "Goal"),
     "held_out": ("statistical", "HeldOutRisk"),
+    "kkt": ("kkt", "KKT"),
     "mean": ("statistical", "MeanCheck"),
     "residual": ("residual", "Residual"),
     "second_order": ("second_order", "SecondOrder"),

@@ -60,7 +60,7 @@ class Smooth(Problem):
             inputs.variable(x0), inputs.arguments(args)
         )
         self.fun = inputs.function(fun, self.x0, self.args, "Smooth's fun")
-        _check_scalar(self.fun.narrow, "Smooth's fun")
+        check_scalar(self.fun.narrow, "Smooth's fun")
         self.L = inputs.constant(L, "L")
         self.mu = inputs.constant(mu, "mu")
         self.M = inputs.constant(self_concordant, "self_concordant")
@@ -296,7 +296,8 @@ def check_floating(fun: Any, name: str) -> None:
             )
 
 
-def _check_scalar(fun: Any, name: str) -> None:
+def check_scalar(fun: Any, name: str) -> None:
+    """Refuse results that are not one real number."""
     outs = fun.program.jaxpr.outvars
     shapes = [v.aval.shape for v in outs]
     if shapes != [()]:
