@@ -219,6 +219,10 @@ class Constrained(Problem):
         """The dense Hessian of L(., lam)."""
         return dense_hessian(lambda v: self.value(v) + lam @ self.constraints(v), x)
 
+    def constraint_hess(self, x: PyTree, v: Rows) -> Float[Array, "n n"]:
+        """The dense Hessian of v . c, without f."""
+        return dense_hessian(lambda y: v @ self.constraints(y), x)
+
     def lagrangian_grad(self, x: PyTree, lam: Rows) -> PyTree:
         """grad f(x) + J(x)'lam, a pytree like x."""
         return tree.add(self.grad(x), self.jacobian_transpose_product(x, lam))

@@ -55,7 +55,8 @@ class AdasketchNewton(Method):
 
     theta = min(1, ||r|| / ||r_0||)^sharpen: sharpen 0 gives linear convergence with
     ratio about delta, a positive one superlinear. `sketch` is the inner solver
-    (`parts.sketch`), `max_sweeps` its limit each time.
+    (`parts.sketch`), `max_sweeps` its limit each time; the paper has blocks of 1,
+    larger ones suit ill-conditioned systems.
 
     Reconstructed from the abstract and the authors' published code, which has this
     merit. Their accuracy constants, bounds on ||K||, B and J J', are left out: they
@@ -63,7 +64,7 @@ class AdasketchNewton(Method):
     below its rounding, the step is judged by ||r||.
 
     Fails where J loses rank (K is then singular), slowly where K is ill-conditioned:
-    projections lose time in proportion to the square of its condition number.
+    small blocks lose time in proportion to the square of its condition number.
     """
 
     # The projections of a step weigh as much as several Hessians.
@@ -89,7 +90,7 @@ class AdasketchNewton(Method):
                 "scipy:trust-constr, or state those active at the solution as eq",
             )
         d = problem.size() + problem.rows()
-        return cls(Sketch("gaussian", max(1, d // 2)))
+        return cls(Sketch("gaussian", max(1, 3 * d // 4)))
 
     def init(self, problem, start, key):
         at = problem.evaluate(start.x)
