@@ -54,9 +54,8 @@ class AdasketchNewton(Method):
     least multiple of I that makes it positive definite on the null space of J.
 
     theta = min(1, ||r|| / ||r_0||)^sharpen: sharpen 0 gives linear convergence with
-    ratio about delta, a positive one superlinear. `sketch` is the inner solver
-    (`parts.sketch`), `max_sweeps` its limit each time; the paper has blocks of 1,
-    larger ones suit ill-conditioned systems.
+    ratio about delta, a positive one superlinear. `sketch`, limited by `max_sweeps`,
+    has blocks of 1 in the paper; larger ones suit ill-conditioned systems.
 
     Reconstructed from the abstract and the authors' published code, which has this
     merit. Their accuracy constants, bounds on ||K||, B and J J', are left out: they
@@ -98,12 +97,11 @@ class AdasketchNewton(Method):
         if jnp.shape(lam) != at.c.shape:
             lam = kkt.fitted(at.g, at.J, 0 * at.c, jnp.ones_like(at.g))
         lam = jnp.asarray(lam, dtype)
-        weights = Weights(self.mu, self.nu, self.delta)
-        weights = jax.tree.map(lambda v: jnp.asarray(v, dtype), weights)
+        weights = (jnp.asarray(v, dtype) for v in (self.mu, self.nu, self.delta))
         first = tree.norm(Merit(at, lam).r)
         return AdasketchNewtonState(
-            start.x, lam, at, weights, first, jnp.ones_like(first), none, none + 1,
-            none, none,
+            start.x, lam, at, Weights(*weights), first, jnp.ones_like(first),
+            none, none + 1, none, none,
         )  # fmt: skip
 
     def step(self, problem, state, key):
@@ -132,17 +130,12 @@ class AdasketchNewton(Method):
         )
         alpha = jnp.where(accept, 2 * halved, 0)
         return AdasketchNewtonState(
-            x=back(jnp.where(accept, x + alpha * dx, x)),
-            dual=jnp.where(accept, state.dual + alpha * dual, state.dual),
-            at=tree.where(accept, at, state.at),
-            weights=way.weights,
-            first=state.first,
-            alpha=alpha,
-            failures=jnp.where(accept, 0, state.failures + 1),
-            evaluations=state.evaluations + tried,
-            steps=state.steps + 1,
-            sweeps=state.sweeps + way.sweeps,
-        )
+            back(jnp.where(accept, x + alpha * dx, x)),
+            jnp.where(accept, state.dual + alpha * dual, state.dual),
+            tree.where(accept, at, state.at), way.weights, state.first, alpha,
+            jnp.where(accept, 0, state.failures + 1), state.evaluations + tried,
+            state.steps + 1, state.sweeps + way.sweeps,
+        )  # fmt: skip
 
     def point(self, state):
         return Point(state.x, state.dual)
