@@ -1,4 +1,4 @@
-"""Problems of sif2jax: its own values, signs and solutions. Importing takes a minute."""
+"""Problems of sif2jax: values, signs and solutions. Importing takes a minute."""
 
 import importlib.util
 import warnings
