@@ -94,7 +94,7 @@ class AdasketchNewton(Method):
     def init(self, problem, start, key):
         at = problem.evaluate(start.x)
         lam, dtype, none = start.dual, at.g.dtype, jnp.zeros((), jnp.int32)
-        if jnp.shape(lam) != at.c.shape:
+        if lam is None or jnp.shape(lam) != at.c.shape:
             lam = kkt.fitted(at.g, at.J, 0 * at.c, jnp.ones_like(at.g))
         lam = jnp.asarray(lam, dtype)
         weights = (jnp.asarray(v, dtype) for v in (self.mu, self.nu, self.delta))
