@@ -29,6 +29,7 @@ _HOMES = {
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
     "banach.problems.inclusion": "Inclusion saddle",
+    "banach.problems.constrained": "Constrained",
     "banach.problems.glm": "GLM",
     "banach.problems.finite_sum": "FiniteSum",
     "banach.problems.training": "Training",

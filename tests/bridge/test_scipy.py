@@ -1,5 +1,6 @@
 """SciPy: every method streams, terms become bounds, threads end, counts are true."""
 
+import itertools
 import threading
 
 import jax
@@ -220,3 +221,30 @@ def test_a_float32_problem_keeps_its_dtype():
     problem = small.quadratic(np.zeros(4, np.float32))
     point, _ = next(Scipy("BFGS").stream(problem, problem.start(), None))
     assert point.x.dtype == np.float32
+
+
+@pytest.mark.parametrize("algorithm", ["SLSQP", "trust-constr"])
+def test_constraints_and_bounds_reach_the_peer_with_the_right_signs(algorithm):
+    from banach.zoo import constrained
+
+    problem = constrained.load("constrained:hs71")
+    scipy = Scipy(algorithm)
+    source = scipy.stream(problem, problem.start(), None)
+    points = [(point, calls) for point, calls in itertools.islice(source, 60)]
+    source.close()
+    x = points[-1][0].x
+    np.testing.assert_allclose(x, [1.0, 4.743, 3.8211, 1.3794], atol=2e-4)
+    calls = points[-1][1]
+    assert calls["constraints"] > 0 and calls["jacobian"] > 0
+    assert ("hess" in calls) == (algorithm == "trust-constr")
+
+
+def test_algorithms_without_constraints_are_refused():
+    from banach.zoo import constrained
+
+    problem = constrained.load("constrained:hs6")
+    facts = problem.facts()
+    assert Scipy.variants(problem, facts) == ("SLSQP", "trust-constr")
+    assert Scipy.suggest(problem, facts).algorithm == "SLSQP"
+    no = Scipy.variant("BFGS", problem, facts)
+    assert isinstance(no, Refusal) and "SLSQP, trust-constr" in no.cure

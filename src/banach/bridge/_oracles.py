@@ -33,6 +33,8 @@ class Oracles:
         """Compile before the clock starts; nothing is counted."""
         for name in names:
             more = (z,) if name == "hvp" else ()
+            if name == "constraint_hess":
+                more = (np.zeros(self._run("constraints", z).shape),)
             jax.block_until_ready(self._run(name, z, *more))
 
     def value(self, z: Vector) -> float:
@@ -55,6 +57,21 @@ class Oracles:
         """The dense Hessian."""
         self._count("hess")
         return np.asarray(self._run("hess", z), np.float64)
+
+    def constraints(self, z: Vector) -> Vector:
+        """Every row of the constraints at z."""
+        self._count("constraints")
+        return np.asarray(self._run("constraints", z), np.float64)
+
+    def jacobian(self, z: Vector) -> Float[np.ndarray, "m n"]:
+        """The dense Jacobian of the constraints."""
+        self._count("jacobian")
+        return np.asarray(self._run("jacobian", z), np.float64)
+
+    def constraint_hess(self, z: Vector, v: Vector) -> Float[np.ndarray, "n n"]:
+        """The dense Hessian of v . c."""
+        self._count("hess")
+        return np.asarray(self._run("constraint_hess", z, v), np.float64)
 
     def _count(self, *names: str) -> None:
         self._before()
@@ -96,6 +113,8 @@ def _program(name: str, structure: Any) -> Callable:
             return f, tree.ravel(g)[0]
         if name == "hvp":
             return tree.ravel(problem.hvp(x, back(more[0])))[0]
-        return problem.value(x) if name == "value" else problem.hess(x)
+        if name == "constraint_hess":
+            return problem.constraint_hess(x, more[0])
+        return getattr(problem, name)(x)
 
     return jax.jit(run)

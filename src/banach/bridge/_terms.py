@@ -16,6 +16,7 @@ from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Box, LInfBall, Nonnegative
 from banach.parts.term import Term
 from banach.problems.composite import Composite
+from banach.problems.constrained import Constrained
 from banach.problems.glm import GLM
 
 Vector = Float[np.ndarray, " n"]
@@ -28,6 +29,8 @@ class Form(NamedTuple):
     bounds: tuple[Vector, Vector] | None
     to: Callable[[Point], Vector]
     back: Callable[[Vector], Point]
+    sides: tuple[Vector, Vector] | None = None
+    """Least and largest values of the rows of `constraints`, where there are any."""
 
 
 def form(problem: Problem, peer: str) -> Form | Refusal:
@@ -42,6 +45,8 @@ def form(problem: Problem, peer: str) -> Form | Refusal:
 
     if not problem.essential():
         return Form(problem, None, flat, back)
+    if isinstance(problem, Constrained):
+        return _constrained(problem, flat, back)
     term = term_of(problem)
     sides = _sides(term)
     if sides is not None:
@@ -71,6 +76,16 @@ def form(problem: Problem, peer: str) -> Form | Refusal:
 
     bounds = (lower, upper) if at.size else None
     return Form(form_, bounds, lambda point: _oracles.ravel(to(point).x), join)
+
+
+def _constrained(problem: Constrained, flat: Any, back: Any) -> Form:
+    bounds = None
+    if problem.bounded():
+        bounds = tuple(_oracles.ravel(v) for v in (problem.lower, problem.upper))
+    low = np.zeros(problem.rows())
+    low[problem.equations() :] = -np.inf
+    sides = (low, np.zeros(problem.rows())) if problem.rows() else None
+    return Form(problem, bounds, flat, back, sides)
 
 
 def term_of(problem: Problem) -> Term:

@@ -55,11 +55,13 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
     "SLSQP": {
         "uses": ("grad",),
         "bounds": True,
+        "constraints": ("constraints", "jacobian"),
         "options": {"ftol": 1e-300, "maxiter": 10**6},
     },
     "trust-constr": {
         "uses": ("grad", "hvp"),
         "bounds": True,
+        "constraints": ("constraints", "jacobian", "constraint_hess"),
         "options": {"gtol": 0.0, "xtol": 0.0, "barrier_tol": 0.0, "maxiter": _FAR},
     },
     "dogleg": {"uses": ("grad", "hess"), "options": {"gtol": 0.0, "maxiter": _FAR}},
@@ -97,8 +99,10 @@ class Scipy(HostMethod):
 
     Boxes become SciPy's bounds, for algorithms that have them. An l1 or elastic-net
     term is handed over as a smooth function over a box by x = p - q, p >= 0, q >= 0.
-    Other terms are refused. `seconds` include some microseconds of thread switching
-    and array conversion for each iterate.
+    Other terms are refused. The constraints of a `Constrained` go to SLSQP and
+    trust-constr as one NonlinearConstraint with its Jacobian (trust-constr: and
+    Hessian); its multipliers are not read, the check fits its own. `seconds` include
+    some microseconds of thread switching and array conversion for each iterate.
     """
 
     algorithm: str
@@ -125,8 +129,9 @@ class Scipy(HostMethod):
 
     @classmethod
     def suggest(cls, problem, facts):
-        """L-BFGS-B: it takes gradients and bounds."""
-        return cls.variant("L-BFGS-B", problem, facts)
+        """L-BFGS-B, which takes gradients and bounds; with constraints SLSQP."""
+        constrained = "constraints" in problem.oracles()
+        return cls.variant("SLSQP" if constrained else "L-BFGS-B", problem, facts)
 
     @classmethod
     def variant(cls, name, problem, facts):
@@ -137,7 +142,9 @@ class Scipy(HostMethod):
 
     @classmethod
     def variants(cls, problem, facts):
-        """What a race runs: with a term L-BFGS-B, else the usual three."""
+        """What a race runs: with a term L-BFGS-B, else the usual two or three."""
+        if "constraints" in problem.oracles():
+            return ("SLSQP", "trust-constr")
         if problem.essential():
             return () if cls.applies(problem, facts) is not None else ("L-BFGS-B",)
         if problem.size() <= DENSE_UP_TO and "hess" in problem.oracles():
@@ -156,7 +163,8 @@ class Scipy(HostMethod):
         if isinstance(no, Refusal):
             raise Misuse(no.cure)
         form = _terms.form(problem, "scipy")
-        uses = ALGORITHMS[self.algorithm]["uses"]
+        how = ALGORITHMS[self.algorithm]
+        uses = how["uses"] + (() if form.sides is None else how["constraints"])
         z0 = form.to(start)
         box: list[_worker.Worker] = []
         oracles = _oracles.Oracles(form.problem, lambda: box[0].alive())
@@ -164,7 +172,7 @@ class Scipy(HostMethod):
 
         def job(worker: _worker.Worker) -> None:
             box.append(worker)
-            self._minimise(oracles, uses, z0, form.bounds, worker)
+            self._minimise(oracles, uses, z0, form, worker)
 
         return self._points(job, form, oracles)
 
@@ -188,6 +196,13 @@ class Scipy(HostMethod):
                 f"{self.label()} needs the oracle {lacks[0]}, which "
                 f"{form.problem.kind} lacks; use scipy:L-BFGS-B",
             )
+        if form.sides is not None and not how.get("constraints"):
+            able = ", ".join(k for k, v in ALGORITHMS.items() if v.get("constraints"))
+            return Refusal(
+                "constraints",
+                f"{self.label()} would ignore the constraints of {problem.kind}; use "
+                f"one of {able}",
+            )
         if form.bounds is not None and not how.get("bounds"):
             able = ", ".join(k for k, v in ALGORITHMS.items() if v.get("bounds"))
             return Refusal(
@@ -197,7 +212,7 @@ class Scipy(HostMethod):
             )
         return self
 
-    def _minimise(self, oracles, uses, z0, bounds, worker) -> None:
+    def _minimise(self, oracles, uses, z0, form, worker) -> None:
         import scipy.optimize
 
         last = z0
@@ -214,8 +229,10 @@ class Scipy(HostMethod):
             given["hess"] = oracles.hess
         if "hvp" in uses:
             given["hessp"] = oracles.hvp
-        if bounds is not None:
-            given["bounds"] = scipy.optimize.Bounds(*bounds)
+        if form.bounds is not None:
+            given["bounds"] = scipy.optimize.Bounds(*form.bounds)
+        if form.sides is not None:
+            given["constraints"] = _constraint(oracles, uses, form)
         options = {**ALGORITHMS[self.algorithm]["options"], **self.options}
         try:
             found = scipy.optimize.minimize(
@@ -229,6 +246,17 @@ class Scipy(HostMethod):
             raise Misuse(f"{self.label()}: {unknown}") from None
         if not np.array_equal(found.x, last):
             worker.emit(np.array(found.x))
+
+
+def _constraint(oracles: _oracles.Oracles, uses: Any, form: _terms.Form) -> Any:
+    import scipy.optimize
+
+    more: dict[str, Any] = {}
+    if "constraint_hess" in uses:
+        more["hess"] = oracles.constraint_hess
+    return scipy.optimize.NonlinearConstraint(
+        oracles.constraints, *form.sides, jac=oracles.jacobian, **more
+    )
 
 
 def _quiet() -> None:

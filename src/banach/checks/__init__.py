@@ -15,6 +15,7 @@ CHECKS = {
     "held_out": ("statistical", "HeldOutRisk"),
     "inclusion": ("inclusion", "InclusionResidual"),
     "inclusion_distance": ("inclusion", "InclusionDistance"),
+    "kkt": ("kkt", "KKT"),
     "mean": ("statistical", "MeanCheck"),
     "residual": ("residual", "Residual"),
     "second_order": ("second_order", "SecondOrder"),

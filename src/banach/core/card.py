@@ -9,6 +9,7 @@ ORACLES = frozenset(
     constraints residual stochastic_grad local_grad local_sample
     coded_grad""".split()
     constraints residual stochastic_grad component""".split()
+    constraints jacobian residual stochastic_grad""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric

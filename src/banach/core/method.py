@@ -105,10 +105,11 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         )
     essential = problem.essential()
     if essential and not (essential & card_needs):
+        what, e_g = _IGNORED.get(min(essential), ("the term", "e.g. proximal_gradient"))
         return Refusal(
             f"use of {' or '.join(sorted(essential))}",
-            f"{name} would ignore the term of {problem.kind}; use a method that needs "
-            f"one of {sorted(essential)}, e.g. proximal_gradient, or drop the term",
+            f"{name} would ignore {what} of {problem.kind}; use a method that needs "
+            f"one of {sorted(essential)}, {e_g}, or drop {what}",
         )
     absent = sorted(f for f in card_assumes if not facts.has(f))
     if absent:
@@ -121,11 +122,15 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
     return None
 
 
+# By the first essential oracle: what is ignored, and a method that respects it.
+_IGNORED = {"constraints": ("the constraints", "e.g. adasketch_newton or scipy:SLSQP")}
 _CURES = {
     "stochastic_grad": (
         "State the sum with its terms: bn.FiniteSum(f, x0, data), or "
         "glm.as_finite_sum()"
     ),
+    "constraints": "State the problem as bn.Constrained(f, x0, eq=c)",
+    "jacobian": "State the problem as bn.Constrained(f, x0, eq=c)",
     "prox": "State the problem as bn.Composite, or: banach methods --problem smooth",
     "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
     "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",

@@ -67,6 +67,11 @@ def plain_block(r: Any) -> str:
                 f"    part      {p.name}: {float(p.value):.3g} + {float(p.slack):.3g}"
                 f" of {float(p.scale):.3g}"
             )
+    if r.dual_norm is not None:
+        lines.append(
+            f"  multipliers {WITNESS.get(int(c.witness), '')}; norm "
+            f"||lambda|| = {r.dual_norm:.3g}"
+        )
     calls = "  ".join(f"{k} {v}" for k, v in sorted(r.calls.items()) if v)
     s = r.seconds
     lines.append(

@@ -135,6 +135,14 @@ class Result:
             raise NotCertified(f"{self.status}: {self.reason}.{hint}")
         return self
 
+    @property
+    def dual_norm(self) -> float | None:
+        """2-norm of the multipliers (or dual point) that the check used, if any."""
+        if self.point.dual is None:
+            return None
+        leaves = [np.ravel(v) for v in jax.tree.leaves(self.point.dual)]
+        return number(np.linalg.norm(np.concatenate(leaves))) if leaves else None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, the JSON of `banach solve --json` (schema_version 1)."""
         card = self.method.card
@@ -146,6 +154,7 @@ class Result:
             "reason": self.reason,
             "hint": self.hint,
             "certificate": certificate_json(self.certificate),
+            "dual_norm": self.dual_norm,
             "tol": self.tol,
             "tol_is_absolute": self.absolute,
             "steps": self.steps,

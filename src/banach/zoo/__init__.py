@@ -12,6 +12,7 @@ from banach.core.problem import Misuse, Problem
 # Each says which names it knows, lists them, and loads them.
 HOMES = ("problems", "functions", "sums")
 HOMES = ("problems", "functions", "inclusions")
+HOMES = ("problems", "functions", "constrained")
 
 
 def is_file(spec: str) -> bool:

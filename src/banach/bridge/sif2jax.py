@@ -1,0 +1,119 @@
+"""CUTEst problems of the package sif2jax as `Constrained` problems."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from banach.core import compat
+from banach.core.problem import Misuse
+from banach.problems.constrained import Constrained
+
+
+class _Stated:
+    """One function of an instance, named after it; a class, so that each instance
+    counts as its own program."""
+
+    def __init__(self, problem: Any, part: str):
+        self.problem, self.part = problem, part
+        self.__name__ = problem.name
+
+    def __call__(self, y: PyTree) -> PyTree:
+        if self.part == "objective":
+            return self.problem.objective(y, self.problem.args)
+        equations, inequalities = self.problem.constraint(y)
+        if self.part == "equations":
+            return equations
+        return jax.tree.map(lambda v: -v, inequalities)
+
+
+def constrained(problem: Any) -> Constrained:
+    """A constrained problem of sif2jax, an instance or a name ("HS6").
+
+    f, the equations and the bounds are those of the instance; its inequalities, which
+    are >= 0, become <= 0 with the other sign. The start is its y0, and so is the
+    reference, as always for a test set. The result is float64. Importing sif2jax
+    takes about a minute: it builds every problem.
+    """
+    if isinstance(problem, str):
+        problem = by_name(problem)
+    with compat.double():
+        x0 = _arrays(problem.y0)
+        equations, inequalities = _shapes(problem, x0)
+        lower, upper = _bounds(problem)
+        if not equations and not inequalities and lower is None and upper is None:
+            raise Misuse(
+                f"{problem.name} has neither constraints nor bounds; state it as "
+                "bn.Smooth(lambda y: p.objective(y, p.args), p.y0)"
+            )
+        return Constrained(
+            _Stated(problem, "objective"),
+            x0,
+            eq=_Stated(problem, "equations") if equations else None,
+            ineq=_Stated(problem, "inequalities") if inequalities else None,
+            lower=lower,
+            upper=upper,
+            reference=x0,
+        )
+
+
+def by_name(name: str) -> Any:
+    """The instance that sif2jax calls so."""
+    import sif2jax
+
+    for problem in sif2jax.problems:
+        if problem.name == name:
+            return problem
+    raise Misuse(f"sif2jax has no problem {name!r}; see sif2jax.problems")
+
+
+def equality_constrained(largest: int = 100) -> Iterator[Any]:
+    """Instances with equations, no inequality and no bound, up to `largest` unknowns.
+
+    Those with no more equations than unknowns, in the order of sif2jax.
+    """
+    import sif2jax
+
+    for problem in sif2jax.constrained_minimisation_problems:
+        with compat.double():
+            lower, upper = _bounds(problem)
+            if lower is not None or upper is not None:
+                continue
+            unknowns = _size(jax.eval_shape(lambda p=problem: p.y0))
+            if unknowns > largest:
+                continue
+            equations, inequalities = _shapes(problem, problem.y0)
+            if equations and not inequalities and equations <= unknowns:
+                yield problem
+
+
+def _shapes(problem: Any, y0: PyTree) -> tuple[int, int]:
+    if getattr(problem, "constraint", None) is None:
+        return 0, 0
+    eq, ineq = jax.eval_shape(problem.constraint, y0)
+    return _size(eq), _size(ineq)
+
+
+def _size(tree: PyTree) -> int:
+    return sum(int(np.prod(np.shape(v))) for v in jax.tree.leaves(tree))
+
+
+def _bounds(problem: Any) -> tuple[PyTree, PyTree]:
+    stated = getattr(problem, "bounds", None)
+    if stated is None:
+        return None, None
+    lower, upper = (_arrays(bound) for bound in stated)
+    return _finite(lower, -np.inf), _finite(upper, np.inf)
+
+
+def _finite(bound: PyTree, far: float) -> PyTree:
+    # The classical files write 1e20 where there is none.
+    bound = jax.tree.map(lambda v: np.where(np.abs(v) >= 1e20, far, v), bound)
+    some = any(np.isfinite(v).any() for v in jax.tree.leaves(bound))
+    return bound if some else None
+
+
+def _arrays(value: PyTree) -> PyTree:
+    return jax.tree.map(lambda v: np.asarray(v, np.float64), value)

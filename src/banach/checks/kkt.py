@@ -1,0 +1,257 @@
+"""The Karush-Kuhn-Tucker conditions of a constrained problem."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from banach.checks import common
+from banach.core import tree
+from banach.core.check import Certificate, Check, Part
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts import kkt
+
+Scalar = Float[Array, ""]
+
+
+class KKT(Check):
+    """First-order conditions at x, with multipliers as the witness.
+
+    With L = f + lam.c, P the projection onto the bounds, s = ||grad f(reference)||
+    and u_i = max(|c_i|, ||grad c_i||) at the reference (both 1 without one), the parts
+    and their scales are
+
+        Lagrangian gradient    ||x - P(x - grad L(x, lam))||_2           of s
+        equations              max |c_i| / u_i                           of 1
+        inequalities           max max(c_i, 0) / u_i                     of 1
+        complementarity        max |lam_i c_i|, inequalities             of s
+        multiplier growth      max (lam_i u_i / s)^2 |c_i| / u_i         of 1
+
+    A residual: nothing is said of f(x) - f* or of the distance to a solution, and
+    maximisers and saddle points satisfy it too.
+
+    x is first clipped to the bounds, and that x is returned. Multipliers of
+    inequalities are clipped at 0 before anything is evaluated, so that their sign is
+    right. lam is the better of the offered one (`Point.dual`, if it has the right
+    shape and is finite) and one fitted here by least squares; it is returned with x,
+    and printed with its norm. Nothing is ever divided by lam: with x^2 <= 0, where no
+    multiplier exists, x = -1e-6 and lam = 5e5 make every other part tiny, and so it is
+    at all points whose constraint gradients vanish together. What then stays large is
+    the growth: a violation c moves the optimal value by lam c, and lam itself by
+    about lam^2 c.
+    """
+
+    name: ClassVar[str] = "kkt"
+
+    screen: Any = None
+    scale: Any = None
+    units: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The parts at x clipped to the bounds, and the multipliers used."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        clipped = problem.clipped(point.x)
+        judged, at = common.lift(problem, Point(clipped, point.dual))
+        look_at = _At(judged, at.x, ready)
+        own = look_at.values(look_at.fit())
+        offer, usable = look_at.offered(at.dual)
+        if offer is None:
+            best, taken = own, jnp.asarray(False)
+        else:
+            theirs = look_at.values(offer)
+            taken = usable & (look_at.worst(theirs) <= look_at.worst(own))
+            best = tree.where(taken, theirs, own)
+        labels = look_at.labels(best.lam)
+        worst = look_at.worst(best)
+        passes = common.below(ready.screen, worst, jnp.ones_like(worst))
+        slacks = common.screened(
+            passes,
+            lambda: tuple(v / 8 for v in best.parts),
+            lambda: look_at.slacks(best),
+        )
+        broken = judged.undefined(at.x)
+        parts = tuple(
+            Part(name, jnp.where(broken, jnp.nan, v), e, s)
+            for name, v, e, s in zip(
+                look_at.names, best.parts, slacks, look_at.scales, strict=True
+            )
+        )
+        certificate = Certificate(
+            parts,
+            "KKT residual",
+            "residual",
+            common.believed("gradient", labels[0])
+            + common.believed("constraints", labels[1]),
+            "estimated" if "estimated" in labels else "modelled",
+            False,
+            jnp.zeros_like(worst),
+            jnp.asarray(look, jnp.int32),
+            jnp.asarray(taken, jnp.int32),
+        )
+        kind = tree.dtype(point.x)
+        return certificate, Point(clipped, best.lam.astype(kind))
+
+    def prepared(self, problem: Problem) -> "KKT":
+        """With the gradient norm and the units of the rows at the reference."""
+        dtype = common.judged_dtype(problem)
+        one = jnp.ones((), dtype)
+        units = jnp.ones(problem.rows(), dtype)
+        reference = problem.reference_point()
+        if reference is None:
+            return KKT(self.screen, one, units, 0 * one)
+        judged, at = common.lift(problem, reference)
+        value, slack, _ = common.grad_norm(judged, at.x, None, None)
+        scale = common.usable(value, slack)
+        base = jnp.where(scale == value, slack / scale, 0)
+        if problem.rows():
+            c = common.judge(judged.constraints, at.x)
+            size = jnp.where(jnp.abs(c.value) > c.error, jnp.abs(c.value), 0)
+            size = jnp.maximum(size, jnp.linalg.norm(judged.jacobian(at.x), axis=1))
+            units = jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
+        return KKT(self.screen, scale, units.astype(dtype), base)
+
+    def floor(self) -> Any:
+        """Slack of the gradient at the reference over its scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One evaluation; where a screen passes, one gradient and product more."""
+        return {"value": 1, "grad": 1, "constraints": 1, "jacobian": 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems without constraints of this form."""
+        if "constraints" not in problem.oracles():
+            return (
+                f"{self.name} judges problems with the oracle constraints, which this "
+                f"{problem.kind} lacks; use check='{problem.default_check()}'"
+            )
+        return None
+
+
+class _Values(NamedTuple):
+    lam: Float[Array, " m"]
+    parts: tuple[Scalar, ...]
+
+
+class _At(eqx.Module):
+    """One point: everything that does not depend on the multipliers."""
+
+    problem: Problem
+    x: Any
+    flat: Float[Array, " n"]
+    bounds: tuple[Array, Array]
+    g: Float[Array, " n"]
+    c: Float[Array, " m"]
+    J: Float[Array, "m n"]
+    units: Float[Array, " m"]
+    scale: Scalar
+    names: tuple[str, ...] = eqx.field(static=True)
+
+    def __init__(self, problem: Problem, x: Any, ready: KKT):
+        self.problem, self.x, self.flat = problem, x, tree.ravel(x)[0]
+        self.bounds = problem.bounds()
+        _, self.g, self.c, self.J = problem.evaluate(x)
+        self.units, self.scale = ready.units, ready.scale
+        names = ["projected Lagrangian gradient" if problem.bounded()
+                 else "Lagrangian gradient"]  # fmt: skip
+        names += ["equations"] * bool(problem.equations())
+        names += ["inequalities", "complementarity"] * bool(problem.inequalities())
+        names += ["multiplier growth"] * bool(problem.rows())
+        self.names = tuple(names)
+
+    @property
+    def first(self) -> int:
+        """The first row that is an inequality."""
+        return self.problem.equations()
+
+    @property
+    def scales(self) -> tuple[Scalar, ...]:
+        """One for each part, in the order of `names`."""
+        own = {"complementarity", self.names[0]}
+        one = jnp.ones_like(self.scale)
+        return tuple(self.scale if name in own else one for name in self.names)
+
+    def fit(self) -> Array:
+        """Multipliers by least squares, those of inequalities nonnegative."""
+        free = kkt.freedom(self.flat, *self.bounds)
+        rows = jnp.where(jnp.arange(self.c.size) < self.first, 0, jnp.abs(self.c))
+        return kkt.signed(self.g, self.J, rows, free, self.first)
+
+    def offered(self, dual: Any) -> tuple[Array | None, Any]:
+        """The offer with its signs clipped, and whether it is finite."""
+        leaves = jax.tree.leaves(dual)
+        if len(leaves) != 1 or jnp.shape(leaves[0]) != self.c.shape:
+            return None, False
+        lam = jnp.asarray(leaves[0], self.c.dtype)
+        finite = jnp.all(jnp.isfinite(lam))
+        lam = jnp.where(finite, lam, 0)
+        unsigned = jnp.arange(lam.size) < self.first
+        return jnp.where(unsigned, lam, jnp.maximum(lam, 0)), finite
+
+    def residual(self, h: Array) -> Array:
+        """x - P(x - h)."""
+        if not self.problem.bounded():
+            return h
+        return self.flat - jnp.clip(self.flat - h, *self.bounds)
+
+    def values(self, lam: Array) -> _Values:
+        """The parts for these multipliers."""
+        h = self.g + jnp.matmul(lam, self.J, precision=tree.PRECISION)
+        return _Values(lam, self._parts(tree.norm(self.residual(h)), lam, self.c))
+
+    def _parts(self, first: Scalar, lam: Array, c: Array) -> tuple[Scalar, ...]:
+        """The parts after the first, which is given."""
+        k, relative = self.first, c / self.units
+        parts = [first]
+        if k:
+            parts.append(tree.max_abs(relative[:k]))
+        if self.problem.inequalities():
+            parts.append(jnp.max(jnp.maximum(relative[k:], 0)))
+            parts.append(tree.max_abs(lam[k:] * c[k:]))
+        if self.problem.rows():
+            growth = (lam * self.units / self.scale) ** 2
+            parts.append(tree.max_abs(growth * relative))
+        return tuple(parts)
+
+    def worst(self, v: _Values) -> Scalar:
+        """The largest ratio, infinite where there is a NaN."""
+        ratios = jnp.stack([p / s for p, s in zip(v.parts, self.scales, strict=True)])
+        return jnp.where(jnp.any(jnp.isnan(ratios)), jnp.inf, jnp.max(ratios))
+
+    def gradient(self, lam: Array) -> Any:
+        """grad L(., lam) as a function of x."""
+        return lambda x: tree.ravel(self.problem.lagrangian_grad(x, lam))[0]
+
+    def labels(self, lam: Array) -> tuple[str, str]:
+        """How the errors of the gradient and of the constraints are known."""
+        return (
+            common.provenance(self.gradient(lam), self.x),
+            common.provenance(self.problem.constraints, self.x),
+        )
+
+    def slacks(self, v: _Values) -> tuple[Scalar, ...]:
+        """Rounding allowances of the parts."""
+        eps = jnp.finfo(self.c.dtype).eps
+        h = common.judge(self.gradient(v.lam), self.x)
+        error = h.error
+        # The parts' own product lam J and the judged gradient round differently.
+        again = tree.norm(self.residual(h.value)) - v.parts[0]
+        if self.problem.bounded():
+            error = error + eps * (jnp.abs(self.flat) + jnp.abs(h.value))
+        slack = common.norm_slack(v.parts[0], error, self.flat.size) + jnp.abs(again)
+        if not self.problem.rows():
+            return (slack,)
+        c = common.judge(self.problem.constraints, self.x)
+        # Every other part is at most max_i w_i |c_i| and moves by max_i w_i e_i.
+        error = c.error + jnp.abs(c.value - self.c)
+        moved = self._parts(slack, v.lam, error)
+        rough = [1.01 * m + 16 * eps * p for m, p in
+                 zip(moved[1:], v.parts[1:], strict=True)]  # fmt: skip
+        return (slack, *rough)
