@@ -26,6 +26,7 @@ _HOMES = {
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
+    "banach.problems.bilevel": "Bilevel",
     "banach.problems.glm": "GLM",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "

@@ -11,6 +11,8 @@ CHECKS = {
     "gap": ("gap", "Gap"),
     "gap_distance": ("gap", "GapDistance"),
     "goal": ("goal", "Goal"),
+    "hypergradient": ("hypergradient", "Hypergradient"),
+    "hypergradient_bound": ("hypergradient", "HypergradientBound"),
     "held_out": ("statistical", "HeldOutRisk"),
     "mean": ("statistical", "MeanCheck"),
     "residual": ("residual", "Residual"),

@@ -118,5 +118,9 @@ _CURES = {
     "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
     "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",
     "hess": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
+    **dict.fromkeys(
+        "lower_grad upper_grad sample_lower_grad sample_upper_grad".split(),
+        "State a problem of two levels as bn.Bilevel",
+    ),
     "hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
 }
