@@ -102,6 +102,20 @@ def _hypercleaning():
     return hypercleaning(cleaning_data(300, 300, 0.4))
 
 
+def _penalised(x: Any, y: Any, row: Any) -> Any:
+    """One row of ridge regression with the penalty exp(x_k) / 2 on feature k."""
+    import jax.numpy as jnp
+
+    return (row[0] @ y - row[1]) ** 2 / 2 + jnp.sum(jnp.exp(x) * y**2) / 2
+
+
+def _judged(x: Any, y: Any, row: Any) -> Any:
+    """One row of the error, and what keeps useless penalties from growing for ever."""
+    import jax.numpy as jnp
+
+    return (row[0] @ y - row[1]) ** 2 / 2 + 5e-4 * jnp.sum(x**2)
+
+
 @_named("bilevel:ridge", "a penalty a feature, diabetes, 221 rows to fit and to judge")
 def _ridge():
     """g = mean (a'y - b)^2 / 2 + sum_k exp(x_k) y_k^2 / 2, F the mean on other rows.
