@@ -128,7 +128,7 @@ class HypergradientBound(Check):
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """As the residuals, and the dense cross derivative."""
-        small = min(tree.size(leaf) for leaf in problem.space())
+        small = min(tree.size(leaf) for leaf in problem.start().x)
         return {**_COST, "cross": small + 1}
 
     def refuses(self, problem: Problem) -> str | None:
@@ -139,7 +139,7 @@ class HypergradientBound(Check):
                 f"{self.name} needs lower_mu and smoothness, which this problem does "
                 "not declare; declare both, or use check='hypergradient'"
             )
-        n, m = (tree.size(leaf) for leaf in problem.space())
+        n, m = (tree.size(leaf) for leaf in problem.start().x)
         if no is None and n * m > DENSE_CROSS:
             return (
                 f"{self.name} forms G_xy, here {n} x {m}, more than {DENSE_CROSS} "

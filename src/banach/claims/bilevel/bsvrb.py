@@ -10,8 +10,8 @@ is at most 1% of the value at the start. The baseline is single-loop SGD on the 
 samples (SOBA of Dagreou et al. 2022, block by block). Both get their steps from grids
 of the same number of settings, the best median over three seeds counting. Their
 experiments (a8a and w8a, 100 tasks) are reduced to generated tasks; of the two
-versions the second, without Hessians, is measured. Samples are rows drawn; BSVRB evaluates each at
-two iterates, so its evaluations are twice as many, and they are reported too.
+versions the second, without Hessians, is measured. Samples are rows drawn; BSVRB
+evaluates each at two iterates, so its evaluations are twice as many; both are reported.
 """
 
 import functools
