@@ -108,7 +108,7 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         return Refusal(
             f"fact {what}",
             f"{name} assumes {what}, which {problem.kind} does not know. Declare it "
-            f"(e.g. bn.Smooth(f, x0, {absent[0]}=True)) if it is true",
+            f"(e.g. bn.{problem.kind}(..., {absent[0]}=True)) if it is true",
         )
     return None
 
@@ -119,7 +119,8 @@ _CURES = {
     "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",
     "hess": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
     **dict.fromkeys(
-        "lower_grad upper_grad sample_lower_grad sample_upper_grad".split(),
+        """upper_value upper_grad lower_grad lower_hvp cross sample_upper_grad
+        sample_lower_grad sample_lower_hvp sample_cross""".split(),
         "State a problem of two levels as bn.Bilevel",
     ),
     "hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)",

@@ -67,22 +67,26 @@ def test_blocks_by_turns_reach_a_stationary_point():
     assert slopes[1] < 1e-2 * slopes[0]
 
 
-def test_the_correction_removes_the_lag_of_seldom_sampled_blocks():
-    """Blocks drift at a constant rate: the tracker is unbiased with c, late without."""
-    m, count, a, steps = 6, 2, 0.4, 400
-    drift = np.linspace(1, 2, m)
+def test_what_the_correction_does_to_blocks_that_drift():
+    """q_i = d_i t: the mean error over d_i, by one step of the Markov chain, is
+    (1 - p) / (p (1 - a)) with c and -(1 - p a) / (p a) without, p = I / m."""
+    m, count, a, steps = 6, 2, 0.4, 3000
+    d, p = jnp.linspace(1, 2, m), count / m
 
-    def run(correct):
-        s, errors = jnp.zeros(m), []
-        for t in range(1, steps):
+    def mean_error(correct):
+        def one(s, t):
             b = draw_blocks(jax.random.fold_in(jax.random.key(0), t), count, m)
-            new, old = drift[b] * t, drift[b] * (t - 1)
-            s = msvr(s, b, new, old if correct else new, a)
-            errors.append(np.asarray(s) / drift - t)
-        return np.mean(errors[100:])
+            new, old = d[b] * t, d[b] * (t - 1)
+            if not correct:
+                old = new
+            s = msvr(s, b, new, old, a)
+            return s, s / d - t
 
-    assert abs(run(True)) < 1.0
-    assert run(False) < -4.0
+        errors = jax.lax.scan(one, jnp.zeros(m), jnp.arange(1, steps))[1]
+        return float(errors[100:].mean())
+
+    assert mean_error(True) == pytest.approx((1 - p) / (p * (1 - a)), rel=0.1)
+    assert mean_error(False) == pytest.approx(-(1 - p * a) / (p * a), rel=0.1)
 
 
 def test_projection_is_block_by_block():

@@ -26,7 +26,8 @@ def test_iterates_equal_the_reference_with_exact_solves(step_size):
         phi, lambda x: case.phi_grad(x)[0], case.X0, len(KEYS) - 1, step_size
     )
     np.testing.assert_allclose(ours[1:10], theirs[:9], rtol=1e-9, atol=1e-10)
-    assert any(bool(s.refresh) for s in states) == (step_size == 300.0)
+    # A step of 300 is refused at first, and what is known at x is solved again.
+    assert step_size == 1.0 or bool(states[1].refresh)
 
 
 def test_the_inner_accuracy_follows_the_schedule():
