@@ -275,7 +275,7 @@ class Bilevel(Problem):
         return reduce(each(y, rows))
 
     def _taken(self, y, blocks):
-        return jax.tree.map(lambda v: v[blocks], self.stack(y))
+        return jax.tree.map(lambda v: jnp.asarray(v)[blocks], self.stack(y))
 
     def _sampled(self, fun, data, blocks, rows):
         """Values of the sampled blocks at (x, their y)."""
