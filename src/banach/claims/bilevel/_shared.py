@@ -5,10 +5,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array
 
 from banach.core import tree
-from banach.parts import implicit
 from banach.parts.blockwise import draw_blocks, draw_rows
 
 Step = Callable[[Any, Array], Any]
@@ -83,14 +82,9 @@ def begin(problem: Any) -> Any:
     return x, y, tree.zeros_like(y)
 
 
-def exact_slope(problem: Any, x: PyTree) -> Float[Array, ""]:
-    """||grad Phi(x)|| where g is quadratic in y: one Newton step solves it."""
-    y = jax.tree.map(jnp.asarray, problem.start().x[1])
-    g = problem.lower_grad((x, y))
-    y = tree.sub(y, implicit.exact_adjoint(problem, (x, y), g))
-    fx, fy = problem.upper_grad((x, y))
-    v = implicit.exact_adjoint(problem, (x, y), fy)
-    return tree.norm(tree.sub(fx, problem.cross((x, y), v)))
+def keys(seed: int, count: int) -> Array:
+    """Keys of a generator that is fast on a CPU; experiments draw millions of rows."""
+    return jax.random.split(jax.random.key(seed, impl="unsafe_rbg"), count)
 
 
 def driven(

@@ -7,9 +7,10 @@ networks, data hyper-cleaning among them.
 Two experiments. (1) A synthetic steep objective: F = mean cosh(x_k) + 1/2 ||y - c||^2
 + noise, g = 1/2 (y - B x)'H(y - B x) + noise, 10 + 10 unknowns: the smoothness grows
 like ||grad F||. Every method starts near the solution (x0 = 1) and far from it
-(x0 = 12, gradient 5e4 in norm). For SOBA (Dagreou et al. 2022) and stocBiO (Ji et al.
-2021) the step is taken from a grid over six decades; BO-REP keeps one eta. Reached:
-the median of the exact ||grad Phi|| over the last tenth of the steps is at most 0.1.
+(x0 = 8, where cosh is 1490). For SOBA (Dagreou et al. 2022) and stocBiO (Ji et al.
+2021) the step is taken from a grid over five decades; BO-REP keeps one eta. Reached:
+the median of the exact ||grad Phi|| over the last tenth of the steps is at most a
+twentieth of its value at the near start.
 (2) Hyper-cleaning of digits, 500 rows of which 40% are mislabelled, a linear softmax
 model in place of their networks, so that the lower problem is strongly convex. Equal
 numbers of sampled derivatives, three seeds; each method's steps are those of six
@@ -24,17 +25,17 @@ import jax.numpy as jnp
 import numpy as np
 
 REQUIRED = (
-    "synthetic: BO-REP reaches 0.1 from both starts with one eta, while SOBA and "
+    "synthetic: BO-REP reaches 5% from both starts with one eta, while SOBA and "
     "stocBiO diverge from afar or need at least 10 times smaller steps there than "
     "near; cleaning: test accuracy at least that of the best baseline less 0.5 points"
 )
-TARGET = 0.1
-STEPS = 6000
+TARGET = 0.05
+STEPS = 4000
 ETA = 0.01
-CALLS = 12_000
+CALLS = 6_000
 SEEDS = 3
 BATCH = 32
-GRID = 10.0 ** np.arange(-6, 0.51, 0.5)
+GRID = 10.0 ** np.arange(-5, 0.01, 0.5)
 
 
 def measure() -> dict[str, Any]:
@@ -97,24 +98,28 @@ def _methods() -> dict[str, Any]:
     }
 
 
+def _closed(problem: Any) -> Any:
+    """||grad Phi(x)|| over its value at 1: y*(x) = B x, as the noise has mean zero."""
+    B, _, c = problem.args
+
+    def slope(x):
+        return jnp.linalg.norm(jnp.sinh(x) / len(c) + B.T @ (B @ x - c))
+
+    first = slope(jnp.ones(len(c)))
+    return lambda x: slope(x) / first
+
+
 def _steep() -> dict[str, Any]:
     from banach.claims.bilevel import _shared
 
     out: dict[str, Any] = {}
-    for place, far in {"near": 1.0, "far": 12.0}.items():
+    for place, far in {"near": 1.0, "far": 8.0}.items():
         problem = steep_problem(far)
+        slope = _closed(problem)
         for name, (start, step, read, _) in _methods().items():
-
-            def run(upper, key, problem=problem, start=start, step=step, read=read):
-                hyper = (upper, 0.25)
-                look = lambda s: _shared.exact_slope(problem, read(problem, s)[0])  # noqa: E731
-                state = start(problem, hyper, key, np.inf)
-                return _shared.driven(
-                    step(problem, hyper, np.inf), look, state, key, STEPS, 10
-                )[1]
-
+            run = functools.partial(_on_steep, problem, slope, start, step, read)
             grid = np.array([ETA]) if name == "BO-REP" else GRID
-            keys = jax.random.split(jax.random.key(1), SEEDS)
+            keys = _shared.keys(1, SEEDS)
             every = jax.vmap(jax.vmap(run, (None, 0)), (0, None))
             slopes = np.asarray(jax.jit(every)(jnp.asarray(grid), keys))
             tail = np.median(slopes[..., -STEPS // 100 :], axis=-1).max(axis=1)
@@ -125,6 +130,19 @@ def _steep() -> dict[str, Any]:
                 "curves": np.median(slopes, axis=1)[good].tolist()[-1:],
             }
     return out
+
+
+def _on_steep(problem, slope, start, step, read, upper, key):
+    """Relative ||grad Phi|| after every ten steps."""
+    from banach.claims.bilevel import _shared
+
+    hyper = (upper, 0.25)
+    return _shared.driven(
+        step(problem, hyper, np.inf),
+        lambda s: slope(read(problem, s)[0]),
+        start(problem, hyper, key, np.inf),
+        key, STEPS, 10,
+    )[1]  # fmt: skip
 
 
 def _cleaning() -> dict[str, Any]:
@@ -169,7 +187,7 @@ def _cleaning() -> dict[str, Any]:
             return seen, at(last)[0]
 
         grid = np.array([(e, t / L) for e in scales[name] for t in (0.5, 1.0)])
-        keys = jax.random.split(jax.random.key(2), SEEDS)
+        keys = _shared.keys(2, SEEDS)
         mapped = functools.partial(jax.lax.map, lambda a: run(a[0], a[1]))
         pairs = [jnp.asarray(np.repeat(grid, SEEDS, axis=0)), jnp.tile(keys, len(grid))]
         (loss, score), xs = jax.jit(mapped)(pairs)
@@ -237,7 +255,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
             steps = 10 * (1 + np.arange(len(curve)))
             axes[0].semilogy(steps, curve, label=f"{label}, {row['largest']:.1e}")
     axes[0].axhline(TARGET, color="k", lw=0.8)
-    axes[0].set(xlabel="step", ylabel="||grad Phi(x)||", ylim=(1e-3, 1e6))
+    axes[0].set(xlabel="step", ylabel="||grad Phi(x)||, relative", ylim=(1e-3, 1e4))
     axes[0].legend(fontsize=7, title="largest step that reaches the target")
     c = numbers["cleaning"]
     for name in ("BO-REP", "SOBA", "stocBiO"):

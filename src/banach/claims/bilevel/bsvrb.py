@@ -5,10 +5,10 @@ of norm e with m lower problems, I of them and B rows of each sampled a step: a 
 e^-3 in place of the e^-4 of SGD, and a parallel speed-up in I and in B.
 
 Measured on 20 generated ridge regressions that share 10 penalties, where Phi has a
-closed gradient. Reached: the mean of ||grad Phi(x)|| over ten looks, ten steps apart,
-is at most 1% of the value at the start. The baseline is single-loop SGD on the same
-samples (SOBA of Dagreou et al. 2022, block by block). Both get their steps from grids
-of the same number of settings, the best median over three seeds counting. Their
+closed gradient. Reached: the mean of ||grad Phi(x)|| over five looks, twenty steps
+apart, is at most 1% of the value at the start. The baseline is single-loop SGD on the
+same samples (SOBA of Dagreou et al. 2022, block by block). Both get their steps from
+grids of the same number of settings, the best median over three seeds counting. Their
 experiments (a8a and w8a, 100 tasks) are reduced to generated tasks; of the two
 versions the second, without Hessians, is measured. Samples are rows drawn; BSVRB
 evaluates each at two iterates, so its evaluations are twice as many; both are reported.
@@ -27,7 +27,7 @@ REQUIRED = (
     "rows a block"
 )
 SHARE = 0.01
-STEPS, EVERY, WINDOW = 6000, 10, 10
+STEPS, EVERY, WINDOW = 3000, 20, 5
 SEEDS = 3
 CASES = {"10 x 8": (10, 8), "1 x 8": (1, 8), "10 x 2": (10, 2), "10 x 32": (10, 32)}
 
@@ -42,11 +42,12 @@ def measure() -> dict[str, Any]:
         problem = ridge_tasks()
         m = problem.counts()[0]
         L, steep = (float(problem.facts().get(k)) for k in ("lower_L", "upper_L"))
-        first = float(jax.jit(_shared.exact_slope)(problem, problem.x0))
+        slope = _closed(problem)
+        first = float(slope(jnp.asarray(problem.x0)))
 
         def sgd(hyper, key, sampled, batch):
             step = _shared.soba(problem, hyper, batch, sampled)
-            read = lambda s: _shared.exact_slope(problem, s[0])  # noqa: E731
+            read = lambda s: slope(s[0])  # noqa: E731
             return _shared.driven(
                 step, read, _shared.begin(problem), key, STEPS, EVERY
             )[1]
@@ -55,7 +56,7 @@ def measure() -> dict[str, Any]:
             eta, tau, a = hyper
             method = Bsvrb(eta, tau, tau, a, a, sampled=sampled, batch=batch)
             step = lambda s, k: method.step(problem, s, k)  # noqa: E731
-            read = lambda s: _shared.exact_slope(problem, s.w[0])  # noqa: E731
+            read = lambda s: slope(s.w[0])  # noqa: E731
             state = method.init(problem, problem.start(), key)
             state = jax.tree.map(jnp.asarray, state)
             return _shared.driven(step, read, state, key, STEPS, EVERY)[1]
@@ -75,7 +76,7 @@ def measure() -> dict[str, Any]:
                 ]
             )
 
-        keys = jax.random.split(jax.random.key(0), SEEDS)
+        keys = _shared.keys(0, SEEDS)
         rows = {}
         for label, (sampled, batch) in CASES.items():
             runs = {"BSVRB": (bsvrb, tracked(sampled))}
@@ -89,6 +90,23 @@ def measure() -> dict[str, Any]:
                     "samples_a_step": sampled * batch
                 }
         return {"first": first, "rows": rows}
+
+
+def _closed(problem: Any) -> Any:
+    """||grad Phi(x)|| by the normal equations of every task."""
+    (C, d), (A, b) = problem.upper_rows, problem.lower_rows
+    n = A.shape[1]
+    gram, right = (np.einsum("mni,mn...->mi...", A, v) / n for v in (A, b))
+    judge, aim = (np.einsum("mni,mn...->mi...", C, v) / n for v in (C, d))
+
+    def slope(x):
+        H = gram + jnp.diag(jnp.exp(x))
+        y = jnp.linalg.solve(H, right[..., None])
+        v = jnp.linalg.solve(H, judge @ y - aim[..., None])
+        cross = jnp.mean((y * v)[..., 0], axis=0)
+        return jnp.linalg.norm(1e-3 * x - jnp.exp(x) * cross)
+
+    return slope
 
 
 def _best(slopes: np.ndarray, grid: np.ndarray) -> dict[str, Any]:
