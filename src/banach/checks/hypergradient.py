@@ -222,15 +222,13 @@ def _curvature(problem: Problem, z: PyTree, v: PyTree, out: Any) -> Part:
     mu = jnp.asarray(mu, dtype)
     worst, noise = jnp.zeros((), dtype), jnp.zeros((), dtype)
     for w in (v, out.direction):
-        square = tree.vdot(w, w)
-        there = square > 0
-        safe = jnp.where(there, square, 1)
+        length = tree.norm(w)
+        there = length > 0
+        w = tree.scale(1 / jnp.where(there, length, 1), w)
         bent = problem.lower_hvp(z, w)
-        rayleigh = tree.vdot(w, bent) / safe - mu
-        size = tree.norm(bent) / jnp.sqrt(safe) + mu
-        rough = jnp.sqrt(jnp.finfo(dtype).eps) * size
-        below = there & (rayleigh < -rough)
-        take = below & (rayleigh < worst)
+        rayleigh = tree.vdot(w, bent) - mu
+        rough = jnp.sqrt(jnp.finfo(dtype).eps) * (tree.norm(bent) + mu)
+        take = there & (rayleigh < -rough) & (rayleigh < worst)
         worst = jnp.where(take, rayleigh, worst)
         noise = jnp.where(take, rough, noise)
     return Part(CURVATURE, worst, noise.astype(dtype), jnp.ones((), dtype))
