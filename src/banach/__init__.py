@@ -30,6 +30,7 @@ _HOMES = {
     "banach.problems.root": "Root",
     "banach.problems.inclusion": "Inclusion saddle",
     "banach.problems.constrained": "Constrained",
+    "banach.problems.bilevel": "Bilevel",
     "banach.problems.glm": "GLM",
     "banach.problems.finite_sum": "FiniteSum",
     "banach.problems.training": "Training",

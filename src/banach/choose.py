@@ -20,6 +20,7 @@ KINDS: dict[str, list[str]] = {
     "Inclusion": ["extragradient", "halpern", "vr_halpern"],
     "Constrained": ["adasketch_newton", "scipy:trust-constr"],
 }
+KINDS: dict[str, list[str]] = {"Bilevel": ["hypergradient_descent", "bo_rep"]}
 
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:

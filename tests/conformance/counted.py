@@ -63,6 +63,22 @@ AMOUNT = {
 PASSES = {"value", "grad", "operator"}
 # Calls that one call stands for, from its arguments.
 TIMES = {"component": lambda z, batch: batch.size}
+    "upper_value": ("upper_value",),
+    "upper_grad": ("upper_grad",),
+    "upper_value_and_grad": ("upper_value", "upper_grad"),
+    "lower_grad": ("lower_grad",),
+    "lower_hvp": ("lower_hvp",),
+    "cross": ("cross",),
+    "lower_products": ("lower_hvp", "cross"),
+    "sample_upper_grad": ("sample_upper_grad",),
+    "sample_lower_grad": ("sample_lower_grad",),
+    "sample_lower_hvp": ("sample_lower_hvp",),
+    "sample_cross": ("sample_cross",),
+    "sample_lower_products": ("sample_lower_hvp", "sample_cross"),
+}
+# What passes over the data; a program traces few of them.
+PASSES = {"value", "grad", "upper_grad", "lower_grad"}
+PASSES |= {"sample_upper_grad", "sample_lower_grad"}
 
 
 class Tally:

@@ -32,7 +32,13 @@ from banach.core.tree import dtype
 # Passes over the objective (value, gradient, or both at once) in a traced program.
 # Each costs compile time, so that more than these is a decision to be listed here.
 PASSES = {"init": 1, "step": 2}
-MORE_PASSES = {"optax": {"step": 3}}  # its zoom search evaluates in three branches
+MORE_PASSES = {
+    "optax": {"step": 3},  # its zoom search evaluates in three branches
+    # A lower solve, begun and continued, and the upper gradient.
+    "hypergradient_descent": {"init": 3, "step": 3},
+    # Both levels, and in a step both iterates with the same samples.
+    "bsvrb": {"init": 2, "step": 4},
+}
 
 ALL = [marked(n, n) for n in INDEX]
 COMPILED = [marked(n, n) for n in INDEX if not INDEX[n]["host"]]

@@ -12,6 +12,8 @@ CHECKS = {
     "gap": ("gap", "Gap"),
     "gap_distance": ("gap", "GapDistance"),
     "goal": ("goal", "Goal"),
+    "hypergradient": ("hypergradient", "Hypergradient"),
+    "hypergradient_bound": ("hypergradient", "HypergradientBound"),
     "held_out": ("statistical", "HeldOutRisk"),
     "inclusion": ("inclusion", "InclusionResidual"),
     "inclusion_distance": ("inclusion", "InclusionDistance"),

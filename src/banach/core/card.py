@@ -10,10 +10,12 @@ ORACLES = frozenset(
     coded_grad""".split()
     constraints residual stochastic_grad component""".split()
     constraints jacobian residual stochastic_grad""".split()
+    constraints residual stochastic_grad upper_value upper_grad lower_grad lower_hvp
+    cross sample_upper_grad sample_lower_grad sample_lower_hvp sample_cross""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric
-    nonexpansive compact""".split()
+    nonexpansive compact lower_strongly_convex""".split()
 )
 
 

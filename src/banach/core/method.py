@@ -118,6 +118,7 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
             f"fact {what}",
             f"{name} assumes {what}, which {problem.kind} does not know. Declare it "
             f"({absent[0]}=True where the problem is stated) if it is true",
+            f"(e.g. bn.{problem.kind}(..., {absent[0]}=True)) if it is true",
         )
     return None
 
@@ -138,5 +139,10 @@ _CURES = {
     "component": "State F as a finite sum: bn.Inclusion(components, z0, data)",
     "operator": "State the problem as bn.Inclusion(F, z0) or bn.saddle(phi, x0, y0)",
     "resolvent": "State the problem as bn.Inclusion(F, z0) or bn.saddle(phi, x0, y0)",
+    **dict.fromkeys(
+        """upper_value upper_grad lower_grad lower_hvp cross sample_upper_grad
+        sample_lower_grad sample_lower_hvp sample_cross""".split(),
+        "State a problem of two levels as bn.Bilevel",
+    ),
     "hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
 }

@@ -13,6 +13,7 @@ from banach.core.problem import Misuse, Problem
 HOMES = ("problems", "functions", "sums")
 HOMES = ("problems", "functions", "inclusions")
 HOMES = ("problems", "functions", "constrained")
+HOMES = ("problems", "functions", "bilevel")
 
 
 def is_file(spec: str) -> bool:
