@@ -26,6 +26,8 @@ _HOMES = {
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
+    "banach.problems.relu": "ConvexRelu",
+    "banach.problems.relu_network": "Network",
     "banach.problems.glm": "GLM",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "

@@ -20,9 +20,15 @@ ORACLES = {
     "lmo": ("lmo",),
     "objective": ("objective",),
     "optimality": ("optimality",),
+    "split": ("split",),
+    "split_adjoint": ("split",),
+    "split_prox": ("split_prox",),
+    "normal_factor": ("normal",),
+    "normal_solve": ("normal",),
+    "normal_product": ("normal",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad"}
+PASSES = {"value", "grad", "normal"}
 
 
 class Tally:

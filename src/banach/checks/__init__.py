@@ -13,6 +13,7 @@ CHECKS = {
     "goal": ("goal", "Goal"),
     "held_out": ("statistical", "HeldOutRisk"),
     "mean": ("statistical", "MeanCheck"),
+    "relu_gap": ("relu", "ReluGap"),
     "residual": ("residual", "Residual"),
     "second_order": ("second_order", "SecondOrder"),
     "stationarity": ("stationarity", "Stationarity"),

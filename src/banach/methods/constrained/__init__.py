@@ -1,0 +1,1 @@
+"""Methods for problems with constraints that have no closed prox."""
