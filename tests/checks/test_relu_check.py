@@ -86,7 +86,7 @@ def test_the_bound_is_above_the_true_gap_and_tight_at_the_optimum(solved, name, 
             assert gap <= LD(float(c.value)) + LD(float(c.slack)), h
             # least itself is above f* by at most its own certificate.
             assert float(c.value) >= -float(c.slack) and not c.refuted()
-            assert c.grade == "bound" and np.all(problem.cones(at.x) >= 0)
+            assert c.grade == "bound" and np.array_equal(at.x, x)
             if h == 0:
                 assert c.within(1e-6)
             if h >= 1e-3:
@@ -94,19 +94,19 @@ def test_the_bound_is_above_the_true_gap_and_tight_at_the_optimum(solved, name, 
     assert float(c.scale) == pytest.approx(float(problem.objective(0 * r.x)))
 
 
-def test_a_point_outside_the_cones_is_moved_and_that_one_is_judged(solved):
+def test_a_point_outside_the_cones_gains_nothing(solved):
+    """Its convex objective falls below f*; its network's does not certify."""
     problem, r = solved["squares", False]
-    x = r.x - 1e-4 * np.where(r.x != 0, np.asarray(problem.directions), 0)
-    assert np.min(problem.cones(x)) < -1e-6
-    c, at = judge(problem, x, r.point.dual)
-    assert np.all(problem.cones(at.x) >= 0) and not np.array_equal(at.x, x)
-    assert np.array_equal(at.x[r.x == 0], x[r.x == 0])
-    net = problem.network_objective(problem.to_network(at.x))
-    assert float(net) == pytest.approx(float(problem.objective(at.x)), rel=1e-12)
-    assert not c.within(1e-8)
-    # Cones that no direction enters: nothing is certified.
-    closed = eqx.tree_at(lambda p: p.directions, problem, -problem.directions)
-    assert not judge(closed, x, r.point.dual)[0].within(1.0)
+    d = np.random.default_rng(8).standard_normal(r.x.shape)
+    least = float(problem.objective(r.x))
+    x = r.x
+    for _ in range(300):
+        # Gradient steps that forget the cones.
+        x = x - 0.01 * np.asarray(problem.grad(x)) * (np.abs(x) > 0) + 1e-6 * d
+    assert float(problem.objective(x)) < least and np.min(problem.cones(x)) < -1e-3
+    c, _ = judge(problem, x, r.point.dual)
+    gap = network_value(problem, x) - network_value(problem, r.x)
+    assert not c.within(1e-4) and gap <= float(c.value + c.slack)
 
 
 def test_mutations_do_not_certify(solved):
@@ -188,7 +188,7 @@ def test_float32_points_are_judged_in_float64_in_their_own_bits(solved):
     small = ConvexRelu(X.astype("f"), Y.astype("f"), np.float32(BETA), problem.masks)
     c, at = judge(small, r.x.astype("f"))
     assert at.x.dtype == np.float32 and c.value.dtype == np.float64
-    assert np.all((2 * problem.masks - 1) * (LD(at.x) @ LD(small.X).T) >= 0)
+    assert np.array_equal(at.x, r.x.astype("f"))
     assert 0 < float(c.ratio) < 1e-4
 
 

@@ -48,13 +48,16 @@ def test_scales_do_not_matter():
 
 def test_the_derivative_is_that_of_the_face():
     h = 1e-6
+
+    def at(v, m):
+        return project_cone(v, m).x
+
     for g in (0, 5, 6):
-        at = lambda v, m: project_cone(v, m).x  # noqa: E731
         J = jax.jacfwd(at)(jnp.asarray(V[g]), jnp.asarray(M[g]))
         for j, e in enumerate(np.eye(D)):
             slope = (at(V[g] + h * e, M[g]) - at(V[g] - h * e, M[g])) / (2 * h)
             np.testing.assert_allclose(J[:, j], slope, atol=1e-7)
         dM = RNG.standard_normal(M[g].shape)
-        _, push = jax.jvp(lambda m: at(V[g], m), (jnp.asarray(M[g]),), (dM,))
+        _, push = jax.jvp(lambda m, g=g: at(V[g], m), (jnp.asarray(M[g]),), (dM,))
         slope = (at(V[g], M[g] + h * dM) - at(V[g], M[g] - h * dM)) / (2 * h)
         np.testing.assert_allclose(push, slope, atol=1e-6)

@@ -28,7 +28,7 @@ def make(**options):
 def feasible(problem):
     """A point inside the cones, a zero group among them."""
     scale = RNG.uniform(0.2, 1.5, (2, len(problem.masks), 1))
-    x = scale * np.asarray(problem.directions)
+    x = scale * relu_patterns.given(X, problem.masks).directions
     x[0, 1] = 0
     return x
 
@@ -93,9 +93,9 @@ def test_sampled_patterns_are_distinct_and_given_ones_are_kept():
     assert not np.array_equal(a.masks, b.masks)
     again = make(patterns=a.masks)
     assert again.listed == "given" and np.array_equal(again.masks, a.masks)
-    for problem in (a, again):
-        inside = (2 * problem.masks - 1) * (problem.directions @ X.T)
-        assert np.all(inside > 1e-6)
+    found = relu_patterns.sampled(X, P, 1)
+    assert np.array_equal(found.masks, a.masks)
+    assert np.all((2 * found.masks - 1) * (found.directions @ X.T) > 1e-6)
     assert "11 x 3, 6 sampled patterns" in a.formula()
 
 
@@ -182,22 +182,10 @@ def test_an_infeasible_point_is_not_its_network():
     assert np.abs(problem.predict(x) - problem.network_predict(x)).max() > 0.1
 
 
-def test_a_gated_point_becomes_a_network_of_the_same_predictions():
+def test_a_gated_program_is_no_network():
     problem = make(gated=True)
-    x = RNG.standard_normal(problem.space().shape)
-    x[0, 2] = 0
-    network = problem.to_network(x)
-    np.testing.assert_allclose(network(X), problem.predict(x), atol=1e-11)
-    assert problem.network_objective(network) >= problem.objective(x)
-
-
-def test_moving_inside_leaves_zero_groups_and_reaches_the_room():
-    problem = make()
-    x = RNG.standard_normal((2, P, D))
-    x[1, 3] = 0
-    moved = problem.interior(x, 0.01)
-    inside = np.delete(np.asarray(problem.cones(moved)).reshape(2 * P, N), P + 3, 0)
-    assert np.all(inside >= 0.01 - 1e-12) and not np.any(moved[1, 3])
+    with pytest.raises(Misuse, match="gated=False"):
+        problem.to_network(problem.start().x)
 
 
 def test_optimality_follows_the_loss_and_the_dtype():

@@ -99,7 +99,7 @@ def iterate(
     fresh = carry is None
     state = kernel.zero if fresh else kernel.packed(carry)
     raw = programs.raw_key(seed)
-    blocks = _first_blocks(ready)
+    blocks = _first_blocks(ready, kernel)
     run_seconds = spent
     cap, asked = max_steps, np.asarray(number, kernel.dtype)
     how = _How(problem, data, ready, settings, number, absolute, raw)
@@ -144,8 +144,10 @@ class _How(NamedTuple):
     raw: np.ndarray
 
 
-def _first_blocks(ready: kept.Ready) -> int:
-    seconds = (ready.nbytes + 2000) * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
+def _first_blocks(ready: kept.Ready, kernel: programs.Kernel) -> int:
+    # A step passes over its own state too, which may be larger than the data.
+    touched = ready.nbytes + sum(v.nbytes for v in kernel.zero) + 2000
+    seconds = touched * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
     return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 
 

@@ -59,7 +59,6 @@ class ConvexRelu(Problem):
     y: Any
     beta: Any
     masks: Any
-    directions: Any
     loss: Loss
     gated: bool = eqx.field(static=True)
     listed: str = eqx.field(static=True)
@@ -86,7 +85,6 @@ class ConvexRelu(Problem):
         self.gated = bool(gated)
         found, self.listed = relu_inputs.patterns(X, patterns, seed)
         self.masks = found.masks
-        self.directions = found.directions.astype(dtype)
 
     @property
     def quadratic(self) -> bool:
@@ -100,6 +98,12 @@ class ConvexRelu(Problem):
         if self.listed == "all":
             return f"{gates}all {len(self.masks)} patterns"
         return f"{gates}{len(self.masks)} {self.listed} patterns"
+
+    @property
+    def quantity(self) -> str:
+        """What the gap bounds, for certificates."""
+        first = "f(x)-f*" if self.gated else "network(x)-f*"
+        return f"{first} ({self.program})"
 
     def oracles(self) -> frozenset[str]:
         """The splitting and derivatives; a prox where there is no constraint."""
@@ -171,7 +175,7 @@ class ConvexRelu(Problem):
         return jnp.asarray(self.beta, x.dtype) * jnp.sum(_lengths(x))
 
     def objective(self, x: Array) -> Scalar:
-        """Losses and norms; feasibility is the check's affair."""
+        """Losses and norms of the convex program; that of the network in its cones."""
         return self.value(x) + self.norms(x)
 
     def prox(self, v: Array, t: Any) -> Array:
@@ -283,24 +287,14 @@ class ConvexRelu(Problem):
         """Whether the predictions overflow."""
         return ~jnp.all(jnp.isfinite(self.predict(x)))
 
-    def interior(self, x: Array, room: Any) -> Array:
-        """x moved along each cone's own direction until (2 D - 1) X x >= room.
-
-        room >= 0, broadcast to (2, P, n); groups that are zero stay so.
-        """
-        return x if self.gated else self._inside(x, room)
-
     def to_network(self, x: Array) -> Network:
-        """The network of a feasible x: h = v / sqrt||v||, c = +-sqrt||v||.
-
-        A gated x is first written as v - w with v, w in the cone of its gate, along
-        the cone's own direction: same predictions, larger norms.
-        """
-        x = jnp.asarray(x)
+        """The network of x: h = v / sqrt||v|| and c = sqrt||v||, -sqrt||w|| for w."""
         if self.gated:
-            v = self._inside(x, 0)
-            x = jnp.concatenate([v, v - x])
-        return from_groups(x)
+            raise Misuse(
+                "a gated program's gates are fixed patterns, no ReLU network computes "
+                "them; predict(x) gives its outputs, gated=False a network"
+            )
+        return from_groups(jnp.asarray(x))
 
     def network_objective(self, network: Network) -> Scalar:
         """sum_k l(z(a_k), y_k) + beta/2 sum_j (||h_j||^2 + c_j^2), for any network."""
@@ -345,17 +339,6 @@ class ConvexRelu(Problem):
             "the cones of ConvexRelu have no closed prox; use convex_relu_admm, or "
             "gated=True for the unconstrained program"
         )
-
-    def _inside(self, x: Array, room: Any) -> Array:
-        u = jnp.asarray(self.directions, x.dtype)
-        signed = self._signs(x)
-        inside = signed * _matmul(u, self._X(x).T)
-        # A row of zeros is never violated, and no direction moves it.
-        live = inside > 0
-        short = room - signed * _matmul(x, self._X(x).T)
-        short = jnp.where(live, short, 0) / jnp.where(live, inside, 1)
-        t = jnp.maximum(jnp.max(short, axis=-1, keepdims=True), 0)
-        return jnp.where(jnp.any(x != 0, axis=-1, keepdims=True), x + t * u, x)
 
     def _shape(self) -> tuple[int, int, int]:
         return (len(self._columns()), self.masks.shape[0], self.X.shape[1])

@@ -26,30 +26,27 @@ def load(name: str) -> Any:
 
 
 def cancer(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """Features of mean square 1 a row and a column of ones; labels -1 and 1."""
+    """Standardised features; labels -1 and 1."""
     data = datasets.breast_cancer()
-    return _rows(datasets.standardised(data.A)[:n]), 2.0 * data.y[:n] - 1
+    return scaled(datasets.standardised(data.A)[:n]), 2.0 * data.y[:n] - 1
 
 
 def digits(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
     """Threes (1) against eights (-1), 8 x 8 pixels."""
     data = datasets.digits()
     chosen = np.flatnonzero((data.y == 3) | (data.y == 8))[:n]
-    return _rows(data.A[chosen]), np.where(data.y[chosen] == 3, 1.0, -1.0)
+    return scaled(data.A[chosen]), np.where(data.y[chosen] == 3, 1.0, -1.0)
 
 
 def plane(n: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    """The two leading principal components of the tumours, without a bias."""
-    A = datasets.standardised(datasets.breast_cancer().A)[:n]
-    two = A @ np.linalg.svd(A, full_matrices=False)[2][:2].T
-    return two / np.sqrt(np.mean(np.sum(two**2, axis=1))), cancer(n)[1]
+    """The two leading principal components of the tumours."""
+    A, y = cancer(n)
+    return scaled(A @ np.linalg.svd(A, full_matrices=False)[2][:2].T), y
 
 
-def _rows(A: np.ndarray) -> np.ndarray:
-    """With a column of ones, in units of the root mean square of the rows."""
-    A = A / np.sqrt(np.mean(np.sum(A**2, axis=1)))
-    A = np.concatenate([A, np.ones((len(A), 1))], axis=1)
-    return A / np.sqrt(2)
+def scaled(A: np.ndarray) -> np.ndarray:
+    """In units of the root mean square of the rows' norms."""
+    return A / np.sqrt(np.mean(np.sum(A**2, axis=1)))
 
 
 def _named(name: str, title: str) -> Callable:
@@ -66,12 +63,12 @@ def _model(data: tuple[np.ndarray, np.ndarray], beta: float, **options: Any) -> 
     return ConvexRelu(*data, beta, **options)
 
 
-@_named("relu:breast_cancer", "two-layer ReLU network, 200 x 31, 50 patterns")
+@_named("relu:breast_cancer", "two-layer ReLU network, 200 x 30, 50 patterns")
 def _cancer():
     return _model(cancer(), 1.0, patterns=50)
 
 
-@_named("relu:digits", "two-layer ReLU network, threes and eights, 200 x 65")
+@_named("relu:digits", "two-layer ReLU network, threes and eights, 200 x 64")
 def _digits():
     return _model(digits(), 1.0, patterns=50)
 
@@ -81,6 +78,6 @@ def _plane():
     return _model(plane(), 0.5, patterns="all")
 
 
-@_named("gated_relu:digits", "gated ReLU network, threes and eights, 200 x 65")
+@_named("gated_relu:digits", "gated ReLU network, threes and eights, 200 x 64")
 def _gated():
     return _model(digits(), 1.0, patterns=50, gated=True)
