@@ -13,7 +13,7 @@ With the objective of that network itself,
 
     network(x) - f* <= sum_k [l_k(z_k) + l_k*(-th_k) + th_k z_k]
                        + sum_i [beta ||x_i|| - <x_i, r_i> + <(M_i x_i)_+, l_i>]
-                       + sum_i <e_i, l_i + |th|>.
+                       + sum_i <e_i, |th|>.
 
 Every bracket is >= 0 and computed without cancellation; all vanish at a solution.
 th = -l'(z), shrunk together with l until the groups fit.
@@ -159,7 +159,7 @@ class _Near:
         self.X = jnp.asarray(problem.X, x.dtype)
         self.y = jnp.asarray(problem.y, x.dtype)
         self.z = problem.network_predict(x)
-        n, d = self.X.shape
+        d = self.X.shape[1]
         self.groups = x.shape[0] * x.shape[1]
         rows = jax.vmap(tree.norm)(self.X) * (1 + 4 * gam(d + 8, x.dtype))
         reach = jax.vmap(jax.vmap(tree.norm))(x)[..., None] * rows
@@ -201,7 +201,7 @@ class _Near:
         value, slack = jnp.sum(losses) + norms, jnp.sum(rough) + n_slack
         if held.shape[-1]:
             into, out = jnp.maximum(self.inside, 0), jnp.maximum(-self.inside, 0)
-            value = value + s * (jnp.sum(into * held) + jnp.sum(out * whole))
+            value = value + s * (jnp.sum(into * held) + jnp.sum(out * size))
             slack = slack + s * jnp.sum(self.e_inside * (held + whole))
         slack = 1.01 * slack + gam(n * self.groups + 16, dtype) * value
         new = None if dual is None else s * dual
