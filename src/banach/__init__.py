@@ -27,6 +27,7 @@ _HOMES = {
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
     "banach.problems.relu": "ConvexRelu",
+    "banach.problems.robust_relu": "RobustConvexRelu",
     "banach.problems.relu_network": "Network",
     "banach.problems.glm": "GLM",
     "banach.problems.glm_models": (

@@ -18,6 +18,7 @@ DENSE_HESSIAN_UP_TO = 2000
 # Kinds of problem with defaults of their own.
 KINDS: dict[str, list[str]] = {
     "ConvexRelu": ["convex_relu_admm", "fista"],
+    "RobustConvexRelu": ["convex_relu_admm"],
 }
 
 

@@ -15,6 +15,7 @@ CHECKS = {
     "mean": ("statistical", "MeanCheck"),
     "relu_gap": ("relu", "ReluGap"),
     "residual": ("residual", "Residual"),
+    "robust_relu_gap": ("robust_relu", "RobustReluGap"),
     "second_order": ("second_order", "SecondOrder"),
     "stationarity": ("stationarity", "Stationarity"),
     "step": ("step", "ProxStep"),

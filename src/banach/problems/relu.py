@@ -180,7 +180,7 @@ class ConvexRelu(Problem):
 
     def prox(self, v: Array, t: Any) -> Array:
         """Each group shortened by t beta (the gated program alone offers it)."""
-        return self._shorten(jnp.asarray(v), t)
+        return self.shorten(jnp.asarray(v), t)
 
     def split(self, x: Array) -> dict[str, Array]:
         """B x: the groups, the cones, and the predictions unless the loss is squared.
@@ -189,20 +189,20 @@ class ConvexRelu(Problem):
         of the rows of X (root mean square), which changes no constraint.
         """
         x = jnp.asarray(x)
-        blocks = {"groups": x, "cones": self.cones(x) / self._unit(x)}
+        blocks = {"groups": x, "cones": self.cones(x) / self.unit(x)}
         return blocks if self.quadratic else blocks | {"losses": self.predict(x)}
 
     def split_adjoint(self, blocks: dict[str, Array]) -> Array:
         """B' of the blocks."""
         x = blocks["groups"]
-        x = x + self.cones_adjoint(blocks["cones"]) / self._unit(x)
+        x = x + self.cones_adjoint(blocks["cones"]) / self.unit(x)
         return x + self.predict_adjoint(blocks["losses"]) if "losses" in blocks else x
 
     def split_prox(self, blocks: dict[str, Array], t: Any) -> dict[str, Array]:
         """The prox of t h: shortened groups, clipped cones, each loss's own prox."""
         x = blocks["groups"]
         out = {
-            "groups": self._shorten(x, t),
+            "groups": self.shorten(x, t),
             "cones": jnp.maximum(blocks["cones"], 0),
         }
         if "losses" in blocks:
@@ -217,7 +217,7 @@ class ConvexRelu(Problem):
         """What `normal_solve` needs, once: one d x d and one n x n decomposition."""
         X = jnp.asarray(self.X, self.space().dtype)
         masks = self._masks(X)
-        unit = None if self.gated else self._unit(X)
+        unit = None if self.gated else self.unit(X)
         return factored(X, masks, unit, len(self._columns()), self.quadratic)
 
     def normal_solve(self, factor: Factor, r: Array, rho: Any) -> Array:
@@ -240,7 +240,7 @@ class ConvexRelu(Problem):
         """The dual point that the scaled duals of the blocks name: l >= 0, or None."""
         if self.gated:
             return None
-        return jnp.maximum(-scaled["cones"], 0) / self._unit(scaled["cones"])
+        return jnp.maximum(-scaled["cones"], 0) / self.unit(scaled["cones"])
 
     def penalty(self) -> Any:
         """rho in the units of the data: beta unit / rms(y)."""
@@ -248,7 +248,7 @@ class ConvexRelu(Problem):
         y = jnp.asarray(self.y, dtype)
         size = jnp.sqrt(jnp.mean(jnp.square(y)))
         size = jnp.where(size > 0, size, 1)
-        unit = self._unit(y)
+        unit = self.unit(y)
         return jnp.asarray(self.beta, dtype) * unit / size
 
     def facts(self) -> Facts:
@@ -277,7 +277,7 @@ class ConvexRelu(Problem):
             M = self._signs(x)[..., None] * self._X(x)
             M = jnp.broadcast_to(M, (*x.shape[:2], *M.shape[1:]))
             ahead = jax.vmap(jax.vmap(lambda v, m: project_cone(v, m).x))(ahead, M)
-        return Point(x - self._shorten(ahead, t))
+        return Point(x - self.shorten(ahead, t))
 
     def reference_point(self) -> Point:
         """Zero."""
@@ -349,7 +349,8 @@ class ConvexRelu(Problem):
     def _signed(self, x: Array) -> Array:
         return x[0] if self.gated else x[0] - x[1]
 
-    def _shorten(self, x: Array, t: Any) -> Array:
+    def shorten(self, x: Array, t: Any) -> Array:
+        """(1 - t beta / ||x_i||)_+ x_i for every group."""
         cut = jnp.asarray(t, x.dtype) * jnp.asarray(self.beta, x.dtype)
         return x * shrink(_lengths(x), cut)[..., None]
 
@@ -365,7 +366,8 @@ class ConvexRelu(Problem):
     def _signs(self, like: Array) -> Array:
         return 2 * self._masks(like) - 1
 
-    def _unit(self, like: Array) -> Array:
+    def unit(self, like: Array) -> Scalar:
+        """Root mean square of the norms of the rows of X."""
         return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(self._X(like)), axis=1)))
 
     def _lipschitz(self) -> Any:
