@@ -23,7 +23,11 @@ def test_it_is_the_nearest_point_of_the_cone():
     for g in range(COUNT):
         best = V[g] + M[g].T @ nnls(M[g].T, -V[g])[0]
         np.testing.assert_allclose(x[g], best, atol=1e-11)
-        np.testing.assert_allclose(V[g] + M[g].T @ dual[g], best, atol=1e-6)
+        # The length is least at the multipliers: it is exact to second order.
+        near = V[g] + M[g].T @ dual[g]
+        np.testing.assert_allclose(near, best, atol=1e-5)
+        least = np.linalg.norm(best)
+        assert least - 1e-12 <= np.linalg.norm(near) <= least + 1e-6
     assert np.all(np.asarray(dual) >= 0)
     np.testing.assert_allclose(x[1], V[1], atol=1e-12)
     assert np.abs(x[3]).max() < 1e-6

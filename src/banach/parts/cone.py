@@ -42,8 +42,10 @@ def project_cone(v: Float[Array, " d"], M: Float[Array, "n d"]) -> ConeProjectio
     face = dual * rows**2 > jnp.abs(_times(fixed[1], fixed[0] + _times(M.T, dual)))
     on = M * jax.lax.stop_gradient(face)[:, None].astype(M.dtype)
     flat = v - _times(jnp.linalg.pinv(on), _times(on, v))
-    near = tree.norm(fixed[0] + _times(fixed[1].T, dual)) > 1e-9 * tree.norm(fixed[0])
-    x = jnp.where(near, flat, jax.lax.stop_gradient(x))
+    length = tree.norm(fixed[0] + _times(fixed[1].T, dual))
+    # The tip of the cone has no face; NaN must reach the derivative too.
+    tip = length <= 1e-9 * tree.norm(fixed[0])
+    x = jnp.where(tip, jax.lax.stop_gradient(x), flat)
     return ConeProjection(x, dual)
 
 
