@@ -28,7 +28,7 @@ _HOMES = {
     "banach.problems.root": "Root",
     "banach.problems.relu": "ConvexRelu",
     "banach.problems.robust_relu": "RobustConvexRelu",
-    "banach.problems.relu_network": "Network",
+    "banach.problems.relu_network": "ReluNetwork",
     "banach.problems.glm": "GLM",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "

@@ -90,17 +90,19 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
     missing = sorted(card_needs - oracles)
     if missing:
         what = ", ".join(missing)
-        cure = _CURES.get(missing[0], f"banach methods --problem {problem.kind}")
+        usual = _CURES.get(missing[0], f"banach methods --problem {problem.kind}")
+        cure = problem.instead(missing[0]) or usual
         return Refusal(
             f"oracle {what}",
             f"{name} needs the oracle {what}, which {problem.kind} lacks. {cure}",
         )
     essential = problem.essential()
     if essential and not (essential & card_needs):
+        example = ", e.g. proximal_gradient" if "prox" in essential else ""
         return Refusal(
             f"use of {' or '.join(sorted(essential))}",
             f"{name} would ignore the term of {problem.kind}; use a method that needs "
-            f"one of {sorted(essential)}, e.g. proximal_gradient, or drop the term",
+            f"one of {sorted(essential)}{example}, or drop the term",
         )
     absent = sorted(f for f in card_assumes if not facts.has(f))
     if absent:
@@ -118,5 +120,8 @@ _CURES = {
     "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
     "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",
     "hess": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
+    "split": "State a program over activation patterns (bn.ConvexRelu)",
+    "split_prox": "State a program over activation patterns (bn.ConvexRelu)",
+    "normal": "State a program over activation patterns (bn.ConvexRelu)",
     "hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
 }

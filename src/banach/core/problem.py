@@ -65,6 +65,10 @@ class Problem(eqx.Module):
         problem: prox, project or lmo where there is a term. Empty: none."""
         return frozenset()
 
+    def instead(self, oracle: str) -> str | None:
+        """What to do where a method needs an oracle that this kind lacks, if known."""
+        return None
+
     def reference_point(self) -> Point | None:
         """What "small" is relative to, from problem data only; None: absolute."""
         return None

@@ -17,7 +17,7 @@ from banach.parts.term import shrink
 from banach.problems import glm_bounds, glm_inputs, relu_inputs
 from banach.problems.loss import Loss
 from banach.problems.losses import LeastSquares
-from banach.problems.relu_network import Network, from_groups
+from banach.problems.relu_network import ReluNetwork, from_groups
 from banach.problems.relu_normal import Factor, factored, loss_prox, solved
 
 Scalar = Float[Array, ""]
@@ -113,6 +113,12 @@ class ConvexRelu(Problem):
     def essential(self) -> frozenset[str]:
         """What knows of the group norm and of the constraints."""
         return frozenset({"split_prox"} | ({"prox"} if self.gated else set()))
+
+    def instead(self, oracle: str) -> str | None:
+        """The cones have no closed prox: their own method, or no cones."""
+        if oracle != "prox" or self.gated:
+            return None
+        return "Its cones have no closed prox: use convex_relu_admm, or gated=True"
 
     def space(self) -> jax.ShapeDtypeStruct:
         """(2, P, d), or (1, P, d) where gated."""
@@ -287,7 +293,7 @@ class ConvexRelu(Problem):
         """Whether the predictions overflow."""
         return ~jnp.all(jnp.isfinite(self.predict(x)))
 
-    def to_network(self, x: Array) -> Network:
+    def to_network(self, x: Array) -> ReluNetwork:
         """The network of x: h = v / sqrt||v|| and c = sqrt||v||, -sqrt||w|| for w."""
         if self.gated:
             raise Misuse(
@@ -296,7 +302,7 @@ class ConvexRelu(Problem):
             )
         return from_groups(jnp.asarray(x))
 
-    def network_objective(self, network: Network) -> Scalar:
+    def network_objective(self, network: ReluNetwork) -> Scalar:
         """sum_k l(z(a_k), y_k) + beta/2 sum_j (||h_j||^2 + c_j^2), for any network."""
         h = network.hidden
         z = network(self._X(h))

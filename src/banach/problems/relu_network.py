@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from banach.core import tree
 
 
-class Network(eqx.Module):
+class ReluNetwork(eqx.Module):
     """z(a) = sum_j output_j relu(<a, hidden_j>), hidden (m, d), output (m,)."""
 
     hidden: Float[Array, "m d"]
@@ -21,7 +21,7 @@ class Network(eqx.Module):
         return jnp.matmul(units, self.output, precision=tree.PRECISION)
 
 
-def from_groups(x: Float[Array, "2 P d"]) -> Network:
+def from_groups(x: Float[Array, "2 P d"]) -> ReluNetwork:
     """v -> (v / sqrt||v||, sqrt||v||), w the same with output -sqrt||w||.
 
     Units are balanced, ||h_j|| = |c_j|: of all scalings of a unit that compute the
@@ -34,4 +34,4 @@ def from_groups(x: Float[Array, "2 P d"]) -> Network:
     hidden = jnp.where(live[..., None], x / root[..., None], 0)
     signs = jnp.asarray([1, -1], x.dtype)[:, None]
     output = jnp.where(live, root, 0) * signs
-    return Network(hidden.reshape(-1, x.shape[-1]), output.reshape(-1))
+    return ReluNetwork(hidden.reshape(-1, x.shape[-1]), output.reshape(-1))

@@ -13,7 +13,7 @@ from banach.core.problem import Misuse, Problem
 from banach.parts.term import soft
 from banach.problems import glm_inputs, relu_inputs
 from banach.problems.relu import ConvexRelu
-from banach.problems.relu_network import Network
+from banach.problems.relu_network import ReluNetwork
 
 Scalar = Float[Array, ""]
 _HALVINGS = 60
@@ -112,7 +112,7 @@ class RobustConvexRelu(Problem):
         side = jnp.where(r >= 0, 1, -1).astype(x.dtype)
         return self._eps(x) * side[:, None] * jnp.sign(self.slopes(x))
 
-    def to_network(self, x: Array) -> Network:
+    def to_network(self, x: Array) -> ReluNetwork:
         """The network of x."""
         return self.plain.to_network(x)
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from banach.zoo import datasets
 
-_TABLE: dict[str, tuple[str, Callable[[], Any]]] = {}
+_TABLE: dict[str, tuple[str, str, Callable[[], Any]]] = {}
 
 
 def names() -> list[dict[str, str]]:
     """Name, title and kind of every problem here."""
-    return [{"name": k, "title": v[0], "kind": "ConvexRelu"} for k, v in _TABLE.items()]
+    return [{"name": k, "title": v[0], "kind": v[1]} for k, v in _TABLE.items()]
 
 
 def knows(name: str) -> bool:
@@ -22,7 +22,7 @@ def knows(name: str) -> bool:
 
 def load(name: str) -> Any:
     """The problem of a name that `names` lists."""
-    return _TABLE[name][1]()
+    return _TABLE[name][2]()
 
 
 def cancer(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -49,9 +49,9 @@ def scaled(A: np.ndarray) -> np.ndarray:
     return A / np.sqrt(np.mean(np.sum(A**2, axis=1)))
 
 
-def _named(name: str, title: str) -> Callable:
+def _named(name: str, title: str, kind: str = "ConvexRelu") -> Callable:
     def keep(build: Callable[[], Any]) -> Callable[[], Any]:
-        _TABLE[name] = (title, build)
+        _TABLE[name] = (title, kind, build)
         return build
 
     return keep
@@ -81,3 +81,14 @@ def _plane():
 @_named("gated_relu:digits", "gated ReLU network, threes and eights, 200 x 64")
 def _gated():
     return _model(digits(), 1.0, patterns=50, gated=True)
+
+
+@_named(
+    "robust_relu:plane",
+    "two-layer ReLU network against inputs moved by 0.05, 30 x 2, 20 patterns",
+    "RobustConvexRelu",
+)
+def _robust():
+    from banach.problems.robust_relu import RobustConvexRelu
+
+    return RobustConvexRelu(*plane(), 0.5, 0.05, patterns=20)

@@ -96,7 +96,7 @@ def test_dropping_the_cones_lowers_the_value_and_more_patterns_lower_it_too():
     rng = np.random.default_rng(0)
     for _ in range(200):
         hidden = rng.standard_normal((6, 3)) * rng.uniform(0.1, 1)
-        network = bn.Network(hidden, rng.standard_normal(6))
+        network = bn.ReluNetwork(hidden, rng.standard_normal(6))
         assert problem.network_objective(network) >= low
 
 
