@@ -85,10 +85,10 @@ def _gated():
 
 @_named(
     "robust_relu:plane",
-    "two-layer ReLU network against inputs moved by 0.05, 30 x 2, 20 patterns",
+    "two-layer ReLU network against inputs moved by 0.02, 30 x 2, 20 patterns",
     "RobustConvexRelu",
 )
 def _robust():
     from banach.problems.robust_relu import RobustConvexRelu
 
-    return RobustConvexRelu(*plane(), 0.5, 0.05, patterns=20)
+    return RobustConvexRelu(*plane(), 0.5, 0.02, patterns=20)
