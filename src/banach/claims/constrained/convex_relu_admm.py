@@ -62,7 +62,7 @@ def measure() -> dict[str, Any]:
                 }
             )
         plain = ConvexReluAdmm(problem.penalty(), 1.0)
-        paper = solve(problem, plain, tol=TOL, max_steps=STEPS)
+        paper = solve(problem, plain, tol=TOL, max_steps=STEPS // 4)
         adam = {rate: _adam(X, y, BETA[name], rate) / scale for rate in RATES}
         best = min(adam, key=lambda rate: adam[rate].min())
         rows[name] = {
