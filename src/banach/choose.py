@@ -21,6 +21,9 @@ KINDS: dict[str, list[str]] = {
     "Constrained": ["adasketch_newton", "scipy:trust-constr"],
 }
 KINDS: dict[str, list[str]] = {"Bilevel": ["hypergradient_descent", "bo_rep"]}
+    "ConvexRelu": ["convex_relu_admm", "fista"],
+    "RobustConvexRelu": ["convex_relu_admm"],
+}
 
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:

@@ -79,6 +79,15 @@ TIMES = {"component": lambda z, batch: batch.size}
 # What passes over the data; a program traces few of them.
 PASSES = {"value", "grad", "upper_grad", "lower_grad"}
 PASSES |= {"sample_upper_grad", "sample_lower_grad"}
+    "split": ("split",),
+    "split_adjoint": ("split",),
+    "split_prox": ("split_prox",),
+    "normal_factor": ("normal",),
+    "normal_solve": ("normal",),
+    "normal_product": ("normal",),
+}
+# What passes over the data; a program traces few of them.
+PASSES = {"value", "grad", "normal"}
 
 
 class Tally:

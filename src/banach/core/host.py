@@ -100,7 +100,7 @@ def iterate(
     state = kernel.zero if fresh else kernel.packed(carry)
     raw = programs.raw_key(seed)
     # Between devices, messages take the time, and nobody knows how much.
-    blocks = _first_blocks(ready) if kernel.place is None else 1
+    blocks = 1 if kernel.place is not None else _first_blocks(ready, kernel)
     run_seconds = spent
     cap, asked = max_steps, np.asarray(number, kernel.dtype)
     how = _How(problem, data, ready, settings, number, absolute, raw)
@@ -162,8 +162,10 @@ class _How(NamedTuple):
     lost: str = ""
 
 
-def _first_blocks(ready: kept.Ready) -> int:
-    seconds = (ready.nbytes + 2000) * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
+def _first_blocks(ready: kept.Ready, kernel: programs.Kernel) -> int:
+    # A step passes over its own state too, which may be larger than the data.
+    touched = ready.nbytes + sum(v.nbytes for v in kernel.zero) + 2000
+    seconds = touched * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
     return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 
 

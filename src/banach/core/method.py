@@ -98,18 +98,21 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
     missing = sorted(card_needs - oracles)
     if missing:
         what = ", ".join(missing)
-        cure = _CURES.get(missing[0], f"banach methods --problem {problem.kind}")
+        usual = _CURES.get(missing[0], f"banach methods --problem {problem.kind}")
+        cure = problem.instead(missing[0]) or usual
         return Refusal(
             f"oracle {what}",
             f"{name} needs the oracle {what}, which {problem.kind} lacks. {cure}",
         )
     essential = problem.essential()
     if essential and not (essential & card_needs):
-        what, e_g = _IGNORED.get(min(essential), ("the term", "e.g. proximal_gradient"))
+        what, example = _IGNORED.get(min(essential), ("the term", ""))
+        if "prox" in essential:
+            example = ", e.g. proximal_gradient"
         return Refusal(
             f"use of {' or '.join(sorted(essential))}",
             f"{name} would ignore {what} of {problem.kind}; use a method that needs "
-            f"one of {sorted(essential)}, {e_g}, or drop {what}",
+            f"one of {sorted(essential)}{example}, or drop {what}",
         )
     absent = sorted(f for f in card_assumes if not facts.has(f))
     if absent:
@@ -124,7 +127,7 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
 
 
 # By the first essential oracle: what is ignored, and a method that respects it.
-_IGNORED = {"constraints": ("the constraints", "e.g. adasketch_newton or scipy:SLSQP")}
+_IGNORED = {"constraints": ("the constraints", ", e.g. adasketch_newton or scipy:SLSQP")}
 _CURES = {
     "stochastic_grad": (
         "State the sum with its terms: bn.FiniteSum(f, x0, data), or "
@@ -144,5 +147,8 @@ _CURES = {
         sample_lower_grad sample_lower_hvp sample_cross""".split(),
         "State a problem of two levels as bn.Bilevel",
     ),
+    "split": "State a program over activation patterns (bn.ConvexRelu)",
+    "split_prox": "State a program over activation patterns (bn.ConvexRelu)",
+    "normal": "State a program over activation patterns (bn.ConvexRelu)",
     "hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
 }

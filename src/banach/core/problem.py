@@ -70,6 +70,10 @@ class Problem(eqx.Module):
         """Work of one call of an oracle, where a value is 1 and a gradient 2."""
         return {}
 
+    def instead(self, oracle: str) -> str | None:
+        """What to do where a method needs an oracle that this kind lacks, if known."""
+        return None
+
     def reference_point(self) -> Point | None:
         """What "small" is relative to, from problem data only; None: absolute."""
         return None

@@ -14,6 +14,7 @@ HOMES = ("problems", "functions", "sums")
 HOMES = ("problems", "functions", "inclusions")
 HOMES = ("problems", "functions", "constrained")
 HOMES = ("problems", "functions", "bilevel")
+HOMES = ("problems", "functions", "relu")
 
 
 def is_file(spec: str) -> bool:

@@ -1,0 +1,208 @@
+"""The duality gap of a convex ReLU program, for the network that a point is.
+
+For th in the domain of the losses' conjugates, q_i = +-X' D_i th, any l_i >= 0 and
+r_i = q_i + M_i'l_i with M_i = (2 D_i - 1) X and ||r_i|| <= beta for every group, no
+feasible point of the program is below
+
+    f* >= - sum_k l_k*(-th_k),
+
+because the largest <q, x> over the cone and the unit ball is the least ||q + M'l||
+over l >= 0. Any x of the program's shape is a network with hidden units x_i, whose
+predictions are z = sum_i +-relu(X x_i) = sum_i +-(D_i X x_i + e_i), e_i = (-M_i x_i)_+.
+With the objective of that network itself,
+
+    network(x) - f* <= sum_k [l_k(z_k) + l_k*(-th_k) + th_k z_k]
+                       + sum_i [beta ||x_i|| - <x_i, r_i> + <(M_i x_i)_+, l_i>]
+                       + sum_i <e_i, |th|>.
+
+Every bracket is >= 0 and computed without cancellation; all vanish at a solution.
+th = -l'(z), shrunk together with l until the groups fit.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from banach.checks import common
+from banach.core import tree
+from banach.core.check import Certificate, Check, single
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts.cone import cone_multipliers
+from banach.parts.groups import GroupL2
+from banach.parts.term import gam
+
+Scalar = Float[Array, ""]
+# A look may skip its own multipliers where an offer is this far from the tolerance.
+_FAR = 1e3
+
+
+class Bound(NamedTuple):
+    """A bound, its slack, the multipliers behind it and where they came from."""
+
+    value: Scalar
+    slack: Scalar
+    dual: Array | None
+    offered: Array
+
+
+class ReluGap(Check):
+    """network(x) - f* of the program with the problem's patterns; a bound.
+
+    The network's own objective is evaluated, relu of every unit: a point outside the
+    cones gains nothing. The quantity names the program: with all patterns f* is the
+    least over all two-layer networks, with some it is the least over those patterns
+    only, and a network may be below it. The scale is the objective at zero.
+
+    The check finds multipliers of its own by projecting on each cone; an offered
+    Point.dual, l >= 0 of shape (2, P, n), is re-evaluated and taken where it is
+    better. In a run the former, the dearer, are skipped where the latter are finite
+    and still a thousand tolerances away.
+    """
+
+    name: ClassVar[str] = "relu_gap"
+
+    screen: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The smaller of the bounds of the own and of the offered multipliers."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        best = _look(problem, point, ready.screen, ready.scale)
+        certificate = single(
+            problem.quantity,
+            best.value,
+            best.slack,
+            ready.scale,
+            grade="bound",
+            assumes=common.declared(problem, "convex"),
+            look=look,
+            witness=best.offered,
+        )
+        return certificate, Point(point.x, tree.cast(best.dual, tree.dtype(point.x)))
+
+    def prepared(self, problem: Problem) -> "ReluGap":
+        """With F at zero, and the slack there."""
+        judged, at = common.lift(problem, problem.reference_point())
+        F = judged.objective(at.x)
+        scale = common.usable(F, jnp.zeros_like(F))
+        slack = _Near(judged, at.x).bound(None, 0).slack
+        return ReluGap(self.screen, scale, slack / scale)
+
+    def floor(self) -> Any:
+        """Slack at zero over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """The products with X of one offered bound, counted as splits."""
+        return {"split": 4, "value": 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems that are not a program over activation patterns."""
+        if {"split", "dual"} <= problem.oracles():
+            return None
+        return (
+            f"{self.name} judges bn.ConvexRelu; for this {problem.kind} use "
+            f"check='{problem.default_check()}'"
+        )
+
+
+def _look(problem: Problem, point: Point, screen: Any, scale: Scalar) -> Bound:
+    judged, at = common.lift(problem, Point(jnp.asarray(point.x), point.dual))
+    near = _Near(judged, at.x)
+    offer = _offer(at.dual, near.inside)
+    if near.inside.shape[-1] == 0:
+        best = near.bound(None, 0)
+    elif offer is None:
+        best = near.bound(near.own(), 0)
+    else:
+        other = near.bound(jnp.maximum(offer, 0), 1)
+        total = other.value + other.slack
+        good = jnp.all(jnp.isfinite(offer)) & jnp.isfinite(total)
+
+        def both() -> Bound:
+            own = near.bound(near.own(), 0)
+            take = good & (total <= own.value + own.slack)
+            return jax.tree.map(lambda a, b: jnp.where(take, a, b), other, own)
+
+        if screen is None:
+            best = both()
+        else:
+            limit = _FAR * jnp.asarray(screen, total.dtype) * scale
+            best = jax.lax.cond(good & (total > limit), lambda: other, both)
+    # Where z holds NaN so does the objective: no number bounds it.
+    lost = jnp.any(jnp.isnan(near.z))
+    return best._replace(value=jnp.where(lost, jnp.nan, best.value))
+
+
+def _offer(dual: Any, like: Array) -> Array | None:
+    leaves = jax.tree.leaves(dual)
+    if len(leaves) != 1 or jnp.shape(leaves[0]) != like.shape:
+        return None
+    if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
+        return None
+    return jnp.asarray(leaves[0], like.dtype)
+
+
+class _Near:
+    """What is known at one point: predictions, their error, its place in the cones."""
+
+    def __init__(self, problem: Problem, x: Array):
+        self.problem, self.x = problem, x
+        self.X = jnp.asarray(problem.X, x.dtype)
+        self.y = jnp.asarray(problem.y, x.dtype)
+        self.z = problem.network_predict(x)
+        d = self.X.shape[1]
+        self.groups = x.shape[0] * x.shape[1]
+        rows = jax.vmap(tree.norm)(self.X) * (1 + 4 * gam(d + 8, x.dtype))
+        reach = jax.vmap(jax.vmap(tree.norm))(x)[..., None] * rows
+        tiny = d * float(jnp.finfo(x.dtype).tiny)
+        each = 1.01 * gam(d + 4, x.dtype) * reach + jnp.where(reach > 0, tiny, 0)
+        sums = gam(self.groups + 2, x.dtype) * jnp.sum(reach, axis=(0, 1))
+        self.e_z = 1.01 * (jnp.sum(each, axis=(0, 1)) + sums)
+        self.th = problem.loss.repair(-problem.loss.derivative(self.z, self.y), self.y)
+        self.q = problem.predict_adjoint(self.th)
+        self.inside = problem.cones(x)
+        self.e_inside = each if self.inside.shape[-1] else self.inside
+
+    def own(self) -> Array:
+        """The multipliers of the projections of q on the cones."""
+        M = self.problem.cone_matrix(self.x)
+        one_sign = jax.vmap(cone_multipliers)
+        return jax.vmap(lambda q: one_sign(q, M))(self.q)
+
+    def bound(self, dual: Array | None, offered: int) -> Bound:
+        """Value and slack of the bound that th and these multipliers give."""
+        problem, x, dtype = self.problem, self.x, self.x.dtype
+        n = self.X.shape[0]
+        held = jnp.zeros_like(self.inside) if dual is None else dual
+        # What a sample weighs: th, and the multipliers where there are cones.
+        size = jnp.abs(self.th)
+        whole = size + held if held.shape[-1] else size
+        r = self.q + problem.cones_adjoint(held)
+        off = gam(n + 8, dtype) * whole + problem.loss.dual_error(self.th, self.y)
+        reach = jnp.matmul(off, jnp.abs(self.X), precision=tree.PRECISION)
+        e_r = jnp.broadcast_to(1.01 * reach + n * float(jnp.finfo(dtype).tiny), x.shape)
+        order = np.arange(self.groups).reshape(*x.shape[:2], 1)
+        labels = np.broadcast_to(order, x.shape)
+        term = GroupL2(jnp.asarray(problem.beta, dtype), labels, self.groups)
+        s = term.dual_scale(r, e_r)
+        norms, n_slack = term.fenchel_young(x, s * r, s * e_r)
+        losses, rough = problem.loss.fenchel_young(
+            self.z, s * self.th, self.y, self.e_z
+        )
+        value, slack = jnp.sum(losses) + norms, jnp.sum(rough) + n_slack
+        if held.shape[-1]:
+            into, out = jnp.maximum(self.inside, 0), jnp.maximum(-self.inside, 0)
+            value = value + s * (jnp.sum(into * held) + jnp.sum(out * size))
+            slack = slack + s * jnp.sum(self.e_inside * (held + whole))
+        slack = 1.01 * slack + gam(n * self.groups + 16, dtype) * value
+        new = None if dual is None else s * dual
+        return Bound(value, slack, new, jnp.asarray(offered, jnp.int32))

@@ -1,0 +1,37 @@
+"""A two-layer ReLU network without biases, and how a convex solution becomes one."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from banach.core import tree
+
+
+class ReluNetwork(eqx.Module):
+    """z(a) = sum_j output_j relu(<a, hidden_j>), hidden (m, d), output (m,)."""
+
+    hidden: Float[Array, "m d"]
+    output: Float[Array, " m"]
+
+    def __call__(self, X: Float[Array, "n d"]) -> Float[Array, " n"]:
+        """Predictions at the rows of X."""
+        X = jnp.asarray(X, self.hidden.dtype)
+        units = jax.nn.relu(jnp.matmul(X, self.hidden.T, precision=tree.PRECISION))
+        return jnp.matmul(units, self.output, precision=tree.PRECISION)
+
+
+def from_groups(x: Float[Array, "2 P d"]) -> ReluNetwork:
+    """v -> (v / sqrt||v||, sqrt||v||), w the same with output -sqrt||w||.
+
+    Units are balanced, ||h_j|| = |c_j|: of all scalings of a unit that compute the
+    same function this one has the least weight decay, ||v||. Zero groups are units
+    of weight zero.
+    """
+    size = jax.vmap(jax.vmap(tree.norm))(x)
+    root = jnp.sqrt(jnp.where(size > 0, size, 1))
+    live = size > 0
+    hidden = jnp.where(live[..., None], x / root[..., None], 0)
+    signs = jnp.asarray([1, -1], x.dtype)[:, None]
+    output = jnp.where(live, root, 0) * signs
+    return ReluNetwork(hidden.reshape(-1, x.shape[-1]), output.reshape(-1))

@@ -1,0 +1,94 @@
+"""Ready two-layer ReLU networks in convex form; listing them imports no jax."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from banach.zoo import datasets
+
+_TABLE: dict[str, tuple[str, str, Callable[[], Any]]] = {}
+
+
+def names() -> list[dict[str, str]]:
+    """Name, title and kind of every problem here."""
+    return [{"name": k, "title": v[0], "kind": v[1]} for k, v in _TABLE.items()]
+
+
+def knows(name: str) -> bool:
+    """Whether `load` has this name."""
+    return name in _TABLE
+
+
+def load(name: str) -> Any:
+    """The problem of a name that `names` lists."""
+    return _TABLE[name][2]()
+
+
+def cancer(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised features; labels -1 and 1."""
+    data = datasets.breast_cancer()
+    return scaled(datasets.standardised(data.A)[:n]), 2.0 * data.y[:n] - 1
+
+
+def digits(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Threes (1) against eights (-1), 8 x 8 pixels."""
+    data = datasets.digits()
+    chosen = np.flatnonzero((data.y == 3) | (data.y == 8))[:n]
+    return scaled(data.A[chosen]), np.where(data.y[chosen] == 3, 1.0, -1.0)
+
+
+def plane(n: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """The two leading principal components of the tumours."""
+    A, y = cancer(n)
+    return scaled(A @ np.linalg.svd(A, full_matrices=False)[2][:2].T), y
+
+
+def scaled(A: np.ndarray) -> np.ndarray:
+    """In units of the root mean square of the rows' norms."""
+    return A / np.sqrt(np.mean(np.sum(A**2, axis=1)))
+
+
+def _named(name: str, title: str, kind: str = "ConvexRelu") -> Callable:
+    def keep(build: Callable[[], Any]) -> Callable[[], Any]:
+        _TABLE[name] = (title, kind, build)
+        return build
+
+    return keep
+
+
+def _model(data: tuple[np.ndarray, np.ndarray], beta: float, **options: Any) -> Any:
+    from banach.problems.relu import ConvexRelu
+
+    return ConvexRelu(*data, beta, **options)
+
+
+@_named("relu:breast_cancer", "two-layer ReLU network, 200 x 30, 50 patterns")
+def _cancer():
+    return _model(cancer(), 1.0, patterns=50)
+
+
+@_named("relu:digits", "two-layer ReLU network, threes and eights, 200 x 64")
+def _digits():
+    return _model(digits(), 1.0, patterns=50)
+
+
+@_named("relu:plane", "two-layer ReLU network, 30 x 2, every pattern: global optimum")
+def _plane():
+    return _model(plane(), 0.5, patterns="all")
+
+
+@_named("gated_relu:digits", "gated ReLU network, threes and eights, 200 x 64")
+def _gated():
+    return _model(digits(), 1.0, patterns=50, gated=True)
+
+
+@_named(
+    "robust_relu:plane",
+    "two-layer ReLU network against inputs moved by 0.02, 30 x 2, 20 patterns",
+    "RobustConvexRelu",
+)
+def _robust():
+    from banach.problems.robust_relu import RobustConvexRelu
+
+    return RobustConvexRelu(*plane(), 0.5, 0.02, patterns=20)

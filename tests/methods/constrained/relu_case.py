@@ -1,0 +1,31 @@
+"""A small network and its four patterns."""
+
+import jax
+import numpy as np
+
+from banach.core.run import leaves_in
+from banach.problems.relu import ConvexRelu
+
+rng = np.random.default_rng(7)
+X = rng.standard_normal((12, 3))
+Y = np.abs(X[:, 0]) - X[:, 1] + 0.1 * rng.standard_normal(12)
+BETA, P = 0.5, 5
+
+
+def problem(**options):
+    return ConvexRelu(X, Y, BETA, **({"patterns": P} | options))
+
+
+def iterates(problem, method, steps):
+    """The points after each of `steps` steps, and the last state."""
+    start = problem.start()
+    method = leaves_in(np.asarray(start.x).dtype, method)
+    key = jax.random.key(0)
+    first = jax.jit(lambda m, p: m.init(p, start, key))(method, problem)
+
+    def one(state, _):
+        state = method.step(problem, state, key)
+        return state, method.point(state).x
+
+    last, xs = jax.jit(lambda s: jax.lax.scan(one, s, None, length=steps))(first)
+    return np.asarray(xs), last
