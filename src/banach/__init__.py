@@ -26,6 +26,8 @@ _HOMES = {
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
+    "banach.problems.fixed_point": "FixedPoint",
+    "banach.problems.graph_fixed_point": "GraphFixedPoint",
     "banach.problems.glm": "GLM",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "

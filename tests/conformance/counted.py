@@ -18,11 +18,13 @@ ORACLES = {
     "prox": ("prox",),
     "project": ("project",),
     "lmo": ("lmo",),
+    "map": ("map",),
+    "linear_part": ("linear_part",),
     "objective": ("objective",),
     "optimality": ("optimality",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad"}
+PASSES = {"value", "grad", "map", "linear_part"}
 
 
 class Tally:

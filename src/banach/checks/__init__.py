@@ -6,7 +6,9 @@ from typing import Any
 # name -> (module, class); the quantities are listed in CHECKS' docstrings.
 CHECKS = {
     "ball_gap": ("strong", "BallGap"),
+    "contraction": ("fixed_point", "Contraction"),
     "enclosure": ("enclosure", "EnclosureCheck"),
+    "fixed_point": ("fixed_point", "FixedPointResidual"),
     "frank_wolfe": ("frank_wolfe", "FrankWolfeGap"),
     "gap": ("gap", "Gap"),
     "gap_distance": ("gap", "GapDistance"),
