@@ -28,6 +28,8 @@ _HOMES = {
     "banach.problems.root": "Root",
     "banach.problems.fixed_point": "FixedPoint",
     "banach.problems.graph_fixed_point": "GraphFixedPoint",
+    "banach.problems.elliptic": "EllipticEnergy",
+    "banach.problems.manufactured": "manufactured",
     "banach.problems.glm": "GLM",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "

@@ -17,6 +17,7 @@ DENSE_HESSIAN_UP_TO = 2000
 
 # Kinds of problem with defaults of their own.
 KINDS: dict[str, list[str]] = {
+    "EllipticEnergy": ["sobolev_gradient_flow", "lbfgs"],
     "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
 }
 

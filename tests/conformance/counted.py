@@ -20,6 +20,7 @@ ORACLES = {
     "lmo": ("lmo",),
     "map": ("map",),
     "linear_part": ("linear_part",),
+    "riesz": ("riesz",),
     "objective": ("objective",),
     "optimality": ("optimality",),
 }

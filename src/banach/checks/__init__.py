@@ -8,6 +8,8 @@ CHECKS = {
     "ball_gap": ("strong", "BallGap"),
     "contraction": ("fixed_point", "Contraction"),
     "enclosure": ("enclosure", "EnclosureCheck"),
+    "energy_distance": ("elliptic", "EnergyDistance"),
+    "energy_gap": ("elliptic", "EnergyGap"),
     "fixed_point": ("fixed_point", "FixedPointResidual"),
     "frank_wolfe": ("frank_wolfe", "FrankWolfeGap"),
     "gap": ("gap", "Gap"),

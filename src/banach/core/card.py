@@ -6,7 +6,7 @@ from typing import Any
 
 ORACLES = frozenset(
     """value grad hvp hess prox project lmo dual sample operator resolvent
-    constraints residual stochastic_grad map linear_part""".split()
+    constraints residual stochastic_grad map linear_part riesz""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric

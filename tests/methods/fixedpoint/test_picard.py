@@ -32,8 +32,7 @@ def test_iterates_equal_the_reference(relaxation):
 
 
 def test_the_rate_holds_with_the_norm_of_q():
-    xs, state = iterates(problem(), Picard(1.0), 400)
-    assert bool(state.still)
+    xs, _ = iterates(problem(), Picard(1.0), 400)
     away = np.linalg.norm(xs - xs[-1], axis=1)
     first = np.linalg.norm(np.ones(6) - xs[-1])
     assert np.all(away[:60] <= 0.8 ** np.arange(1, 61) * first * (1 + 1e-12) + 1e-14)
@@ -47,3 +46,9 @@ def test_a_rotation_is_circled_by_picard_and_solved_by_averaging():
     built = Picard.suggest(spin, spin.facts())
     xs, _ = iterates(spin, built, 60)
     assert built.relaxation == 0.5 and np.linalg.norm(xs[-1]) < 1e-8
+
+
+def test_it_is_stuck_where_nothing_moves():
+    flat = bn.FixedPoint(lambda x: 0 * x + 0.1, np.ones(2), contraction=0.5)
+    assert not bool(iterates(flat, Picard(1.0), 1)[1].still)
+    assert bool(iterates(flat, Picard(1.0), 2)[1].still)
