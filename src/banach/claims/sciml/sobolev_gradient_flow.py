@@ -82,7 +82,8 @@ def measured(numbers: dict[str, Any]) -> str:
     return (
         f"factor {factors} on h = 1/32 .. 1/256 (proved {numbers['proved']:.4f}); "
         f"plain gradient {plain} steps a digit; bound at least {least:.3f} of the H1 "
-        f"error, {gap:.3f} of the energy gap; 1e-8 certified in {steps} steps; networks {nets}"
+        f"error, {gap:.3f} of the energy gap; 1e-8 certified in {steps} steps; "
+        f"networks {nets}"
     )
 
 
