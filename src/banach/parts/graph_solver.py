@@ -28,22 +28,47 @@ class Layers(eqx.Module):
 def layers(key: Key, sizes: tuple[int, ...], dtype: Any = float) -> Layers:
     """Random weights of variance 1 / fan-in, zero shifts."""
     keys = jax.random.split(key, len(sizes) - 1)
-    pairs = list(itertools.pairwise(sizes))
+    shapes = list(itertools.pairwise(sizes))
     weights = tuple(
         jax.random.normal(k, (a, b), dtype) / math.sqrt(a)
-        for k, (a, b) in zip(keys, pairs, strict=True)
+        for k, (a, b) in zip(keys, shapes, strict=True)
     )
-    return Layers(weights, tuple(jnp.zeros(b, dtype) for _, b in pairs))
+    return Layers(weights, tuple(jnp.zeros(b, dtype) for _, b in shapes))
+
+
+class Messages(eqx.Module):
+    """One round of messages: tanh(update(h_i, sum over j of tanh(message(...))))."""
+
+    message: Layers
+    update: Layers
+
+    def __call__(
+        self,
+        h: Float[Array, "n k"],
+        edges: Float[Array, "n n r"],
+        adjacency: Bool[Array, "n n"],
+    ) -> Float[Array, "n m"]:
+        """The new state of every node."""
+        sent = jnp.tanh(self.message(pairs(h, edges)))
+        heard = jnp.sum(jnp.where(adjacency[..., None], sent, 0), 1)
+        return jnp.tanh(self.update(jnp.concatenate([h, heard], -1)))
+
+
+def messages(key: Key, k: int, r: int, m: int, dtype: Any = float) -> Messages:
+    """An untrained round from states of size k to size m."""
+    one, two = jax.random.split(key)
+    return Messages(layers(one, (2 * k + r, m), dtype), layers(two, (k + m, m), dtype))
 
 
 class GraphSolver(eqx.Module):
     """Features of a graph -> contractions -> their fixed points -> an answer a node.
 
     With node features F (n, p), edge features E (n, n, r) and adjacency[i, j] true
-    where i listens to j, for each head h
+    where i listens to j: one round of messages makes a state a node, from which
 
-        scores = edge(F_i, F_j, E_ij),   A_h = softmax over the neighbours j of i
-        B_h    = node(F),                H_h = (I - gamma A_h)^-1 B_h
+        N = listen(F, E)
+        scores = edge(N_i, N_j, E_ij),  A_h = softmax over the neighbours j of i
+        B_h    = node(N),               H_h = (I - gamma A_h)^-1 B_h
         answer = decode(H_1, ..., H_heads, F)
 
     gamma in (0, 1) makes H = gamma A_h H + B_h contract whatever the weights are, so
@@ -56,6 +81,7 @@ class GraphSolver(eqx.Module):
     activations are ours.
     """
 
+    listen: Messages
     edge: Layers
     node: Layers
     decode: Layers
@@ -66,13 +92,12 @@ class GraphSolver(eqx.Module):
         self,
         features: Float[Array, "n p"],
         edges: Float[Array, "n n r"],
+        adjacency: Bool[Array, "n n"],
     ) -> tuple[Float[Array, "heads n n"], Float[Array, "heads n width"]]:
         """Scores of all pairs, and the biases."""
-        n = features.shape[0]
-        here = jnp.broadcast_to(features[:, None], (n, n, features.shape[1]))
-        pairs = jnp.concatenate([here, here.transpose(1, 0, 2), edges], -1)
-        scores = jnp.moveaxis(self.edge(pairs), -1, 0)
-        bias = self.node(features).reshape(n, self.heads, -1)
+        state = self.listen(features, edges, adjacency)
+        scores = jnp.moveaxis(self.edge(pairs(state, edges)), -1, 0)
+        bias = self.node(state).reshape(features.shape[0], self.heads, -1)
         return scores, bias.transpose(1, 0, 2)
 
     def fixed_points(
@@ -82,7 +107,7 @@ class GraphSolver(eqx.Module):
         adjacency: Bool[Array, "n n"],
     ) -> Float[Array, "heads n width"]:
         """H of every head, by a direct solve."""
-        scores, bias = self.maps(features, edges)
+        scores, bias = self.maps(features, edges, adjacency)
         A = row_stochastic(scores, adjacency)
         system = jnp.eye(A.shape[-1], dtype=A.dtype) - self.gamma * A
         return jnp.linalg.solve(system, bias)
@@ -110,21 +135,31 @@ def graph_solver(
     edge_features: int,
     *,
     heads: int = 4,
-    width: int = 8,
-    hidden: int = 16,
+    width: int = 4,
+    state: int = 8,
+    hidden: int = 12,
     out: int = 1,
     gamma: float = 0.9,
     dtype: Any = float,
 ) -> GraphSolver:
     """An untrained GraphSolver for graphs with so many features."""
-    one, two, three = jax.random.split(key, 3)
+    keys = jax.random.split(key, 4)
+    p, r = features, edge_features
     return GraphSolver(
-        edge=layers(one, (2 * features + edge_features, hidden, heads), dtype),
-        node=layers(two, (features, hidden, heads * width), dtype),
-        decode=layers(three, (heads * width + features, hidden, out), dtype),
+        listen=messages(keys[0], p, r, state, dtype),
+        edge=layers(keys[1], (2 * state + r, hidden, heads), dtype),
+        node=layers(keys[2], (state, heads * width), dtype),
+        decode=layers(keys[3], (heads * width + p, hidden, out), dtype),
         gamma=jnp.asarray(gamma, dtype),
         heads=heads,
     )
+
+
+def pairs(h: Float[Array, "n k"], edges: Float[Array, "n n r"]) -> Array:
+    """(h_i, h_j, E_ij) for all pairs, (n, n, 2 k + r)."""
+    n, k = h.shape
+    here = jnp.broadcast_to(h[:, None], (n, n, k))
+    return jnp.concatenate([here, here.transpose(1, 0, 2), edges], -1)
 
 
 def row_stochastic(

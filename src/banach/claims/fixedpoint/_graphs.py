@@ -8,7 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from banach.parts.graph_solver import Layers, layers, row_stochastic
+from banach.parts.graph_solver import (
+    Layers,
+    Messages,
+    layers,
+    messages,
+    pairs,
+    row_stochastic,
+)
 
 
 class Graphs(NamedTuple):
@@ -71,73 +78,66 @@ def diodes(rng: Any, count: int, nodes: int) -> Graphs:
     return Graphs(np.stack([leak, source], -1), g[..., None], A, v)
 
 
-class MessagePassing(eqx.Module):
-    """Five rounds of attention-weighted messages, each with its own weights."""
+class FiveLayers(eqx.Module):
+    """Five rounds of messages, each with its own weights."""
 
-    lift: Layers
-    edge: tuple[Layers, ...]
-    update: tuple[Layers, ...]
+    rounds: tuple[Messages, ...]
     decode: Layers
 
     def __call__(self, features, edges, adjacency):
-        h = jnp.tanh(self.lift(features))
-        for edge, update in zip(self.edge, self.update, strict=True):
-            A = _attention(edge, h, edges, adjacency)
-            h = jnp.tanh(update(jnp.concatenate([h, A @ h, features], -1)))
+        h = features
+        for one in self.rounds:
+            h = one(h, edges, adjacency)
         return self.decode(jnp.concatenate([h, features], -1))
 
 
 class Equilibrium(eqx.Module):
-    """A deep-equilibrium layer: one nonlinear round iterated, nothing contracts it.
+    """A deep-equilibrium layer: a nonlinear map iterated, nothing makes it contract.
 
-    Differentiated through its iteration; a solver of its own would only make it
-    slower to train.
+    H+ = tanh(update(H, A H) + B) with A and B from the same kind of network as the
+    graph solver's; differentiated through its 30 iterations.
     """
 
-    lift: Layers
+    listen: Messages
     edge: Layers
+    node: Layers
     update: Layers
     decode: Layers
 
     def __call__(self, features, edges, adjacency):
-        bias = self.lift(features)
-        A = _attention(self.edge, features, edges, adjacency)
+        state = self.listen(features, edges, adjacency)
+        bias = self.node(state)
+        scores = jnp.moveaxis(self.edge(pairs(state, edges)), -1, 0)
+        A = row_stochastic(scores, adjacency)[0]
 
-        def round(h, _):
+        def once(h, _):
             both = jnp.concatenate([h, A @ h], -1)
             return jnp.tanh(self.update(both) + bias), None
 
-        h, _ = jax.lax.scan(round, jnp.zeros_like(bias), None, length=30)
+        h, _ = jax.lax.scan(once, jnp.zeros_like(bias), None, length=30)
         return self.decode(jnp.concatenate([h, features], -1))
 
 
-def message_passing(key: Array, p: int, r: int, width: int) -> MessagePassing:
-    """An untrained five-layer graph network."""
-    keys = jax.random.split(key, 12)
-    return MessagePassing(
-        layers(keys[0], (p, width)),
-        tuple(layers(k, (2 * width + r, 1)) for k in keys[1:6]),
-        tuple(layers(k, (2 * width + p, width)) for k in keys[6:11]),
-        layers(keys[11], (width + p, 16, 1)),
+def five_layers(key: Array, p: int, r: int, width: int) -> FiveLayers:
+    """An untrained graph network of five layers."""
+    keys = jax.random.split(key, 6)
+    sizes = (p, *[width] * 4)
+    rounds = tuple(
+        messages(k, size, r, width) for k, size in zip(keys[:5], sizes, strict=True)
     )
+    return FiveLayers(rounds, layers(keys[5], (width + p, 12, 1)))
 
 
 def equilibrium(key: Array, p: int, r: int, width: int) -> Equilibrium:
     """An untrained deep-equilibrium graph network."""
-    keys = jax.random.split(key, 4)
+    keys = jax.random.split(key, 5)
     return Equilibrium(
-        layers(keys[0], (p, 16, width)),
-        layers(keys[1], (2 * p + r, 16, 1)),
-        layers(keys[2], (2 * width, width)),
-        layers(keys[3], (width + p, 16, 1)),
+        messages(keys[0], p, r, 8),
+        layers(keys[1], (16 + r, 12, 1)),
+        layers(keys[2], (8, width)),
+        layers(keys[3], (2 * width, width)),
+        layers(keys[4], (width + p, 12, 1)),
     )
-
-
-def _attention(edge, h, edges, adjacency):
-    n = h.shape[0]
-    here = jnp.broadcast_to(h[:, None], (n, n, h.shape[1]))
-    pairs = jnp.concatenate([here, here.transpose(1, 0, 2), edges], -1)
-    return row_stochastic(jnp.moveaxis(edge(pairs), -1, 0), adjacency)[0]
 
 
 def parameters(model: Any) -> int:
