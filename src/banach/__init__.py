@@ -42,6 +42,7 @@ _HOMES = {
     ),
     "banach.parts.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
     "banach.parts.groups": "GroupL2",
+    "banach.parts.graph_solver": "GraphSolver graph_solver",
     "banach.parts.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
     "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
     "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",

@@ -1,5 +1,7 @@
 """Banach's bound: true in the norm of q, and every lie about q or T is caught."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -83,6 +85,17 @@ def test_one_bad_direction_among_many_is_found():
         c = look(p, np.zeros(n))
         assert bool(c.refuted()), norm
         assert c.parts[1].name == NAME
+
+
+def test_a_factor_read_off_the_iterates_is_refuted():
+    """From this start every observed ratio is 0.2; the slow mode is not excited."""
+    M = np.diag([0.9, 0.2])
+    xs = [np.array([0.0, 1.0])]
+    for _ in range(5):
+        xs.append(M @ xs[-1])
+    seen = [np.linalg.norm(b) / np.linalg.norm(a) for a, b in itertools.pairwise(xs)]
+    c = look(problem(M, np.zeros(2), contraction=max(seen)), xs[-1])
+    assert bool(c.refuted())
 
 
 def test_an_expansive_map_declared_contractive_never_certifies():

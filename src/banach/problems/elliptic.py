@@ -220,7 +220,7 @@ class EllipticEnergy(Problem):
         pieces = [w[1:] - w[:-1]]
         if v.ndim == 2:
             pieces.append(w[:, 1:] - w[:, :-1])
-        return np.sqrt(self.stiff()) * tree.norm(pieces)
+        return self.stiff() ** 0.5 * tree.norm(pieces)
 
     def riesz(self, r: Grid, shift: Any = 0.0) -> Grid:
         """(K + shift h^d)^-1 r: the Sobolev gradient of a derivative r.

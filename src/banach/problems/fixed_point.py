@@ -165,9 +165,7 @@ def contraction_factor(q: Any, name: str = "contraction") -> Any:
 
 def _positive(x0: PyTree, weights: PyTree) -> PyTree:
     weights = inputs.arrays(weights)
-    if not jax.tree.leaves(weights) or (
-        isinstance(weights, np.ndarray) and weights.ndim == 0
-    ):
+    if isinstance(weights, np.ndarray) and weights.ndim == 0:
         weights = jax.tree.map(lambda v: np.full(v.shape, weights, v.dtype), x0)
     weights = like(x0, weights, "weights")
     for leaf in jax.tree.leaves(weights):

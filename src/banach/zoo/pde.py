@@ -61,9 +61,9 @@ def nonlinear_poisson(n: int) -> tuple[Any, np.ndarray]:
     return problem, u
 
 
-@_named("pde:nonlinear_poisson", "quasilinear diffusion with reaction, 31 x 31 nodes")
+@_named("pde:nonlinear_poisson", "quasilinear diffusion with reaction, 23 x 23 nodes")
 def _nonlinear_poisson():
-    return nonlinear_poisson(31)[0]
+    return nonlinear_poisson(23)[0]
 
 
 @_named("pde:nonlinear_poisson_fine", "the same on 127 x 127 nodes")

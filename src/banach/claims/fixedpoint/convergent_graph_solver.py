@@ -9,7 +9,9 @@ voltages of a network of diodes (nonlinear). The baselines have as many paramete
 within a tenth: a graph network of five layers, and a deep-equilibrium layer without
 a guarantee (tanh, 30 iterations, differentiated through). All three are trained with
 the same Adam, steps and batches on the relative squared error, in float32; one
-seed. The paper's own systems (porous networks, games, graph classification) are
+seed. (A first version, whose networks saw only a node or a pair at a time, before a
+round of messages was given to all three as in the paper, lost on the diodes with
+5.4 % against 4.4 % for both baselines.) The paper's own systems (porous networks, games, graph classification) are
 larger and are not redone here.
 """
 
