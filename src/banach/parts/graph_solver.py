@@ -66,7 +66,7 @@ class GraphSolver(eqx.Module):
     With node features F (n, p), edge features E (n, n, r) and adjacency[i, j] true
     where i listens to j: one round of messages makes a state a node, from which
 
-        N = listen(F, E)
+        N = (listen(F, E), F)
         scores = edge(N_i, N_j, E_ij),  A_h = softmax over the neighbours j of i
         B_h    = node(N),               H_h = (I - gamma A_h)^-1 B_h
         answer = decode(H_1, ..., H_heads, F)
@@ -95,7 +95,8 @@ class GraphSolver(eqx.Module):
         adjacency: Bool[Array, "n n"],
     ) -> tuple[Float[Array, "heads n n"], Float[Array, "heads n width"]]:
         """Scores of all pairs, and the biases."""
-        state = self.listen(features, edges, adjacency)
+        heard = self.listen(features, edges, adjacency)
+        state = jnp.concatenate([heard, features], -1)
         scores = jnp.moveaxis(self.edge(pairs(state, edges)), -1, 0)
         bias = self.node(state).reshape(features.shape[0], self.heads, -1)
         return scores, bias.transpose(1, 0, 2)
@@ -136,8 +137,8 @@ def graph_solver(
     *,
     heads: int = 4,
     width: int = 4,
-    state: int = 8,
-    hidden: int = 12,
+    state: int = 6,
+    hidden: int = 10,
     out: int = 1,
     gamma: float = 0.9,
     dtype: Any = float,
@@ -147,8 +148,8 @@ def graph_solver(
     p, r = features, edge_features
     return GraphSolver(
         listen=messages(keys[0], p, r, state, dtype),
-        edge=layers(keys[1], (2 * state + r, hidden, heads), dtype),
-        node=layers(keys[2], (state, heads * width), dtype),
+        edge=layers(keys[1], (2 * (state + p) + r, hidden, heads), dtype),
+        node=layers(keys[2], (state + p, hidden, heads * width), dtype),
         decode=layers(keys[3], (heads * width + p, hidden, out), dtype),
         gamma=jnp.asarray(gamma, dtype),
         heads=heads,

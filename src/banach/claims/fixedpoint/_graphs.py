@@ -105,7 +105,8 @@ class Equilibrium(eqx.Module):
     decode: Layers
 
     def __call__(self, features, edges, adjacency):
-        state = self.listen(features, edges, adjacency)
+        heard = self.listen(features, edges, adjacency)
+        state = jnp.concatenate([heard, features], -1)
         bias = self.node(state)
         scores = jnp.moveaxis(self.edge(pairs(state, edges)), -1, 0)
         A = row_stochastic(scores, adjacency)[0]
@@ -125,18 +126,18 @@ def five_layers(key: Array, p: int, r: int, width: int) -> FiveLayers:
     rounds = tuple(
         messages(k, size, r, width) for k, size in zip(keys[:5], sizes, strict=True)
     )
-    return FiveLayers(rounds, layers(keys[5], (width + p, 12, 1)))
+    return FiveLayers(rounds, layers(keys[5], (width + p, 10, 1)))
 
 
 def equilibrium(key: Array, p: int, r: int, width: int) -> Equilibrium:
     """An untrained deep-equilibrium graph network."""
     keys = jax.random.split(key, 5)
     return Equilibrium(
-        messages(keys[0], p, r, 8),
-        layers(keys[1], (16 + r, 12, 1)),
-        layers(keys[2], (8, width)),
+        messages(keys[0], p, r, 6),
+        layers(keys[1], (2 * (6 + p) + r, 10, 1)),
+        layers(keys[2], (6 + p, 10, width)),
         layers(keys[3], (2 * width, width)),
-        layers(keys[4], (width + p, 12, 1)),
+        layers(keys[4], (width + p, 10, 1)),
     )
 
 

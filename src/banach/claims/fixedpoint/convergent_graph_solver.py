@@ -9,10 +9,11 @@ voltages of a network of diodes (nonlinear). The baselines have as many paramete
 within a tenth: a graph network of five layers, and a deep-equilibrium layer without
 a guarantee (tanh, 30 iterations, differentiated through). All three are trained with
 the same Adam, steps and batches on the relative squared error, in float32; one
-seed. (A first version, whose networks saw only a node or a pair at a time, before a
-round of messages was given to all three as in the paper, lost on the diodes with
-5.4 % against 4.4 % for both baselines.) The paper's own systems (porous networks, games, graph classification) are
-larger and are not redone here.
+seed. All three see a node's own features and one round of messages first. (Two
+smaller versions came before: with no such round the graph solver lost on the diodes,
+5.4 % against 4.4 %; with it but without the node's own features, and with less
+training, on both.) The paper's own systems (porous networks, games, graph
+classification) are larger and are not redone here.
 """
 
 from typing import Any
@@ -28,8 +29,8 @@ REQUIRED = (
 )
 STEPS = 1000
 EVERY = 20
-BATCH = 20
-RATE = 3e-3
+BATCH = 50
+RATE = 1e-2
 GAMMA = 0.9
 
 
@@ -38,22 +39,24 @@ def measure() -> dict[str, Any]:
     from banach.claims.fixedpoint import _graphs
 
     rows: dict[str, Any] = {}
+    data = {}
     with jax.enable_x64(True):
         for name, make in (("pagerank", _graphs.pagerank), ("diodes", _graphs.diodes)):
             rng = np.random.default_rng(0)
-            train, test = make(rng, 200, 10), make(rng, 20, 40)
+            data[name] = make(rng, 200, 10), make(rng, 20, 40)
             rows[name] = {"models": {}}
-            for kind, model in _models(train).items():
-                trained, curve = _train(model, train)
+        for kind, model in _models(data["diodes"][0]).items():
+            train, error = _programs(model)
+            for name, (small, large) in data.items():
+                trained, curve = train(small)
                 rows[name]["models"][kind] = {
                     "parameters": _graphs.parameters(model),
-                    "train": _error(trained, train),
-                    "test": _error(trained, test),
+                    "test": error(trained, large),
                     "curve": curve,
                 }
                 if kind == "graph solver":
-                    rows[name]["gradient"] = _gradient(trained, train)
-                    rows[name]["bounds"] = _bounds(trained, test)
+                    rows[name]["gradient"] = _gradient(trained, small)
+                    rows[name]["bounds"] = _bounds(trained, large)
     return rows
 
 
@@ -123,42 +126,38 @@ def _models(graphs: Any) -> dict[str, Any]:
     return made
 
 
-def _train(model: Any, graphs: Any) -> tuple[Any, list[float]]:
-    """Adam through banach's own bridge, on the problem of fitting the targets."""
+def _programs(model: Any) -> tuple[Any, Any]:
+    """Training by Adam through banach's own bridge, and the error, compiled once."""
     import equinox as eqx
     import jax.numpy as jnp
     import optax
 
     import banach as bn
 
-    data = jax.tree.map(lambda v: _single(v), graphs)
     model = jax.tree.map(_single, model)
-    gamma = getattr(model, "gamma", None)
     params, static = eqx.partition(model, eqx.is_inexact_array)
+    gamma = getattr(model, "gamma", None)
     if gamma is not None:
         params = eqx.tree_at(lambda m: m.gamma, params, None)
         static = eqx.tree_at(lambda m: m.gamma, static, gamma, is_leaf=_none)
 
+    def relative(params, inputs, targets):
+        said = jax.vmap(eqx.combine(params, static))(*inputs)[..., 0]
+        return (said - targets) / targets
+
     def loss(params, *graphs):
-        model = eqx.combine(params, static)
-        *inputs, targets = graphs
-        said = jax.vmap(model)(*inputs)[..., 0]
-        return jnp.mean(((said - targets) / targets) ** 2)
+        return jnp.mean(relative(params, graphs[:3], graphs[3]) ** 2)
 
     schedule = optax.cosine_decay_schedule(RATE, STEPS)
     method = bn.FromOptax(optax.adam, learning_rate=schedule)
-    problem = bn.Smooth(loss, params, tuple(v[:BATCH] for v in data))
-    count = data.targets.shape[0]
-
-    def drawn(key):
-        at = jax.random.choice(key, count, (BATCH,), replace=False)
-        batch = tuple(jnp.asarray(v)[at] for v in data)
-        return eqx.tree_at(lambda p: p.args, problem, batch)
-
     keys = jax.random.split(jax.random.key(7), (STEPS // EVERY, EVERY))
 
     @jax.jit
-    def go(keys):
+    def go(problem, data, keys):
+        def drawn(key):
+            at = jax.random.choice(key, data[0].shape[0], (BATCH,), replace=False)
+            return eqx.tree_at(lambda p: p.args, problem, tuple(v[at] for v in data))
+
         def one(state, key):
             return method.step(drawn(key), state, key), None
 
@@ -170,10 +169,22 @@ def _train(model: Any, graphs: Any) -> tuple[Any, list[float]]:
         state, values = jax.lax.scan(some, first, keys)
         return method.point(state).x, values
 
-    params, values = go(keys)
-    trained = eqx.combine(params, static)
-    trained = jax.tree.map(_double, trained)
-    return trained, np.asarray(values, float).tolist()
+    def train(graphs):
+        data = tuple(jnp.asarray(_single(v)) for v in graphs)
+        problem = bn.Smooth(loss, params, tuple(v[:BATCH] for v in data))
+        found, values = go(problem, data, keys)
+        trained = jax.tree.map(_double, eqx.combine(found, static))
+        return trained, np.asarray(values, float).tolist()
+
+    mean = jax.jit(lambda p, *g: jnp.mean(abs(relative(p, g[:3], g[3]))))
+
+    def error(trained, graphs):
+        found = eqx.filter(jax.tree.map(_single, trained), eqx.is_inexact_array)
+        if gamma is not None:
+            found = eqx.tree_at(lambda m: m.gamma, found, None)
+        return float(mean(found, *(_single(v) for v in graphs)))
+
+    return train, error
 
 
 def _none(v: Any) -> bool:
@@ -186,12 +197,6 @@ def _single(v: Any) -> Any:
 
 def _double(v: Any) -> Any:
     return v.astype(np.float64) if np.issubdtype(v.dtype, np.floating) else v
-
-
-def _error(model: Any, graphs: Any) -> float:
-    *inputs, targets = graphs
-    said = np.asarray(jax.jit(jax.vmap(model))(*inputs))[..., 0]
-    return float(np.mean(np.abs(said - targets) / np.abs(targets)))
 
 
 def _gradient(model: Any, graphs: Any) -> float:
@@ -220,27 +225,36 @@ def _gradient(model: Any, graphs: Any) -> float:
 
 
 def _bounds(model: Any, graphs: Any) -> dict[str, Any]:
-    """The check's bound over the true error, along the iteration on test graphs."""
+    """The check's bound over the true error, along Picard's way on test graphs."""
+    import jax.numpy as jnp
+
     import banach as bn
     from banach.core.point import Point
 
-    check, least, looks = bn.Contraction(), np.inf, 0
-    judge = jax.jit(lambda p, x: check(p, Point(x), jax.random.key(0), 0)[0])
+    check, least, looks = bn.Contraction(), np.inf, 12
+    everyone = np.ones(graphs.adjacency.shape[1:], bool)
+
+    @jax.jit
+    def go(problem, truth):
+        def ten(x, _):
+            part = check(problem, Point(x), jax.random.key(0), 0)[0].parts[0]
+            error = jnp.max(abs(x - truth))
+            after = jax.lax.fori_loop(0, 10, lambda _, x: problem.map(x), x)
+            return after, (part.value + part.slack, error)
+
+        return jax.lax.scan(ten, jnp.zeros_like(truth), None, length=looks)[1]
+
     for i in range(3):
         features, edges, adjacency = (v[i] for v in graphs[:3])
         scores, bias = model.maps(features, edges, adjacency)
+        # Strangers get weight exp(-1e3) = 0, so that all graphs share a program.
+        scores = np.where(adjacency, scores, np.asarray(scores).max() - 1e3)
         problem = bn.GraphFixedPoint.from_adjacency(
-            np.asarray(scores), np.asarray(bias), adjacency, float(model.gamma)
+            scores, np.asarray(bias), everyone, float(model.gamma)
         )
+        truth = model.fixed_points(features, edges, adjacency)
+        bound, error = (np.asarray(v) for v in go(problem, truth))
         # Double precision is all there is: what is left of the error is charged.
-        truth = np.asarray(model.fixed_points(features, edges, adjacency))
-        dust = 1e-13 * np.abs(truth).max()
-        x = np.zeros_like(truth)
-        for step in range(120):
-            if step % 10 == 0:
-                part = jax.tree.map(float, judge(problem, x).parts[0])
-                error = np.abs(x - truth).max()
-                least = min(least, (part.value + part.slack + dust) / error)
-                looks += 1
-            x = np.asarray(problem.map(x))
-    return {"least": float(least), "looks": looks}
+        dust = 1e-13 * float(abs(truth).max())
+        least = min(least, float(np.min((bound + dust) / error)))
+    return {"least": least, "looks": 3 * looks}
