@@ -23,6 +23,8 @@ KINDS: dict[str, list[str]] = {
 KINDS: dict[str, list[str]] = {"Bilevel": ["hypergradient_descent", "bo_rep"]}
     "ConvexRelu": ["convex_relu_admm", "fista"],
     "RobustConvexRelu": ["convex_relu_admm"],
+    "EllipticEnergy": ["sobolev_gradient_flow", "lbfgs"],
+    "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
 }
 
 

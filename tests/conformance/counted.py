@@ -26,6 +26,9 @@ ORACLES = {
     "lagrangian_grad": ("grad", "jacobian"),
     "lagrangian_hess": ("hess",),
     "constraint_hess": ("hess",),
+    "map": ("map",),
+    "linear_part": ("linear_part",),
+    "riesz": ("riesz",),
     "objective": ("objective",),
     "optimality": ("optimality",),
     "sample": ("sample",),
@@ -88,6 +91,7 @@ PASSES |= {"sample_upper_grad", "sample_lower_grad"}
 }
 # What passes over the data; a program traces few of them.
 PASSES = {"value", "grad", "normal"}
+PASSES = {"value", "grad", "map", "linear_part"}
 
 
 class Tally:

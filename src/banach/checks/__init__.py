@@ -6,7 +6,11 @@ from typing import Any
 # name -> (module, class); the quantities are listed in CHECKS' docstrings.
 CHECKS = {
     "ball_gap": ("strong", "BallGap"),
+    "contraction": ("fixed_point", "Contraction"),
     "enclosure": ("enclosure", "EnclosureCheck"),
+    "energy_distance": ("elliptic", "EnergyDistance"),
+    "energy_gap": ("elliptic", "EnergyGap"),
+    "fixed_point": ("fixed_point", "FixedPointResidual"),
     "frank_wolfe": ("frank_wolfe", "FrankWolfeGap"),
     "full_sum": ("finite_sum", "FullSum"),
     "gap": ("gap", "Gap"),

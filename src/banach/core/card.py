@@ -13,6 +13,7 @@ ORACLES = frozenset(
     constraints residual stochastic_grad upper_value upper_grad lower_grad lower_hvp
     cross sample_upper_grad sample_lower_grad sample_lower_hvp sample_cross""".split()
     constraints residual stochastic_grad split split_prox normal""".split()
+    constraints residual stochastic_grad map linear_part riesz""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric

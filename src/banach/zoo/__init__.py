@@ -15,6 +15,7 @@ HOMES = ("problems", "functions", "inclusions")
 HOMES = ("problems", "functions", "constrained")
 HOMES = ("problems", "functions", "bilevel")
 HOMES = ("problems", "functions", "relu")
+HOMES = ("problems", "functions", "fixed_point", "pde")
 
 
 def is_file(spec: str) -> bool:

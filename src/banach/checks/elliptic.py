@@ -1,0 +1,231 @@
+"""Elliptic energies: the residual in H^-1 bounds the distance and the energy gap."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from banach.checks import common
+from banach.core import tree
+from banach.core.check import Certificate, Check, Part, single
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts.term import gam
+
+RADII = (1e-2, 1.0, 10.0)
+PAIRS = 2 * len(RADII) + 1
+NAME = "monotonicity at sampled pairs"
+
+
+class EnergyDistance(Check):
+    """|u - u*|_H1 <= ||E'(u)||_H-1 / mu, u* the minimiser on the same grid.
+
+    mu is the problem's lower bound of <E'' v, v> / |v|_H1^2. The dual norm is |z|_H1
+    with K z = E'(u); what the solve leaves over, r = E'(u) - K z, is charged with
+    ||r||_2 over the root of the least eigenvalue of K, which is known. mu is believed
+    as declared, and refuted where sampled pairs contradict it. Nothing is said of
+    the discretisation error. The scale is the same bound at u = 0, the norm of the
+    load.
+    """
+
+    name: ClassVar[str] = "energy_distance"
+
+    screen: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        return _bound(
+            self, _distance, "|u-u*|_H1 (discrete)", problem, point, key, look
+        )
+
+    def prepared(self, problem: Problem) -> "EnergyDistance":
+        """With the bound at u = 0."""
+        return EnergyDistance(self.screen, *_scale(problem, _distance))
+
+    def floor(self) -> Any:
+        """Slack at u = 0 over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient and one solve; without a screen, the sampled pairs."""
+        return _cost(self)
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems that are no elliptic energy."""
+        return _no_energy(problem, self.name)
+
+
+class EnergyGap(Check):
+    """E(u) - E* <= ||E'(u)||_H-1^2 / (2 mu), E* the least energy on the same grid.
+
+    As `EnergyDistance`; the scale is the same bound at u = 0.
+    """
+
+    name: ClassVar[str] = "energy_gap"
+
+    screen: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        return _bound(self, _gap, "E(u)-E* (discrete)", problem, point, key, look)
+
+    def prepared(self, problem: Problem) -> "EnergyGap":
+        """With the bound at u = 0."""
+        return EnergyGap(self.screen, *_scale(problem, _gap))
+
+    def floor(self) -> Any:
+        """Slack at u = 0 over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient and one solve; without a screen, the sampled pairs."""
+        return _cost(self)
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems that are no elliptic energy."""
+        return _no_energy(problem, self.name)
+
+
+class _Seen(NamedTuple):
+    """||E'(u)||_H-1 with its slack, and what the sampled pairs found."""
+
+    norm: Array
+    slack: Array
+    found: Array
+
+
+def _look(problem: Problem, point: Point, key: Array) -> _Seen:
+    """Both from one pass with rounding errors: the gradients at u and at the pairs."""
+    x = point.x
+    ends = _samples(problem, x, key)
+    g = common.judge(jax.vmap(problem.grad), jnp.concatenate([x[None], ends]))
+    norm, slack = _dual(problem, g.value[0], g.error[0])
+    return _Seen(norm, slack, _refuted(problem, ends - x, g.value, g.error))
+
+
+def _dual(problem: Problem, g: Array, error: Array) -> tuple[Array, Array]:
+    """|z|_H1 with K z = g, and what the solve and the errors of g leave open."""
+    size, least = problem.size(), problem.poincare() * problem.cell()
+    z = problem.riesz(g)
+    rest = common.judge(lambda v: g - problem.stiffness(v), z)
+    left = tree.norm(rest.value)
+    left = left + common.norm_slack(left, rest.error, size)
+    value = problem.h1(z)
+    slack = 1.01 * (tree.norm(error) + left) / np.sqrt(least * (1 - 1e-9))
+    return value, slack + 2 * gam(4 * size + 8, z.dtype) * value
+
+
+def _distance(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
+    value = norm / mu
+    return value, 1.01 * e / mu + gam(4, norm.dtype) * value
+
+
+def _gap(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
+    value = norm**2 / (2 * mu)
+    slack = 1.01 * (2 * norm * e + e**2) / (2 * mu)
+    return value, slack + gam(8, norm.dtype) * value
+
+
+def _bound(check, measure, quantity, problem, point, key, look):
+    ready = check if check.scale is not None else check.prepared(problem)
+    judged, at = common.lift(problem, point)
+    x = at.x
+    mu = jnp.asarray(judged.facts().get("lower"), x.dtype)
+    label = common.provenance(judged.grad, x)
+    if check.screen is None:
+        seen = _look(judged, at, key)
+    else:
+        cheap = judged.h1(judged.riesz(judged.grad(x)))
+        passes = common.below(
+            check.screen, measure(cheap, 0 * cheap, mu)[0], ready.scale
+        )
+        seen = common.screened(
+            passes,
+            lambda: _Seen(cheap, cheap / 8, 0 * cheap),
+            lambda: _look(judged, at, key),
+        )
+    value, slack = measure(seen.norm, seen.slack, mu)
+    certificate = single(
+        quantity,
+        common.where_defined(judged, x, value),
+        slack,
+        ready.scale,
+        grade="bound",
+        assumes=common.declared(problem, "lower") + common.believed("gradient", label),
+        rounding=label,
+        look=look,
+    )
+    zero = jnp.zeros_like(value)
+    parts = (*certificate.parts, Part(NAME, seen.found, zero, zero + 1))
+    return eqx.tree_at(lambda c: c.parts, certificate, parts), Point(point.x)
+
+
+def _samples(problem: Problem, x: Array, key: Array) -> Array:
+    """Points to compare with x: along the first sine mode and along noise whose
+    gradients are evenly distributed over the modes, at several sizes relative to
+    |x|_H1 or the load's, and 0."""
+    mu = jnp.asarray(problem.facts().get("lower"), x.dtype)
+    noise = problem.riesz(jax.random.normal(key, x.shape, x.dtype))
+    wave = problem.riesz(jnp.ones_like(x))
+    away = problem.h1(problem.riesz(problem.grad(jnp.zeros_like(x)))) / mu
+    unit = jnp.maximum(problem.h1(x), away)
+    unit = jnp.where(unit > 0, unit, 1)
+    moves = jnp.stack([v / problem.h1(v) for v in (noise, wave)])
+    ends = [x + unit * r * moves for r in RADII]
+    return jnp.concatenate([*ends, jnp.zeros_like(x)[None]])
+
+
+def _refuted(problem: Problem, d: Array, g: Array, errors: Array) -> Array:
+    """A negative number where <E'(a) - E'(x), a - x> < mu |a - x|_H1^2, else 0.
+
+    Zero proves nothing: the declaration stays among the assumptions.
+    """
+    dtype, size = d.dtype, problem.size()
+    mu = jnp.asarray(problem.facts().get("lower"), dtype)
+    change, error = g[1:] - g[0], errors[1:] + errors[0]
+    axes = tuple(range(1, d.ndim))
+    work = jnp.sum(change * d, axes)
+    rough = jnp.sum(jnp.abs(change * d), axes)
+    slack = 2 * jnp.sum(error * jnp.abs(d), axes) + gam(size + 8, dtype) * rough
+    need = mu * jax.vmap(problem.h1)(d) ** 2
+    room = work - need + slack + gam(8 * size + 8, dtype) * need
+    room = jnp.where(jnp.isfinite(room), room, 0)
+    return jnp.minimum(jnp.min(room), 0)
+
+
+def _scale(problem: Problem, measure: Any) -> tuple[Array, Array]:
+    judged, at = common.lift(problem, problem.reference_point())
+    g = judged.grad(at.x)
+    mu = jnp.asarray(judged.facts().get("lower"), g.dtype)
+    # The slopes at u = 0 are exact: a few roundings of the load and of F'(0).
+    norm, e = _dual(judged, g, gam(64, g.dtype) * jnp.abs(g))
+    value, slack = measure(norm, e, mu)
+    scale = common.usable(value, slack)
+    return scale, slack / scale
+
+
+def _cost(check: Any) -> dict[str, int]:
+    if check.screen is not None:
+        return {"value": 1, "grad": 1, "riesz": 1}
+    return {"value": 1, "grad": 2 + PAIRS, "riesz": 4}
+
+
+def _no_energy(problem: Problem, name: str) -> str | None:
+    if "riesz" not in problem.oracles():
+        return (
+            f"{name} judges elliptic energies; for this {problem.kind} use "
+            f"check='{problem.default_check()}'"
+        )
+    return None

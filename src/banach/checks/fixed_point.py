@@ -1,0 +1,213 @@
+"""Fixed points: the residual, and Banach's a posteriori bound of the distance."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from banach.checks import common
+from banach.checks.sampled_lipschitz import EVALUATIONS, refute_contraction
+from banach.core import tree
+from banach.core.check import Certificate, Check, Part, single
+from banach.core.facts import DECLARED
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts.term import gam
+
+NAME = "contraction at sampled pairs"
+
+
+class Contraction(Check):
+    """||x - x*|| <= ||x - T(x)|| / (1 - q), in the norm in which q holds.
+
+    Both are read from the problem: a damped map of a method would shrink the
+    residual, and a q that holds in another norm proves nothing. 1 - q is lowered by
+    its rounding. The scale is the same bound at the reference, or 1. A declared q
+    is believed, and refuted where sampled pairs contradict it.
+    """
+
+    name: ClassVar[str] = "contraction"
+
+    screen: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        judged, at = common.lift(problem, point)
+        value, slack, label = _distance(judged, at.x, self.screen, ready.scale)
+        certificate = single(
+            f"||x-x*||_{_suffix(problem)}",
+            value,
+            slack,
+            ready.scale,
+            grade="bound",
+            assumes=common.declared(problem, "q") + common.believed("map", label),
+            rounding=label,
+            look=look,
+        )
+        parts = certificate.parts
+        if problem.facts().provenance("q") == DECLARED:
+            zero = jnp.zeros_like(value)
+            found = common.screened(
+                common.below(self.screen, value, ready.scale),
+                lambda: zero,
+                lambda: refute_contraction(judged, at, key),
+            )
+            parts = (*parts, Part(NAME, found, zero, zero + 1))
+        return _with(certificate, parts), Point(point.x)
+
+    def prepared(self, problem: Problem) -> "Contraction":
+        """With the bound at the reference."""
+        scale, base = _scale(problem, _distance)
+        return Contraction(self.screen, scale, base)
+
+    def floor(self) -> Any:
+        """Slack at the reference over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One map; where a screen passes, one more and the sampled pairs."""
+        sampled = problem.facts().provenance("q") == DECLARED and self.screen is None
+        return {"map": 1 + EVALUATIONS * sampled}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems without a map, and maps that are not known to contract."""
+        no = _no_map(problem, self.name)
+        if no is None and problem.facts().get("q") is None:
+            return (
+                f"{self.name} needs a contraction factor q < 1, which this "
+                f"{problem.kind} does not declare; pass contraction=q with its norm, "
+                "or use check='fixed_point'"
+            )
+        return no
+
+
+class FixedPointResidual(Check):
+    """||x - T(x)|| in the problem's norm, relative to its value at the reference.
+
+    A residual: for a map that is only nonexpansive nothing follows for the distance
+    to a fixed point, nor that there is one.
+    """
+
+    name: ClassVar[str] = "fixed_point"
+
+    screen: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The residual at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        judged, at = common.lift(problem, point)
+        value, slack, label = _residual(judged, at.x, self.screen, ready.scale)
+        certificate = single(
+            f"||x-T(x)||_{_suffix(problem)}",
+            value,
+            slack,
+            ready.scale,
+            grade="residual",
+            assumes=common.believed("map", label),
+            rounding=label,
+            look=look,
+        )
+        return certificate, Point(point.x)
+
+    def prepared(self, problem: Problem) -> "FixedPointResidual":
+        """With the residual at the reference."""
+        scale, base = _scale(problem, _residual)
+        return FixedPointResidual(self.screen, scale, base)
+
+    def floor(self) -> Any:
+        """Slack at the reference over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One map; where a screen passes, one more."""
+        return {"map": 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems without a map."""
+        return _no_map(problem, self.name)
+
+
+def _residual(problem: Problem, x: PyTree, screen: Any, scale: Any):
+    """||x - T(x)||, its slack, and how that is known."""
+
+    def move(v):
+        return problem.weighted(tree.sub(v, problem.map(v)))
+
+    def full():
+        r = common.judge(move, x)
+        value = _norm(problem, r.value)
+        return value, norm_slack(problem, value, r.error)
+
+    label = common.provenance(move, x)
+    if screen is None:
+        value, slack = full()
+        return value, slack, label
+    cheap = _norm(problem, move(x))
+    value, slack = common.screened(
+        common.below(screen, cheap, scale), lambda: (cheap, cheap / 8), full
+    )
+    return value, slack, label
+
+
+def _distance(problem: Problem, x: PyTree, screen: Any, scale: Any):
+    dtype = tree.dtype(x)
+    q = jnp.asarray(problem.facts().get("q"), dtype)
+    left = (1 - q) - 4 * jnp.finfo(dtype).eps
+    # No bound follows where q is 1 to rounding; the value is then infinite.
+    safe = jnp.where(left > 0, left, 1)
+    norm, e, label = _residual(problem, x, screen, scale * safe)
+    value = jnp.where(left > 0, norm / safe, jnp.inf)
+    return value, 1.01 * e / safe + gam(4, dtype) * norm / safe, label
+
+
+def norm_slack(problem: Problem, value: Array, error: PyTree) -> Array:
+    """Slack of the problem's norm of entries whose errors are at most `error`."""
+    if problem.norm == "2":
+        return common.norm_slack(value, error, problem.size())
+    tiny = float(jnp.finfo(value.dtype).tiny)
+    return 1.01 * tree.max_abs(error) + gam(4, value.dtype) * value + tiny
+
+
+def _norm(problem: Problem, v: PyTree) -> Array:
+    """The norm of weighted entries; NaN where an entry is."""
+    size = tree.norm(v) if problem.norm == "2" else tree.max_abs(v)
+    return jnp.where(tree.all_finite(v), size, jnp.nan)
+
+
+def _scale(problem: Problem, measure: Any) -> tuple[Array, Array]:
+    one = jnp.ones((), common.judged_dtype(problem))
+    reference = problem.reference_point()
+    if reference is None:
+        return one, 0 * one
+    judged, at = common.lift(problem, reference)
+    value, slack, _ = measure(judged, at.x, None, one)
+    scale = common.usable(value, slack)
+    return scale, slack / scale
+
+
+def _suffix(problem: Problem) -> str:
+    return problem.norm + ("" if problem.weights is None else ",w")
+
+
+def _with(certificate: Certificate, parts: tuple[Part, ...]) -> Certificate:
+    return eqx.tree_at(lambda c: c.parts, certificate, parts)
+
+
+def _no_map(problem: Problem, name: str) -> str | None:
+    if "map" not in problem.oracles():
+        return (
+            f"{name} judges fixed points x = T(x); for this {problem.kind} use "
+            f"check='{problem.default_check()}'"
+        )
+    return None

@@ -1,0 +1,1 @@
+"""Methods for fixed points x = T(x)."""

@@ -1,0 +1,1 @@
+"""Methods for partial differential equations and learned operators."""
