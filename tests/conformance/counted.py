@@ -20,9 +20,12 @@ ORACLES = {
     "lmo": ("lmo",),
     "objective": ("objective",),
     "optimality": ("optimality",),
+    "transform": ("transform",),
+    "plan": ("plan",),
+    "strongest": ("plan",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad"}
+PASSES = {"value", "grad", "plan", "transform"}
 
 
 class Tally:

@@ -32,7 +32,11 @@ from banach.core.tree import dtype
 # Passes over the objective (value, gradient, or both at once) in a traced program.
 # Each costs compile time, so that more than these is a decision to be listed here.
 PASSES = {"init": 1, "step": 2}
-MORE_PASSES = {"optax": {"step": 3}}  # its zoom search evaluates in three branches
+MORE_PASSES = {
+    "optax": {"step": 3},  # its zoom search evaluates in three branches
+    # Two half sweeps, the plan, and the trials of a search.
+    "sinkhorn_newton_sparse": {"step": 4},
+}
 
 ALL = [marked(n, n) for n in INDEX]
 COMPILED = [marked(n, n) for n in INDEX if not INDEX[n]["host"]]

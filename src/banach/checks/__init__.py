@@ -19,6 +19,8 @@ CHECKS = {
     "step": ("step", "ProxStep"),
     "strong_distance": ("strong", "StrongDistance"),
     "strong_gap": ("strong", "StrongGap"),
+    "transport": ("transport", "TransportGap"),
+    "transport_exact": ("transport_exact", "ExactTransportGap"),
 }
 _CLASSES = {cls: module for module, cls in CHECKS.values()}
 

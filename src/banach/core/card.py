@@ -6,7 +6,7 @@ from typing import Any
 
 ORACLES = frozenset(
     """value grad hvp hess prox project lmo dual sample operator resolvent
-    constraints residual stochastic_grad""".split()
+    constraints residual stochastic_grad plan transform""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric
