@@ -23,6 +23,7 @@ ORACLES = {
     "transform": ("transform",),
     "plan": ("plan",),
     "strongest": ("plan",),
+    "sums": ("plan",),
 }
 # What passes over the data; a program traces few of them.
 PASSES = {"value", "grad", "plan", "transform"}

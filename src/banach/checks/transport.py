@@ -16,6 +16,8 @@ from banach.parts.term import gam
 
 Scalar = Float[Array, ""]
 QUANTITY = "primal - dual of entropic transport"
+_CELLS = 2**16  # of a block: half a megabyte an array
+_SMALL = 0.01
 
 
 class TransportGap(Check):
@@ -88,30 +90,40 @@ def certified(
     point: Point,
     look: Any,
     quantity: str,
-    gap: Callable[["Eye", "Sums"], tuple[Scalar, Scalar]],
+    gap: Callable[["Eye", Array], tuple[Scalar, Scalar, Scalar]],
 ) -> tuple[Certificate, Point]:
     """The marginals, and a gap where they pass the screen of a prepared check."""
     x = scaling.centred(jax.tree.map(jnp.asarray, point.x))
     judged, at = common.lift(problem, Point(x))
     eye = Eye(judged, at.x)
-    sums = eye.sums()
     scale, mass = jnp.asarray(ready.scale, eye.dtype), eye.mass
-    off = jnp.maximum(sums.row_error, sums.column_error) / mass
-    passes = None
-    if ready.screen is not None:
-        passes = off <= jnp.asarray(ready.screen, eye.dtype)
+
+    r, c = judged.sums(at.x)
+    total = jnp.sum(r)
+    row, column = jnp.sum(jnp.abs(r - eye.a)), jnp.sum(jnp.abs(c - eye.b))
+
+    def full():
+        value, slack, moved = gap(eye, r)
+        apart = 1.02 * (moved + eye.g * (total + mass)) + eye.tiny
+        return value, slack, apart + eye.g * row, apart + eye.g * column
 
     def cheap():
-        value = scale * (sums.row_error + sums.column_error) / mass
-        return value, value / 8
+        value = scale * (row + column) / mass
+        return value, value / 8, row / 8, column / 8
 
-    value, slack = common.screened(passes, cheap, lambda: gap(eye, sums))
-    value, slack = _bounded(sums.row_error, value, slack)
+    passes = None
+    if ready.screen is not None:
+        screen = jnp.asarray(ready.screen, eye.dtype)
+        passes = jnp.maximum(row, column) <= screen * mass
+    value, slack, row_slack, column_slack = common.screened(passes, cheap, full)
+    value, slack = _bounded(total, value, slack)
+    row, row_slack = _bounded(total, row, row_slack)
+    column, column_slack = _bounded(total, column, column_slack)
     certificate = Certificate(
         (
             Part("gap", value, slack, scale),
-            Part("rows", sums.row_error, sums.row_slack, mass),
-            Part("columns", sums.column_error, sums.column_slack, mass),
+            Part("rows", row, row_slack, mass),
+            Part("columns", column, column_slack, mass),
         ),
         quantity,
         "bound",
@@ -121,17 +133,6 @@ def certified(
         witness=jnp.asarray(0, jnp.int32),
     )
     return certificate, Point(x)
-
-
-class Sums(NamedTuple):
-    """Marginals of P, their errors in the 1-norm, and the slack of these."""
-
-    r: Array
-    c: Array
-    row_error: Scalar
-    column_error: Scalar
-    row_slack: Scalar
-    column_slack: Scalar
 
 
 class Rounded(NamedTuple):
@@ -176,51 +177,42 @@ class Eye:
         P = block.pick(self.a) * self.b * jnp.exp(s)
         return block.mask(P), s, e
 
-    def sums(self) -> Sums:
-        """Marginals of P, their errors in the 1-norm, and the slack of these."""
+    def fold(self, part: Any, *more: Any) -> tuple[Any, Any]:
+        """The problem's, in blocks that stay in a cache: a look computes much."""
+        return self.problem.fold(part, *more, cells=_CELLS)
 
-        def part(block):
-            P, _, e = self.plan(block)
-            rows = jnp.sum(P, axis=1), jnp.sum(P * e, axis=1)
-            return rows, jnp.sum(P, axis=0)
+    def rounded(self, r: Array) -> Rounded:
+        """The plan of Altschuler, Weed and Rigollet, r = P 1; two passes.
 
-        (r, moved), c = self.problem.fold(part)
-        total = jnp.sum(r)
-        slack = jnp.sum(moved) + self.g * (total + self.mass)
-        slack = 1.02 * slack + self.tiny
-
-        def error(p, q):
-            value = jnp.sum(jnp.abs(p - q))
-            return _bounded(total, value, slack + self.g * value)
-
-        row, row_slack = error(r, self.a)
-        column, column_slack = error(c, self.b)
-        return Sums(r, c, row, column, row_slack, column_slack)
-
-    def rounded(self, sums: Sums) -> Rounded:
-        """The plan of Altschuler, Weed and Rigollet; two passes."""
+        What is left of the mass is not spread where it is less than roundings.
+        """
         one = jnp.ones((), self.dtype)
-        dx = jnp.minimum((self.a - sums.r) / jnp.where(sums.r > 0, sums.r, one), 0)
+        dx = jnp.minimum((self.a - r) / jnp.where(r > 0, r, one), 0)
 
         def columns(block):
             P = self.plan(block)[0] * (1 + block.pick(dx))
             return jnp.sum(P, axis=1), jnp.sum(P, axis=0)
 
-        c = self.problem.fold(columns)[1]
+        c = self.fold(columns)[1]
         dy = jnp.minimum((self.b - c) / jnp.where(c > 0, c, one), 0)
 
         def rows(block):
             P = self.plan(block)[0] * (1 + block.pick(dx)) * (1 + dy)
             return jnp.sum(P, axis=1), jnp.zeros((), self.dtype)
 
-        left = jnp.maximum(self.a - self.problem.fold(rows)[0], 0)
+        left = jnp.maximum(self.a - self.fold(rows)[0], 0)
         right = jnp.maximum(self.b - c * (1 + dy), 0)
         size = jnp.sum(left)
-        return Rounded(dx, dy, left, right / jnp.where(size > 0, size, one))
+        much = size > 4 * self.g * self.mass
+        share = jnp.where(much, right / jnp.where(much, size, one), 0)
+        return Rounded(dx, dy, left, share)
 
-    def gap(self, sums: Sums) -> tuple[Scalar, Scalar]:
-        """eps KL(Q || P) and the charges for what Q misses; three more passes."""
-        rounded = self.rounded(sums)
+    def gap(self, r: Array) -> tuple[Scalar, Scalar, Scalar]:
+        """eps KL(Q || P), the charges for what Q misses, and an error of sum P.
+
+        Three more passes.
+        """
+        rounded = self.rounded(r)
         one = jnp.ones((), self.dtype)
         log_a, log_b = jnp.log(self.a), jnp.log(self.b)
 
@@ -230,21 +222,30 @@ class Eye:
             more = jnp.where(added > 0, added / jnp.where(P > 0, P, one), 0)
             near = ((P > 0) & (d + more <= 1)) | (added == 0)
             d = jnp.where(near, d + more, 0)
-            log_P = block.pick(log_a) + log_b + s
-            log_Q = jnp.log(jnp.where(Q > 0, Q, one))
-            far = jnp.where(Q > 0, Q * (log_Q - log_P), 0) - Q + P
-            terms = block.mask(jnp.where(near, P * _phi(d), far))
-            # A relative error e of P moves a term by e |Q - P|, or by less.
-            moved = block.mask((Q + jnp.where(near, P * jnp.abs(d), P)) * (e + self.g))
-            moved = jnp.where(near, moved * jnp.minimum(jnp.abs(d), 1), moved)
             size = block.mask(Q * (e + self.g))
-            long = jnp.where(near, 0, Q * (jnp.abs(log_P) + jnp.abs(log_Q)))
-            rough = moved + self.g * (terms + block.mask(long))
-            row = jnp.sum(Q, axis=1), jnp.sum(terms, axis=1), jnp.sum(rough, axis=1)
-            biggest = jnp.max(jnp.abs(block.C)) + jnp.zeros_like(row[0])
-            return (*row, jnp.sum(size, axis=1), biggest), jnp.sum(Q, axis=0)
 
-        (r, terms, rough, size, biggest), c = self.problem.fold(compare)
+            def calm():
+                # A relative error e of P moves a term by e |Q - P|.
+                terms = P * _series(d)
+                return terms, size * (1 + jnp.abs(d)) * jnp.abs(d) + self.g * terms
+
+            def rough():
+                log_P = block.pick(log_a) + log_b + s
+                log_Q = jnp.log(jnp.where(Q > 0, Q, one))
+                far = jnp.where(Q > 0, Q * (log_Q - log_P), 0) - Q + P
+                terms = block.mask(jnp.where(near, P * _phi(d), far))
+                moved = jnp.where(near, P * jnp.abs(d), Q + P) * (e + self.g)
+                long = jnp.where(near, 0, Q * (jnp.abs(log_P) + jnp.abs(log_Q)))
+                return terms, block.mask(moved + self.g * (terms + long))
+
+            small = jnp.all(near & (jnp.abs(d) < _SMALL))
+            terms, off = jax.lax.cond(small, calm, rough)
+            row = jnp.sum(Q, axis=1), jnp.sum(terms, axis=1), jnp.sum(off, axis=1)
+            biggest = jnp.max(jnp.abs(block.C)) + jnp.zeros_like(row[0])
+            row = *row, jnp.sum(size, axis=1), jnp.sum(P * e, axis=1), biggest
+            return row, jnp.sum(Q, axis=0)
+
+        (r, terms, off, size, moved, biggest), c = self.fold(compare)
         f, g = self.x
         # |f*| + |g*|: each varies at most like C, some f_i + g_j reach C_ij - eps log
         # of the mass from either side, and equal sums give the means one sign.
@@ -252,9 +253,9 @@ class Eye:
         steep = jnp.max(jnp.abs(f)) + jnp.max(jnp.abs(g)) + optimal
         missed = jnp.sum(jnp.abs(r - self.a)) + jnp.sum(jnp.abs(c - self.b))
         value = self.eps * jnp.sum(terms)
-        slack = self.eps * (jnp.sum(rough) + self.g * jnp.sum(terms))
+        slack = self.eps * (jnp.sum(off) + self.g * jnp.sum(terms))
         slack = slack + steep * (missed + 2 * jnp.sum(size) + 4 * self.g * self.mass)
-        return value, 1.05 * slack + self.tiny * (1 + self.eps)
+        return value, 1.05 * slack + self.tiny * (1 + self.eps), jnp.sum(moved)
 
 
 def _bounded(total: Scalar, value: Scalar, slack: Scalar) -> tuple[Scalar, Scalar]:
@@ -268,12 +269,16 @@ def _bounded(total: Scalar, value: Scalar, slack: Scalar) -> tuple[Scalar, Scala
 
 def _phi(d: Array) -> Array:
     """(1 + d) log(1 + d) - d, by its series near 0."""
-    small = jnp.abs(d) < 0.01
-    t = jnp.where(small, d, 0)
-    series = jnp.zeros_like(t)
-    for k in range(9, 1, -1):
-        series = 1 / (k * (k - 1)) - t * series
-    d = jnp.where(small, 0, d)
+    small = jnp.abs(d) < _SMALL
+    near, d = _series(jnp.where(small, d, 0)), jnp.where(small, 0, d)
     # (1 + d) log(1 + d) is 0 at d = -1.
     log = jnp.log1p(jnp.where(d > -1, d, 0))
-    return jnp.where(small, t * t * series, (1 + d) * log - d)
+    return jnp.where(small, near, (1 + d) * log - d)
+
+
+def _series(d: Array) -> Array:
+    """The same for |d| < 0.01."""
+    total = jnp.zeros_like(d)
+    for k in range(9, 1, -1):
+        total = 1 / (k * (k - 1)) - d * total
+    return d * d * total

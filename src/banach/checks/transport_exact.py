@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import transport
-from banach.checks.transport import Eye, Sums
+from banach.checks.transport import Eye
 from banach.core.check import Certificate, Check
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -55,8 +55,8 @@ class ExactTransportGap(Check):
         return transport.without_plan(self.name, problem)
 
 
-def _gap(eye: Eye, sums: Sums) -> tuple[Scalar, Scalar]:
-    """sum Q (C - f - f^c), and the charges for what Q misses."""
+def _gap(eye: Eye, r: Array) -> tuple[Scalar, Scalar, Scalar]:
+    """sum Q (C - f - f^c), the charges for what Q misses, and an error of sum P."""
     f = eye.x[0]
     k = eye.problem.cost.roundings()
 
@@ -64,8 +64,8 @@ def _gap(eye: Eye, sums: Sums) -> tuple[Scalar, Scalar]:
         away = block.mask(block.C - block.pick(f), jnp.inf)
         return jnp.zeros((), eye.dtype), jnp.min(away, axis=0)
 
-    h = eye.problem.fold(reach, jnp.minimum, jnp.inf)[1]
-    rounded = eye.rounded(sums)
+    h = eye.fold(reach, jnp.minimum, jnp.inf)[1]
+    rounded = eye.rounded(r)
 
     def compare(block):
         P, _, e = eye.plan(block)
@@ -78,11 +78,12 @@ def _gap(eye: Eye, sums: Sums) -> tuple[Scalar, Scalar]:
             jnp.sum(Q * left, axis=1),
             jnp.sum(rough, axis=1),
             jnp.sum(Q * (e + eye.g), axis=1),
+            jnp.sum(P * e, axis=1),
             jnp.max(block.mask(jnp.abs(block.C)), axis=1),
         )
         return rows, jnp.sum(Q, axis=0)
 
-    (r, terms, rough, size, biggest), c = eye.problem.fold(compare)
+    (r, terms, rough, size, moved, biggest), c = eye.fold(compare)
     top = jnp.max(biggest)
     # An entry of h was rounded where it was attained, at another C and f.
     tall = top + jnp.max(jnp.abs(f))
@@ -91,4 +92,5 @@ def _gap(eye: Eye, sums: Sums) -> tuple[Scalar, Scalar]:
     missed = missed + 2 * jnp.sum(size) + 4 * eye.g * eye.mass
     steep = jnp.max(jnp.abs(f)) + jnp.max(jnp.abs(h)) + 2 * top
     value = jnp.sum(terms)
-    return value, 1.05 * (rough + eye.g * value + steep * missed) + eye.tiny
+    slack = 1.05 * (rough + eye.g * value + steep * missed) + eye.tiny
+    return value, slack, jnp.sum(moved)

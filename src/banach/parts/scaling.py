@@ -21,9 +21,26 @@ Pair = tuple[Float[Array, " m"], Float[Array, " n"]]
 
 
 class Dense(eqx.Module):
-    """A plan with all entries."""
+    """A plan with all entries, and its marginals r and c, at one pair of potentials.
+
+    Scaling its rows and columns gives the plan nearby, so that a search costs
+    products. Entries that underflow are lost: no entry may grow by more than
+    exp(`reach`), the fourth root of the range, so that they stay negligible.
+    """
 
     P: Float[Array, "m n"]
+    eps: Scalar
+    r: Float[Array, " m"]
+    c: Float[Array, " n"]
+
+    @classmethod
+    def at(cls, problem: Any, x: Pair, keep: int) -> "Dense":
+        """One pass over the cost."""
+        P, (f, g) = problem.plan(x), x
+        # Products read P once; sums would be fused with exp and repeat it.
+        r = jnp.matmul(P, jnp.ones_like(g), precision=tree.PRECISION)
+        c = jnp.matmul(jnp.ones_like(f), P, precision=tree.PRECISION)
+        return cls(P, jnp.asarray(problem.eps, f.dtype), r, c)
 
     def times(self, v: Float[Array, " n"]) -> Float[Array, " m"]:
         """P v."""
@@ -37,52 +54,85 @@ class Dense(eqx.Module):
         """sum_i v_i P_ij^2."""
         return jnp.matmul(v, jnp.square(self.P), precision=tree.PRECISION)
 
+    def moved(self, d: Pair) -> Pair:
+        """The marginals of the plan whose potentials are d further."""
+        u, v = jnp.exp(d[0] / self.eps), jnp.exp(d[1] / self.eps)
+        return u * self.times(v), v * self.transposed(u)
+
+    def reach(self) -> Scalar:
+        """The longest step |d_f| + |d_g| that `moved` may be asked for."""
+        return self.eps * (-math.log(float(jnp.finfo(self.P.dtype).tiny)) / 4)
+
+    def passes(self, trials: Int[Array, ""]) -> Int[Array, ""]:
+        """Passes over the cost, `trials` calls of `moved` included."""
+        return jnp.ones_like(trials)
+
 
 class Sparse(eqx.Module):
-    """Some entries of a plan, as rows, columns and values."""
+    """Some entries of a plan, as rows, columns and values; the marginals of all."""
 
     i: Int[Array, " k"]
     j: Int[Array, " k"]
     w: Float[Array, " k"]
-    shape: tuple[int, int] = eqx.field(static=True)
+    problem: Any
+    x: Pair
+    r: Float[Array, " m"]
+    c: Float[Array, " n"]
+
+    @classmethod
+    def at(cls, problem: Any, x: Pair, keep: int) -> "Sparse":
+        """The `keep` largest entries."""
+        i, j, w, (r, c) = problem.strongest(x, keep)
+        return cls(i, j, w, problem, x, r, c)
 
     def times(self, v: Float[Array, " n"]) -> Float[Array, " m"]:
         """P v."""
-        return jnp.zeros(self.shape[0], v.dtype).at[self.i].add(self.w * v[self.j])
+        return jnp.zeros_like(self.r).at[self.i].add(self.w * v[self.j])
 
     def transposed(self, v: Float[Array, " m"]) -> Float[Array, " n"]:
         """P' v."""
-        return jnp.zeros(self.shape[1], v.dtype).at[self.j].add(self.w * v[self.i])
+        return jnp.zeros_like(self.c).at[self.j].add(self.w * v[self.i])
 
     def squares(self, v: Float[Array, " m"]) -> Float[Array, " n"]:
         """sum_i v_i P_ij^2."""
         square = jnp.square(self.w) * v[self.i]
-        return jnp.zeros(self.shape[1], v.dtype).at[self.j].add(square)
+        return jnp.zeros_like(self.c).at[self.j].add(square)
+
+    def moved(self, d: Pair) -> Pair:
+        """The marginals of the plan whose potentials are d further: a pass."""
+        return self.problem.sums(tree.add(self.x, d))
+
+    def reach(self) -> Scalar:
+        """No limit."""
+        return jnp.asarray(jnp.inf, self.w.dtype)
+
+    def passes(self, trials: Int[Array, ""]) -> Int[Array, ""]:
+        """Passes over the cost, `trials` calls of `moved` included."""
+        return 1 + trials
 
 
-def sparse(problem: Any, x: Pair, keep: int) -> Dense | Sparse:
+def plan_at(problem: Any, x: Pair, keep: int) -> Dense | Sparse:
     """The `keep` largest entries of the plan at x; all of them stored densely."""
-    m, n = x[0].size, x[1].size
-    if keep >= m * n:
-        return Dense(problem.plan(x))
-    return Sparse(*problem.strongest(x, keep), (m, n))
+    dense = keep >= x[0].size * x[1].size
+    return Dense.at(problem, x, keep) if dense else Sparse.at(problem, x, keep)
 
 
 def affordable(problem: Any) -> int:
-    """Entries to keep: all that a stored cost has where products with it are fast.
+    """Entries to keep: all where their products are fast and the memory is 32 MB.
 
-    Otherwise one in twenty, and at least 32 a point. A scattered entry costs about
-    twenty times one of a dense product.
+    Otherwise one in twenty, but at least 32 a point and at most 64 MB. A scattered
+    entry costs about twenty times one of a dense product.
     """
     m, n = problem.cost.shape
-    if problem.cost.stored and m * n <= 4_000_000:
+    if m * n <= 2**22:
         return m * n
-    return min(m * n, max(math.ceil(m * n / 20), 32 * (m + n)))
+    return min(m * n, max(min(m * n // 20, 2**22), 32 * (m + n)))
 
 
-def error(g: Pair) -> Scalar:
-    """||P 1 - a||_1 + ||P' 1 - b||_1 of a gradient."""
-    return jnp.sum(jnp.abs(g[0])) + jnp.sum(jnp.abs(g[1]))
+def error(r: Array, c: Array, marginals: Pair) -> Scalar:
+    """||r - a||_1 + ||c - b||_1, relative to the mass."""
+    a, b = marginals
+    return (jnp.sum(jnp.abs(r - a)) + jnp.sum(jnp.abs(c - b))) / jnp.sum(a)
 
 
 def centred(x: Pair) -> Pair:
@@ -92,33 +142,40 @@ def centred(x: Pair) -> Pair:
     return f - t, g + t
 
 
+def still(x: Pair, old: Pair) -> Bool[Array, ""]:
+    """Whether no potential moved by more than roundings of the largest."""
+    size = tree.max_abs(x)
+    moved = tree.max_abs(tree.sub(x, old))
+    return moved <= 2 * float(jnp.finfo(size.dtype).eps) * size
+
+
 def direction(
     S: Dense | Sparse,
-    g: Pair,
     marginals: Pair,
     eps: Scalar,
     tol: Scalar,
     max_steps: Int[Array, ""] | int,
 ) -> tuple[Pair, Int[Array, ""]]:
-    """Solve [[diag P1, S], [S', diag P'1]] d = -eps g at a centred point.
+    """Solve [[diag r, S], [S', diag c]] d = -eps (r - a, c - b), the Newton step.
 
-    Elimination of the rows leaves (diag P'1 - S' (P1)^-1 S) d_g = ..., solved by
+    Elimination of the rows leaves (diag c - S' diag(1/r) S) d_g = ..., solved by
     conjugate gradients among vectors of sum zero. Also returns the products.
     """
-    r, c = g[0] + marginals[0], g[1] + marginals[1]
-    inverse = 1 / r
-    diagonal = c - S.squares(inverse)
+    a, b = marginals
+    inverse = 1 / S.r
+    rows, columns = S.r - a, S.c - b
+    diagonal = S.c - S.squares(inverse)
     # A row and column that hold nothing but each other leave zero.
-    diagonal = jnp.maximum(diagonal, 1e-6 * c)
+    diagonal = jnp.maximum(diagonal, 1e-6 * S.c)
 
     def flat(v):
         return v - jnp.mean(v)
 
     def product(v):
         v = flat(v)
-        return flat(c * v - S.transposed(S.times(v) * inverse))
+        return flat(S.c * v - S.transposed(S.times(v) * inverse))
 
-    right = eps * flat(S.transposed(g[0] * inverse) - g[1])
+    right = eps * flat(S.transposed(rows * inverse) - columns)
     out = cg(
         product,
         right,
@@ -127,60 +184,55 @@ def direction(
         precondition=lambda v: flat(flat(v) / diagonal),
     )
     dg = flat(out.x)
-    return (-(eps * g[0] + S.times(dg)) * inverse, dg), out.calls
+    return (-(eps * rows + S.times(dg)) * inverse, dg), out.calls
 
 
 class Trial(eqx.Module):
     """Where a backtracking search ended; the start itself without success."""
 
     x: Pair
-    f: Scalar
-    g: Pair
-    step: Scalar
+    error: Scalar
     calls: Int[Array, ""]
     success: Bool[Array, ""]
 
 
 def backtrack(
-    problem: Any,
-    x: Pair,
-    f: Scalar,
-    g: Pair,
-    d: Pair,
-    marginals: Pair,
-    take: Bool[Array, ""] | bool,
-    max_steps: int = 30,
+    S: Dense | Sparse, x: Pair, d: Pair, marginals: Pair, eps: Scalar
 ) -> Trial:
-    """Halve the step until F falls by 1e-4 of its slope; `take`: any finite one.
+    """Halve the step until F falls by 1e-4 of its slope; at most 30 trials.
 
-    Where a decrease is lost in the rounding of F, the slope at the trial decides: F
-    is convex, so that it lies between.
+    F(x + t d) - F(x) = eps (sum P(t) - sum P(0)) - t (a.d_f + b.d_g). Where that is
+    lost in rounding the slope at the trial decides: F is convex, so that it lies
+    between.
     """
-    dtype = f.dtype
-    slope = tree.vdot(g, d)
-    size = sum(jnp.vdot(w, jnp.abs(v)) for w, v in zip(marginals, x, strict=True))
-    noise = 64 * float(jnp.finfo(dtype).eps) * size
+    (a, b), dtype = marginals, eps.dtype
+    slope = jnp.vdot(S.r - a, d[0]) + jnp.vdot(S.c - b, d[1])
+    gain = jnp.vdot(a, d[0]) + jnp.vdot(b, d[1])
+    size = jnp.vdot(a, jnp.abs(d[0])) + jnp.vdot(b, jnp.abs(d[1]))
+    noise = 64 * float(jnp.finfo(dtype).eps) * (eps * jnp.sum(a) + size)
+    longest = S.reach() / (jnp.max(jnp.abs(d[0])) + jnp.max(jnp.abs(d[1])))
+    longest = jnp.where(longest < 1, longest, 1)
 
     def active(s):
-        return ~s.success & (s.calls < max_steps) & (take | (slope < 0))
+        return ~s.success & (s.calls < 30) & (slope < 0)
 
     def body(s):
-        step = jnp.asarray(0.5, dtype) ** s.calls
-        trial = centred(tree.axpy(step, d, x))
-        f_trial, g_trial = problem.value_and_grad(trial)
-        steep = tree.vdot(g_trial, d)
-        good = f_trial <= f + 1e-4 * step * slope
-        good |= (f_trial <= f + noise) & (jnp.abs(steep) <= 0.9 * jnp.abs(slope))
-        good = (good | take) & jnp.isfinite(f_trial) & tree.all_finite((trial, g_trial))
+        step = longest * jnp.asarray(0.5, dtype) ** s.calls
+        move = tree.scale(step, d)
+        r, c = S.moved(move)
+        change = eps * (jnp.sum(r) - jnp.sum(S.r)) - step * gain
+        steep = jnp.vdot(r - a, d[0]) + jnp.vdot(c - b, d[1])
+        good = change <= 1e-4 * step * slope
+        good |= (change <= noise) & (jnp.abs(steep) <= 0.9 * jnp.abs(slope))
+        trial = centred(tree.add(x, move))
+        good &= jnp.isfinite(change) & tree.all_finite(trial)
         return Trial(
             tree.where(good, trial, x),
-            jnp.where(good, f_trial, f),
-            tree.where(good, g_trial, g),
-            jnp.where(good, step, 0),
+            jnp.where(good, error(r, c, marginals), s.error),
             s.calls + 1,
             good,
         )
 
     zero = jnp.zeros((), jnp.int32)
-    first = Trial(x, f, g, jnp.zeros((), dtype), zero, jnp.asarray(False))
+    first = Trial(x, error(S.r, S.c, marginals), zero, jnp.asarray(False))
     return jax.lax.while_loop(active, body, first)

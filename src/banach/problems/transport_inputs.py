@@ -21,15 +21,7 @@ def read(cost: Any, a: Any, b: Any, eps: Any) -> tuple[Cost, Any, Any, Any]:
     dtype = glm_inputs.common_dtype(cost, a, b)
     a, b = a.astype(dtype), b.astype(dtype)
     _alike(a, b, dtype)
-    eps = np.asarray(eps) if np.ndim(eps) == 0 and known(eps) else eps
-    if np.ndim(eps) or not jnp.issubdtype(jnp.result_type(eps), np.number):
-        raise Misuse("eps must be one positive number, in the units of the cost")
-    if known(eps) and not (np.isfinite(eps) and eps > 0):
-        raise Misuse(
-            f"eps must be positive and finite, got {float(eps)}; it has the units of "
-            "the cost, e.g. eps=0.01 * np.median(cost)"
-        )
-    return _cast(cost, dtype), a, b, eps.astype(dtype)
+    return _cast(cost, dtype), a, b, _positive(eps, dtype)
 
 
 def clouds(x: Any, y: Any, cost: str) -> Cost:
@@ -47,6 +39,25 @@ def clouds(x: Any, y: Any, cost: str) -> Cost:
         )
     dtype = jnp.promote_types(x.dtype, y.dtype)
     return COSTS[cost](x.astype(dtype), y.astype(dtype))
+
+
+def _positive(eps: Any, dtype: Any) -> Any:
+    eps = np.asarray(eps) if known(eps) else eps
+    real = jnp.issubdtype(eps.dtype, np.floating) or jnp.issubdtype(
+        eps.dtype, np.integer
+    )
+    if eps.ndim or not real:
+        raise Misuse(
+            f"eps must be one positive number in the units of the cost, got {eps!r}; "
+            "e.g. eps=0.01 * np.median(cost)"
+        )
+    given, eps = eps, eps.astype(dtype)
+    if known(eps) and not (np.isfinite(eps) and eps > 0):
+        raise Misuse(
+            f"eps must be positive and finite in {eps.dtype}, got {float(given)}; it "
+            "has the units of the cost, e.g. eps=0.01 * np.median(cost)"
+        )
+    return eps
 
 
 def _matrix(v: Any, name: str) -> Any:

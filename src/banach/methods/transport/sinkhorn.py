@@ -57,11 +57,10 @@ class Sinkhorn(Method):
         f = here.transform(state.x[1], 0)
         x = (f, here.transform(f, 1))
         last = jnp.asarray(problem.eps, state.eps.dtype)
-        still = tree.max_abs(tree.sub(x, state.x)) == 0
         return SinkhornState(
             x=x,
             eps=jnp.maximum(last, state.eps * self.decay),
-            still=still & (state.eps <= last),
+            still=scaling.still(x, state.x) & (state.eps <= last),
         )
 
     def point(self, state):
