@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-PACKAGES = "jax jaxlib numpy scipy scikit-learn jaxopt optax optimistix skglm".split()
+PACKAGES = (
+    "jax jaxlib numpy scipy scikit-learn jaxopt optax optimistix skglm POT ott-jax"
+).split()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,6 +47,7 @@ _HOMES = {
         "SparseLogisticRegression SoftmaxRegression PoissonRegression "
         "HuberRegression SquaredHingeClassifier"
     ),
+    "banach.problems.transport": "Transport",
     "banach.problems.losses": (
         "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
     ),

@@ -25,6 +25,7 @@ KINDS: dict[str, list[str]] = {"Bilevel": ["hypergradient_descent", "bo_rep"]}
     "RobustConvexRelu": ["convex_relu_admm"],
     "EllipticEnergy": ["sobolev_gradient_flow", "lbfgs"],
     "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
+    "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
 }
 
 

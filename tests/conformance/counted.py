@@ -92,6 +92,13 @@ PASSES |= {"sample_upper_grad", "sample_lower_grad"}
 # What passes over the data; a program traces few of them.
 PASSES = {"value", "grad", "normal"}
 PASSES = {"value", "grad", "map", "linear_part"}
+    "transform": ("transform",),
+    "plan": ("plan",),
+    "strongest": ("plan",),
+    "sums": ("plan",),
+}
+# What passes over the data; a program traces few of them.
+PASSES = {"value", "grad", "plan", "transform"}
 
 
 class Tally:

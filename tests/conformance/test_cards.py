@@ -38,6 +38,8 @@ MORE_PASSES = {
     "hypergradient_descent": {"init": 3, "step": 3},
     # Both levels, and in a step both iterates with the same samples.
     "bsvrb": {"init": 2, "step": 4},
+    # Two half sweeps, the plan, and the trials of a search.
+    "sinkhorn_newton_sparse": {"step": 4},
 }
 
 ALL = [marked(n, n) for n in INDEX]

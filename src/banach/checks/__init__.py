@@ -32,6 +32,8 @@ CHECKS = {
     "strong_distance": ("strong", "StrongDistance"),
     "strong_gap": ("strong", "StrongGap"),
     "variational_gap": ("variational", "VariationalGap"),
+    "transport": ("transport", "TransportGap"),
+    "transport_exact": ("transport_exact", "ExactTransportGap"),
 }
 _CLASSES = {cls: module for module, cls in CHECKS.values()}
 

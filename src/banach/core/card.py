@@ -14,6 +14,7 @@ ORACLES = frozenset(
     cross sample_upper_grad sample_lower_grad sample_lower_hvp sample_cross""".split()
     constraints residual stochastic_grad split split_prox normal""".split()
     constraints residual stochastic_grad map linear_part riesz""".split()
+    constraints residual stochastic_grad plan transform""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric

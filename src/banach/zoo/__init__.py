@@ -16,6 +16,7 @@ HOMES = ("problems", "functions", "constrained")
 HOMES = ("problems", "functions", "bilevel")
 HOMES = ("problems", "functions", "relu")
 HOMES = ("problems", "functions", "fixed_point", "pde")
+HOMES = ("problems", "functions", "transport")
 
 
 def is_file(spec: str) -> bool:

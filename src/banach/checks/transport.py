@@ -1,0 +1,284 @@
+"""The gap of entropic transport, from a plan rounded to the exact marginals."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from banach.checks import common
+from banach.core.check import Certificate, Check, Part
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts import scaling
+from banach.parts.term import gam
+
+Scalar = Float[Array, ""]
+QUANTITY = "primal - dual of entropic transport"
+_CELLS = 2**16  # of a block: half a megabyte an array
+_SMALL = 0.01
+
+
+class TransportGap(Check):
+    """How far the potentials, and a plan made from them, are from optimal.
+
+    The plan P of the potentials is rounded to one, Q, with the marginals a and b
+    (Altschuler, Weed and Rigollet, 2017). Then, exactly,
+
+    primal(Q) - dual(f, g) = eps sum (Q log(Q / P) - Q + P),
+
+    a sum of nonnegative terms, each computed without cancellation: a bound of both
+    suboptimalities, and ||Q - P*||_1 <= sqrt(2 gap sum(a) / eps). Q's own marginal
+    errors, a few roundings, are charged with the sizes of the potentials and the
+    cost. The gap is relative to <|C|, a b'>. Two more parts are ||P 1 - a||_1 and
+    ||P' 1 - b||_1, relative to the mass. The point returned is the one judged: the
+    same plan, its potentials shifted to equal sums.
+
+    Every exponent (f_i + g_j - C_ij) / eps carries an absolute error of a few
+    (|f_i + g_j| + |C_ij|) u / eps, which is charged: at very small eps no
+    tolerance can be met, and the run ends `unverifiable`. `screen` is the ratio of
+    the marginal parts above which the gap is not computed but put as their sum.
+    """
+
+    name: ClassVar[str] = "transport"
+
+    screen: Any = None
+    scale: Any = None
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """Marginals first; the gap where they pass the screen."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        return certified(ready, problem, point, look, QUANTITY, Eye.gap)
+
+    def prepared(self, problem: Problem) -> "TransportGap":
+        """With <|C|, a b'>, or 1 where that is 0."""
+        return TransportGap(self.screen, typical(problem))
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """Passes over the cost: one, and three more for the gap."""
+        return {"plan": 1 if self.screen is not None else 4}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems without a plan."""
+        return without_plan(self.name, problem)
+
+
+def typical(problem: Problem) -> Scalar:
+    """<|C|, a b'>, or 1 where that is 0."""
+    judged, _ = common.lift(problem, problem.reference_point())
+    mass = jnp.sum(jnp.asarray(judged.a))
+    value = judged.average_cost() * mass * mass
+    return jnp.where(value == 0, jnp.ones_like(value), value)
+
+
+def without_plan(name: str, problem: Problem) -> str | None:
+    """The refusal of problems that have no plan."""
+    if "plan" in problem.oracles():
+        return None
+    return (
+        f"{name} needs the oracle plan, which {problem.kind} lacks; use "
+        f"check='{problem.default_check()}'"
+    )
+
+
+def certified(
+    ready: Any,
+    problem: Problem,
+    point: Point,
+    look: Any,
+    quantity: str,
+    gap: Callable[["Eye", Array], tuple[Scalar, Scalar, Scalar]],
+) -> tuple[Certificate, Point]:
+    """The marginals, and a gap where they pass the screen of a prepared check."""
+    x = scaling.centred(jax.tree.map(jnp.asarray, point.x))
+    judged, at = common.lift(problem, Point(x))
+    eye = Eye(judged, at.x)
+    scale, mass = jnp.asarray(ready.scale, eye.dtype), eye.mass
+
+    r, c = judged.sums(at.x)
+    total = jnp.sum(r)
+    row, column = jnp.sum(jnp.abs(r - eye.a)), jnp.sum(jnp.abs(c - eye.b))
+
+    def full():
+        value, slack, moved = gap(eye, r)
+        apart = 1.02 * (moved + eye.g * (total + mass)) + eye.tiny
+        return value, slack, apart + eye.g * row, apart + eye.g * column
+
+    def cheap():
+        value = scale * (row + column) / mass
+        return value, value / 8, row / 8, column / 8
+
+    passes = None
+    if ready.screen is not None:
+        screen = jnp.asarray(ready.screen, eye.dtype)
+        passes = jnp.maximum(row, column) <= screen * mass
+    value, slack, row_slack, column_slack = common.screened(passes, cheap, full)
+    value, slack = _bounded(total, value, slack)
+    row, row_slack = _bounded(total, row, row_slack)
+    column, column_slack = _bounded(total, column, column_slack)
+    certificate = Certificate(
+        (
+            Part("gap", value, slack, scale),
+            Part("rows", row, row_slack, mass),
+            Part("columns", column, column_slack, mass),
+        ),
+        quantity,
+        "bound",
+        rounding="modelled",
+        delta=jnp.zeros((), eye.dtype),
+        look=jnp.asarray(look, jnp.int32),
+        witness=jnp.asarray(0, jnp.int32),
+    )
+    return certificate, Point(x)
+
+
+class Rounded(NamedTuple):
+    """Q = P (1 + x) (1 + y) + left share', which has the marginals a and b."""
+
+    x: Array
+    y: Array
+    left: Array
+    share: Array
+
+    def plan(self, block: Any, P: Array) -> tuple[Array, Array, Array]:
+        """Q at some rows; and by what, relative to P, and absolutely, it differs."""
+        x, added = block.pick(self.x), block.pick(self.left) * self.share
+        Q = block.mask(P * (1 + x) * (1 + self.y) + added)
+        return Q, x + self.y + x * self.y, added
+
+
+class Eye:
+    """A look at one point: passes over the cost, a block of rows at a time."""
+
+    def __init__(self, problem: Any, x: Any):
+        self.problem, self.x = problem, x
+        self.dtype = x[0].dtype
+        self.a, self.b = jnp.asarray(problem.a), jnp.asarray(problem.b)
+        self.eps = jnp.asarray(problem.eps)
+        self.mass = jnp.sum(self.a)
+        m, n = problem.cost.shape
+        self.u = float(jnp.finfo(self.dtype).eps) / 2
+        # A sum of rows or columns, the product of a, b and exp, and exp's own error.
+        self.g = gam(max(m, n) + 16, self.dtype)
+        self.tiny = m * n * float(jnp.finfo(self.dtype).tiny)
+
+    def plan(self, block: Any) -> tuple[Array, Array, Array]:
+        """P, the exponents s, and a bound on the relative error of P."""
+        f, g = self.x
+        pair = block.pick(f) + g
+        s = (pair - block.C) / self.eps
+        k = self.problem.cost.roundings()
+        # Roundings of f + g, of its difference with C, of the quotient, and of C.
+        e = self.u * ((jnp.abs(pair) + 1.01 * k * jnp.abs(block.C)) / self.eps)
+        e = 1.02 * (e + 2 * self.u * jnp.abs(s))
+        P = block.pick(self.a) * self.b * jnp.exp(s)
+        return block.mask(P), s, e
+
+    def fold(self, part: Any, *more: Any) -> tuple[Any, Any]:
+        """The problem's, in blocks that stay in a cache: a look computes much."""
+        return self.problem.fold(part, *more, cells=_CELLS)
+
+    def rounded(self, r: Array) -> Rounded:
+        """The plan of Altschuler, Weed and Rigollet, r = P 1; two passes.
+
+        What is left of the mass is not spread where it is less than roundings.
+        """
+        one = jnp.ones((), self.dtype)
+        dx = jnp.minimum((self.a - r) / jnp.where(r > 0, r, one), 0)
+
+        def columns(block):
+            P = self.plan(block)[0] * (1 + block.pick(dx))
+            return jnp.sum(P, axis=1), jnp.sum(P, axis=0)
+
+        c = self.fold(columns)[1]
+        dy = jnp.minimum((self.b - c) / jnp.where(c > 0, c, one), 0)
+
+        def rows(block):
+            P = self.plan(block)[0] * (1 + block.pick(dx)) * (1 + dy)
+            return jnp.sum(P, axis=1), jnp.zeros((), self.dtype)
+
+        left = jnp.maximum(self.a - self.fold(rows)[0], 0)
+        right = jnp.maximum(self.b - c * (1 + dy), 0)
+        size = jnp.sum(left)
+        much = size > 4 * self.g * self.mass
+        share = jnp.where(much, right / jnp.where(much, size, one), 0)
+        return Rounded(dx, dy, left, share)
+
+    def gap(self, r: Array) -> tuple[Scalar, Scalar, Scalar]:
+        """eps KL(Q || P), the charges for what Q misses, and an error of sum P.
+
+        Three more passes.
+        """
+        rounded = self.rounded(r)
+        one = jnp.ones((), self.dtype)
+        log_a, log_b = jnp.log(self.a), jnp.log(self.b)
+
+        def compare(block):
+            P, s, e = self.plan(block)
+            Q, d, added = rounded.plan(block, P)
+            more = jnp.where(added > 0, added / jnp.where(P > 0, P, one), 0)
+            near = ((P > 0) & (d + more <= 1)) | (added == 0)
+            d = jnp.where(near, d + more, 0)
+            size = block.mask(Q * (e + self.g))
+
+            def calm():
+                # A relative error e of P moves a term by e |Q - P|.
+                terms = P * _series(d)
+                return terms, size * (1 + jnp.abs(d)) * jnp.abs(d) + self.g * terms
+
+            def rough():
+                log_P = block.pick(log_a) + log_b + s
+                log_Q = jnp.log(jnp.where(Q > 0, Q, one))
+                far = jnp.where(Q > 0, Q * (log_Q - log_P), 0) - Q + P
+                terms = block.mask(jnp.where(near, P * _phi(d), far))
+                moved = jnp.where(near, P * jnp.abs(d), Q + P) * (e + self.g)
+                long = jnp.where(near, 0, Q * (jnp.abs(log_P) + jnp.abs(log_Q)))
+                return terms, block.mask(moved + self.g * (terms + long))
+
+            small = jnp.all(near & (jnp.abs(d) < _SMALL))
+            terms, off = jax.lax.cond(small, calm, rough)
+            row = jnp.sum(Q, axis=1), jnp.sum(terms, axis=1), jnp.sum(off, axis=1)
+            biggest = jnp.max(jnp.abs(block.C)) + jnp.zeros_like(row[0])
+            row = *row, jnp.sum(size, axis=1), jnp.sum(P * e, axis=1), biggest
+            return row, jnp.sum(Q, axis=0)
+
+        (r, terms, off, size, moved, biggest), c = self.fold(compare)
+        f, g = self.x
+        # |f*| + |g*|: each varies at most like C, some f_i + g_j reach C_ij - eps log
+        # of the mass from either side, and equal sums give the means one sign.
+        optimal = 9 * jnp.max(biggest) + self.eps * jnp.abs(jnp.log(self.mass))
+        steep = jnp.max(jnp.abs(f)) + jnp.max(jnp.abs(g)) + optimal
+        missed = jnp.sum(jnp.abs(r - self.a)) + jnp.sum(jnp.abs(c - self.b))
+        value = self.eps * jnp.sum(terms)
+        slack = self.eps * (jnp.sum(off) + self.g * jnp.sum(terms))
+        slack = slack + steep * (missed + 2 * jnp.sum(size) + 4 * self.g * self.mass)
+        return value, 1.05 * slack + self.tiny * (1 + self.eps), jnp.sum(moved)
+
+
+def _bounded(total: Scalar, value: Scalar, slack: Scalar) -> tuple[Scalar, Scalar]:
+    """Infinite, and nothing to add to that, where the total overflows.
+
+    Potentials of a larger eps do so; it is no NaN, and no fault of the rounding.
+    """
+    over = jnp.isposinf(total)
+    return jnp.where(over, total, value), jnp.where(over, 0, slack)
+
+
+def _phi(d: Array) -> Array:
+    """(1 + d) log(1 + d) - d, by its series near 0."""
+    small = jnp.abs(d) < _SMALL
+    near, d = _series(jnp.where(small, d, 0)), jnp.where(small, 0, d)
+    # (1 + d) log(1 + d) is 0 at d = -1.
+    log = jnp.log1p(jnp.where(d > -1, d, 0))
+    return jnp.where(small, near, (1 + d) * log - d)
+
+
+def _series(d: Array) -> Array:
+    """The same for |d| < 0.01."""
+    total = jnp.zeros_like(d)
+    for k in range(9, 1, -1):
+        total = 1 / (k * (k - 1)) - d * total
+    return d * d * total

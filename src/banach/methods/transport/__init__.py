@@ -1,0 +1,1 @@
+"""Methods of optimal transport."""
