@@ -27,6 +27,7 @@ _HOMES = {
     "banach.problems.composite": "Composite",
     "banach.problems.root": "Root",
     "banach.problems.glm": "GLM",
+    "banach.problems.linear": "Linear normal_equations",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "
         "BoxLeastSquares SimplexLeastSquares LogisticRegression "
@@ -41,6 +42,8 @@ _HOMES = {
     "banach.parts.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
     "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
     "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",
+    "banach.parts.grid": "GridLaplacian grid_laplacian poisson",
+    "banach.parts.preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
     "banach.parts.tv": "TotalVariation1D",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

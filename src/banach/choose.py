@@ -16,7 +16,9 @@ DENSE_HESSIAN_UP_TO = 2000
 
 
 # Kinds of problem with defaults of their own.
-KINDS: dict[str, list[str]] = {}
+KINDS: dict[str, list[str]] = {
+    "Linear": ["conjugate_gradient"],
+}
 
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:

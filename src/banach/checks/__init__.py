@@ -6,12 +6,15 @@ from typing import Any
 # name -> (module, class); the quantities are listed in CHECKS' docstrings.
 CHECKS = {
     "ball_gap": ("strong", "BallGap"),
+    "energy_error": ("linear", "EnergyError"),
     "enclosure": ("enclosure", "EnclosureCheck"),
     "frank_wolfe": ("frank_wolfe", "FrankWolfeGap"),
     "gap": ("gap", "Gap"),
     "gap_distance": ("gap", "GapDistance"),
     "goal": ("goal", "Goal"),
     "held_out": ("statistical", "HeldOutRisk"),
+    "linear_distance": ("linear", "LinearDistance"),
+    "linear_residual": ("linear", "LinearResidual"),
     "mean": ("statistical", "MeanCheck"),
     "residual": ("residual", "Residual"),
     "second_order": ("second_order", "SecondOrder"),

@@ -6,11 +6,11 @@ from typing import Any
 
 ORACLES = frozenset(
     """value grad hvp hess prox project lmo dual sample operator resolvent
-    constraints residual stochastic_grad""".split()
+    constraints residual stochastic_grad matvec""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric
-    nonexpansive compact""".split()
+    nonexpansive compact positive_definite""".split()
 )
 
 

@@ -108,11 +108,16 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         return Refusal(
             f"fact {what}",
             f"{name} assumes {what}, which {problem.kind} does not know. Declare it "
-            f"(e.g. bn.Smooth(f, x0, {absent[0]}=True)) if it is true",
+            f"(e.g. bn.{problem.kind}(..., {absent[0]}=True)) if it is true"
+            + _OTHERWISE.get(absent[0], ""),
         )
     return None
 
 
+# What to do where a fact is false.
+_OTHERWISE = {
+    "positive_definite": "; otherwise bn.normal_equations(A, b) is a system that has it"
+}
 _CURES = {
     "prox": "State the problem as bn.Composite, or: banach methods --problem smooth",
     "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
