@@ -18,11 +18,13 @@ ORACLES = {
     "prox": ("prox",),
     "project": ("project",),
     "lmo": ("lmo",),
+    "matvec": ("matvec",),
+    "residual": ("residual",),
     "objective": ("objective",),
     "optimality": ("optimality",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad"}
+PASSES = {"value", "grad", "matvec", "residual"}
 
 
 class Tally:

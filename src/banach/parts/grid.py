@@ -136,6 +136,26 @@ def poisson(solid: Any) -> GridLaplacian:
     return grid_laplacian(right, down, np.where(solid, 1.0, extra))
 
 
+def obstacles(n: int, seed: int, count: int = 5) -> np.ndarray:
+    """Rectangles, a sixteenth to a fifth of the side long, and one disc: (n, n).
+
+    They stay off the outer ring, and leave no closed pocket: each is kept only where
+    it touches none of the others.
+    """
+    rng = np.random.default_rng(seed)
+    solid = np.zeros((n, n), bool)
+    i, j = np.indices((n, n))
+    y, x = rng.uniform(0.3 * n, 0.7 * n, 2)
+    solid |= (i - y) ** 2 + (j - x) ** 2 <= (0.1 * n) ** 2
+    for _ in range(count):
+        height, width = rng.integers(max(n // 16, 1), n // 5 + 1, 2)
+        top, left = (rng.integers(2, n - 2 - k) for k in (height, width))
+        around = solid[top - 1 : top + height + 1, left - 1 : left + width + 1]
+        if not around.any():
+            solid[top : top + height, left : left + width] = True
+    return solid
+
+
 def _floating(v: Any) -> Any:
     if isinstance(v, jax.Array):
         return v

@@ -212,17 +212,21 @@ class Cycle(Applied):
             out = jnp.matmul(self.bottom, r.ravel(), precision=tree.PRECISION)
             return out.reshape(r.shape)
         A, inverse = self.levels[k], self.inverses[k]
-        x = self.damping * inverse * r
-        for _ in range(self.sweeps - 1):
-            x = x + self.damping * inverse * (r - A.matvec(x))
+
+        # A loop, and not its body written out: fused stencils would be evaluated
+        # again for each of their neighbours, and those again (17 times slower).
+        def smooth(x):
+            def sweep(_, x):
+                return x + self.damping * inverse * (r - A.matvec(x))
+
+            return jax.lax.fori_loop(0, self.sweeps, sweep, x)
+
+        x = smooth(jnp.zeros_like(r))
         below = self.levels[k + 1].extra.shape
         left = jnp.where(self.apart[k], 0, r - A.matvec(x))
-        down = _padded(_blocks(left), below)
-        up = self._down(k + 1, down)
+        up = self._down(k + 1, _padded(_blocks(left), below))
         n, m = r.shape[0] // 2, r.shape[1] // 2
-        x = x + jnp.where(self.apart[k], 0, _spread(up[:n, :m]))
-        for _ in range(self.sweeps):
-            x = x + self.damping * inverse * (r - A.matvec(x))
+        x = smooth(x + jnp.where(self.apart[k], 0, _spread(up[:n, :m])))
         return jnp.where(self.apart[k], inverse * r, x)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from banach.core.problem import Misuse, Problem
 
 # Each says which names it knows, lists them, and loads them.
-HOMES = ("problems", "functions")
+HOMES = ("problems", "functions", "linear")
 
 
 def is_file(spec: str) -> bool:
