@@ -62,10 +62,8 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     if no is not None:
         return no
     cls = catalogue.load_method(base)
-    if variant and entry["family"] == "bridge":
-        return cls.variant(variant, problem, facts)
     if variant:
-        raise Misuse(f"{base} has no variants; got {name!r}, use {base!r}")
+        return cls.variant(variant, problem, facts)
     return cls.suggest(problem, facts)
 
 

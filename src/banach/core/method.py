@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, PyTree
 from banach.core.card import Card
 from banach.core.facts import Facts
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 
 
 class Refusal(NamedTuple):
@@ -37,6 +37,17 @@ class Method(eqx.Module):
     @abc.abstractmethod
     def suggest(cls, problem: Problem, facts: Facts) -> "Method | Refusal":
         """Build an instance for this problem, or say what is missing."""
+
+    @classmethod
+    def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
+        """What a race runs as "name:variant" instead of what `suggest` builds."""
+        return ()
+
+    @classmethod
+    def variant(cls, name: str, problem: Problem, facts: Facts) -> "Method | Refusal":
+        """Build the variant of this name, or say what is missing."""
+        base = cls.card.name
+        raise Misuse(f"{base} has no variants; got '{base}:{name}', use {base!r}")
 
     @abc.abstractmethod
     def init(self, problem: Problem, start: Point, key: Array) -> PyTree:

@@ -6,6 +6,7 @@ definite, as conjugate gradients require.
 """
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -34,6 +35,10 @@ class Preconditioner(eqx.Module):
     def build(self, A: Operator) -> Applied:
         """Everything that depends on A alone."""
 
+    @abc.abstractmethod
+    def label(self) -> str:
+        """Its key in RECIPES."""
+
     def refuses(self, A: Operator) -> str | None:
         """Why this A does not fit, with the cure, or None."""
         return None
@@ -41,6 +46,10 @@ class Preconditioner(eqx.Module):
 
 class Plain(Preconditioner):
     """The identity: conjugate gradients as they were published."""
+
+    def label(self) -> str:
+        """Its key in RECIPES."""
+        return "plain"
 
     def build(self, A: Operator) -> Applied:
         """Nothing."""
@@ -57,6 +66,10 @@ class Same(Applied):
 
 class Jacobi(Preconditioner):
     """The inverse of the diagonal."""
+
+    def label(self) -> str:
+        """Its key in RECIPES."""
+        return "jacobi"
 
     def build(self, A: Operator) -> Applied:
         """One division an entry."""
@@ -93,6 +106,10 @@ class IncompleteCholesky(Preconditioner):
     """
 
     modified: Any = 0.0
+
+    def label(self) -> str:
+        """Its key in RECIPES."""
+        return "modified_cholesky" if self.modified > 0 else "incomplete_cholesky"
 
     def build(self, A: Operator) -> Applied:
         """D along the antidiagonals."""
@@ -166,6 +183,10 @@ class Multigrid(Preconditioner):
     sweeps: int = eqx.field(static=True, default=2)
     damping: Any = 0.8
 
+    def label(self) -> str:
+        """Its key in RECIPES."""
+        return "multigrid"
+
     def build(self, A: Operator) -> Applied:
         """The operators of all levels."""
         level, levels = _even(A), []
@@ -228,6 +249,19 @@ class Cycle(Applied):
         n, m = r.shape[0] // 2, r.shape[1] // 2
         x = smooth(x + jnp.where(self.apart[k], 0, _spread(up[:n, :m])))
         return jnp.where(self.apart[k], inverse * r, x)
+
+
+def _modified() -> Preconditioner:
+    return IncompleteCholesky(0.97)
+
+
+RECIPES: dict[str, Callable[[], Preconditioner]] = {
+    "plain": Plain,
+    "jacobi": Jacobi,
+    "incomplete_cholesky": IncompleteCholesky,
+    "modified_cholesky": _modified,
+    "multigrid": Multigrid,
+}
 
 
 def suggested(A: Operator) -> Preconditioner:

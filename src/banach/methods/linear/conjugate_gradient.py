@@ -8,10 +8,10 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.method import Method
+from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.parts.preconditioners import Applied, Preconditioner, suggested
+from banach.parts.preconditioners import RECIPES, Applied, Preconditioner, suggested
 
 
 class ConjugateGradientState(eqx.Module):
@@ -64,6 +64,24 @@ class ConjugateGradient(Method):
     def suggest(cls, problem, facts):
         return cls(suggested(problem.A))
 
+    @classmethod
+    def variants(cls, problem, facts):
+        """Every preconditioner that fits A."""
+        fits = [k for k, r in RECIPES.items() if r().refuses(problem.A) is None]
+        return tuple(fits)
+
+    @classmethod
+    def variant(cls, name, problem, facts):
+        """A preconditioner by name."""
+        if name not in RECIPES:
+            raise Misuse(
+                f"no preconditioner is called {name!r}; it is one of "
+                f"{', '.join(RECIPES)}"
+            )
+        recipe = RECIPES[name]()
+        no = recipe.refuses(problem.A)
+        return cls(recipe) if no is None else Refusal("preconditioner", no)
+
     def init(self, problem, start, key):
         no = self.preconditioner.refuses(problem.A)
         if no is not None:
@@ -101,4 +119,4 @@ class ConjugateGradient(Method):
         return state.ended
 
     def label(self):
-        return f"{self.card.name} ({type(self.preconditioner).__name__})"
+        return f"{self.card.name}:{self.preconditioner.label()}"

@@ -57,12 +57,11 @@ class DeepConjugateDirection(Method):
     Where d'A d <= 0 or r'd <= 1e-3 ||r|| ||d|| the residual itself, orthogonalised,
     is the direction (one product more).
 
-    From the paper's code, beside it: no biases, levels that share weights, obstacles
-    made known to the network, and r by recurrence. Fails slowly where the network
-    knows nothing of A: then it is steepest descent with a memory of two.
+    Beside the paper: no biases, levels that share weights, obstacles made known to
+    the network, r by recurrence. Slow where the network knows nothing of A.
     """
 
-    typical: ClassVar = {"matvec": 20.0}  # a network costs many products
+    typical: ClassVar = {"matvec": 20.0}  # what a network costs
 
     network: Callable[[PyTree, Any], PyTree]
     memory: int = eqx.field(static=True, default=2)
