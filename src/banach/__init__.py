@@ -11,10 +11,9 @@ import importlib.util
 __version__ = "0.1.0"
 
 _HOMES = {
-    "banach.problems.distributed_sum": "DistributedSum",
-    "banach.core.mesh": "join",
     "banach.api": "solve minimize solve_many iterate sensitivity",
     "banach.answers": "verify load Verdict",
+    "banach.core.mesh": "join",
     "banach.core.run": "run Outcome",
     "banach.core.check": "Absolute Certificate Check",
     "banach.core.method": "Method HostMethod Refusal",
@@ -40,7 +39,9 @@ _HOMES = {
     "banach.problems.manufactured": "manufactured",
     "banach.problems.glm": "GLM",
     "banach.problems.finite_sum": "FiniteSum",
+    "banach.problems.distributed_sum": "DistributedSum",
     "banach.problems.training": "Training",
+    "banach.problems.linear": "Linear normal_equations",
     "banach.problems.glm_models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "
         "BoxLeastSquares SimplexLeastSquares LogisticRegression "
@@ -61,6 +62,8 @@ _HOMES = {
     "banach.parts.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
     "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
     "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",
+    "banach.parts.grid": "GridLaplacian grid_laplacian poisson",
+    "banach.parts.preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
     "banach.parts.tv": "TotalVariation1D",
     "banach.parts.product": "Product",
 }

@@ -274,7 +274,7 @@ def _same_run(back: dict[str, Any], method: Any, start: Any, check: Check) -> No
     name = back["method"].label()
     asked = method if isinstance(method, str) else getattr(method, "card", None)
     asked = asked.name if asked is not None and not isinstance(asked, str) else asked
-    if asked is not None and asked != name:
+    if asked is not None and asked not in (name, name.partition(":")[0]):
         raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
     if type(check) is not type(back["check"]):
         raise Misuse(

@@ -17,14 +17,14 @@ DENSE_HESSIAN_UP_TO = 2000
 
 # Kinds of problem with defaults of their own.
 KINDS: dict[str, list[str]] = {
-    "Inclusion": ["extragradient", "halpern", "vr_halpern"],
+    "Bilevel": ["hypergradient_descent", "bo_rep"],
     "Constrained": ["adasketch_newton", "scipy:trust-constr"],
-}
-KINDS: dict[str, list[str]] = {"Bilevel": ["hypergradient_descent", "bo_rep"]}
     "ConvexRelu": ["convex_relu_admm", "fista"],
-    "RobustConvexRelu": ["convex_relu_admm"],
     "EllipticEnergy": ["sobolev_gradient_flow", "lbfgs"],
     "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
+    "Inclusion": ["extragradient", "halpern", "vr_halpern"],
+    "Linear": ["conjugate_gradient"],
+    "RobustConvexRelu": ["convex_relu_admm"],
     "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
 }
 
@@ -70,10 +70,8 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     if no is not None:
         return no
     cls = catalogue.load_method(base)
-    if variant and entry["family"] == "bridge":
-        return cls.variant(variant, problem, facts)
     if variant:
-        raise Misuse(f"{base} has no variants; got {name!r}, use {base!r}")
+        return cls.variant(variant, problem, facts)
     return cls.suggest(problem, facts)
 
 

@@ -29,6 +29,8 @@ ORACLES = {
     "map": ("map",),
     "linear_part": ("linear_part",),
     "riesz": ("riesz",),
+    "matvec": ("matvec",),
+    "residual": ("residual",),
     "objective": ("objective",),
     "optimality": ("optimality",),
     "sample": ("sample",),
@@ -37,9 +39,38 @@ ORACLES = {
     "local_grad": ("local_grad",),
     "local_sample": ("local_sample",),
     "coded_grad": ("coded_grad",),
+    "operator": ("operator",),
+    "component": ("component",),
+    "resolvent": ("resolvent",),
+    "upper_value": ("upper_value",),
+    "upper_grad": ("upper_grad",),
+    "upper_value_and_grad": ("upper_value", "upper_grad"),
+    "lower_grad": ("lower_grad",),
+    "lower_hvp": ("lower_hvp",),
+    "cross": ("cross",),
+    "lower_products": ("lower_hvp", "cross"),
+    "sample_upper_grad": ("sample_upper_grad",),
+    "sample_lower_grad": ("sample_lower_grad",),
+    "sample_lower_hvp": ("sample_lower_hvp",),
+    "sample_cross": ("sample_cross",),
+    "sample_lower_products": ("sample_lower_hvp", "sample_cross"),
+    "split": ("split",),
+    "split_adjoint": ("split",),
+    "split_prox": ("split_prox",),
+    "normal_factor": ("normal",),
+    "normal_solve": ("normal",),
+    "normal_product": ("normal",),
+    "transform": ("transform",),
+    "plan": ("plan",),
+    "strongest": ("plan",),
+    "sums": ("plan",),
 }
 # What passes over the data; a program traces few of them.
-PASSES = {"value", "grad", "stochastic_grad", "local_grad", "coded_grad"}
+PASSES = set(
+    """value grad stochastic_grad local_grad coded_grad operator upper_grad lower_grad
+    sample_upper_grad sample_lower_grad normal map linear_part plan transform matvec
+    residual""".split()
+)
 
 
 def one_call(*args, **named):
@@ -57,48 +88,8 @@ AMOUNT = {
     "sample": lambda x, key, size: size,
     "stochastic_grad": terms_kept,
     "gradient_moments": terms_kept,
+    "component": lambda z, batch: batch.size,
 }
-    "operator": ("operator",),
-    "component": ("component",),
-    "resolvent": ("resolvent",),
-}
-# What passes over the data; a program traces few of them.
-PASSES = {"value", "grad", "operator"}
-# Calls that one call stands for, from its arguments.
-TIMES = {"component": lambda z, batch: batch.size}
-    "upper_value": ("upper_value",),
-    "upper_grad": ("upper_grad",),
-    "upper_value_and_grad": ("upper_value", "upper_grad"),
-    "lower_grad": ("lower_grad",),
-    "lower_hvp": ("lower_hvp",),
-    "cross": ("cross",),
-    "lower_products": ("lower_hvp", "cross"),
-    "sample_upper_grad": ("sample_upper_grad",),
-    "sample_lower_grad": ("sample_lower_grad",),
-    "sample_lower_hvp": ("sample_lower_hvp",),
-    "sample_cross": ("sample_cross",),
-    "sample_lower_products": ("sample_lower_hvp", "sample_cross"),
-}
-# What passes over the data; a program traces few of them.
-PASSES = {"value", "grad", "upper_grad", "lower_grad"}
-PASSES |= {"sample_upper_grad", "sample_lower_grad"}
-    "split": ("split",),
-    "split_adjoint": ("split",),
-    "split_prox": ("split_prox",),
-    "normal_factor": ("normal",),
-    "normal_solve": ("normal",),
-    "normal_product": ("normal",),
-}
-# What passes over the data; a program traces few of them.
-PASSES = {"value", "grad", "normal"}
-PASSES = {"value", "grad", "map", "linear_part"}
-    "transform": ("transform",),
-    "plan": ("plan",),
-    "strongest": ("plan",),
-    "sums": ("plan",),
-}
-# What passes over the data; a program traces few of them.
-PASSES = {"value", "grad", "plan", "transform"}
 
 
 class Tally:
@@ -111,8 +102,6 @@ class Tally:
 
     def ran(self, names, amount):
         self.run.update(dict.fromkeys(names, int(amount)))
-    def ran(self, names, times, *_):
-        self.run.update(dict.fromkeys(names, times))
 
 
 def _counting(oracle: str) -> Any:
@@ -124,9 +113,6 @@ def _counting(oracle: str) -> Any:
         amount = AMOUNT.get(oracle, one_call)(*args, **named)
         jax.debug.callback(functools.partial(self.tally.ran, names), amount)
         return getattr(self.inner, oracle)(*args, **named)
-        times = TIMES.get(oracle, lambda *_: 1)(*args)
-        jax.debug.callback(functools.partial(self.tally.ran, names, times))
-        return getattr(self.inner, oracle)(*args)
 
     call.__name__ = oracle
     return call

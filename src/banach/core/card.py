@@ -5,20 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ORACLES = frozenset(
-    """value grad hvp hess prox project lmo dual sample operator resolvent
-    constraints residual stochastic_grad local_grad local_sample
-    coded_grad""".split()
-    constraints residual stochastic_grad component""".split()
-    constraints jacobian residual stochastic_grad""".split()
-    constraints residual stochastic_grad upper_value upper_grad lower_grad lower_hvp
-    cross sample_upper_grad sample_lower_grad sample_lower_hvp sample_cross""".split()
-    constraints residual stochastic_grad split split_prox normal""".split()
-    constraints residual stochastic_grad map linear_part riesz""".split()
-    constraints residual stochastic_grad plan transform""".split()
+    """value grad hvp hess prox project lmo dual residual
+    sample stochastic_grad local_grad local_sample coded_grad
+    operator component resolvent constraints jacobian split split_prox normal
+    upper_value upper_grad lower_grad lower_hvp cross sample_upper_grad
+    sample_lower_grad sample_lower_hvp sample_cross
+    plan transform map linear_part riesz matvec""".split()
 )
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric
-    nonexpansive compact lower_strongly_convex""".split()
+    positive_definite nonexpansive compact lower_strongly_convex""".split()
 )
 
 

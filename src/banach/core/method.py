@@ -8,10 +8,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
+from banach.core import cures
 from banach.core.card import Card
 from banach.core.facts import Facts
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 
 
 class Refusal(NamedTuple):
@@ -37,6 +38,17 @@ class Method(eqx.Module):
     @abc.abstractmethod
     def suggest(cls, problem: Problem, facts: Facts) -> "Method | Refusal":
         """Build an instance for this problem, or say what is missing."""
+
+    @classmethod
+    def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
+        """What a race runs as "name:variant" instead of what `suggest` builds."""
+        return ()
+
+    @classmethod
+    def variant(cls, name: str, problem: Problem, facts: Facts) -> "Method | Refusal":
+        """Build the variant of this name, or say what is missing."""
+        base = cls.card.name
+        raise Misuse(f"{base} has no variants; got '{base}:{name}', use {base!r}")
 
     @abc.abstractmethod
     def init(self, problem: Problem, start: Point, key: Array) -> PyTree:
@@ -98,7 +110,8 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
     missing = sorted(card_needs - oracles)
     if missing:
         what = ", ".join(missing)
-        usual = _CURES.get(missing[0], f"banach methods --problem {problem.kind}")
+        usual = cures.ORACLE.get(missing[0])
+        usual = usual or f"banach methods --problem {problem.kind}"
         cure = problem.instead(missing[0]) or usual
         return Refusal(
             f"oracle {what}",
@@ -106,9 +119,8 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         )
     essential = problem.essential()
     if essential and not (essential & card_needs):
-        what, example = _IGNORED.get(min(essential), ("the term", ""))
-        if "prox" in essential:
-            example = ", e.g. proximal_gradient"
+        first = min(essential, key=lambda name: (name not in cures.IGNORED, name))
+        what, example = cures.IGNORED.get(first, ("the term", ""))
         return Refusal(
             f"use of {' or '.join(sorted(essential))}",
             f"{name} would ignore {what} of {problem.kind}; use a method that needs "
@@ -120,35 +132,7 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         return Refusal(
             f"fact {what}",
             f"{name} assumes {what}, which {problem.kind} does not know. Declare it "
-            f"({absent[0]}=True where the problem is stated) if it is true",
-            f"(e.g. bn.{problem.kind}(..., {absent[0]}=True)) if it is true",
+            f"({absent[0]}=True where the problem is stated) if it is true"
+            + cures.OTHERWISE.get(absent[0], ""),
         )
     return None
-
-
-# By the first essential oracle: what is ignored, and a method that respects it.
-_IGNORED = {"constraints": ("the constraints", ", e.g. adasketch_newton or scipy:SLSQP")}
-_CURES = {
-    "stochastic_grad": (
-        "State the sum with its terms: bn.FiniteSum(f, x0, data), or "
-        "glm.as_finite_sum()"
-    ),
-    "constraints": "State the problem as bn.Constrained(f, x0, eq=c)",
-    "jacobian": "State the problem as bn.Constrained(f, x0, eq=c)",
-    "prox": "State the problem as bn.Composite, or: banach methods --problem smooth",
-    "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
-    "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",
-    "hess": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
-    "component": "State F as a finite sum: bn.Inclusion(components, z0, data)",
-    "operator": "State the problem as bn.Inclusion(F, z0) or bn.saddle(phi, x0, y0)",
-    "resolvent": "State the problem as bn.Inclusion(F, z0) or bn.saddle(phi, x0, y0)",
-    **dict.fromkeys(
-        """upper_value upper_grad lower_grad lower_hvp cross sample_upper_grad
-        sample_lower_grad sample_lower_hvp sample_cross""".split(),
-        "State a problem of two levels as bn.Bilevel",
-    ),
-    "split": "State a program over activation patterns (bn.ConvexRelu)",
-    "split_prox": "State a program over activation patterns (bn.ConvexRelu)",
-    "normal": "State a program over activation patterns (bn.ConvexRelu)",
-    "hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)",
-}

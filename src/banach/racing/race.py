@@ -15,7 +15,7 @@ from banach import api, catalogue, choose
 from banach.answers import stated
 from banach.core import compat
 from banach.core.manifest import manifest
-from banach.core.method import Refusal
+from banach.core.method import Refusal, applicable
 from banach.core.problem import Misuse, Problem
 from banach.core.programs import raw_key
 from banach.core.result import Result
@@ -158,7 +158,8 @@ def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
     facts = problem.facts()
     names: list[Any] = []
     for name, entry in catalogue.load_index().items():
-        if entry["family"] != "bridge":
+        native = entry["family"] != "bridge"
+        if native and _unfit(name, entry, problem, facts):
             names.append(name)
             continue
         try:
@@ -170,6 +171,12 @@ def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
         if not variants:
             names.append(name)
     return names
+
+
+def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bool:
+    """Whether the card alone says so: such a method need not be imported."""
+    needs, assumes = frozenset(entry["needs"]), frozenset(entry["assumes"])
+    return applicable(needs, assumes, problem, facts, name) is not None
 
 
 def race(

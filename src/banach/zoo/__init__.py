@@ -10,13 +10,10 @@ from typing import Any
 from banach.core.problem import Misuse, Problem
 
 # Each says which names it knows, lists them, and loads them.
-HOMES = ("problems", "functions", "sums")
-HOMES = ("problems", "functions", "inclusions")
-HOMES = ("problems", "functions", "constrained")
-HOMES = ("problems", "functions", "bilevel")
-HOMES = ("problems", "functions", "relu")
-HOMES = ("problems", "functions", "fixed_point", "pde")
-HOMES = ("problems", "functions", "transport")
+HOMES = (
+    "problems functions sums inclusions constrained bilevel relu fixed_point pde "
+    "transport linear"
+).split()
 
 
 def is_file(spec: str) -> bool:

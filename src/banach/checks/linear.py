@@ -1,0 +1,269 @@
+"""Linear systems: the residual, and the errors that it bounds."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from banach.checks import common
+from banach.checks.second_order import proved_lower_bound
+from banach.core import tree
+from banach.core.check import Certificate, Check, single
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.parts.operators import DenseMatrix
+from banach.parts.term import gam
+
+Scalar = Float[Array, ""]
+DENSE = 2000
+
+
+class LinearResidual(Check):
+    """||b - A x||_2, recomputed from A, relative to ||b||_2 (absolute where b = 0).
+
+    A residual: nothing is said of x - x*; where A is nearly singular, or has no
+    solution at all, a huge x may come close. Slack: gam(k + 2) (|A| |x| + |b|), k
+    the longest row; of a function A a running error, or an estimate where an
+    operation has no rule.
+    """
+
+    name: ClassVar[str] = "linear_residual"
+
+    screen: Any = None
+    scale: Any = None
+    base: Any = 0.0
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The norm of the residual at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        value, slack, label = _residual(problem, point, self.screen, ready.scale)
+        certificate = single(
+            "||b-Ax||_2",
+            value,
+            slack,
+            ready.scale,
+            grade="residual",
+            assumes=common.believed("A x", label),
+            rounding=label,
+            look=look,
+        )
+        return certificate, Point(point.x)
+
+    def prepared(self, problem: Problem) -> "LinearResidual":
+        """With ||b||."""
+        size, slack = _right_side(problem)
+        return LinearResidual(self.screen, size, slack / size)
+
+    def floor(self) -> Any:
+        """Slack at x = 0 over the scale."""
+        return self.base
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One residual; where a screen passes, one product with |A| more."""
+        return {"residual": 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems that are not a linear system."""
+        return _only_linear(problem, self.name)
+
+
+class LinearDistance(Check):
+    """||x - x*||_2 <= ||b - A x||_2 / sigma, sigma at most the least singular value.
+
+    sigma is proved for dense A up to 2000 unknowns (a Cholesky factorisation that
+    completes; without definiteness (1 - ||I - C A||_F) / ||C||_F with C near A^-1),
+    by construction ridge of normal equations, else as declared. The scale is
+    ||b|| / L <= ||x*||, so that the ratio bounds the relative error; 1 where no
+    bound L of ||A|| is known, and where b = 0.
+    """
+
+    name: ClassVar[str] = "linear_distance"
+
+    screen: Any = None
+    scale: Any = None
+    sigma: Any = None
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        return _bounded("||x-x*||_2", problem, point, ready, ready.sigma, look)
+
+    def prepared(self, problem: Problem) -> "LinearDistance":
+        """With sigma and ||b|| / L."""
+        size, _ = _right_side(problem)
+        sigma = _sigma(problem)
+        scale = _shrunk(problem, size, lambda L: L)
+        return LinearDistance(self.screen, scale, sigma)
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One residual."""
+        return {"residual": 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Where no sigma can be had."""
+        return _only_linear(problem, self.name) or _needs_sigma(problem, self.name)
+
+
+class EnergyError(Check):
+    """||x - x*||_A = sqrt((x - x*)'A (x - x*)) <= ||b - A x||_2 / sqrt(sigma).
+
+    For symmetric positive definite A; half its square is f(x) - f* of the quadratic
+    x'A x / 2 - b'x. sigma is that of `linear_distance`. The scale is
+    ||b|| / sqrt(L) <= ||x*||_A, or 1.
+    """
+
+    name: ClassVar[str] = "energy_error"
+
+    screen: Any = None
+    scale: Any = None
+    sigma: Any = None
+
+    def __call__(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        ready = self if self.scale is not None else self.prepared(problem)
+        root = jnp.sqrt(jnp.maximum(ready.sigma, 0))
+        return _bounded("||x-x*||_A", problem, point, ready, root, look)
+
+    def prepared(self, problem: Problem) -> "EnergyError":
+        """With sigma and ||b|| / sqrt(L)."""
+        size, _ = _right_side(problem)
+        scale = _shrunk(problem, size, jnp.sqrt)
+        return EnergyError(self.screen, scale, _sigma(problem))
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One residual."""
+        return {"residual": 1}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Without definiteness, or where no sigma can be had."""
+        no = _only_linear(problem, self.name)
+        if no is None and not problem.facts().has("positive_definite"):
+            return (
+                f"{self.name} needs a symmetric positive definite A; declare "
+                "positive_definite=True if it is, or use check='linear_distance'"
+            )
+        return no or _needs_sigma(problem, self.name)
+
+
+def _residual(
+    problem: Problem, point: Point, screen: Any, scale: Scalar
+) -> tuple[Scalar, Scalar, str]:
+    """||b - A x||, its slack, and how that is known."""
+    judged, at = common.lift(problem, point)
+    x, size = at.x, problem.size()
+    value = tree.norm(judged.residual(x))
+    known = judged.A.entrywise
+    label = "modelled" if known else common.provenance(judged.residual, x)
+
+    def full() -> Scalar:
+        if known:
+            entries = judged.A.absolute(jax.tree.map(jnp.abs, x))
+            error = _times(judged.A.terms(), entries, judged.b)
+        else:
+            error = common.judge(judged.residual, x).error
+        return common.norm_slack(value, error, size)
+
+    passes = common.below(screen, value, scale)
+    return value, common.screened(passes, lambda: value / 2, full), label
+
+
+def _times(terms: int, entries: PyTree, b: PyTree) -> PyTree:
+    g = gam(terms + 2, tree.dtype(entries))
+    return jax.tree.map(lambda e, c: 1.01 * g * (e + jnp.abs(c)), entries, b)
+
+
+def _right_side(problem: Problem) -> tuple[Scalar, Scalar]:
+    """||b|| or 1, and the slack of the residual at x = 0."""
+    reference = problem.reference_point()
+    value, slack, _ = _residual(problem, reference, None, None)
+    return common.usable(value, slack), slack
+
+
+def _shrunk(problem: Problem, size: Scalar, by: Any) -> Scalar:
+    """||b|| over by(L), rounded down; 1 where either is unknown."""
+    judged, _ = common.lift(problem, problem.start())
+    L = judged.facts().L
+    if L is None:
+        return jnp.ones_like(size)
+    L = jnp.asarray(L, size.dtype)
+    empty = tree.max_abs(judged.b) == 0
+    good = jnp.isfinite(L) & (L > 0) & ~empty
+    return jnp.where(good, 0.99 * size / by(jnp.where(good, L, 1)), 1)
+
+
+def _bounded(quantity, problem, point, ready, sigma, look):
+    """||b - A x|| / sigma as a certificate; infinite where sigma is not positive."""
+    good = sigma > 0
+    safe = jnp.where(good, sigma, 1)
+    value, e, label = _residual(problem, point, ready.screen, ready.scale * safe)
+    slack = 1.01 * (e / safe) + gam(6, value.dtype) * value / safe
+    certificate = single(
+        quantity,
+        jnp.where(good, value / safe, jnp.inf),
+        slack,
+        ready.scale,
+        grade="bound",
+        assumes=_trusted(problem, quantity) + common.believed("A x", label),
+        rounding=label,
+        look=look,
+    )
+    return certificate, Point(point.x)
+
+
+def _trusted(problem: Problem, quantity: str) -> tuple[str, ...]:
+    facts = problem.facts()
+    names = ["positive_definite"] if quantity.endswith("_A") else []
+    if facts.mu is not None:
+        names.append("mu")
+    return tuple(facts.says(name) for name in names)
+
+
+def _sigma(problem: Problem) -> Scalar:
+    """A lower bound of the least singular value of A."""
+    judged, _ = common.lift(problem, problem.start())
+    dtype = common.judged_dtype(problem)
+    facts = judged.facts()
+    if facts.mu is not None:
+        return jnp.asarray(facts.mu, dtype)
+    A = jnp.asarray(judged.A.entries, dtype)
+    if facts.has("positive_definite"):
+        half = (A + A.T) / 2
+        return proved_lower_bound(half, 1.01 * tree.norm(A - half))
+    n = A.shape[0]
+    eye = jnp.eye(n, dtype=dtype)
+    finite = jnp.all(jnp.isfinite(A))
+    C = jnp.linalg.inv(jnp.where(finite, A, eye))
+    product = jnp.matmul(C, A, precision=tree.PRECISION)
+    rough = jnp.matmul(jnp.abs(C), jnp.abs(A), precision=tree.PRECISION) + eye
+    g = 1.01 * gam(n + 4, dtype)
+    off = (tree.norm(eye - product) + g * tree.norm(rough)) * (1 + gam(n * n, dtype))
+    top = tree.norm(C) * (1 + gam(n * n + 4, dtype))
+    return jnp.where(finite & (off < 1), 0.99 * (1 - off) / top, 0)
+
+
+def _only_linear(problem: Problem, name: str) -> str | None:
+    if "matvec" not in problem.oracles():
+        return (
+            f"{name} judges linear systems A x = b; for this {problem.kind} use "
+            f"check='{problem.default_check()}'"
+        )
+    return None
+
+
+def _needs_sigma(problem: Problem, name: str) -> str | None:
+    dense = isinstance(problem.A, DenseMatrix) and problem.size() <= DENSE
+    if dense or problem.facts().mu is not None:
+        return None
+    return (
+        f"{name} needs a lower bound of the least singular value of A, which can be "
+        f"proved for dense A up to {DENSE} unknowns only; declare sigma=..., or use "
+        "check='linear_residual'"
+    )

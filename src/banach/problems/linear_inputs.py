@@ -1,0 +1,351 @@
+"""What a user hands over as a linear system, read once and checked."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.sparse import BCOO
+from jaxtyping import PyTree
+
+from banach.core import compat, tree
+from banach.core.facts import CONSTRUCTION, DECLARED
+from banach.core.problem import Misuse
+from banach.parts.operators import (
+    DenseMatrix,
+    FunctionOperator,
+    NormalOperator,
+    Operator,
+    SparseMatrix,
+)
+from banach.problems import inputs
+
+PROVED_UP_TO = 1000
+
+
+def right_side(b: PyTree) -> PyTree:
+    """b as floating arrays; Python numbers and integers become float64."""
+    b = jax.tree.map(_floating, inputs.arrays(b))
+    return inputs.canonical(inputs.variable(b, "b"), ())[0]
+
+
+def operator(A: Any, b: PyTree, args: tuple) -> tuple[Operator, PyTree]:
+    """A as an Operator that fits b, both in one dtype."""
+    if isinstance(A, Operator):
+        made = A
+    elif callable(A) and not isinstance(A, type):
+        return _function(A, b, args), b
+    else:
+        made = _matrix(A, "A")
+    if args:
+        raise Misuse("args are the arguments of a function A; this A is a matrix")
+    _fits(made, b)
+    kind = _shared_dtype(made, b)
+    return _as(made, kind), _as(b, kind)
+
+
+def structure(
+    A: Operator, b: PyTree, symmetric: bool | None, definite: bool | None
+) -> tuple[str | None, str | None]:
+    """(how symmetry is known, how definiteness is known), declarations tried."""
+    if definite and symmetric is False:
+        raise Misuse(
+            "positive_definite=True speaks of a symmetric matrix, and symmetric=False "
+            "was declared; drop one of them"
+        )
+    hidden = compat.any_tracer((A, b))
+    symmetry = CONSTRUCTION if A.symmetric else None
+    if symmetry is None and not hidden:
+        skew = _skew(A)
+        if skew == 0:
+            symmetry = CONSTRUCTION
+        elif (symmetric or definite) and skew is not None and not skew <= 8:
+            raise Misuse(
+                f"A was declared symmetric, but |A - A'| reaches {skew:.2g} roundings "
+                "of its largest entry; pass (A + A.T) / 2 if that is what you mean, or "
+                "bn.normal_equations(A, b) for a matrix that is not symmetric"
+            )
+        elif symmetric or definite:
+            _probe(A, b, bool(definite))
+    if symmetry is None and (symmetric or definite):
+        symmetry = DECLARED
+    if symmetric is False:
+        symmetry = None
+    return symmetry, _definiteness(A, b, symmetry, definite, hidden)
+
+
+def lower_bound(sigma: Any) -> Any:
+    """A declared least singular value: None, or a positive scalar."""
+    return inputs.constant(sigma, "sigma")
+
+
+def empty_row(A: Operator, b: PyTree) -> tuple[str, str] | None:
+    """A proof that a row of zeros cannot give its right side."""
+    if compat.any_tracer((A, b)):
+        return None
+    if not A.entrywise:
+        return None
+    with inputs.context(b, ()):
+        sums = A.absolute(jax.tree.map(jnp.ones_like, b))
+    rows, right = np.ravel(np.asarray(sums)), np.ravel(np.asarray(b))
+    bad = np.flatnonzero((rows == 0) & (right != 0))
+    if not bad.size:
+        return None
+    i = bad[0]
+    return "infeasible", f"row {i} of A is zero and its right side is {right[i]:.6g}"
+
+
+def tall(A: Any, y: Any) -> tuple[Operator, Any]:
+    """A matrix and a vector of its height, for normal equations."""
+    made = _matrix(A, "A", square=False)
+    y = right_side(y)
+    height = made.entries.shape[0] if isinstance(made, DenseMatrix) else made.size
+    if np.shape(y) != (height,):
+        raise Misuse(f"y has shape {np.shape(y)}, but A has {height} rows")
+    kind = _shared_dtype(made, y)
+    return _as(made, kind), _as(y, kind)
+
+
+def width(A: Operator) -> int:
+    """The number of columns."""
+    return A.entries.shape[1] if isinstance(A, DenseMatrix) else A.size
+
+
+def pulled_back(A: Operator, y: Any) -> Any:
+    """A'y, NumPy for NumPy."""
+    with inputs.context((A, y), ()):
+        like = jax.ShapeDtypeStruct((width(A),), y.dtype)
+        back = A.rmatvec(jnp.asarray(y), like)
+    ours = any(isinstance(v, jax.Array) for v in jax.tree.leaves((A, y)))
+    return back if ours else np.asarray(back)
+
+
+def ridge(value: Any, kind: Any) -> Any:
+    """A ridge as a scalar of the data's dtype."""
+    value = inputs.arrays(value)
+    if np.ndim(value) or (not compat.is_tracer(value) and not 0 <= value < np.inf):
+        raise Misuse(f"ridge must be one finite number at least 0, got {value}")
+    return value if isinstance(value, jax.Array) else np.asarray(value, kind)
+
+
+def _floating(v: Any) -> Any:
+    whole = np.issubdtype(v.dtype, np.integer) or v.dtype == bool
+    return v.astype(float) if whole and isinstance(v, np.ndarray) else v
+
+
+def _shared_dtype(A: Operator, b: PyTree) -> Any:
+    leaves = jax.tree.leaves((A, b))
+    with inputs.context(leaves, ()):
+        floats = [v for v in leaves if jnp.issubdtype(v.dtype, jnp.floating)]
+        return jnp.result_type(*[v.dtype for v in floats])
+
+
+def _as(value: PyTree, kind: Any) -> PyTree:
+    """Floating leaves in one dtype; NumPy stays NumPy."""
+
+    def one(v):
+        same = v.dtype == kind or not jnp.issubdtype(v.dtype, jnp.floating)
+        return v if same else v.astype(kind)
+
+    return jax.tree.map(one, value)
+
+
+def _matrix(A: Any, name: str, square: bool = True) -> Operator:
+    """An array, a BCOO or one of SciPy's sparse matrices."""
+    if isinstance(A, BCOO):
+        if A.n_batch or A.n_dense:
+            raise Misuse(f"{name} must be a BCOO without batch or dense dimensions")
+        kept = (A.indices[:, 0] < A.shape[0]) & (A.indices[:, 1] < A.shape[1])
+        # Padding lies outside the matrix; it is moved to (0, 0) with the value 0.
+        rows, columns = (jnp.where(kept, A.indices[:, i], 0) for i in (0, 1))
+        values = jnp.where(kept, A.data, 0)
+        return _sparse(values, rows, columns, A.shape, name)
+    read = getattr(A, "tocoo", None)
+    if read is not None:
+        coo = read()
+        values = _floating(np.asarray(coo.data))
+        return _sparse(values, np.asarray(coo.row), np.asarray(coo.col), A.shape, name)
+    A = _floating(inputs.arrays(A)) if not isinstance(A, dict | tuple) else None
+    if A is None or np.ndim(A) != 2 or 0 in np.shape(A):
+        shape = "" if A is None else f", got shape {np.shape(A)}"
+        raise Misuse(
+            f"{name} must be a matrix: an array (n, n), a sparse matrix, an operator "
+            f"such as bn.poisson(solid), or a linear function{shape}"
+        )
+    if square and A.shape[0] != A.shape[1]:
+        raise Misuse(
+            f"{name} is {A.shape[0]} x {A.shape[1]}; a linear system needs a square "
+            "matrix. For least squares: bn.normal_equations(A, b, ridge), or bn.Ridge"
+        )
+    _finite(A, name)
+    return DenseMatrix(inputs.canonical(A, ())[0])
+
+
+def _sparse(values, rows, columns, shape, name) -> SparseMatrix:
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise Misuse(f"{name} is {shape}; a sparse matrix must be square")
+    if not jnp.issubdtype(values.dtype, jnp.floating):
+        raise Misuse(f"{name} has dtype {values.dtype}; pass {name}.astype(float)")
+    n = shape[0]
+    if compat.any_tracer((values, rows, columns)):
+        order = jnp.argsort(rows, stable=True)
+        longest = min(n, int(rows.size))
+        return SparseMatrix(values[order], rows[order], columns[order], n, longest)
+    _finite(values, name)
+    order = np.lexsort((np.asarray(columns), np.asarray(rows)))
+    counts = np.bincount(np.asarray(rows), minlength=n)
+    kept = (values, rows.astype(np.int32), columns.astype(np.int32))
+    values, rows, columns = (inputs.canonical(v[order], ())[0] for v in kept)
+    return SparseMatrix(values, rows, columns, n, int(counts.max(initial=1)))
+
+
+def _finite(A: Any, name: str) -> None:
+    if not jnp.issubdtype(A.dtype, jnp.floating):
+        raise Misuse(f"{name} has dtype {A.dtype}; real floating numbers are needed")
+    if not compat.is_tracer(A) and not np.isfinite(np.asarray(A)).all():
+        raise Misuse(f"{name} contains NaN or infinity")
+
+
+def _function(fun: Any, b: PyTree, args: tuple) -> FunctionOperator:
+    args = inputs.canonical(b, inputs.arguments(args))[1]
+    made = FunctionOperator(inputs.function(fun, b, args, "the function A"), args)
+    _fits(made, b)
+    if compat.any_tracer((made, b)):
+        return made
+    with inputs.context(b, args):
+        zero = made.matvec(jax.tree.map(jnp.zeros_like, b))
+        u, v = _directions(b)
+        twice = made.matvec(tree.axpy(-2.0, u, v))
+        sum_ = tree.axpy(-2.0, made.matvec(u), made.matvec(v))
+        off, size = tree.norm(tree.sub(twice, sum_)), tree.norm(sum_)
+        # A rough test: a function that is not linear is wrong by far more.
+        if tree.max_abs(zero) != 0 or off > 1e-3 * size:
+            raise Misuse(
+                "the function A is not linear: A(0) must be 0 and A(u - 2 v) must be "
+                "A(u) - 2 A(v); move constants into b, or state bn.Root"
+            )
+    return made
+
+
+def _fits(A: Operator, b: PyTree) -> None:
+    where = f"A is {A.describe()}"
+    space = jax.tree.map(lambda v: jax.ShapeDtypeStruct(np.shape(v), v.dtype), b)
+    if isinstance(A, DenseMatrix | SparseMatrix | NormalOperator):
+        n = A.columns if isinstance(A, NormalOperator) else width(A)
+        if not isinstance(space, jax.ShapeDtypeStruct) or space.shape != (n,):
+            raise Misuse(f"{where}, so b must be a vector ({n},), got {_shapes(b)}")
+        return
+    try:
+        with inputs.context(b, ()):
+            out = jax.eval_shape(A.matvec, space)
+    except (TypeError, ValueError) as error:
+        raise Misuse(f"{where} and cannot act on b of {_shapes(b)}: {error}") from None
+    same = [v.shape for v in jax.tree.leaves(out)]
+    if same != [v.shape for v in jax.tree.leaves(space)]:
+        raise Misuse(f"{where}: A x has shapes {same} for b of {_shapes(b)}")
+
+
+def _shapes(b: PyTree) -> str:
+    leaves = [np.shape(v) for v in jax.tree.leaves(b)]
+    return f"shape {leaves[0]}" if len(leaves) == 1 else f"shapes {leaves}"
+
+
+def _skew(A: Operator) -> float | None:
+    """max |A - A'| in roundings of the largest entry, 0 only for equality."""
+    if isinstance(A, DenseMatrix):
+        entries = np.asarray(A.entries)
+        off, kind = np.abs(entries - entries.T).max(), entries.dtype
+        top = np.abs(entries).max()
+    elif isinstance(A, SparseMatrix):
+        rows, columns = np.asarray(A.rows, np.int64), np.asarray(A.columns, np.int64)
+        values = np.asarray(A.values)
+        places = np.concatenate([rows * A.size + columns, columns * A.size + rows])
+        _, at = np.unique(places, return_inverse=True)
+        off = np.abs(np.bincount(at, np.concatenate([values, -values]))).max(initial=0)
+        top, kind = np.abs(values).max(initial=0), values.dtype
+    else:
+        return None
+    return float(off / (np.finfo(kind).eps * top)) if top else 0.0
+
+
+def _probe(A: Operator, b: PyTree, definite: bool) -> None:
+    """Two random products; a false declaration fails for almost every draw."""
+    with inputs.context(b, ()):
+        u, v = _directions(b)
+        Au, Av = A.matvec(u), A.matvec(v)
+        left, right = float(tree.vdot(u, Av)), float(tree.vdot(v, Au))
+        size = float(tree.norm(u) * tree.norm(Av) + tree.norm(v) * tree.norm(Au))
+        rough = 1e3 * float(jnp.finfo(tree.dtype(b)).eps) * size
+        if not abs(left - right) <= rough:
+            raise Misuse(
+                f"A was declared symmetric, but u'(A v) = {left:.6g} and v'(A u) = "
+                f"{right:.6g} for random u and v; declare symmetric=False"
+            )
+        curved = float(tree.vdot(u, Au))
+        if definite and not curved > 0:
+            raise Misuse(
+                f"A was declared positive definite, but u'(A u) = {curved:.6g} for a "
+                "random u; pass -A and -b if A is negative definite"
+            )
+
+
+def _directions(b: PyTree) -> tuple[PyTree, PyTree]:
+    rng = np.random.default_rng(0)
+
+    def draw(v):
+        return jnp.asarray(rng.standard_normal(np.shape(v)), v.dtype)
+
+    return jax.tree.map(draw, b), jax.tree.map(draw, b)
+
+
+def _definiteness(A, b, symmetry, declared, hidden) -> str | None:
+    if declared is False or symmetry is None:
+        return None
+    if not hidden:
+        if A.definite():
+            return CONSTRUCTION
+        with inputs.context(b, ()):
+            diagonal = A.diagonal()
+        if declared and diagonal is not None and not np.all(np.asarray(diagonal) > 0):
+            raise Misuse(
+                "A was declared positive definite, but its diagonal has an entry "
+                f"{float(np.min(np.asarray(diagonal))):.6g}; pass -A and -b if A is "
+                "negative definite"
+            )
+        if _proved(A):
+            return CONSTRUCTION
+    return DECLARED if declared else None
+
+
+def _proved(A: Operator) -> bool:
+    """Whether a Cholesky factorisation proves a small dense A definite."""
+    inner = A.inner if isinstance(A, NormalOperator) else A
+    if not isinstance(inner, DenseMatrix) or inner.entries.shape[1] > PROVED_UP_TO:
+        return False
+    H = np.asarray(inner.entries, float)
+    if inner is A:
+        return _cholesky_proof(H, 0.0)
+    rough = np.linalg.norm(np.abs(H).T @ np.abs(H))
+    n = H.shape[1]
+    gram = H.T @ H + float(A.ridge) * np.eye(n)
+    return _cholesky_proof(gram, 1.01 * _gam(len(H) + 2) * rough)
+
+
+def _cholesky_proof(A: np.ndarray, error: float) -> bool:
+    """Rump: fl-chol(A - c I) completes, c above every rounding: lambda_min(A) > 0."""
+    n = A.shape[0]
+    H, d = (A + A.T) / 2, np.diag(A)
+    if not np.all(d > 0):
+        return False
+    c = 1.01 * (_gam(n + 2) * d.sum() + np.linalg.norm(A - H)) + error
+    c += 2 * np.finfo(A.dtype).eps * d.max()
+    try:
+        np.linalg.cholesky(H - c * np.eye(n))
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _gam(k: int) -> float:
+    ku = k * np.finfo(float).eps / 2
+    return ku / (1 - ku)
