@@ -146,5 +146,4 @@ class SequentialGradientCoding(Method):
 
     def sent(self, problem, steps):
         word = tree.word(problem.start().x)
-        size = problem.workers * self.scheme.slots * problem.size()
-        return {"up": steps * size * word}
+        return {"up": steps * self.scheme.n * self.scheme.slots * problem.size() * word}
