@@ -16,8 +16,8 @@ def iterates(oracles, x, lam, steps, draws, *, mu, nu, delta, rho, beta, shift):
         low = np.linalg.eigvalsh(Z.T @ H @ Z)[0]
         B = H + (shift - low) * (low <= 0) * np.eye(n)
         K, r = np.block([[B, J.T], [J, np.zeros((len(J),) * 2)]]), np.append(s, c)
-        z, tries, alpha = 0 * r, 0, 1.0
-        while not tries or slope > -nu / 2 * r @ r:
+        z, tries, alpha, slope = 0 * r, 0, 1.0, np.inf
+        while slope > -nu / 2 * r @ r:
             if tries:
                 mu, nu, delta = mu * rho**2, nu / rho, delta / rho**4
             sweep, tries = 0, tries + 1

@@ -1,5 +1,6 @@
 """Sketched Newton for equations: reference, unit steps, rates, honest ends."""
 
+import functools
 import itertools
 from types import SimpleNamespace
 
@@ -16,9 +17,10 @@ from banach.methods.constrained.adasketch_newton import AdasketchNewton
 from banach.parts.merit import Merit
 from banach.parts.sketch import Sketch
 
-X0 = np.ones(3)
-# Far from the multiplier: the weights must change and steps be cut.
-LAM0 = np.array([5.0])
+X0 = np.array([0.8, 0.8, 1.2])
+LAM0 = np.array([2.0])
+# With these the weights must change and a step is cut.
+WEIGHTS = dict(mu=0.01, nu=0.5)
 
 
 def valley(x0=X0):
@@ -67,23 +69,35 @@ def drive(method, problem, steps, dual=None):
     "sketch", [Sketch("rows", 1), Sketch("rows", 2), Sketch("gaussian", 2)], ids=str
 )
 def test_iterates_equal_the_reference_with_the_same_draws(sketch):
-    d = 4
-    states, keys = drive(AdasketchNewton(sketch, max_sweeps=10**6), valley(), 10, LAM0)
+    d, steps, many = 4, 8, 64
+    method = AdasketchNewton(sketch, max_sweeps=10**6, **WEIGHTS)
+    states, keys = drive(method, valley(), steps, LAM0)
+
+    @jax.jit
+    def chunk(key, first):
+        def one(sweep, i):
+            at = jax.random.fold_in(jax.random.fold_in(key, sweep), i)
+            return sketch.draw(at, d, np.float64)
+
+        both = jax.vmap(jax.vmap(one, (None, 0)), (0, None))
+        return both(first + jnp.arange(many), jnp.arange(sketch.projections(d)))
+
+    @functools.cache
+    def drawn(k, tries, part):
+        return np.asarray(chunk(jax.random.fold_in(keys[k], tries), part * many))
 
     def draws(k, tries, sweep):
-        key = jax.random.fold_in(jax.random.fold_in(keys[k], tries), sweep)
-        for i in range(sketch.projections(d)):
-            S = np.asarray(sketch.draw(jax.random.fold_in(key, i), d, np.float64))
+        for S in drawn(k, tries, sweep // many)[sweep % many]:
             yield S if sketch.kind == "gaussian" else np.eye(d)[:, S]
 
     theirs = reference.iterates(
-        numpy_oracles(), X0, LAM0, 10, draws,
-        mu=1.0, nu=0.1, delta=0.1, rho=1.5, beta=0.1, shift=0.1,
+        numpy_oracles(), X0, LAM0, steps, draws,
+        delta=0.1, rho=1.5, beta=0.1, shift=0.1, **WEIGHTS,
     )  # fmt: skip
     ours = [np.append(s.x, s.dual) for s in states[1:]]
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10)
     alphas = [float(s.alpha) for s in states[1:]]
-    assert min(alphas) < 1 and float(states[-1].weights.mu) > 1
+    assert min(alphas) < 1 and float(states[-1].weights.mu) > 0.02
 
 
 def residuals(states):
@@ -91,20 +105,18 @@ def residuals(states):
 
 
 def test_unit_steps_and_the_two_rates():
-    near = valley(np.array([1.2, 1.3, 0.1]))
     found = {}
     for sharpen in (0.0, 1.0):
         method = AdasketchNewton(Sketch("gaussian", 2), sharpen=sharpen)
-        states, _ = drive(method, near, 14)
+        states, _ = drive(method, valley(), 14)
         r = residuals(states)
-        used = r > 1e-11 * r[0]
-        used[np.argmin(used)] |= not used.all()
-        found[sharpen] = (r[1:] / r[:-1])[used[1:]]
-        last = [float(s.alpha) for s in states[1:] if float(s.alpha) > 0]
-        assert last[: len(found[sharpen])][-3:] == [1.0] * 3
+        small = r < 1e-10 * r[0]
+        n = int(np.argmax(small)) if small.any() else len(r) - 1
+        found[sharpen] = r[1 : n + 1] / r[:n]
+        assert [float(s.alpha) for s in states[1 : n + 1]][-3:] == [1.0] * 3
     # Linear with a ratio about delta; superlinear when theta follows the residual.
-    assert np.median(found[0.0][-4:]) > 1e-4
-    assert found[1.0][-1] < 1e-3 and found[1.0][-1] < found[1.0][0]
+    assert np.median(found[0.0][-4:]) > 1e-3
+    assert found[1.0][-1] < 1e-3
 
 
 def test_the_merit_falls():
@@ -157,7 +169,7 @@ def test_infeasible_and_singular_systems_end_honestly():
 def test_a_start_with_multipliers_is_used():
     problem = valley()
     states, _ = drive(AdasketchNewton(Sketch("gaussian", 2)), problem, 1, LAM0)
-    assert float(states[0].dual[0]) == 5.0
+    assert float(states[0].dual[0]) == 2.0
     r = bn.solve(problem)
     again = bn.solve(problem, start=r)
     assert again.certified and again.steps == 0
