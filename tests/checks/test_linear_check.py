@@ -96,17 +96,17 @@ def test_b_zero_is_absolute():
 
 
 def test_lie_a_recurrence_residual_is_not_read():
-    """CG's own residual sinks below the true one; the check's does not."""
-    A = spd(30, condition=1e13)
-    p = Linear(A, RNG.standard_normal(30), positive_definite=True)
-    r = bn.solve(p, bn.ConjugateGradient(bn.Plain()), tol=1e-13, max_steps=400)
-    own = np.linalg.norm(r.carry.state.r)
+    """From a start of size 1e8 CG's own residual sinks far below the true one."""
+    A = spd(20)
+    p = Linear(A, RNG.standard_normal(20), np.full(20, 1e8))
+    r = bn.solve(p, bn.ConjugateGradient(bn.Plain()), tol=1e-13, max_steps=300)
+    own = float(np.linalg.norm(r.carry.state.r))
     x = np.asarray(r.carry.state.x)
     true = exact_residual(A, p.b, x)
-    assert own < 0.1 * true or own < 1e-12 * np.linalg.norm(p.b)
+    assert own < 1e-3 * true
     c = look(LinearResidual(), p, x)
-    assert float(c.value) + float(c.slack) >= true
-    assert not r.certified or r.certificate.within(1e-13)
+    assert float(c.value) + float(c.slack) >= true and not r.certified
+    assert r.status in ("stalled", "unverifiable", "budget")
 
 
 def test_lie_a_preconditioned_residual_is_not_read():
@@ -136,13 +136,6 @@ def test_lie_zero_rows_are_proved_infeasible():
     status, proof = Linear(A, np.ones(2)).unsolvable()
     assert status == "infeasible" and "row 1" in proof
     assert Linear(A, np.array([1.0, 0.0])).unsolvable() is None
-    assert (
-        bn.solve(
-            Linear(np.zeros((2, 2)), np.ones(2), symmetric=True, x0=np.ones(2)),
-            bn.ConjugateGradient(bn.Plain()),
-        ).status
-        == "infeasible"
-    )
 
 
 @pytest.mark.parametrize("symmetric", [True, False])

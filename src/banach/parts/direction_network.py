@@ -7,6 +7,8 @@ that are obstacles. Training is that of Kaneda et al. (2023): no solutions are n
 """
 
 import functools
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -17,10 +19,11 @@ import optax
 from jaxtyping import Array, Bool, Float
 
 from banach.core import tree
-from banach.parts.grid import Grid, GridLaplacian, obstacles, poisson
+from banach.parts.grid import Grid, GridLaplacian, poisson
 from banach.parts.ritz import ritz_vectors
 
 CHANNELS = 8
+WEIGHTS = Path(__file__).with_suffix(".npy")
 _BOTTOM = 4
 
 
@@ -35,10 +38,9 @@ class GridNetwork(eqx.Module):
 
     def __call__(self, r: Grid, apart: Bool[Array, "n m"]) -> Grid:
         """The direction; `apart` are the obstacles, where it is r itself."""
-        free = (~apart).astype(r.dtype)
-        free = free[..., None]
-        h = self._level(_convolve(self.lift, free * r[..., None]) * free, free)
-        d = jnp.matmul(h, self.out, precision=tree.PRECISION)
+        free = (~apart).astype(r.dtype)[..., None]
+        h = _convolve(self.lift, _ghosts(free * r[..., None], free)) * free
+        d = jnp.matmul(self._level(h, free), self.out, precision=tree.PRECISION)
         return jnp.where(apart, r, d)
 
     def _level(
@@ -50,8 +52,14 @@ class GridNetwork(eqx.Module):
             below = (_halved(free) > 0).astype(h.dtype)
             low = self._level(_halved(h) * below, below)
             low = jnp.matmul(low, self.coarse, precision=tree.PRECISION)
-            h = h + free * _doubled(low)[:n, :m]
+            h = h + free * _doubled(_ghosts(low, below))[:n, :m]
         return h + _block(self.leave, h, free)
+
+
+def as_module(network: Callable) -> Any:
+    """The network as a pytree: a bare function is wrapped, a module stays."""
+    plain = callable(network) and not isinstance(network, eqx.Module)
+    return jax.tree_util.Partial(network) if plain else network
 
 
 def fresh(key: Array, kind: Any, channels: int = CHANNELS) -> GridNetwork:
@@ -91,89 +99,89 @@ def loss(network: GridNetwork, A: GridLaplacian, r: Float[Array, "k n m"]) -> Ar
 
 
 def train(
-    matrices: list[GridLaplacian],
+    A: GridLaplacian,
     *,
     steps: int,
-    batch: int = 8,
+    batch: int = 16,
     vectors: int = 200,
     rate: float = 3e-3,
-    unroll: int = 1,
     seed: int = 0,
 ) -> tuple[GridNetwork, np.ndarray]:
-    """Weights for these matrices of one shape, in their dtype; the loss at every step.
+    """Weights for A, in its dtype, and the loss at every step.
 
-    Each batch is drawn anew for one matrix: mixtures of its Ritz vectors with normal
-    coefficients, nine times larger for the lower half of the spectrum and a twentieth
-    more, normalised. The residuals that `unroll` exact steps of the network leave of
-    them are trained on as well: such are the ones that it meets.
+    Each batch is drawn anew: mixtures of Ritz vectors with normal coefficients, nine
+    times larger for the lower half of the spectrum and a twentieth more; normalised.
     """
-    basis = jnp.stack([jnp.asarray(ritz_vectors(A, vectors, seed)) for A in matrices])
+    basis = jnp.asarray(ritz_vectors(A, vectors, seed))
     kind = basis.dtype
-    stacked = jax.tree.map(lambda *v: jnp.stack(v), *matrices)
-    weight = jnp.where(jnp.arange(vectors) < 0.55 * vectors, 9, 1).astype(kind)
-    first, draws = jax.random.split(jax.random.key(seed))
+    low = jnp.where(jnp.arange(vectors) < 0.55 * vectors, 9, 1).astype(kind)
     schedule = optax.cosine_decay_schedule(rate, steps)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
 
-    def samples(network, A, r):
-        """Unit residuals: r, and what is left of them."""
-        rows = [r]
-        for _ in range(unroll):
-            rows.append(jax.vmap(lambda r: _left(network, A, r))(rows[-1]))
-        return jax.lax.stop_gradient(jnp.concatenate(rows))
-
-    def step(carry, now):
-        network, memory = carry
-        key, i = now
-        A, vectors_of = jax.tree.map(lambda v: v[i], (stacked, basis))
-        c = weight * jax.random.normal(key, (batch, vectors), kind)
-        r = jnp.tensordot(c, vectors_of, 1, precision=tree.PRECISION)
-        r = samples(network, A, jax.vmap(_unit)(r))
+    @jax.jit
+    def step(network, memory, key):
+        c = low * jax.random.normal(key, (batch, vectors), kind)
+        r = jnp.tensordot(c, basis, 1, precision=tree.PRECISION)
+        r = r / jnp.sqrt(jnp.sum(r * r, axis=(1, 2), keepdims=True))
         value, slope = jax.value_and_grad(loss)(network, A, r)
         moved, memory = optimiser.update(slope, memory)
         network = tree.cast(optax.apply_updates(network, moved), kind)
-        return (network, tree.cast(memory, kind)), value
+        return network, tree.cast(memory, kind), value
 
-    @jax.jit
-    def run(network):
-        memory = tree.cast(optimiser.init(network), kind)
-        turns = jnp.arange(steps) % len(matrices)
-        rows = (jax.random.split(draws, steps), turns)
-        return jax.lax.scan(step, (network, memory), rows)
-
-    (network, _), losses = run(fresh(first, kind))
+    first, draws = jax.random.split(jax.random.key(seed))
+    network, losses = fresh(first, kind), []
+    memory = tree.cast(optimiser.init(network), kind)
+    # No scan: on a CPU convolutions inside a loop are several times slower.
+    for key in jax.random.split(draws, steps):
+        network, memory, value = step(network, memory, key)
+        losses.append(value)
     return network, np.asarray(losses)
 
 
-@functools.cache
-def trained(size: int = 32, steps: int = 300, seed: int = 0) -> GridNetwork:
-    """Weights for squares of this side: one empty, seven with random obstacles.
+def train_default(
+    size: int = 32, steps: int = 300, seed: int = 0
+) -> tuple[GridNetwork, np.ndarray]:
+    """The shipped weights, trained again, and the loss at every step.
 
-    Trained once a process. NumPy arrays in single precision, which is enough for a
-    direction and half the work; cast them to the precision of the problem.
+    On the square of this side without obstacles, in single precision, which is
+    enough for a direction and half the work.
     """
-    solids = [np.zeros((size, size), bool)]
-    solids += [obstacles(size, seed + k) for k in range(1, 8)]
-    matrices = [tree.cast(poisson(s), np.single) for s in solids]
-    network, _ = train(matrices, steps=steps, seed=seed)
-    return jax.tree.map(np.asarray, network)
+    A = tree.cast(poisson(np.zeros((size, size), bool)), np.single)
+    return train(A, steps=steps, seed=seed)
 
 
-def _unit(r: Grid) -> Grid:
-    return r / jnp.sqrt(jnp.sum(r * r))
+@functools.cache
+def trained() -> GridNetwork:
+    """The shipped weights, NumPy arrays in single precision.
 
-
-def _left(network: GridNetwork, A: GridLaplacian, r: Grid) -> Grid:
-    """The unit residual after an exact step along the network's direction."""
-    d = network(r, A.isolated())
-    curved = A.matvec(d)
-    return _unit(r - jnp.vdot(r, d) / jnp.vdot(d, curved) * curved)
+    `python -m banach.parts.direction_network` trains and writes them: 10 kB, the
+    leaves one after another.
+    """
+    shape = jax.eval_shape(lambda: fresh(jax.random.key(0), np.single))
+    leaves, structure = jax.tree.flatten(shape)
+    ends = np.cumsum([v.size for v in leaves])
+    parts = np.split(np.load(WEIGHTS), ends[:-1])
+    rows = zip(parts, leaves, strict=True)
+    return jax.tree.unflatten(structure, [p.reshape(v.shape) for p, v in rows])
 
 
 def _block(weights: Array, h: Array, free: Array) -> Array:
     """Two convolutions with a ReLU between them, zero on obstacles."""
-    inner = jax.nn.relu(_convolve(weights[0], h)) * free
-    return _convolve(weights[1], inner) * free
+    inner = jax.nn.relu(_convolve(weights[0], _ghosts(h, free))) * free
+    return _convolve(weights[1], _ghosts(inner, free)) * free
+
+
+def _ghosts(h: Float[Array, "n m c"], free: Float[Array, "n m 1"]) -> Array:
+    """h with the mean of its free neighbours in obstacles: no flux through walls."""
+    around, count = _sums(h * free), _sums(free)
+    return jnp.where(free > 0, h, around / jnp.maximum(count, 1))
+
+
+def _sums(h: Float[Array, "n m c"]) -> Array:
+    """Sums over 3 x 3 cells, zeros around."""
+    wide = jnp.pad(h, ((1, 1), (1, 1), (0, 0)))
+    rows = wide[:-2] + wide[1:-1] + wide[2:]
+    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
 
 
 def _convolve(weights: Float[Array, "3 3 d c"], h: Float[Array, "n m d"]) -> Array:
@@ -198,4 +206,27 @@ def _halved(h: Float[Array, "n m c"]) -> Array:
 
 
 def _doubled(h: Float[Array, "n m c"]) -> Array:
-    return jnp.repeat(jnp.repeat(h, 2, axis=0), 2, axis=1)
+    """Bilinear interpolation to half the spacing, zeros around."""
+    for axis in (0, 1):
+        pad = [(0, 0)] * 3
+        pad[axis] = (1, 1)
+        wide = jnp.pad(h, pad)
+        n = h.shape[axis]
+        before = jax.lax.slice_in_dim(wide, 0, n, axis=axis)
+        after = jax.lax.slice_in_dim(wide, 2, n + 2, axis=axis)
+        pair = jnp.stack([3 * h + before, 3 * h + after], axis=axis + 1) / 4
+        shape = list(h.shape)
+        shape[axis] = 2 * n
+        h = pair.reshape(shape)
+    return h
+
+
+def main() -> None:
+    """Train the shipped weights and write them."""
+    network, losses = train_default()
+    np.save(WEIGHTS, np.concatenate([np.ravel(w) for w in jax.tree.leaves(network)]))
+    print(f"loss {losses[0]:.3f} to {np.mean(losses[-20:]):.4f}, wrote {WEIGHTS.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -39,6 +39,8 @@ ORACLES = {
     "operator": "operator values",
     "resolvent": "resolvents",
     "constraints": "constraint values",
+    "residual": "residuals",
+    "matvec": "products with A",
 }
 
 

@@ -12,6 +12,7 @@ from banach.problems.linear import Linear
 _rng = np.random.default_rng(3)
 _Q = _rng.standard_normal((6, 6))
 _SPD = _Q @ np.diag([1.0, 1.5, 2.0, 4.0, 6.0, 9.0]) @ _Q.T / 6 + 0.5 * np.eye(6)
+_SPD = (_SPD + _SPD.T) / 2
 _SKEWED = _SPD + np.triu(_rng.standard_normal((6, 6)), 1)
 _b = _rng.standard_normal(6)
 _SOLID = np.zeros((12, 10), bool)

@@ -6,6 +6,10 @@ every step; with the condition number k its energy norm is at most
 distinct eigenvalues among 60 unknowns (ten steps must do), on the normal equations
 of ridge regression on digits, and on Poisson around obstacles at 64 x 64, where the
 preconditioners are compared. The errors are against NumPy's LU factorisation.
+
+What is seen: the bound and the order of the preconditioners hold. The ten steps do
+not: rounding leaves 5e-8 of the error after ten and 1e-10 after eleven. The 1e-8 was
+required by us, the paper speaks of exact arithmetic; it stays as it was written.
 """
 
 from typing import Any
