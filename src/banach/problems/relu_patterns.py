@@ -13,7 +13,7 @@ import numpy as np
 from banach.core.problem import Misuse
 
 LARGEST = 4000
-_MARGIN = 1e-9
+_MARGIN = 1e-12
 
 
 class Patterns(NamedTuple):
@@ -36,9 +36,10 @@ def sampled(X: np.ndarray, count: int, seed: int, eps: float = 0.0) -> Patterns:
     """
     rng = np.random.default_rng(seed)
     found = Patterns(np.zeros((0, X.shape[0]), bool), np.zeros((0, X.shape[1])))
-    for _ in range(8 if eps == 0 else 40):
-        u = rng.standard_normal((max(count, 16), X.shape[1]))
-        found = _join(found, centred(X, _masks(X, u), u, eps))
+    for _ in range(8):
+        u = _unit(rng.standard_normal((max(count, 16), X.shape[1])))
+        drawn = _strict(X, _masks(X, u), u)
+        found = _join(found, widest(X, drawn.masks, eps) if eps else drawn)
         if len(found.masks) >= count:
             break
     return Patterns(found.masks[:count], found.directions[:count])
@@ -55,7 +56,7 @@ def given(X: np.ndarray, masks: Any, eps: float = 0.0) -> Patterns:
     if not np.isin(masks, (0, 1)).all():
         raise Misuse("patterns must hold 0 and 1 (or False and True) only")
     masks = masks.astype(bool) | ~X.any(axis=1)
-    kept = centred(X, masks, signs(masks) @ _unit(X), eps, steps=3000)
+    kept = widest(X, np.unique(masks, axis=0), eps)
     if len(kept.masks) < len(np.unique(masks, axis=0)):
         have = {m.tobytes() for m in kept.masks}
         bad = next(i for i, m in enumerate(masks) if m.tobytes() not in have)
@@ -65,7 +66,7 @@ def given(X: np.ndarray, masks: Any, eps: float = 0.0) -> Patterns:
             "with its signs. Patterns belong to the X that they were made from; sample "
             "new ones with patterns=50, or enumerate them with patterns='all'"
         )
-    return kept
+    return _join(Patterns(masks[:0], kept.directions[:0]), _ordered(kept, masks))
 
 
 def enumerated(X: np.ndarray) -> Patterns:
@@ -85,7 +86,7 @@ def enumerated(X: np.ndarray) -> Patterns:
         )
     basis = Vt[: max(rank, 1)]
     u = np.array([p @ basis for p in _cells(X @ basis.T)])
-    found = centred(X, _masks(X, u), u)
+    found = _strict(X, _masks(X, u), u)
     if len(found.masks) > LARGEST:
         raise Misuse(
             f"X has {len(found.masks)} patterns, more than {LARGEST}; sample them "
@@ -94,38 +95,66 @@ def enumerated(X: np.ndarray) -> Patterns:
     return found
 
 
-def centred(
-    X: np.ndarray, masks: np.ndarray, u: np.ndarray, eps: float = 0.0, steps: int = 300
-) -> Patterns:
-    """Directions moved inwards; patterns for which none is found are dropped.
+def widest(X: np.ndarray, masks: np.ndarray, eps: float = 0.0) -> Patterns:
+    """The direction furthest inside each cone; patterns without one are dropped.
 
-    The widest direction is the point of least norm in the hull of the signed rows
-    (unit vectors, or boxes of radius eps about them). Its search by Gilbert's steps
-    costs one product with X each; the best direction on the way is kept.
+    It is the point of least norm in the hull of the signed unit rows, each with a box
+    of radius eps about it, by the finite algorithm of Wolfe (1976).
     """
     rows = np.linalg.norm(X, axis=1)
     live = rows > 0
     A, radius = X[live] / rows[live, None], eps / rows[live]
-    sign = signs(masks[:, live])
-    best, width = u, _width(A, radius, sign, u)
-    w = u
-    for _ in range(steps if len(A) and len(u) else 0):
-        size = np.sum(np.abs(w), axis=1, keepdims=True)
-        k = np.argmin(sign * (w @ A.T) - radius * size, axis=1)
-        i = np.arange(len(w))
-        vertex = sign[i, k][:, None] * A[k] - radius[k][:, None] * np.sign(w)
-        step = w - vertex
-        square = np.sum(step**2, axis=1)
-        t = np.sum(w * step, axis=1) / np.where(square > 0, square, 1)
-        w = w - np.clip(t, 0, 1)[:, None] * step
-        now = _width(A, radius, sign, w)
-        better = now > width
-        best, width = np.where(better[:, None], w, best), np.where(better, now, width)
-    keep = width > _MARGIN
-    masks, best = masks[keep], best[keep]
-    masks, first = np.unique(masks, axis=0, return_index=True)
-    order = np.argsort(first)
-    return Patterns(masks[order], _unit(best[first[order]]))
+    u = np.array([_least(s[:, None] * A, radius) for s in signs(masks[:, live])])
+    u = u.reshape(len(masks), X.shape[1])
+    keep = _width(A, radius, signs(masks[:, live]), u) > _MARGIN
+    return Patterns(masks[keep], _unit(u[keep]))
+
+
+def _least(A: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    def lowest(w: np.ndarray) -> np.ndarray:
+        k = np.argmin(A @ w - radius * np.sum(np.abs(w)))
+        return A[k] - radius[k] * np.sign(w)
+
+    corners, weight = lowest(A.mean(axis=0))[None], np.ones(1)
+    for _ in range(50 * A.shape[1]):
+        w = weight @ corners
+        new = lowest(w)
+        # Strictly inside, to six digits of the best; or the hull holds the origin.
+        if w @ new >= (1 - 1e-6) * (w @ w) or w @ w <= 1e-20:
+            break
+        corners, weight = np.vstack([corners, new]), np.append(weight, 0.0)
+        while True:
+            k = len(weight)
+            K = np.block([[corners @ corners.T, np.ones((k, 1))], [np.ones(k), 0.0]])
+            flat = np.linalg.lstsq(K, np.append(np.zeros(k), 1.0), rcond=None)[0][:k]
+            if np.all(flat > 1e-14):
+                weight = flat
+                break
+            low = flat <= 1e-14
+            t = np.min(weight[low] / np.maximum(weight[low] - flat[low], 1e-300))
+            weight = weight + t * (flat - weight)
+            stay = ~low | (weight > 1e-14)
+            if stay.all():
+                stay[np.flatnonzero(low)[np.argmin(weight[low])]] = False
+            corners, weight = corners[stay], weight[stay] / weight[stay].sum()
+    return weight @ corners
+
+
+def _strict(X: np.ndarray, masks: np.ndarray, u: np.ndarray) -> Patterns:
+    """Those whose direction has no sign in doubt, each pattern once."""
+    rows = np.linalg.norm(X, axis=1)
+    live = rows > 0
+    A = X[live] / rows[live, None]
+    keep = _width(A, 0 * rows[live], signs(masks[:, live]), u) > _MARGIN
+    none = Patterns(masks[:0], u[:0])
+    return _join(none, Patterns(masks[keep], _unit(u[keep])))
+
+
+def _ordered(found: Patterns, masks: np.ndarray) -> Patterns:
+    """In the order of the rows that were given."""
+    place = {m.tobytes(): i for i, m in enumerate(found.masks)}
+    rows = [place[m.tobytes()] for m in masks]
+    return Patterns(found.masks[rows], found.directions[rows])
 
 
 def _width(A, radius, sign, u) -> np.ndarray:
