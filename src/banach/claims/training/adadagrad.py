@@ -7,6 +7,12 @@ passes over the data (the paper trains on MNIST, CIFAR and ImageNet), three seed
 learning rate of every variant the best of three. "Satisfied" is judged with a fresh
 sample of the size of the batch; the whole sum has no sampling error and counts as
 satisfied.
+
+What is seen: the gradient falls faster than 1 / K and the adaptive run beats the whole
+sum, but not batches of 32. A sum of 1,797 terms is exhausted: with eta = 0.5 the norm
+test asks for all of it after some thirty steps, which is where the run then stays,
+while small batches go on making 56 steps a pass. The best rate is the largest of the
+three for the adaptive run, so that a wider grid could still help it.
 """
 
 from typing import Any
@@ -151,7 +157,9 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
         twin.semilogy(k, row["sizes"], color="#c24a00", label="batch")
         twin.set_ylabel("batch size")
         lines = [*ax.get_lines(), *twin.get_lines()]
-        ax.legend(lines, [v.get_label() for v in lines], fontsize="small")
+        ax.legend(
+            lines, [v.get_label() for v in lines], fontsize="small", loc="lower left"
+        )
     fig.tight_layout()
     fig.savefig(path, dpi=130)
     plt.close(fig)

@@ -9,6 +9,12 @@ final training loss, on multinomial logistic regression of iris, wine, breast ca
 digits and a 64-32-10 network on digits; ten passes, batches of 16, three seeds, the
 peak of every schedule the best of six. The norms are those of the first seed of the
 tuned linear run.
+
+What is seen: linear decay has the best mean rank and the bound holds with much room.
+Refinement does not pay here: it makes the warm-up and the late decay of the paper, yet
+ends within some ten percent above linear decay on four problems of five. These runs
+are short (94 to 1,123 steps), so that the norms of batches of 16 are noisy even after
+the median, and every schedule was given its own best peak.
 """
 
 from typing import Any
@@ -167,7 +173,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
         left.plot(np.linspace(0, 1, len(eta)), eta, label=name)
     left.plot([0, 1], [1, 0], "k:", lw=1, label="linear decay")
     left.set(xlabel="share of the run", ylabel="refined multiplier")
-    left.legend(fontsize="small")
+    left.legend(fontsize="x-small", ncols=2, loc="lower center")
     names = [*BASES, "refined"]
     width = 0.8 / len(numbers)
     for i, (name, row) in enumerate(numbers.items()):
