@@ -234,7 +234,10 @@ class Eye:
                 log_Q = jnp.log(jnp.where(Q > 0, Q, one))
                 far = jnp.where(Q > 0, Q * (log_Q - log_P), 0) - Q + P
                 terms = block.mask(jnp.where(near, P * _phi(d), far))
-                moved = jnp.where(near, P * jnp.abs(d), Q + P) * (e + self.g)
+                # A relative error of P is one of Q too, and d is as uncertain.
+                apart = Q + P + Q * jnp.abs(log_Q - log_P)
+                moved = jnp.where(near, P * jnp.abs(d) * (1 + jnp.abs(d)), apart)
+                moved = moved * (e + self.g)
                 long = jnp.where(near, 0, Q * (jnp.abs(log_P) + jnp.abs(log_Q)))
                 return terms, block.mask(moved + self.g * (terms + long))
 
