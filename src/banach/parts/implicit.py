@@ -18,11 +18,14 @@ DENSE_BELOW = 800
 
 
 class LowerSolve(eqx.Module):
-    """y with ||grad_y g(x, y)|| = `norm`; `calls` of lower_grad and of lower_hvp."""
+    """y with ||grad_y g(x, y)|| = `norm`, `first` at the begin; calls of lower_grad
+    and of lower_hvp.
+    """
 
     y: PyTree
     g: PyTree
     norm: Scalar
+    first: Scalar
     grads: Int[Array, ""]
     products: Int[Array, ""]
 
@@ -87,7 +90,7 @@ def solve_lower(
         y, g, norm, jnp.ones((), dtype), one, used, ~jnp.isfinite(norm)
     )  # fmt: skip
     last, _ = jax.lax.while_loop(active, body, (first, d))
-    return LowerSolve(last.y, last.g, last.norm, last.grads, last.products)
+    return LowerSolve(last.y, last.g, last.norm, norm, last.grads, last.products)
 
 
 def adjoint(

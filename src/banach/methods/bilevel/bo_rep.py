@@ -77,7 +77,7 @@ class BoRep(Method):
     @classmethod
     def suggest(cls, problem, facts):
         # Samples are steeper than their mean, and L is often estimated.
-        step = 0.5 / facts.get("lower_L")
+        step = 0.25 / facts.get("lower_L")
         # Each entry of x moves by 0.05 at first, in the root mean square.
         n = tree.size(problem.start().x[0])
         return cls(eta=0.05 * n**0.5, lower_step=step, nu=step, half_life=200.0)

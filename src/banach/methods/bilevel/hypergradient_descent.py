@@ -81,7 +81,10 @@ class HypergradientDescent(Method):
     def step(self, problem, state, key):
         size = tree.norm(state.p)
         tol = state.tolerance * jnp.asarray(self.decay, size.dtype)
-        s = jnp.where(state.refresh, 0, state.step_size)
+        # No trial moves x by more than a hundred times its own size.
+        far = 100 * (1 + tree.norm(state.x))
+        s = jnp.minimum(state.step_size, far / jnp.where(size > 0, size, 1))
+        s = jnp.where(state.refresh, 0, s)
         x = tree.axpy(-s, state.p, state.x)
         goal = jnp.minimum(tol, size / 10)
         y, v, p, value, grads, products = _solved(problem, x, state.y, state.v, goal)
@@ -94,7 +97,8 @@ class HypergradientDescent(Method):
         good = (lower | flat | state.refresh) & jnp.isfinite(value)
         # dx = -s p and dp = p+ - p: <dx, dx> / <dx, dp> = s |p|^2 / (|p|^2 - <p+, p>).
         bent = slope - along
-        longer = s * jnp.where(bent > 0.1 * slope, slope / _safe(bent), 10)
+        safe = jnp.where(bent > 0.1 * slope, bent, 0.1 * slope)
+        longer = s * jnp.where(slope > 0, slope / jnp.where(safe > 0, safe, 1), 1)
         length = jnp.where(good, longer, s / 2)
         still = (tree.max_abs(tree.sub(x, state.x)) == 0) & ~state.refresh
         return HypergradientDescentState(
@@ -108,7 +112,7 @@ class HypergradientDescent(Method):
             evaluations=state.evaluations + 1,
             grads=state.grads + grads,
             products=state.products + products,
-            refresh=~good,
+            refresh=~good & ~state.refresh,
             stuck=still,
         )
 
@@ -137,8 +141,9 @@ def _solved(problem, x, y, v, tol):
     out = adjoint(problem, z, fy, v, tol)
     p = tree.sub(fx, problem.cross(z, out.x))
     value = jnp.asarray(value - tree.vdot(out.x, low.g), dtype)
+    # A value is none where a solve failed: beyond the tolerance and beyond rounding.
+    blur = jnp.finfo(dtype).eps ** 0.75
+    solved = low.norm <= 10 * tol + blur * low.first
+    solved = solved & (out.residual <= 10 * tol + blur * tree.norm(fy))
+    value = jnp.where(solved, value, jnp.inf)
     return low.y, out.x, p, value, low.grads, low.products + out.calls
-
-
-def _safe(v):
-    return jnp.where(v == 0, 1, v)
