@@ -13,7 +13,7 @@ import banach as bn
 from banach.bridge import sif2jax
 from benchmarks import measure
 
-TOL, STEPS, SECONDS, LARGEST = 1e-6, 1000, 10.0, 100
+TOL, STEPS, SECONDS, LARGEST = 1e-6, 1000, 60.0, 100
 TABLE = Path(__file__).parent / "CUTEST.md"
 PEERS = ("scipy:trust-constr", "scipy:SLSQP")
 
