@@ -16,7 +16,7 @@ What is seen: the residual falls like 1/k as proved and the noise is gone, but t
 saving is not there at this n. A step costs 4 / (sqrt(n) + 5) + 2 / sqrt(n) of a pass,
 a quarter; its length is beta/4 with beta that of the components, against 2 beta for
 deterministic Halpern, eight times less and more. By these numbers the two break even
-near n = 2,500 and the factor of 3 needs n = 20,000. With eight times the proved step
+near n = 2,000 and the factor of 3 needs n = 20,000. With eight times the proved step
 the saving is 1.2 and 2.3. On the game extragradient converges linearly, and the inner
 solves of the second algorithm cost several passes each.
 """
