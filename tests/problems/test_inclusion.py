@@ -182,3 +182,13 @@ def test_a_product_acts_part_by_part():
     assert "lmo" not in bn.Product(bn.Simplex(), bn.Nonnegative()).offers()
     with pytest.raises(bn.Misuse, match="Nonnegative lacks it"):
         bn.Product(bn.Simplex(), bn.Nonnegative()).lmo(v)
+
+
+def test_a_race_with_a_term_refuses_the_minimisers():
+    p = stated(term=bn.Box(-1.0, 1.0), L=3.0, monotone=True)
+    names = ["extragradient", "scipy:L-BFGS-B", "fista", "halpern"]
+    race = bn.race(p, names, max_steps=50, tol=1e-2)
+    assert [r.method.card.name for r in race.runs] == ["extragradient"]
+    said = {r.method: r.reason for r in race.refused}
+    assert "no objective" in said["scipy:L-BFGS-B"]
+    assert "cocoercive" in said["halpern"] and "fista" in said

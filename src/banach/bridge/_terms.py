@@ -34,7 +34,14 @@ class Form(NamedTuple):
 
 
 def form(problem: Problem, peer: str) -> Form | Refusal:
-    """The problem as smooth over a box; a Refusal for any other term."""
+    """The problem as smooth over a box; a Refusal for anything else."""
+    lacks = sorted({"grad", "value"} - problem.oracles())
+    if lacks:
+        return Refusal(
+            f"oracle {', '.join(lacks)}",
+            f"{peer} minimises, and {problem.kind} has no objective; use a method of "
+            f"ours: banach methods --problem {problem.kind.lower()}",
+        )
     space = problem.space()
 
     def flat(point: Point) -> Vector:

@@ -8,9 +8,17 @@ logistic regression against an adversary (breast_cancer, n = 569, 60 unknowns). 
 verdict is on the proved steps. Beside it stands what each method needs with the best
 of 1, 2, 4, 8 and 16 times its own step, chosen by the residual after 200 passes on
 another seed (then the median of three seeds). Stochastic extragradient has batches of
-sqrt(n) and three times the components. The Lipschitz variant meets deterministic
-extragradient on a matrix game (20 x 20, 400 scenarios). Reduced: small n, a target of
-1e-3 where 1e-4 takes ten times as long, and the paper's own experiments are others.
+sqrt(n) and 15,000 steps. The Lipschitz variant meets deterministic extragradient on a
+matrix game (20 x 20, 400 scenarios). Reduced: small n, a target of 1e-3 where 1e-4
+takes ten times as long, and the paper's own experiments are others.
+
+What is seen: the residual falls like 1/k as proved and the noise is gone, but the
+saving is not there at this n. A step costs 4 / (sqrt(n) + 5) + 2 / sqrt(n) of a pass,
+a quarter; its length is beta/4 with beta that of the components, against 2 beta for
+deterministic Halpern, eight times less and more. By these numbers the two break even
+near n = 2,000 and the factor of 3 needs n = 20,000. With eight times the proved step
+the saving is 1.2 and 2.3. On the game extragradient converges linearly, and the inner
+solves of the second algorithm cost several passes each.
 """
 
 from typing import Any, NamedTuple
@@ -89,7 +97,9 @@ def _sum(problem: Any) -> dict[str, Any]:
         )
         row[kind] = {"tried": tried, "best": best}
         for label, times in (("proved", 1), ("tuned", best)):
-            runs = [run(times, s) for s in (seeds if label == "tuned" else seeds[:1])]
+            if label == "proved" or times != 1 or len(seeds) > 1:
+                which = seeds if label == "tuned" else seeds[:1]
+                runs = [run(times, s) for s in which]
             spent = [reached(r, TARGET) for r in runs]
             middle = np.median([np.inf if v is None else v for v in spent])
             row[kind][label] = float(middle) if np.isfinite(middle) else None
@@ -100,8 +110,7 @@ def _sum(problem: Any) -> dict[str, Any]:
     line = course(problem, VrHalpern.suggest(problem, facts), rows=LINES)
     level = line["steps"] * line["ratio"]
     row["growth"] = float(level[LINES // 2 :].max() / level[: LINES // 2].max())
-    allowed = 3 * min(row[k]["tuned"] or budget for k in ("vr_halpern", "halpern"))
-    noisy = course(problem, _stochastic(problem), budget=allowed, every=EVERY)
+    noisy = course(problem, _stochastic(problem), rows=LINES, every=EVERY)
     row["seg"] = float(noisy["ratio"].min())
     row["curves"]["stochastic extragradient"] = thin(noisy)
     return row
