@@ -14,9 +14,10 @@ incomplete Cholesky goes over antidiagonals and is slower here than a serial sol
 C would be; steps are what the paper counts.
 
 Reduced: two dimensions for three, at most 65,536 unknowns, a network a hundred times
-smaller, training reduced to seconds on two cores. Beside the paper: levels that share weights, no biases, no flux into obstacles inside the network,
-and the length of a direction is free in the loss. As in the paper, the training sees
-the empty domain alone.
+smaller, training reduced to seconds on two cores. Beside the paper: levels that share
+weights, no biases, no flux into obstacles inside the network, and the length of a
+direction is free in the loss. As in the paper, the training sees the empty domain
+alone.
 """
 
 from typing import Any
