@@ -70,6 +70,13 @@ class Problem(eqx.Module):
         """Work of one call of an oracle, where a value is 1 and a gradient 2."""
         return {}
 
+    def pass_bytes(self) -> int:
+        """Memory that one gradient may touch, where that is more than the data.
+
+        Sizes the first chunk of a run, before anything was timed.
+        """
+        return 0
+
     def reference_point(self) -> Point | None:
         """What "small" is relative to, from problem data only; None: absolute."""
         return None
