@@ -100,9 +100,12 @@ def ready(
     leaves = [*kept.leaves, *rest]
     pace = loop.cadence(method, check, problem) if every is None else every
     look = sum(check.screened(1.0).cost(problem).values())
-    cost = method.card.cost or {name: 1 for name in method.card.needs}
-    size = problem.size()
-    step = sum(v * (size if k == "hess" else 1) for k, v in cost.items())
+    ones = {name: 1 for name in method.card.needs}
+    cost = method.card.cost or method.typical or ones
+    size, prices = problem.size(), problem.prices()
+    step = sum(
+        v * (size if k == "hess" else prices.get(k, 2.0) / 2) for k, v in cost.items()
+    )
     return Ready(
         method,
         check,
@@ -110,8 +113,10 @@ def ready(
         programs.Key(treedef, leaves),
         pace,
         look / (look + step * pace) if look else 0.0,
-        sum(v.nbytes for v in leaves),
-        max(size / 4, 1.0) if "hess" in method.card.needs else 2.0,
+        max(sum(v.nbytes for v in leaves), problem.pass_bytes()),
+        # A block of more steps than the usual fifty is that much longer.
+        (max(size / 4, 1.0) if "hess" in method.card.needs else 2.0)
+        * max(1.0, pace / 50),
         spent,
     )
 

@@ -74,6 +74,13 @@ class Problem(eqx.Module):
         """What to do where a method needs an oracle that this kind lacks, if known."""
         return None
 
+    def pass_bytes(self) -> int:
+        """Memory that one gradient may touch, where that is more than the data.
+
+        Sizes the first chunk of a run, before anything was timed.
+        """
+        return 0
+
     def reference_point(self) -> Point | None:
         """What "small" is relative to, from problem data only; None: absolute."""
         return None

@@ -101,6 +101,10 @@ class FiniteSum(Problem):
         """One term of a stochastic gradient is an n-th of a gradient."""
         return {"stochastic_grad": 2 / self.n, "sample": 1 / self.n}
 
+    def pass_bytes(self) -> int:
+        """The gradients of all terms, where a method asks for them one by one."""
+        return self.n * self.size() * tree.dtype(self.x0).itemsize
+
     def space(self) -> PyTree:
         """Structure of x0."""
         return structs(self.x0)

@@ -119,6 +119,10 @@ class Training(Problem):
         """One term of a stochastic gradient is an n-th of a gradient."""
         return self.sum.prices()
 
+    def pass_bytes(self) -> int:
+        """The gradients of all examples."""
+        return self.sum.pass_bytes()
+
     def space(self) -> PyTree:
         """Structure of the parameters."""
         return self.sum.space()

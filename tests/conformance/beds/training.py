@@ -73,5 +73,6 @@ BEDS = [
         narrow=_narrow,
         solution=_solution,
         measures=gap(_objective, _solution(1.0)),
+        smooth_path=False,
     )
 ]

@@ -86,13 +86,14 @@ class RefinedSchedule(Method):
     def init(self, problem, start, key):
         batches.fits(self.batch, problem.n)
         dtype = tree.dtype(start.x)
-        ones = jnp.ones(self.steps, dtype)
+        # What alike norms give; refining constants would be folded at compile time.
+        linear = jnp.arange(self.steps - 1, -1, -1, dtype=dtype) / (self.steps - 1)
         return RefinedScheduleState(
             start.x,
             start.x,
             self._transform().init(start.x),
-            ones,
-            refine_schedule(ones),
+            jnp.ones_like(linear),
+            linear,
             batches.shuffled(problem.n, key),
             jnp.zeros((), jnp.int32),
         )
