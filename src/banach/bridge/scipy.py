@@ -265,14 +265,16 @@ def _quiet() -> None:
     warnings.filterwarnings("error", message="Unknown solver options")
 
 
-def exact_transport(C: Any, a: Any, b: Any) -> float:
-    """min <C, P> over P >= 0 with P 1 = a and P' 1 = b, by HiGHS."""
+def exact_transport(C: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    """min <C, P> over P >= 0 with P 1 = a, P' 1 = b, by HiGHS."""
     from scipy import sparse
     from scipy.optimize import linprog
 
-    m, n = np.shape(C)
+    m, n = C.shape
     rows = sparse.kron(sparse.eye_array(m), np.ones((1, n)))
     columns = sparse.kron(np.ones((1, m)), sparse.eye_array(n))
     sums = sparse.vstack([rows, columns]).tocsr()
-    out = linprog(np.ravel(C), A_eq=sums, b_eq=np.append(a, b), method="highs")
-    return float(out.fun)
+    found = linprog(C.ravel(), A_eq=sums, b_eq=np.append(a, b), method="highs")
+    if found.fun is None:
+        raise Misuse(f"HiGHS found no plan: {found.message}; check the marginals")
+    return float(found.fun)

@@ -30,23 +30,23 @@ def digits() -> Any:
 
 
 def assignment() -> Any:
-    """Uniform random costs between 200 and 200 equal masses, eps = 0.001."""
+    """Uniform random costs between 100 and 100 equal masses, eps = 0.002."""
     from banach.problems.transport import Transport
 
-    n = 200
+    n = 100
     C = np.random.default_rng(5).random((n, n))
-    return Transport(C, np.full(n, 1 / n), np.full(n, 1 / n), 1e-3)
+    return Transport(C, np.full(n, 1 / n), np.full(n, 1 / n), 2e-3)
 
 
 def clouds() -> Any:
-    """A mixture of Gaussians to another, 400 to 300 points, cost never stored."""
+    """A mixture of Gaussians to another, 200 to 150 points, cost never stored."""
     from banach.problems.transport import Transport
 
     draw = np.random.default_rng(6)
     centres = np.array([[0.0, 0.0], [2.0, 1.0], [-1.0, 2.0]])
-    x = draw.normal(size=(400, 2)) * 0.5 + centres[draw.integers(0, 3, 400)]
-    y = draw.normal(size=(300, 2)) * 0.3 + centres[draw.integers(0, 2, 300)] + 1
-    return Transport.points(x, y, eps=0.02)
+    x = draw.normal(size=(200, 2)) * 0.5 + centres[draw.integers(0, 3, 200)]
+    y = draw.normal(size=(150, 2)) * 0.3 + centres[draw.integers(0, 2, 150)] + 1
+    return Transport.points(x, y, eps=0.05)
 
 
 _TABLE: dict[str, Callable[[], Any]] = {
