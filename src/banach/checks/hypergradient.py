@@ -177,9 +177,9 @@ def _look(problem: Problem, point: Point, screen: Any) -> _Looked:
 
     def full():
         r = common.judge(residuals, z)
-        norms = [_norm(part) for part in r.value]
+        norms = [tree.norm(part) for part in r.value]
         slack = [
-            common.norm_slack(n, e, k) + _underflow(n, k)
+            common.norm_slack(n, e, k)
             for n, e, k in zip(norms, r.error, sizes, strict=True)
         ]
         return tuple(norms), tuple(slack)
@@ -188,7 +188,7 @@ def _look(problem: Problem, point: Point, screen: Any) -> _Looked:
     if screen is None:
         values, slacks = full()
     else:
-        cheap = tuple(_norm(part) for part in residuals(z))
+        cheap = tuple(tree.norm(part) for part in residuals(z))
         passes = [common.below(screen, value, jnp.ones_like(value)) for value in cheap]
         values, slacks = common.screened(
             jnp.all(jnp.stack(passes)),
@@ -197,20 +197,6 @@ def _look(problem: Problem, point: Point, screen: Any) -> _Looked:
         )
     bend = _curvature(judged, z, v, out)
     return _Looked(values, slacks, v, bend, label, judged, z)
-
-
-def _norm(r: PyTree) -> Scalar:
-    """The 2-norm by plain squares: infinite above 1e154, see `_underflow` below.
-
-    `tree.norm` scales by the largest entry. XLA may evaluate a residual twice with
-    other roundings; 0 in the one and 1e-18 in the other made that a norm of 1.
-    """
-    return jnp.sqrt(tree.vdot(r, r))
-
-
-def _underflow(norm: Scalar, size: int) -> Scalar:
-    """What squares below the smallest normal number may hide in a norm."""
-    return size * jnp.sqrt(jnp.finfo(norm.dtype).tiny)
 
 
 def _offered(problem: Problem, z: PyTree, fy: PyTree, dual: PyTree) -> PyTree:

@@ -1,6 +1,7 @@
 """Vector-space arithmetic on pytrees of arrays."""
 
 import functools
+import math
 import operator
 from typing import Any
 
@@ -53,14 +54,19 @@ def vdot(x: PyTree, y: PyTree) -> Array:
 def norm(x: PyTree) -> Array:
     """Euclidean norm over all leaves, without overflow for finite x.
 
-    Its derivative at zero is zero (a subgradient), not NaN.
+    Its derivative at zero is zero (a subgradient), not NaN. Entries are scaled only
+    where their squares would overflow or vanish: XLA may evaluate x twice with other
+    roundings, and the largest of mere rounding noise is 0 in one and not in the other.
     """
     leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(x)]
     big = functools.reduce(
         jnp.maximum,
         [jnp.max(jnp.abs(leaf), initial=0.0) for leaf in leaves],
     )
-    big = jax.lax.stop_gradient(jnp.where((big > 0) & jnp.isfinite(big), big, 1))
+    info = jnp.finfo(big.dtype)
+    low, high = math.sqrt(info.tiny) / info.eps, math.sqrt(info.max) * info.eps
+    extreme = ((big > 0) & (big < low)) | ((big > high) & jnp.isfinite(big))
+    big = jax.lax.stop_gradient(jnp.where(extreme, big, 1))
     square = functools.reduce(
         operator.add, [jnp.sum(jnp.square(leaf / big)) for leaf in leaves]
     )
