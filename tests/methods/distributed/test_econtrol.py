@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-import sum_case as case
+import workers_case as case
 from reference import econtrol as reference
 
 import banach as bn

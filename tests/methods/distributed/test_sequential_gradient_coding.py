@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import sum_case as case
+import workers_case as case
 from reference import sequential_gradient_coding as reference
 
 import banach as bn
