@@ -98,7 +98,9 @@ def test_vmap_equals_the_loop(case):
     # path may amplify rounding into another number of steps.
     assert lanes.status[0] == CODE[solo.status]
     if case.bed.smooth_path:
-        assert abs(int(lanes.steps[0]) - solo.steps) <= 0.1 * solo.steps
+        # A look that just misses is followed by one a block later.
+        apart = max(0.1 * solo.steps, solo.settings.every)
+        assert abs(int(lanes.steps[0]) - solo.steps) <= apart
     if solo.certified:
         scale = np.abs(flat(solo.x)).max()
         np.testing.assert_allclose(lanes.x[0], flat(solo.x), rtol=0, atol=1e-4 * scale)
