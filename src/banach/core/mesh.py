@@ -52,7 +52,8 @@ def join(
         coordinator: host:port on which process 0 listens.
         processes: how many there are.
         index: which of them this is, 0 to processes - 1.
-        patience: seconds to wait for the others to appear, and to leave.
+        patience: seconds to wait for the others to appear, and to leave; as long
+            after a death JAX ends the survivors too, so that they have to save by then.
 
     Returns:
         (devices in all, devices of this process).
@@ -62,9 +63,12 @@ def join(
         RuntimeError: the others did not appear in time.
 
     On CPUs the collectives are those of Gloo. It is `jax.distributed.initialize` with
-    timeouts: a process that dies makes the others' next collective fail, so that
-    their run ends as `interrupted` with its best point; it never hangs. Gloo cannot
-    go on with fewer processes: start all again and resume from the checkpoint.
+    timeouts. A process that dies makes the others' next collective fail, so that
+    their run ends as `interrupted` with its best point; or, where it dies inside one
+    that several local devices share, JAX ends them with its message after `patience`
+    seconds. Nothing hangs, and the last checkpoint stands: Gloo cannot go on with
+    fewer processes, so start all again and resume. JAX's coordinator lives in process
+    0: without it the others are ended at once.
     """
     if not 0 <= index < processes:
         raise Misuse(f"index must be 0 to {processes - 1}, got {index}")
@@ -74,7 +78,7 @@ def join(
         processes,
         index,
         initialization_timeout=patience,
-        heartbeat_timeout_seconds=10,
+        heartbeat_timeout_seconds=patience,
         shutdown_timeout_seconds=patience,
     )
     return jax.device_count(), jax.local_device_count()

@@ -102,6 +102,10 @@ class Problem(eqx.Module):
         """The mesh of devices that the oracles run on (core.mesh.Layout), or None."""
         return None
 
+    def local(self) -> "Problem":
+        """The same problem on this process's default device alone."""
+        return self
+
     def as_root(self) -> "Problem":
         """This problem as F(x) = 0, or a refusal naming the cure."""
         raise Misuse(f"{self.kind} cannot be stated as a root; use bn.Root(F, x0)")

@@ -173,7 +173,13 @@ def compiled(function: Any, args: Any, place: Any = None) -> Any:
 
 
 def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> Any:
-    """(certificate, point, compile seconds) of one check, compiled and kept."""
+    """(certificate, point, compile seconds) of one check, compiled and kept.
+
+    Where several processes hold the problem each judges alone: nobody knows whether
+    the others ask too, or live.
+    """
+    if mesh.shared(mesh.everywhere(problem)):
+        problem = problem.local()
     leaves, treedef = flat((problem, check, point))
     key = Key(treedef, leaves)
     found = _JUDGES.get(key)

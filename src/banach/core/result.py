@@ -137,8 +137,8 @@ class Result:
 
     @property
     def dual_norm(self) -> float | None:
-        """2-norm of the multipliers (or dual point) that the check used, if any."""
-        if self.point.dual is None:
+        """2-norm of the multipliers of the constraints that the check used, if any."""
+        if self.point.dual is None or "constraints" not in self.problem.oracles():
             return None
         leaves = [np.ravel(v) for v in jax.tree.leaves(self.point.dual)]
         return number(np.linalg.norm(np.concatenate(leaves))) if leaves else None

@@ -1,5 +1,6 @@
 """Minimise a finite sum whose terms are spread over workers."""
 
+import copy
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -243,6 +244,12 @@ class DistributedSum(Problem):
     def default_check(self) -> str:
         """The gradient of the full sum, with the count of its terms."""
         return "full_sum"
+
+    def local(self) -> "DistributedSum":
+        """All workers on the default device."""
+        made = copy.copy(self)
+        object.__setattr__(made, "mesh", None)
+        return made
 
     def as_finite_sum(self) -> FiniteSum:
         """The terms on one device, in the order of the workers."""
