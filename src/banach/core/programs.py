@@ -15,7 +15,7 @@ from banach.core.point import Point
 from banach.core.run import Carry, Settings
 
 COUNTS = {"kernel": 0, "judge": 0}
-_CPU_OPTIONS = {
+_CPU_OPTIONS: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 1,
 }
