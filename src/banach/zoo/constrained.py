@@ -10,33 +10,10 @@ from typing import Any
 import numpy as np
 
 from banach.zoo import datasets
+from banach.zoo.shelf import Shelf
 
-_TABLE: dict[str, tuple[str, Callable[[], Any]]] = {}
-
-
-def names() -> list[dict[str, str]]:
-    """Name, title and kind of every problem here."""
-    return [
-        {"name": k, "title": v[0], "kind": "Constrained"} for k, v in _TABLE.items()
-    ]
-
-
-def knows(name: str) -> bool:
-    """Whether `load` has this name."""
-    return name in _TABLE
-
-
-def load(name: str) -> Any:
-    """The problem of a name that `names` lists."""
-    return _TABLE[name][1]()
-
-
-def _named(name: str, title: str) -> Callable:
-    def keep(build: Callable[[], Any]) -> Callable[[], Any]:
-        _TABLE[f"constrained:{name}"] = (title, build)
-        return build
-
-    return keep
+_shelf = Shelf("Constrained")
+names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
 def _stated(f: Callable, x0: Any, **constraints: Any) -> Any:
@@ -52,14 +29,16 @@ def _rows(*values: Any) -> Any:
     return jnp.stack(values)
 
 
-@_named("hs6", "2 unknowns, a parabola; minimum 0 at (1, 1)")
+@_named("constrained:hs6", "2 unknowns, a parabola; minimum 0 at (1, 1)")
 def _hs6():
     return _stated(
         lambda x: (1 - x[0]) ** 2, [-1.2, 1], eq=lambda x: 10 * (x[1] - x[0] ** 2)
     )
 
 
-@_named("hs7", "2 unknowns, a quartic curve; minimum -sqrt(3) at (0, sqrt(3))")
+@_named(
+    "constrained:hs7", "2 unknowns, a quartic curve; minimum -sqrt(3) at (0, sqrt(3))"
+)
 def _hs7():
     import jax.numpy as jnp
 
@@ -70,7 +49,10 @@ def _hs7():
     )
 
 
-@_named("hs27", "3 unknowns, a parabolic cylinder in a curved valley; minimum 0.04")
+@_named(
+    "constrained:hs27",
+    "3 unknowns, a parabolic cylinder in a curved valley; minimum 0.04",
+)
 def _hs27():
     return _stated(
         lambda x: 0.01 * (x[0] - 1) ** 2 + (x[1] - x[0] ** 2) ** 2,
@@ -79,7 +61,7 @@ def _hs27():
     )
 
 
-@_named("hs39", "4 unknowns, 2 cubic equations; minimum -1 at (1, 1, 0, 0)")
+@_named("constrained:hs39", "4 unknowns, 2 cubic equations; minimum -1 at (1, 1, 0, 0)")
 def _hs39():
     return _stated(
         lambda x: -x[0],
@@ -88,7 +70,7 @@ def _hs39():
     )
 
 
-@_named("hs40", "4 unknowns, 3 polynomial equations; minimum -0.25")
+@_named("constrained:hs40", "4 unknowns, 3 polynomial equations; minimum -0.25")
 def _hs40():
     return _stated(
         lambda x: -x[0] * x[1] * x[2] * x[3],
@@ -99,7 +81,10 @@ def _hs40():
     )
 
 
-@_named("hs71", "4 unknowns in [1, 5], an inequality and an equation; minimum 17.014")
+@_named(
+    "constrained:hs71",
+    "4 unknowns in [1, 5], an inequality and an equation; minimum 17.014",
+)
 def _hs71():
     import jax.numpy as jnp
 
@@ -113,7 +98,7 @@ def _hs71():
     )
 
 
-@_named("hs78", "5 unknowns, 3 polynomial equations; minimum -2.91970")
+@_named("constrained:hs78", "5 unknowns, 3 polynomial equations; minimum -2.91970")
 def _hs78():
     import jax.numpy as jnp
 
@@ -126,7 +111,7 @@ def _hs78():
     )
 
 
-@_named("hs79", "5 unknowns, 3 polynomial equations; minimum 0.0787768")
+@_named("constrained:hs79", "5 unknowns, 3 polynomial equations; minimum 0.0787768")
 def _hs79():
     def f(x):
         return (
@@ -147,7 +132,10 @@ def _hs79():
     return _stated(f, [2] * 5, eq=eq)
 
 
-@_named("logistic", "logistic regression of breast_cancer with A x = b and ||x|| = 1")
+@_named(
+    "constrained:logistic",
+    "logistic regression of breast_cancer with A x = b and ||x|| = 1",
+)
 def _logistic():
     """Mean logistic loss, 569 x 30 standardised; 5 random rows A, and the sphere.
 

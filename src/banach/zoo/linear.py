@@ -1,28 +1,14 @@
 """Ready linear systems by name; listing them imports no jax."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from banach.zoo import datasets
+from banach.zoo.shelf import Shelf
 
-_TABLE: dict[str, tuple[str, Callable[[], Any]]] = {}
-
-
-def names() -> list[dict[str, str]]:
-    """Name, title and kind of every problem here."""
-    return [{"name": k, "title": v[0], "kind": "Linear"} for k, v in _TABLE.items()]
-
-
-def knows(name: str) -> bool:
-    """Whether `load` has this name."""
-    return name in _TABLE
-
-
-def load(name: str) -> Any:
-    """The problem of a name that `names` lists."""
-    return _TABLE[name][1]()
+_shelf = Shelf("Linear")
+names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
 def right_side(solid: np.ndarray, seed: int) -> np.ndarray:
@@ -35,14 +21,6 @@ def right_side(solid: np.ndarray, seed: int) -> np.ndarray:
         y, x = rng.uniform(0.1, 0.9, 2)
         b += 5 * rng.choice([-1, 1]) * np.exp(-((i - y) ** 2 + (j - x) ** 2) / 0.02)
     return np.where(solid, 0.0, b)
-
-
-def _named(name: str, title: str) -> Callable:
-    def keep(build: Callable[[], Any]) -> Callable[[], Any]:
-        _TABLE[name] = (title, build)
-        return build
-
-    return keep
 
 
 def _around(solid: np.ndarray, seed: int) -> Any:

@@ -1,35 +1,13 @@
 """Ready elliptic energies by name; listing them imports no jax."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-_TABLE: dict[str, tuple[str, Callable[[], Any]]] = {}
+from banach.zoo.shelf import Shelf
 
-
-def names() -> list[dict[str, str]]:
-    """Name, title and kind of every problem here."""
-    kind = "EllipticEnergy"
-    return [{"name": k, "title": v[0], "kind": kind} for k, v in _TABLE.items()]
-
-
-def knows(name: str) -> bool:
-    """Whether `load` has this name."""
-    return name in _TABLE
-
-
-def load(name: str) -> Any:
-    """The problem of a name that `names` lists."""
-    return _TABLE[name][1]()
-
-
-def _named(name: str, title: str) -> Callable:
-    def keep(build: Callable[[], Any]) -> Callable[[], Any]:
-        _TABLE[name] = (title, build)
-        return build
-
-    return keep
+_shelf = Shelf("EllipticEnergy")
+names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
 def nonlinear_poisson(n: int) -> tuple[Any, np.ndarray]:

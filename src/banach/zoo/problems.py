@@ -1,40 +1,14 @@
 """Ready generalised linear models by name; listing them imports no jax."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from banach.zoo import datasets
+from banach.zoo.shelf import Shelf
 
-_TABLE: dict[str, tuple[str, Callable[[], Any]]] = {}
-
-
-def names() -> list[dict[str, str]]:
-    """Name, title and kind of every problem here."""
-    return [{"name": k, "title": v[0], "kind": "GLM"} for k, v in _TABLE.items()]
-
-
-def knows(name: str) -> bool:
-    """Whether `load` has this name."""
-    return name in _TABLE
-
-
-def load(name: str) -> Any:
-    """The problem of a name that `names` lists."""
-    if name not in _TABLE:
-        from banach.core.problem import Misuse
-
-        raise Misuse(f"no problem is called {name!r}; it is one of {', '.join(_TABLE)}")
-    return _TABLE[name][1]()
-
-
-def _named(name: str, title: str) -> Callable:
-    def keep(build: Callable[[], Any]) -> Callable[[], Any]:
-        _TABLE[name] = (title, build)
-        return build
-
-    return keep
+_shelf = Shelf("GLM")
+names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
 def _models() -> Any:

@@ -1,28 +1,14 @@
 """Ready two-layer ReLU networks in convex form; listing them imports no jax."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from banach.zoo import datasets
+from banach.zoo.shelf import Shelf
 
-_TABLE: dict[str, tuple[str, str, Callable[[], Any]]] = {}
-
-
-def names() -> list[dict[str, str]]:
-    """Name, title and kind of every problem here."""
-    return [{"name": k, "title": v[0], "kind": v[1]} for k, v in _TABLE.items()]
-
-
-def knows(name: str) -> bool:
-    """Whether `load` has this name."""
-    return name in _TABLE
-
-
-def load(name: str) -> Any:
-    """The problem of a name that `names` lists."""
-    return _TABLE[name][2]()
+_shelf = Shelf("ConvexRelu")
+names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
 def cancer(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -47,14 +33,6 @@ def plane(n: int = 30) -> tuple[np.ndarray, np.ndarray]:
 def scaled(A: np.ndarray) -> np.ndarray:
     """In units of the root mean square of the rows' norms."""
     return A / np.sqrt(np.mean(np.sum(A**2, axis=1)))
-
-
-def _named(name: str, title: str, kind: str = "ConvexRelu") -> Callable:
-    def keep(build: Callable[[], Any]) -> Callable[[], Any]:
-        _TABLE[name] = (title, kind, build)
-        return build
-
-    return keep
 
 
 def _model(data: tuple[np.ndarray, np.ndarray], beta: float, **options: Any) -> Any:
