@@ -6,6 +6,7 @@ A claim file holds REQUIRED (written before any number was seen), `measure()`,
 
 import importlib
 import json
+import math
 import time
 import traceback
 from pathlib import Path
@@ -64,7 +65,22 @@ def run(name: str, figures: Path | None = None) -> dict[str, Any]:
 
 
 def main(argv: list[str]) -> int:
-    """`python -m banach.claims NAME [FIGURES]`: one JSON line on stdout."""
+    """`python -m banach.claims NAME [FIGURES]`: one JSON line on stdout.
+
+    Numbers that JSON does not know, NaN and infinity, are null there.
+    """
     figures = Path(argv[1]) if len(argv) > 1 else None
-    print(json.dumps(run(argv[0], figures)))
+    print(json.dumps(_known_to_json(run(argv[0], figures)), allow_nan=False))
     return 0
+
+
+def _known_to_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _known_to_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_known_to_json(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _known_to_json(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -248,28 +248,24 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Hypergradient norms on the synthetic problem, accuracy of cleaning."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(9, 3.4))
-    for label, row in numbers["steep"].items():
-        for curve in row["curves"]:
-            steps = 10 * (1 + np.arange(len(curve)))
-            axes[0].semilogy(steps, curve, label=f"{label}, {row['largest']:.1e}")
-    axes[0].axhline(TARGET, color="k", lw=0.8)
-    axes[0].set(xlabel="step", ylabel="||grad Phi(x)||, relative", ylim=(1e-3, 1e4))
-    axes[0].legend(fontsize=7, title="largest step that reaches the target")
-    c = numbers["cleaning"]
-    for name in ("BO-REP", "SOBA", "stocBiO"):
-        curve = c[name]["curve"]
-        axes[1].plot(c[name]["calls_a_look"] * (1 + np.arange(len(curve))), curve,
-                     label=name)  # fmt: skip
-    for name, style in {"none": ":", "known": "--"}.items():
-        axes[1].axhline(c[name], color="k", ls=style, lw=0.8, label=f"{name} (refit)")
-    axes[1].set(xlabel="sampled derivatives", ylabel="test accuracy, %")
-    axes[1].legend(fontsize=7)
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 2, figsize=(9, 3.4)) as axes:
+        for label, row in numbers["steep"].items():
+            for curve in row["curves"]:
+                steps = 10 * (1 + np.arange(len(curve)))
+                axes[0].semilogy(steps, curve, label=f"{label}, {row['largest']:.1e}")
+        axes[0].axhline(TARGET, color="k", lw=0.8)
+        axes[0].set(xlabel="step", ylabel="||grad Phi(x)||, relative", ylim=(1e-3, 1e4))
+        axes[0].legend(fontsize=7, title="largest step that reaches the target")
+        c = numbers["cleaning"]
+        for name in ("BO-REP", "SOBA", "stocBiO"):
+            curve = c[name]["curve"]
+            axes[1].plot(c[name]["calls_a_look"] * (1 + np.arange(len(curve))), curve,
+                         label=name)  # fmt: skip
+        for name, style in {"none": ":", "known": "--"}.items():
+            axes[1].axhline(
+                c[name], color="k", ls=style, lw=0.8, label=f"{name} (refit)"
+            )
+        axes[1].set(xlabel="sampled derivatives", ylabel="test accuracy, %")
+        axes[1].legend(fontsize=7)

@@ -165,23 +165,17 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Relative hypergradient norm against rows drawn."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
-    for label, row in numbers["rows"].items():
-        curve = np.clip(row["curve"], 1e-6, 10)
-        steps = (np.arange(len(curve)) + WINDOW) * EVERY
-        style = "--" if label.startswith("SGD") else "-"
-        axes[0].loglog(steps * row["samples_a_step"], curve, style, label=label)
-        axes[1].loglog(steps, curve, style, label=label)
-    for ax, name in zip(axes, ("rows drawn", "steps"), strict=True):
-        ax.axhline(SHARE, color="k", lw=0.8)
-        ax.set_xlabel(name)
-    axes[0].set_ylabel("||grad Phi(x)||, relative")
-    axes[1].legend(fontsize=8)
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 2, figsize=(9, 3.4), sharey=True) as axes:
+        for label, row in numbers["rows"].items():
+            curve = np.clip(row["curve"], 1e-6, 10)
+            steps = (np.arange(len(curve)) + WINDOW) * EVERY
+            style = "--" if label.startswith("SGD") else "-"
+            axes[0].loglog(steps * row["samples_a_step"], curve, style, label=label)
+            axes[1].loglog(steps, curve, style, label=label)
+        for ax, name in zip(axes, ("rows drawn", "steps"), strict=True):
+            ax.axhline(SHARE, color="k", lw=0.8)
+            ax.set_xlabel(name)
+        axes[0].set_ylabel("||grad Phi(x)||, relative")
+        axes[1].legend(fontsize=8)

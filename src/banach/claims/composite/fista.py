@@ -87,19 +87,13 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gaps against steps with the bound."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(numbers), figsize=(10, 3.6))
-    for ax, (name, row) in zip(axes, numbers.items(), strict=True):
-        for kind, gap in row["gaps"].items():
-            ax.loglog(np.arange(1, len(gap) + 1), gap, label=kind)
-        k = np.arange(1, len(row["bound"]) + 1)
-        ax.loglog(k, row["bound"], "k--", lw=1, label="bound of FISTA")
-        ax.set(title=name, xlabel="step", ylabel="F - F*")
-    axes[0].legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(numbers), figsize=(10, 3.6)) as axes:
+        for ax, (name, row) in zip(axes, numbers.items(), strict=True):
+            for kind, gap in row["gaps"].items():
+                ax.loglog(np.arange(1, len(gap) + 1), gap, label=kind)
+            k = np.arange(1, len(row["bound"]) + 1)
+            ax.loglog(k, row["bound"], "k--", lw=1, label="bound of FISTA")
+            ax.set(title=name, xlabel="step", ylabel="F - F*")
+        axes[0].legend()

@@ -92,21 +92,15 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gaps against steps."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(5, 3.6))
-    for name, row in numbers.items():
-        t = 1 + np.arange(len(row["gaps"])) * (STEPS // 500)
-        (line,) = ax.loglog(t, row["gaps"], label=name)
-        ax.loglog(t, row["gaps"][1] * t[1] / t, "--", lw=1, color=line.get_color())
-    ax.set(xlabel="step", ylabel="Frank-Wolfe gap (dashed: 1/t)")
-    ax.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, figsize=(5, 3.6)) as ax:
+        for name, row in numbers.items():
+            t = 1 + np.arange(len(row["gaps"])) * (STEPS // 500)
+            (line,) = ax.loglog(t, row["gaps"], label=name)
+            ax.loglog(t, row["gaps"][1] * t[1] / t, "--", lw=1, color=line.get_color())
+        ax.set(xlabel="step", ylabel="Frank-Wolfe gap (dashed: 1/t)")
+        ax.legend()
 
 
 def _utility(x, R):

@@ -76,18 +76,12 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gaps against steps with their bounds."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(numbers), figsize=(14, 3.4))
-    for ax, (name, row) in zip(axes, numbers.items(), strict=True):
-        k = np.arange(1, len(row["gaps"]) + 1)
-        ax.loglog(k, row["gaps"], label="F - F*")
-        ax.loglog(k, row["bound"], "k--", lw=1, label="bound")
-        ax.set(title=name, xlabel="step")
-    axes[0].legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(numbers), figsize=(14, 3.4)) as axes:
+        for ax, (name, row) in zip(axes, numbers.items(), strict=True):
+            k = np.arange(1, len(row["gaps"]) + 1)
+            ax.loglog(k, row["gaps"], label="F - F*")
+            ax.loglog(k, row["bound"], "k--", lw=1, label="bound")
+            ax.set(title=name, xlabel="step")
+        axes[0].legend()

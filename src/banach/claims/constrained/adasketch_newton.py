@@ -138,32 +138,26 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Residuals against steps, and inner flops."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
-    row = numbers["logistic, Kaczmarz"]
-    kinds = {"linear": "delta 0.1", "sharp": "sharpened", "exact": "delta 1e-12"}
-    for kind, said in kinds.items():
-        left.semilogy(np.maximum(row[kind], 1e-16), marker=".", label=said)
-    left.axhline(TOL, color="k", lw=1, ls="--")
-    left.set(title="logistic, Kaczmarz", xlabel="step", ylabel="KKT residual")
-    left.legend()
-    at = np.arange(len(numbers))
-    for i, (kind, said) in enumerate(
-        (
-            ("flops", "adaptive"),
-            ("exact_flops", "delta 1e-12"),
-            ("dense_flops", "dense LU"),
-        )
-    ):
-        values = [r[kind] for r in numbers.values()]
-        right.bar(at + 0.27 * (i - 1), values, 0.25, label=said)
-    right.set(yscale="log", title="inner flops")
-    right.set_xticks(at, list(numbers), rotation=40, ha="right", fontsize=7)
-    right.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 2, figsize=(10, 3.8)) as (left, right):
+        row = numbers["logistic, Kaczmarz"]
+        kinds = {"linear": "delta 0.1", "sharp": "sharpened", "exact": "delta 1e-12"}
+        for kind, said in kinds.items():
+            left.semilogy(np.maximum(row[kind], 1e-16), marker=".", label=said)
+        left.axhline(TOL, color="k", lw=1, ls="--")
+        left.set(title="logistic, Kaczmarz", xlabel="step", ylabel="KKT residual")
+        left.legend()
+        at = np.arange(len(numbers))
+        for i, (kind, said) in enumerate(
+            (
+                ("flops", "adaptive"),
+                ("exact_flops", "delta 1e-12"),
+                ("dense_flops", "dense LU"),
+            )
+        ):
+            values = [r[kind] for r in numbers.values()]
+            right.bar(at + 0.27 * (i - 1), values, 0.25, label=said)
+        right.set(yscale="log", title="inner flops")
+        right.set_xticks(at, list(numbers), rotation=40, ha="right", fontsize=7)
+        right.legend()

@@ -148,23 +148,21 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Certified gaps against steps, and the objectives of both."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(2, len(numbers), figsize=(10, 6))
-    for (top, low), (name, row) in zip(axes.T, numbers.items(), strict=True):
-        for i, run in enumerate(row["runs"]):
-            steps, ratios = (np.array(v) for v in run["trace"])
-            top.loglog(np.maximum(steps, 1), ratios, "C0", label=None if i else "ADMM")
-        top.axhline(TOL, color="k", ls="--", lw=1)
-        top.set(title=name, xlabel="step", ylabel="certified gap / loss at zero")
-        ours = [run["objective"] for run in row["runs"]]
-        low.plot(ours, np.zeros(len(ours)), "C0o", label="ADMM, five draws")
-        low.plot(row["adam"], np.ones(len(row["adam"])), "C1o", label="Adam, restarts")
-        low.set(xlabel="network objective / loss at zero", yticks=[], ylim=(-1, 2))
-        low.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 2, len(numbers), figsize=(10, 6)) as axes:
+        for (top, low), (name, row) in zip(axes.T, numbers.items(), strict=True):
+            for i, run in enumerate(row["runs"]):
+                steps, ratios = (np.array(v) for v in run["trace"])
+                top.loglog(
+                    np.maximum(steps, 1), ratios, "C0", label=None if i else "ADMM"
+                )
+            top.axhline(TOL, color="k", ls="--", lw=1)
+            top.set(title=name, xlabel="step", ylabel="certified gap / loss at zero")
+            ours = [run["objective"] for run in row["runs"]]
+            low.plot(ours, np.zeros(len(ours)), "C0o", label="ADMM, five draws")
+            low.plot(
+                row["adam"], np.ones(len(row["adam"])), "C1o", label="Adam, restarts"
+            )
+            low.set(xlabel="network objective / loss at zero", yticks=[], ylim=(-1, 2))
+            low.legend()

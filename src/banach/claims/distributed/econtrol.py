@@ -147,19 +147,13 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Errors against steps."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
-    for name, e in numbers["curves"].items():
-        left.semilogy(EVERY * np.arange(1, len(e) + 1), e, label=name)
-    left.set(xlabel="step", ylabel="||x - x*||^2, relative", title="full gradients")
-    left.legend()
-    right.bar(list(numbers["floors"]), list(numbers["floors"].values()))
-    right.set(title="floor of batches of one, by workers", yscale="log")
-    right.tick_params(axis="x", labelrotation=20)
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 2, figsize=(10, 3.8)) as (left, right):
+        for name, e in numbers["curves"].items():
+            left.semilogy(EVERY * np.arange(1, len(e) + 1), e, label=name)
+        left.set(xlabel="step", ylabel="||x - x*||^2, relative", title="full gradients")
+        left.legend()
+        right.bar(list(numbers["floors"]), list(numbers["floors"].values()))
+        right.set(title="floor of batches of one, by workers", yscale="log")
+        right.tick_params(axis="x", labelrotation=20)

@@ -118,17 +118,13 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gradients done against simulated seconds."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6, 4))
-    for name, row in numbers.items():
-        label = f"{name} {tuple(row['settings'])}, load {row['load']:.3f}"
-        ax.plot(row["clock"], np.arange(1, JOBS + 1), label=label)
-    ax.set(xlabel="simulated seconds", ylabel="gradients", title="16 workers in bursts")
-    ax.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, figsize=(6, 4)) as ax:
+        for name, row in numbers.items():
+            label = f"{name} {tuple(row['settings'])}, load {row['load']:.3f}"
+            ax.plot(row["clock"], np.arange(1, JOBS + 1), label=label)
+        ax.set(
+            xlabel="simulated seconds", ylabel="gradients", title="16 workers in bursts"
+        )
+        ax.legend()

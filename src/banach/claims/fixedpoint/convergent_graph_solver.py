@@ -90,21 +90,15 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Training curves with the errors on larger graphs."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(numbers), figsize=(10, 3.6))
-    for ax, (name, row) in zip(axes, numbers.items(), strict=True):
-        for kind, m in row["models"].items():
-            label = f"{kind}: {100 * m['test']:.2f} % on larger graphs"
-            ax.semilogy(m["curve"], label=label, lw=1)
-        ax.set(title=name, xlabel="20 steps of Adam", ylabel="training loss")
-        ax.legend(fontsize=7)
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(numbers), figsize=(10, 3.6)) as axes:
+        for ax, (name, row) in zip(axes, numbers.items(), strict=True):
+            for kind, m in row["models"].items():
+                label = f"{kind}: {100 * m['test']:.2f} % on larger graphs"
+                ax.semilogy(m["curve"], label=label, lw=1)
+            ax.set(title=name, xlabel="20 steps of Adam", ylabel="training loss")
+            ax.legend(fontsize=7)
 
 
 def _models(graphs: Any) -> dict[str, Any]:

@@ -95,22 +95,16 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Energy errors with their bounds."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from banach.claims.figures import canvas
 
     rows = numbers["errors"]
-    fig, axes = plt.subplots(1, len(rows), figsize=(11, 3.4))
-    for ax, (name, row) in zip(axes, rows.items(), strict=True):
-        ax.semilogy(row["errors"], label="error")
-        ax.semilogy(row["bound"], "k--", lw=1, label="bound")
-        ax.set(title=name, xlabel="step")
-    axes[0].set_ylabel("energy norm of the error")
-    axes[0].legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(rows), figsize=(11, 3.4)) as axes:
+        for ax, (name, row) in zip(axes, rows.items(), strict=True):
+            ax.semilogy(row["errors"], label="error")
+            ax.semilogy(row["bound"], "k--", lw=1, label="bound")
+            ax.set(title=name, xlabel="step")
+        axes[0].set_ylabel("energy norm of the error")
+        axes[0].legend()
 
 
 def _errors(problem, method, steps):

@@ -113,24 +113,18 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Residuals against steps on every size with obstacles."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from banach.claims.figures import canvas
 
     rows = [r for r in numbers["rows"] if r["obstacles"]]
-    fig, axes = plt.subplots(1, len(rows), figsize=(13, 3.4), sharey=True)
-    for ax, row in zip(axes, rows, strict=True):
-        for name in _names(row):
-            ratios = row[name]["ratios"]
-            ax.loglog(np.arange(1, len(ratios) + 1), ratios, label=name)
-        ax.axhline(TOL, color="k", lw=0.8, ls="--")
-        ax.set(title=f"{row['size']} x {row['size']}, obstacles", xlabel="step + 1")
-    axes[0].set_ylabel("||b - A x|| / ||b||")
-    axes[0].legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(rows), figsize=(13, 3.4), sharey=True) as axes:
+        for ax, row in zip(axes, rows, strict=True):
+            for name in _names(row):
+                ratios = row[name]["ratios"]
+                ax.loglog(np.arange(1, len(ratios) + 1), ratios, label=name)
+            ax.axhline(TOL, color="k", lw=0.8, ls="--")
+            ax.set(title=f"{row['size']} x {row['size']}, obstacles", xlabel="step + 1")
+        axes[0].set_ylabel("||b - A x|| / ||b||")
+        axes[0].legend()
 
 
 def _names(row):

@@ -99,27 +99,6 @@ def reached(course: dict[str, np.ndarray], target: float) -> float | None:
     return float(course["spent"][np.argmax(good)]) if good.any() else None
 
 
-def curves(path: Any, panels: dict[str, dict[str, Any]], x: str, y: str) -> None:
-    """One panel a problem, one line a method, both axes logarithmic."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    width = 4.0 * len(panels)
-    fig, axes = plt.subplots(1, len(panels), figsize=(width, 3.4), squeeze=False)
-    for ax, (title, lines) in zip(axes[0], panels.items(), strict=True):
-        for label, (at, values) in lines.items():
-            ax.loglog(np.maximum(at, 1), np.maximum(values, 1e-16), label=label, lw=1.2)
-        ax.set(title=title, xlabel=x)
-        ax.set_ylim(top=min(ax.get_ylim()[1], 1e3))  # what diverges leaves the picture
-        ax.legend(fontsize=8)
-    axes[0][0].set_ylabel(y)
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
-
-
 def thin(course: dict[str, np.ndarray], count: int = 150) -> tuple[list, list]:
     """Components and residuals at about `count` looks, for a figure."""
     last = len(course["spent"]) - 1

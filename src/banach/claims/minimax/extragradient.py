@@ -84,10 +84,10 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Residual against steps with the bound."""
-    from banach.claims.minimax._measure import curves
+    from banach.claims.figures import curves
 
     panels = {name: row["curves"] for name, row in numbers.items()}
-    curves(path, panels, "step", "residual / first residual")
+    curves(path, panels, "step", "residual / first residual", top=1e3)
 
 
 def _bilinear() -> Any:

@@ -89,27 +89,21 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Errors and bounds by step; networks by width."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
-    for n, g in numbers["grids"].items():
-        (line,) = left.semilogy(g["errors"], label=f"h = 1/{int(n) + 1}")
-        left.semilogy(g["bounds"], ":", color=line.get_color())
-    rate = numbers["proved"] ** np.arange(STEPS + 1)
-    first = next(iter(numbers["grids"].values()))["errors"][0]
-    left.semilogy(first * rate, "k--", lw=1, label="proved")
-    left.set(xlabel="step", ylabel="|u - u*|_H1 (dotted: certified)", title="grids")
-    left.legend()
-    for w, net in numbers["networks"].items():
-        right.semilogy(net["errors"], label=f"{w} neurons")
-    right.set(xlabel="step", ylabel="relative H1 error", title="networks, h = 1/64")
-    right.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 2, figsize=(10, 3.6)) as (left, right):
+        for n, g in numbers["grids"].items():
+            (line,) = left.semilogy(g["errors"], label=f"h = 1/{int(n) + 1}")
+            left.semilogy(g["bounds"], ":", color=line.get_color())
+        rate = numbers["proved"] ** np.arange(STEPS + 1)
+        first = next(iter(numbers["grids"].values()))["errors"][0]
+        left.semilogy(first * rate, "k--", lw=1, label="proved")
+        left.set(xlabel="step", ylabel="|u - u*|_H1 (dotted: certified)", title="grids")
+        left.legend()
+        for w, net in numbers["networks"].items():
+            right.semilogy(net["errors"], label=f"{w} neurons")
+        right.set(xlabel="step", ylabel="relative H1 error", title="networks, h = 1/64")
+        right.legend()
 
 
 def _problem(n: int) -> tuple[Any, Any]:

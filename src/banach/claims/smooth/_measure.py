@@ -1,4 +1,4 @@
-"""What the claims of this family share: counted runs, SciPy as a peer, curves."""
+"""What the claims of this family share: counted runs, SciPy as a peer."""
 
 from typing import Any
 
@@ -93,43 +93,3 @@ def peer(name: str, problem: Any, tol: float, **options: Any) -> dict[str, Any]:
 def mean(ratios: Any) -> float:
     """Geometric mean."""
     return float(np.exp(np.mean(np.log(np.asarray(ratios, float)))))
-
-
-def curves(path: Any, panels: dict[str, dict[str, Any]], x: str, y: str) -> None:
-    """One logarithmic panel a problem, one line a method."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    width = 3.6 * len(panels)
-    fig, axes = plt.subplots(1, len(panels), figsize=(width, 3.2), squeeze=False)
-    for ax, (title, lines) in zip(axes[0], panels.items(), strict=True):
-        for label, values in lines.items():
-            ax.semilogy(np.maximum(values, 1e-17), label=label)
-        ax.set(title=title, xlabel=x)
-    axes[0][0].set_ylabel(y)
-    axes[0][0].legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
-
-
-def bars(path: Any, rows: dict[str, dict[str, float]], y: str) -> None:
-    """One group of bars a problem, one bar a method, on a logarithmic axis."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    labels = list(next(iter(rows.values())))
-    fig, ax = plt.subplots(figsize=(1.2 * len(rows) + 2, 3.6))
-    for i, label in enumerate(labels):
-        at = np.arange(len(rows)) + (i - (len(labels) - 1) / 2) * 0.8 / len(labels)
-        ax.bar(at, [r[label] for r in rows.values()], 0.8 / len(labels), label=label)
-    ax.set_xticks(range(len(rows)), list(rows), rotation=30, ha="right")
-    ax.set(yscale="log", ylabel=y)
-    ax.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)

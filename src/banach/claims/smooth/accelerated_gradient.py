@@ -105,7 +105,7 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Relative gap against gradients."""
-    from banach.claims.smooth import _measure as run
+    from banach.claims.figures import curves
 
     panels = {name: row["gaps"] for name, row in numbers.items()}
-    run.curves(path, panels, "gradients", "(f(x) - f*) / (f(x0) - f*)")
+    curves(path, panels, "gradients", "(f(x) - f*) / (f(x0) - f*)")

@@ -84,6 +84,6 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gap and bounds against steps."""
-    from banach.claims.smooth import _measure as run
+    from banach.claims.figures import curves
 
-    run.curves(path, numbers["data"], "gradients", "f(x) - f*")
+    curves(path, numbers["data"], "gradients", "f(x) - f*")

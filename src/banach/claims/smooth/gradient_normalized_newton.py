@@ -95,21 +95,15 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gap against steps."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(numbers["rows"]), figsize=(12, 3.4))
-    for ax, (name, row) in zip(axes, numbers["rows"].items(), strict=True):
-        for kind, r in row.items():
-            gaps = np.maximum(np.array(r["gaps"][:60]), 1e-16)
-            ax.semilogy(gaps, label=kind)
-        ax.set(title=name, xlabel="steps", ylabel="f - best")
-        ax.legend(fontsize=7)
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(numbers["rows"]), figsize=(12, 3.4)) as axes:
+        for ax, (name, row) in zip(axes, numbers["rows"].items(), strict=True):
+            for kind, r in row.items():
+                gaps = np.maximum(np.array(r["gaps"][:60]), 1e-16)
+                ax.semilogy(gaps, label=kind)
+            ax.set(title=name, xlabel="steps", ylabel="f - best")
+            ax.legend(fontsize=7)
 
 
 def _problems():

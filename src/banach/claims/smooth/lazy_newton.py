@@ -89,22 +89,16 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gradient norm against factorisations."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 4, figsize=(14, 3.2), sharey=True)
-    for ax, pair in zip(axes, _groups(numbers), strict=True):
-        for row in pair:
-            ax.semilogy(row["spent"], row["gradients"], ".-", label=row["kind"])
-        kind = "convex" if pair[0]["convex"] else "nonconvex"
-        ax.set(title=f"{pair[0]['data']}, {kind}", xlabel="factorisations")
-    axes[0].set_ylabel("gradient norm")
-    axes[0].legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 4, figsize=(14, 3.2), sharey=True) as axes:
+        for ax, pair in zip(axes, _groups(numbers), strict=True):
+            for row in pair:
+                ax.semilogy(row["spent"], row["gradients"], ".-", label=row["kind"])
+            kind = "convex" if pair[0]["convex"] else "nonconvex"
+            ax.set(title=f"{pair[0]['data']}, {kind}", xlabel="factorisations")
+        axes[0].set_ylabel("gradient norm")
+        axes[0].legend()
 
 
 def _losses(w, A, y):

@@ -104,7 +104,7 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Evaluations of the three methods."""
-    from banach.claims.smooth import _measure as run
+    from banach.claims.figures import bars
 
     rows = {name: r["evaluations"] for name, r in numbers.items()}
-    run.bars(path, rows, "evaluations to 1e-8")
+    bars(path, rows, "evaluations to 1e-8")

@@ -99,25 +99,19 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gap against Hessians."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(numbers["rows"]), figsize=(11, 3.2))
-    for ax, row in zip(axes, numbers["rows"], strict=True):
-        for label, key in (
-            ("Universal", "gaps"),
-            ("AICN, tuned", "AICN_gaps"),
-            ("GRN, tuned", "GRN_gaps"),
-        ):
-            gaps = np.maximum(np.array(row[key]), 1e-16)
-            ax.semilogy(gaps, ".-", label=label)
-        ax.set(title=row["problem"], xlabel="Hessians", ylabel="f - best")
-    axes[0].legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(numbers["rows"]), figsize=(11, 3.2)) as axes:
+        for ax, row in zip(axes, numbers["rows"], strict=True):
+            for label, key in (
+                ("Universal", "gaps"),
+                ("AICN, tuned", "AICN_gaps"),
+                ("GRN, tuned", "GRN_gaps"),
+            ):
+                gaps = np.maximum(np.array(row[key]), 1e-16)
+                ax.semilogy(gaps, ".-", label=label)
+            ax.set(title=row["problem"], xlabel="Hessians", ylabel="f - best")
+        axes[0].legend()
 
 
 def _problems():

@@ -116,7 +116,7 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gradient norms against steps."""
-    from banach.claims.smooth import _measure as run
+    from banach.claims.figures import curves
 
     panels = {name: {"||grad f||": r["gradients"]} for name, r in numbers.items()}
-    run.curves(path, panels, "steps", "gradient norm")
+    curves(path, panels, "steps", "gradient norm")

@@ -108,19 +108,13 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Gaps against passes."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6, 4))
-    passes = np.arange(1, PASSES + 1)
-    for name, gaps in numbers["gaps"].items():
-        ax.loglog(passes, gaps, label=name)
-    start = numbers["gaps"]["decreasing"][9]
-    ax.loglog(passes, start * 10 / passes, "k:", lw=1, label="1 / t")
-    ax.set(xlabel="passes over the data", ylabel="mean of F - F*")
-    ax.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, figsize=(6, 4)) as ax:
+        passes = np.arange(1, PASSES + 1)
+        for name, gaps in numbers["gaps"].items():
+            ax.loglog(passes, gaps, label=name)
+        start = numbers["gaps"]["decreasing"][9]
+        ax.loglog(passes, start * 10 / passes, "k:", lw=1, label="1 / t")
+        ax.set(xlabel="passes over the data", ylabel="mean of F - F*")
+        ax.legend()

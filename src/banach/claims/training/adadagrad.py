@@ -142,24 +142,23 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Batch sizes and squared gradients along the adaptive run."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(numbers), figsize=(10, 3.8))
-    for ax, (name, row) in zip(axes, numbers.items(), strict=True):
-        k = np.arange(1, STEPS + 1)
-        ax.loglog(k, row["squares"], color="#0068a8", label="squared gradient")
-        ax.loglog(k, row["squares"][0] / k, "k:", lw=1, label="1 / K")
-        ax.set(title=name, xlabel="step", ylabel="squared norm of the full gradient")
-        twin = ax.twinx()
-        twin.semilogy(k, row["sizes"], color="#c24a00", label="batch")
-        twin.set_ylabel("batch size")
-        lines = [*ax.get_lines(), *twin.get_lines()]
-        ax.legend(
-            lines, [v.get_label() for v in lines], fontsize="small", loc="lower left"
-        )
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, len(numbers), figsize=(10, 3.8)) as axes:
+        for ax, (name, row) in zip(axes, numbers.items(), strict=True):
+            k = np.arange(1, STEPS + 1)
+            ax.loglog(k, row["squares"], color="#0068a8", label="squared gradient")
+            ax.loglog(k, row["squares"][0] / k, "k:", lw=1, label="1 / K")
+            ax.set(
+                title=name, xlabel="step", ylabel="squared norm of the full gradient"
+            )
+            twin = ax.twinx()
+            twin.semilogy(k, row["sizes"], color="#c24a00", label="batch")
+            twin.set_ylabel("batch size")
+            lines = [*ax.get_lines(), *twin.get_lines()]
+            ax.legend(
+                lines,
+                [v.get_label() for v in lines],
+                fontsize="small",
+                loc="lower left",
+            )

@@ -162,27 +162,21 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """The refined schedules, and losses relative to linear decay."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
-    for name, row in numbers.items():
-        eta = row["refined"]
-        left.plot(np.linspace(0, 1, len(eta)), eta, label=name)
-    left.plot([0, 1], [1, 0], "k:", lw=1, label="linear decay")
-    left.set(xlabel="share of the run", ylabel="refined multiplier")
-    left.legend(fontsize="x-small", ncols=2, loc="lower center")
-    names = [*BASES, "refined"]
-    width = 0.8 / len(numbers)
-    for i, (name, row) in enumerate(numbers.items()):
-        loss = [row["loss"][k] / row["loss"]["linear"] for k in names]
-        right.bar(np.arange(len(names)) + i * width, loss, width, label=name)
-    right.set_xticks(np.arange(len(names)) + 0.4, names, rotation=20)
-    right.axhline(1, color="k", lw=0.8)
-    right.set_ylabel("final loss / that of linear decay")
-    right.set_ylim(0.5, 2)
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 2, figsize=(10, 3.8)) as (left, right):
+        for name, row in numbers.items():
+            eta = row["refined"]
+            left.plot(np.linspace(0, 1, len(eta)), eta, label=name)
+        left.plot([0, 1], [1, 0], "k:", lw=1, label="linear decay")
+        left.set(xlabel="share of the run", ylabel="refined multiplier")
+        left.legend(fontsize="x-small", ncols=2, loc="lower center")
+        names = [*BASES, "refined"]
+        width = 0.8 / len(numbers)
+        for i, (name, row) in enumerate(numbers.items()):
+            loss = [row["loss"][k] / row["loss"]["linear"] for k in names]
+            right.bar(np.arange(len(names)) + i * width, loss, width, label=name)
+        right.set_xticks(np.arange(len(names)) + 0.4, names, rotation=20)
+        right.axhline(1, color="k", lw=0.8)
+        right.set_ylabel("final loss / that of linear decay")
+        right.set_ylim(0.5, 2)

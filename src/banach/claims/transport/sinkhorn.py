@@ -92,25 +92,19 @@ def measured(numbers: dict[str, Any]) -> str:
 
 def figure(numbers: dict[str, Any], path: Any) -> None:
     """Seconds against the dimension."""
-    import matplotlib
+    from banach.claims.figures import canvas
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
-    for lam in LAMBDAS:
-        rows = [r for r in numbers["rows"] if r["lambda"] == lam]
-        label = f"lambda = {lam}"
-        left.loglog(SIZES, [r["seconds"] for r in rows], "o-", label=label)
-        right.semilogx(SIZES, [r["steps"] for r in rows], "o-", label=label)
-    rows = numbers["rows"][:: len(LAMBDAS)]
-    left.loglog(SIZES, [r["exact_seconds"] for r in rows], "ks--", label="HiGHS")
-    left.set(xlabel="dimension", ylabel="seconds")
-    right.set(xlabel="dimension", ylabel="sweeps to a marginal error of 1e-2")
-    left.legend()
-    fig.tight_layout()
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
+    with canvas(path, 1, 2, figsize=(9, 3.6)) as (left, right):
+        for lam in LAMBDAS:
+            rows = [r for r in numbers["rows"] if r["lambda"] == lam]
+            label = f"lambda = {lam}"
+            left.loglog(SIZES, [r["seconds"] for r in rows], "o-", label=label)
+            right.semilogx(SIZES, [r["steps"] for r in rows], "o-", label=label)
+        rows = numbers["rows"][:: len(LAMBDAS)]
+        left.loglog(SIZES, [r["exact_seconds"] for r in rows], "ks--", label="HiGHS")
+        left.set(xlabel="dimension", ylabel="seconds")
+        right.set(xlabel="dimension", ylabel="sweeps to a marginal error of 1e-2")
+        left.legend()
 
 
 def _run(problem, method):
