@@ -217,7 +217,7 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     proof = problem.unsolvable()
     check = choose.check_for(check, problem)
     if back is None:
-        method = choose.method_for(method, problem)
+        method = _chosen(method, problem, proof)
     else:
         _same_run(back, method, start, check)
         method, check = back["method"], back["check"]
@@ -231,6 +231,16 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     # Without `data`: what holds the plan must not be held by it.
     data.plans[asked] = plan._replace(ready=ready._replace(spent=0.0))
     return plan._replace(data=data, ready=ready)
+
+
+def _chosen(method: Any, problem: Problem, proof: Any) -> Any:
+    """The method; with a proof that there is no solution, one that would refuse too."""
+    try:
+        return choose.method_for(method, problem)
+    except Misuse:
+        if proof is None or method is not None:
+            raise
+        return choose.first_choice(problem)
 
 
 def _start(start: Any, problem: Problem) -> Point:

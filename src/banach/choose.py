@@ -57,6 +57,13 @@ def default_method(problem: Problem, facts: Facts | None = None) -> Any:
     )
 
 
+def first_choice(problem: Problem) -> Any:
+    """The best default of the kind, whether or not it applies; it will take no step."""
+    facts = problem.facts()
+    name = preferences(problem, facts)[0]
+    return catalogue.load_method(name).suggest(problem, facts)
+
+
 def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
     base, _, variant = name.partition(":")

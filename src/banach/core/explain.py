@@ -52,6 +52,10 @@ def reason(status: str, facts: dict[str, Any]) -> str:
 
 def hint(status: str, facts: dict[str, Any]) -> str:
     """The cure, or an empty string."""
+    if status in ("budget", "stalled") and "diagnose" in facts:
+        known = facts["diagnose"]()
+        if known is not None:
+            return known
     if status == "budget" and facts.get("time_limit") is not None:
         return "raise time_limit, continue with start=result, or race other methods"
     if status == "budget" and facts["dtype"] == "float32" and _flat(facts):

@@ -228,6 +228,7 @@ def build(
             "elapsed": elapsed,
             "time_limit": limit,
             "lost": how.lost,
+            "diagnose": lambda: how.problem.diagnosis(me().x),
         }
         if status == "nonfinite":
             _, _, bad_step, bad_leaf, _ = host_carry()

@@ -98,6 +98,10 @@ class Problem(eqx.Module):
         """("infeasible" | "unbounded", proof in words) if the data show it."""
         return None
 
+    def diagnosis(self, x: PyTree) -> str | None:
+        """Why a run may get no further at x, and the cure, where the data tell."""
+        return None
+
     def layout(self) -> Any:
         """The mesh of devices that the oracles run on (core.mesh.Layout), or None."""
         return None

@@ -164,6 +164,7 @@ class _Run(NamedTuple):
             "dtype": dtype,
             "elapsed": elapsed,
             "time_limit": limit,
+            "diagnose": lambda: self.problem.diagnosis(x),
         }
         if status == "nonfinite":
             at = -1 if tree_finite(seen[-1].point.x) else step

@@ -14,7 +14,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts import kkt
 from banach.problems import constraint_inputs as stated
-from banach.problems import exact, inputs
+from banach.problems import diagnoses, exact, inputs
 from banach.problems.smooth import (
     check_floating,
     check_scalar,
@@ -287,6 +287,10 @@ class Constrained(Problem):
             f"the linear equations {used} of A x = b contradict each other: a "
             "combination of these rows has left side 0 and right side 1, exactly"
         )
+
+    def diagnosis(self, x: PyTree) -> str | None:
+        """Whether the violation of the constraints is stationary at x."""
+        return diagnoses.contradiction(self, x) if self.rows() else None
 
     def as_root(self) -> Problem:
         """grad L = 0 and c = 0 in {"x": x, "dual": lam}, for equations only."""

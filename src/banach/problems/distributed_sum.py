@@ -282,6 +282,11 @@ def _check_workers(workers: Any, n: int, mesh: Mesh | None) -> None:
         raise Misuse(f"{workers} workers for {n} terms; use at most {n}")
     if mesh is None:
         return
+    if not isinstance(mesh, Mesh):
+        raise Misuse(
+            f"mesh is a jax.sharding.Mesh, got {type(mesh).__name__}; e.g. "
+            "jax.make_mesh((jax.device_count(),), ('workers',))"
+        )
     if mesh.axis_names != (by_worker.AXIS,):
         raise Misuse(
             f"the mesh has axes {mesh.axis_names}; make one with the single axis "

@@ -13,6 +13,7 @@ from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.operators import NormalOperator, Operator
+from banach.problems import diagnoses
 from banach.problems import linear_inputs as given
 from banach.problems.smooth import like, structs
 
@@ -132,6 +133,10 @@ class Linear(Problem):
     def unsolvable(self) -> tuple[str, str] | None:
         """A row of zeros whose right side is not zero."""
         return given.empty_row(self.A, self.b)
+
+    def diagnosis(self, x: PyTree) -> str | None:
+        """Whether A x = b has no solution at all."""
+        return diagnoses.inconsistent(self)
 
     def matrix(self) -> Float[Array, "n n"]:
         """A as a dense array in the order of tree.ravel."""

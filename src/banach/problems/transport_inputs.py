@@ -91,8 +91,9 @@ def _marginal(v: Any, name: str, k: int, side: str) -> Any:
     if low == 0:
         where = np.flatnonzero(np.asarray(v) == 0)
         raise Misuse(
-            f"{name} has {where.size} zero masses, first at {where[0]}; their "
-            f"potentials are not defined: drop these {side} (keep = {name} > 0)"
+            f"{name} is zero at {where.size} of {v.size} places, first at "
+            f"{where[0]}; potentials are not defined there: drop these {side} "
+            f"(keep = {name} > 0)"
         )
     return v
 
@@ -104,8 +105,8 @@ def _alike(a: Any, b: Any, dtype: Any) -> None:
     u = float(jnp.finfo(dtype).eps)
     if abs(p - q) > 2 * (a.size + b.size) * u * max(p, q):
         raise Misuse(
-            f"the marginals do not sum alike, sum a = {p!r}, sum b = {q!r}: no plan "
-            "has both; divide each by its sum, or use an unbalanced model"
+            f"the marginals do not sum alike, sum a = {p:.17g}, sum b = {q:.17g}: no "
+            "plan has both; divide each by its sum, or use an unbalanced model"
         )
 
 
