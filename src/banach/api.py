@@ -93,8 +93,12 @@ def iterate(
     rows: int = 256,
     resume: Any = None,
     live: bool = True,
+    compile_free: bool = False,
 ) -> Iterator[Result]:
-    """Like `solve`, but yields a Result at every chunk border; the last is final."""
+    """Like `solve`, but yields a Result at every chunk border; the last is final.
+
+    With `compile_free` the clock of `time_limit` starts once all is compiled.
+    """
     began = time.perf_counter()
     _limits(max_steps, time_limit, rows)
     loop.split_tol(tol)
@@ -108,7 +112,8 @@ def iterate(
             yield result if source is None else result.replaced(source=source)
             return
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
-                       time_limit=time_limit, began=began, rows=rows)  # fmt: skip
+                       time_limit=time_limit, began=began, rows=rows,
+                       compile_free=compile_free)  # fmt: skip
         if isinstance(method, HostMethod):
             if resume is not None:
                 raise Misuse(

@@ -42,7 +42,9 @@ def race(
     ] = None,
     tol: Tol = 1e-6,
     absolute: Abs = False,
-    time_limit: Limit = 10.0,
+    time_limit: Annotated[
+        float | None, typer.Option(help="seconds a run, compile time not counted")
+    ] = 10.0,
     max_steps: Steps = 1_000_000,
     check: CheckName = None,
     seed: Seed = 0,

@@ -27,11 +27,12 @@ def methods_command(problem: Any, family: Any, json: bool) -> int:
         common.emit([{k: r[k] for k in CARD} for r in rows])
         return common.CERTIFIED
     width = max(len(r["name"]) for r in rows)
-    room = max(30, shutil.get_terminal_size((100, 24)).columns - width - 28)
+    kind = max(len(r["problem"]) for r in rows)
+    room = max(30, shutil.get_terminal_size((100, 24)).columns - width - kind - 18)
     for r in rows:
         summary = textwrap.shorten(r["summary"], room, placeholder="...")
         common.out(
-            f"{r['name']:<{width}}  {r['family']:<12} {r['problem']:<10} {summary}"
+            f"{r['name']:<{width}}  {r['family']:<12} {r['problem']:<{kind}} {summary}"
         )
     return common.CERTIFIED
 
@@ -44,9 +45,9 @@ def problems_command(json: bool) -> int:
     if json:
         common.emit(rows)
         return common.CERTIFIED
-    width = max(len(r["name"]) for r in rows)
+    width, kind = (max(len(r[k]) for r in rows) for k in ("name", "kind"))
     for r in rows:
-        common.out(f"{r['name']:<{width}}  {r['kind']:<10} {r['title']}")
+        common.out(f"{r['name']:<{width}}  {r['kind']:<{kind}}  {r['title']}")
     return common.CERTIFIED
 
 

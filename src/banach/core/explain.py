@@ -14,10 +14,11 @@ def reason(status: str, facts: dict[str, Any]) -> str:
     if status == "certified":
         return f"certified ratio {ratio:.3g} <= tol {tol:.3g} after {steps} steps"
     if status == "budget" and facts.get("time_limit") is not None:
+        counted = "not counted" if facts.get("compile_free") else "included"
         return (
             f"time limit {facts['time_limit']:.3g} s reached at "
-            f"{facts['elapsed']:.3g} s (compile time included); best ratio {ratio:.3g} "
-            f"> tol {tol:.3g}"
+            f"{facts['elapsed']:.3g} s (compile time {counted}); best ratio "
+            f"{ratio:.3g} > tol {tol:.3g}"
         )
     if status == "budget":
         return f"max_steps {steps} reached; best ratio {ratio:.3g} > tol {tol:.3g}"

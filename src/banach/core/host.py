@@ -75,6 +75,7 @@ def iterate(
     carry: Any = None,
     spent: float = 0.0,
     began: float | None = None,
+    compile_free: bool = False,
     live: bool = True,
     data: kept.Kept | None = None,
     ready: kept.Ready | None = None,
@@ -82,7 +83,8 @@ def iterate(
     """Drive the kernel; the last Result is final. Call inside a 64-bit context.
 
     `carry` continues a saved run (same structure); `spent` are its run seconds.
-    With `live` false only the final Result is built. `data` and `ready`
+    The clock of `time_limit` starts at `began`, or with `compile_free` once all is
+    compiled. With `live` false only the final Result is built. `data` and `ready`
     are what `kept` made of the same problem, method, check and start.
     """
     began = time.perf_counter() if began is None else began
@@ -95,6 +97,7 @@ def iterate(
     method, check, leaves = ready.method, ready.check, ready.leaves
     settings = _settings(ready.pace, rows, absolute)
     kernel = programs.kernel_for(ready.key, leaves, settings)
+    began = time.perf_counter() if compile_free else began
     clock = Clock(began, kernel.seconds + ready.spent, [])
     fresh = carry is None
     state = kernel.zero if fresh else kernel.packed(carry)
@@ -103,7 +106,7 @@ def iterate(
     blocks = 1 if kernel.place is not None else _first_blocks(ready, kernel)
     run_seconds = spent
     cap, asked = max_steps, np.asarray(number, kernel.dtype)
-    how = _How(problem, data, ready, settings, number, absolute, raw)
+    how = _How(problem, data, ready, settings, number, absolute, raw, compile_free)
     with interrupts() as stop:
         while True:
             t0 = time.perf_counter()
@@ -159,6 +162,7 @@ class _How(NamedTuple):
     tol: float
     absolute: bool
     raw: np.ndarray
+    compile_free: bool
     lost: str = ""
 
 
@@ -227,6 +231,7 @@ def build(
             "dtype": dtype_name(),
             "elapsed": elapsed,
             "time_limit": limit,
+            "compile_free": how.compile_free,
             "lost": how.lost,
             "diagnose": lambda: how.problem.diagnosis(me().x),
         }

@@ -40,6 +40,7 @@ def iterate_host(
     seed: int = 0,
     rows: int = 256,
     began: float | None = None,
+    compile_free: bool = False,
     live: bool = True,
 ) -> Iterator[Result]:
     """Drive a peer; yields a Result after each judged iterate, the last is final.
@@ -56,7 +57,8 @@ def iterate_host(
     look, spent = 0, 0.0
     status, limit = "stalled", None
     _, _, compiling = programs.judge(problem, check, start, raw, 0)
-    how = _Run(problem, method, check, float(number), absolute, raw, compiling)
+    number = float(number)
+    how = _Run(problem, method, check, number, absolute, raw, compile_free, compiling)
 
     def judged(step: int, point: Point, calls: dict[str, int]) -> Seen:
         nonlocal look
@@ -69,7 +71,7 @@ def iterate_host(
     def verdict(s: Seen) -> str | None:
         if not bool(tree_finite(s.point.x)) or np.isnan(float(s.certificate.value)):
             return "nonfinite"
-        if bool(s.certificate.within(float(number))):
+        if bool(s.certificate.within(number)):
             return "certified"
         return "refuted" if bool(s.certificate.refuted()) else None
 
@@ -81,6 +83,7 @@ def iterate_host(
             t0 = time.perf_counter()
             source = method.stream(problem, start, jax.random.wrap_key_data(raw))
             how = how._replace(compile=how.compile + time.perf_counter() - t0)
+            began = time.perf_counter() if compile_free else began
             last: tuple[int, Point, dict[str, int]] | None = None
             try:
                 while True:
@@ -129,6 +132,7 @@ class _Run(NamedTuple):
     tol: float
     absolute: bool
     raw: np.ndarray
+    compile_free: bool
     compile: float
 
     def result(self, seen, status, limit, elapsed, rows) -> Result:
@@ -164,6 +168,7 @@ class _Run(NamedTuple):
             "dtype": dtype,
             "elapsed": elapsed,
             "time_limit": limit,
+            "compile_free": self.compile_free,
             "diagnose": lambda: self.problem.diagnosis(x),
         }
         if status == "nonfinite":

@@ -200,7 +200,8 @@ def race(
         problem: a Problem or a built-in name.
         methods: names, classes or instances; None: everything applicable.
         start, tol, check, max_steps, seed: as in `solve`, shared by all runs.
-        time_limit: seconds for each run, compile time included.
+        time_limit: seconds for each run once it is compiled. Compile seconds are
+            listed, and shut nobody out on a slow machine.
         seeds: runs of every stochastic method, seeds seed, seed + 1, ...; the one in
             the middle stands for them and the report shows quartiles. Deterministic
             methods run once.
@@ -227,7 +228,7 @@ def race(
         raise Misuse(f"seeds is a number of runs, at least 1, got {seeds!r}")
     numbers = tuple(range(seed, seed + seeds))
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
-                   time_limit=time_limit)  # fmt: skip
+                   time_limit=time_limit, compile_free=True)  # fmt: skip
     for entrant in field:
         if isinstance(entrant, Refused):
             refused.append(entrant)
