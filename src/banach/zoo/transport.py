@@ -1,19 +1,23 @@
 """Ready transport problems by name; listing them imports no jax."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from banach.zoo import datasets
+from banach.zoo.shelf import Shelf
+
+_shelf = Shelf("Transport")
+names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
 def _grid() -> np.ndarray:
     return np.stack(np.divmod(np.arange(64), 8), axis=1).astype(float)
 
 
+@_named("transport:digits", "digits 0 and 1 as histograms of 8 x 8 pixels")
 def digits() -> Any:
-    """Two digits, 0 and 1, as histograms of 8 x 8 pixels, squared distances.
+    """Squared distances between the pixels of two images, which are the masses.
 
     Pixels without ink are dropped; eps is 0.01 of the median cost.
     """
@@ -29,8 +33,9 @@ def digits() -> Any:
     return Transport(C, a, b, 0.01 * np.median(C))
 
 
+@_named("transport:assignment", "random costs between 100 and 100 masses, eps = 0.002")
 def assignment() -> Any:
-    """Uniform random costs between 100 and 100 equal masses, eps = 0.002."""
+    """Uniform random costs, equal masses."""
     from banach.problems.transport import Transport
 
     n = 100
@@ -38,8 +43,9 @@ def assignment() -> Any:
     return Transport(C, np.full(n, 1 / n), np.full(n, 1 / n), 2e-3)
 
 
+@_named("transport:clouds", "200 to 150 points of Gaussian mixtures, no stored cost")
 def clouds() -> Any:
-    """A mixture of Gaussians to another, 200 to 150 points, cost never stored."""
+    """A mixture of Gaussians to another, squared distances, never stored."""
     from banach.problems.transport import Transport
 
     draw = np.random.default_rng(6)
@@ -47,30 +53,3 @@ def clouds() -> Any:
     x = draw.normal(size=(200, 2)) * 0.5 + centres[draw.integers(0, 3, 200)]
     y = draw.normal(size=(150, 2)) * 0.3 + centres[draw.integers(0, 2, 150)] + 1
     return Transport.points(x, y, eps=0.05)
-
-
-_TABLE: dict[str, Callable[[], Any]] = {
-    f"transport:{f.__name__}": f for f in (digits, assignment, clouds)
-}
-
-
-def names() -> list[dict[str, str]]:
-    """Name, title and kind of every problem here."""
-    return [
-        {"name": k, "title": (f.__doc__ or "").split("\n")[0], "kind": "Transport"}
-        for k, f in _TABLE.items()
-    ]
-
-
-def knows(name: str) -> bool:
-    """Whether `load` has this name."""
-    return name in _TABLE
-
-
-def load(name: str) -> Any:
-    """The problem of a name that `names` lists."""
-    if name not in _TABLE:
-        from banach.core.problem import Misuse
-
-        raise Misuse(f"no problem is called {name!r}; it is one of {', '.join(_TABLE)}")
-    return _TABLE[name]()
