@@ -15,8 +15,6 @@ count = 4 if what == "devices" else 2
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 import banach as bn  # noqa: E402
@@ -25,21 +23,8 @@ if what != "devices":
     index, port, folder = int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
     assert bn.join(f"127.0.0.1:{port}", 2, index, patience=30) == (4, 2)
 
-rng = np.random.default_rng(0)
-A = rng.standard_normal((30, 5))
-y = np.where(A @ np.ones(5) > 0, 1.0, -1.0)
-
-
-def loss(x, d):
-    a, y = d
-    return jnp.logaddexp(0.0, -y * (a @ x))
-
-
-L = 0.25 * 8 / 30 * float(np.sum(A**2)) + 0.1
-whole = bn.FiniteSum(loss, np.zeros(5), (A, y), l2=0.1, convex=True, L=L)
-order = np.argsort(y)
-mesh = jax.make_mesh((4,), ("workers",))
-spread = bn.DistributedSum(whole, 8, order=order, L=L, mesh=mesh)
+sys.path.insert(0, str(Path(__file__).parent))
+from mesh_problem import L, order, spread, whole  # noqa: E402
 
 
 def solved(problem, method, **options):
@@ -70,6 +55,10 @@ elif what == "processes":
     never = bn.Absolute(1e-300)
     r = bn.solve(spread, "econtrol", tol=never, max_steps=10**9, time_limit=limit)
     say([r.status, r.steps, np.asarray(r.x).tolist()])
+    file = folder / f"{index}.json"
+    named = f"{Path(__file__).with_name('mesh_problem.py')}:spread"
+    solved(named, "econtrol", max_steps=60, checkpoint=file)
+    say(solved(named, None, max_steps=100, resume=file))
 else:
     options = dict(tol=bn.Absolute(1e-300), max_steps=10**9)
     for steps, r in enumerate(bn.iterate(spread, "econtrol", **options), 1):  # noqa: B007

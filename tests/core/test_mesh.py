@@ -56,12 +56,14 @@ def test_four_devices_do_what_one_does(devices):
 def test_two_processes_do_what_one_does_and_obey_one_clock(devices, tmp_path):
     first, second = two("processes", tmp_path)
     with second:
-        (run, late), (other, late_too) = lines(first), lines(second)
+        (run, late, again), (other, late_too, _) = lines(first), lines(second)
     assert run == other and (run["status"], run["steps"]) == ("budget", 100)
     np.testing.assert_allclose(run["x"], devices[0][1]["x"], rtol=1e-9, atol=1e-12)
     assert run["sent"]["up"] > 0
     # The second run ends where process 0 said, at the same step for both.
     assert late == late_too and late[0] == "budget"
+    # Stopped after 60 steps and begun again from files: as if it had never stopped.
+    assert again == run
 
 
 @pytest.mark.slow
