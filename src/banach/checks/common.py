@@ -86,6 +86,25 @@ def below(screen: Any, value: Scalar, scale: Scalar) -> Any:
     return jnp.isfinite(value) & (value <= jnp.asarray(screen, value.dtype) * scale)
 
 
+def behind(
+    screen: Any,
+    scale: Scalar,
+    cheap: Callable[[], Scalar],
+    full: Callable[[], tuple[Scalar, Scalar]],
+    part: int,
+) -> tuple[Scalar, Scalar]:
+    """`full()`, a value with its slack, where there is no screen or it passes.
+
+    Else the cheap value, and as a placeholder one `part`-th of it.
+    """
+    if screen is None:
+        return full()
+    value = cheap()
+    return screened(
+        below(screen, value, scale), lambda: (value, abs(value) / part), full
+    )
+
+
 def usable(value: Scalar, slack: Scalar) -> Scalar:
     """A scale: the value at the reference where it exceeds its slack, else 1."""
     good = jnp.isfinite(value) & jnp.isfinite(slack) & (value > slack)
@@ -107,15 +126,8 @@ def grad_norm(
         norm = tree.norm(g.value)
         return norm, norm_slack(norm, g.error, problem.size())
 
-    label = provenance(problem.grad, x)
-    if screen is None:
-        value, slack = full()
-        return value, slack, label
-    cheap = tree.norm(problem.grad(x))
-    value, slack = screened(
-        below(screen, cheap, scale), lambda: (cheap, cheap / 8), full
-    )
-    return value, slack, label
+    value, slack = behind(screen, scale, lambda: tree.norm(problem.grad(x)), full, 8)
+    return value, slack, provenance(problem.grad, x)
 
 
 def where_defined(problem: Problem, x: PyTree, value: Scalar) -> Scalar:

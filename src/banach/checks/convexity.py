@@ -1,8 +1,11 @@
 """Refuting a declared convexity by midpoints."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
 from banach.core import tree
@@ -29,19 +32,9 @@ def refute_convexity(problem: Problem, point: Point, key: Array) -> Array:
     domain (NaN, infinity) are ignored; those outside a set are projected to it.
     """
     problem, point = common.lift(problem, point)
-    x, start = point.x, problem.start().x
-    flat, back = tree.ravel(x)
-    other, _ = tree.ravel(start)
-    unit = jnp.maximum(jnp.linalg.norm(flat - other), 1e-3 * (1 + jnp.max(abs(flat))))
-    noise = jax.random.normal(key, (2, len(RADII), flat.size), flat.dtype)
-    noise = noise / jnp.linalg.norm(noise, axis=-1, keepdims=True)
-    ends = flat + unit * jnp.asarray(RADII, flat.dtype)[:, None] * noise
-    a = jnp.concatenate([ends[0], flat[None]])
-    b = jnp.concatenate([ends[1], other[None].astype(flat.dtype)])
-    if "project" in problem.oracles():
-        project = jax.vmap(lambda v: tree.ravel(problem.project(back(v)))[0])
-        a, b = project(a), project(b)
-    m = (a + b) / 2
+    project = problem.project if "project" in problem.oracles() else None
+    a, b, back = sampled_pairs(problem, point, key, project)
+    dtype, m = a.dtype, (a + b) / 2
     values = common.judge(
         lambda v: jax.vmap(lambda p: problem.value(back(p)))(v),
         jnp.concatenate([a, b, m]),
@@ -49,7 +42,6 @@ def refute_convexity(problem: Problem, point: Point, key: Array) -> Array:
     fa, fb, fm = jnp.split(values.value, 3)
     ea, eb, em = jnp.split(values.error, 3)
     slope = jax.vmap(lambda p: tree.max_abs(problem.grad(back(p))))(m)
-    dtype = flat.dtype
     # The midpoint itself is rounded: half an ulp in each coordinate.
     moved = slope * jnp.sum(jnp.abs(m), -1) * jnp.finfo(dtype).eps
     strong = 0.0
@@ -61,6 +53,29 @@ def refute_convexity(problem: Problem, point: Point, key: Array) -> Array:
     slack = slack + 4 * jnp.finfo(dtype).eps * (abs(fa) + abs(fb) + abs(fm) + strong)
     over = jnp.where(jnp.isfinite(deficit + slack), deficit + slack, 0)
     return jnp.minimum(jnp.min(over), 0)
+
+
+def sampled_pairs(
+    problem: Problem, point: Point, key: Array, project: Any
+) -> tuple[Float[Array, "pairs n"], Float[Array, "pairs n"], Callable]:
+    """Ends a and b of the pairs, as rows, and what unravels a row.
+
+    Around x at several distances, then x and the start; projected where there is a
+    projection.
+    """
+    flat, back = tree.ravel(point.x)
+    start, _ = tree.ravel(problem.start().x)
+    dtype = flat.dtype
+    unit = jnp.maximum(jnp.linalg.norm(flat - start), 1e-3 * (1 + jnp.max(abs(flat))))
+    noise = jax.random.normal(key, (2, len(RADII), flat.size), dtype)
+    noise = noise / jnp.linalg.norm(noise, axis=-1, keepdims=True)
+    ends = flat + unit * jnp.asarray(RADII, dtype)[:, None] * noise
+    a = jnp.concatenate([ends[0], flat[None]])
+    b = jnp.concatenate([ends[1], start[None].astype(dtype)])
+    if project is not None:
+        inside = jax.vmap(lambda v: tree.ravel(project(back(v)))[0])
+        a, b = inside(a), inside(b)
+    return a, b, back
 
 
 def midpoint_part(

@@ -1,17 +1,18 @@
 """Elliptic energies: the residual in H^-1 bounds the distance and the energy gap."""
 
+import abc
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from banach.checks import common
+from banach.checks.frame import Floored, based, extended, refuse_unless
 from banach.core import tree
-from banach.core.check import Certificate, Check, Part, single
+from banach.core.check import Certificate, Part, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
@@ -21,7 +22,73 @@ PAIRS = 2 * len(RADII) + 1
 NAME = "monotonicity at sampled pairs"
 
 
-class EnergyDistance(Check):
+class _Energy(Floored):
+    """What the bounds of an elliptic energy share: all but quantity and formula."""
+
+    quantity: ClassVar[str]
+
+    @staticmethod
+    @abc.abstractmethod
+    def bound(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
+        """The bound, and its slack, from ||E'(u)||_H-1 and the slack of that."""
+
+    def certify(
+        self, problem: Problem, point: Point, key: Array, look: Any
+    ) -> tuple[Certificate, Point]:
+        """The bound at the point itself."""
+        judged, at = common.lift(problem, point)
+        x = at.x
+        mu = jnp.asarray(judged.facts().get("lower"), x.dtype)
+        label = common.provenance(judged.grad, x)
+        if self.screen is None:
+            seen = _look(judged, at, key)
+        else:
+            cheap = judged.h1(judged.riesz(judged.grad(x)))
+            value, _ = self.bound(cheap, 0 * cheap, mu)
+            passes = common.below(self.screen, value, self.scale)
+            seen = common.screened(
+                passes,
+                lambda: _Seen(cheap, cheap / 8, 0 * cheap),
+                lambda: _look(judged, at, key),
+            )
+        value, slack = self.bound(seen.norm, seen.slack, mu)
+        certificate = single(
+            self.quantity,
+            common.where_defined(judged, x, value),
+            slack,
+            self.scale,
+            grade="bound",
+            assumes=common.declared(problem, "lower")
+            + common.believed("gradient", label),
+            rounding=label,
+            look=look,
+        )
+        zero = jnp.zeros_like(value)
+        part = Part(NAME, seen.found, zero, zero + 1)
+        return extended(certificate, (part,)), Point(point.x)
+
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The bound at u = 0."""
+        judged, at = common.lift(problem, problem.reference_point())
+        g = judged.grad(at.x)
+        mu = jnp.asarray(judged.facts().get("lower"), g.dtype)
+        # The slopes at u = 0 are exact: a few roundings of the load and of F'(0).
+        norm, e = _dual(judged, g, gam(64, g.dtype) * jnp.abs(g))
+        return based(*self.bound(norm, e, mu))
+
+    def cost(self, problem: Problem) -> Mapping[str, int]:
+        """One gradient and one solve; without a screen, the sampled pairs."""
+        if self.screen is not None:
+            return {"value": 1, "grad": 1, "riesz": 1}
+        return {"value": 1, "grad": 2 + PAIRS, "riesz": 4}
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Problems that are no elliptic energy."""
+        fits = "riesz" in problem.oracles()
+        return refuse_unless(fits, problem, f"{self.name} judges elliptic energies")
+
+
+class EnergyDistance(_Energy):
     """|u - u*|_H1 <= ||E'(u)||_H-1 / mu, u* the minimiser on the same grid.
 
     mu is the problem's lower bound of <E'' v, v> / |v|_H1^2. The dual norm is |z|_H1
@@ -33,69 +100,30 @@ class EnergyDistance(Check):
     """
 
     name: ClassVar[str] = "energy_distance"
+    quantity: ClassVar[str] = "|u-u*|_H1 (discrete)"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
-        self, problem: Problem, point: Point, key: Array, look: Any
-    ) -> tuple[Certificate, Point]:
-        """The bound at the point itself."""
-        return _bound(
-            self, _distance, "|u-u*|_H1 (discrete)", problem, point, key, look
-        )
-
-    def prepared(self, problem: Problem) -> "EnergyDistance":
-        """With the bound at u = 0."""
-        return EnergyDistance(self.screen, *_scale(problem, _distance))
-
-    def floor(self) -> Any:
-        """Slack at u = 0 over the scale."""
-        return self.base
-
-    def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One gradient and one solve; without a screen, the sampled pairs."""
-        return _cost(self)
-
-    def refuses(self, problem: Problem) -> str | None:
-        """Problems that are no elliptic energy."""
-        return _no_energy(problem, self.name)
+    @staticmethod
+    def bound(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
+        """||E'(u)||_H-1 / mu and its slack."""
+        value = norm / mu
+        return value, 1.01 * e / mu + gam(4, norm.dtype) * value
 
 
-class EnergyGap(Check):
+class EnergyGap(_Energy):
     """E(u) - E* <= ||E'(u)||_H-1^2 / (2 mu), E* the least energy on the same grid.
 
     As `EnergyDistance`; the scale is the same bound at u = 0.
     """
 
     name: ClassVar[str] = "energy_gap"
+    quantity: ClassVar[str] = "E(u)-E* (discrete)"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
-        self, problem: Problem, point: Point, key: Array, look: Any
-    ) -> tuple[Certificate, Point]:
-        """The bound at the point itself."""
-        return _bound(self, _gap, "E(u)-E* (discrete)", problem, point, key, look)
-
-    def prepared(self, problem: Problem) -> "EnergyGap":
-        """With the bound at u = 0."""
-        return EnergyGap(self.screen, *_scale(problem, _gap))
-
-    def floor(self) -> Any:
-        """Slack at u = 0 over the scale."""
-        return self.base
-
-    def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One gradient and one solve; without a screen, the sampled pairs."""
-        return _cost(self)
-
-    def refuses(self, problem: Problem) -> str | None:
-        """Problems that are no elliptic energy."""
-        return _no_energy(problem, self.name)
+    @staticmethod
+    def bound(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
+        """||E'(u)||_H-1^2 / (2 mu) and its slack."""
+        value = norm**2 / (2 * mu)
+        slack = 1.01 * (2 * norm * e + e**2) / (2 * mu)
+        return value, slack + gam(8, norm.dtype) * value
 
 
 class _Seen(NamedTuple):
@@ -125,51 +153,6 @@ def _dual(problem: Problem, g: Array, error: Array) -> tuple[Array, Array]:
     value = problem.h1(z)
     slack = 1.01 * (tree.norm(error) + left) / np.sqrt(least * (1 - 1e-9))
     return value, slack + 2 * gam(4 * size + 8, z.dtype) * value
-
-
-def _distance(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
-    value = norm / mu
-    return value, 1.01 * e / mu + gam(4, norm.dtype) * value
-
-
-def _gap(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
-    value = norm**2 / (2 * mu)
-    slack = 1.01 * (2 * norm * e + e**2) / (2 * mu)
-    return value, slack + gam(8, norm.dtype) * value
-
-
-def _bound(check, measure, quantity, problem, point, key, look):
-    ready = check if check.scale is not None else check.prepared(problem)
-    judged, at = common.lift(problem, point)
-    x = at.x
-    mu = jnp.asarray(judged.facts().get("lower"), x.dtype)
-    label = common.provenance(judged.grad, x)
-    if check.screen is None:
-        seen = _look(judged, at, key)
-    else:
-        cheap = judged.h1(judged.riesz(judged.grad(x)))
-        passes = common.below(
-            check.screen, measure(cheap, 0 * cheap, mu)[0], ready.scale
-        )
-        seen = common.screened(
-            passes,
-            lambda: _Seen(cheap, cheap / 8, 0 * cheap),
-            lambda: _look(judged, at, key),
-        )
-    value, slack = measure(seen.norm, seen.slack, mu)
-    certificate = single(
-        quantity,
-        common.where_defined(judged, x, value),
-        slack,
-        ready.scale,
-        grade="bound",
-        assumes=common.declared(problem, "lower") + common.believed("gradient", label),
-        rounding=label,
-        look=look,
-    )
-    zero = jnp.zeros_like(value)
-    parts = (*certificate.parts, Part(NAME, seen.found, zero, zero + 1))
-    return eqx.tree_at(lambda c: c.parts, certificate, parts), Point(point.x)
 
 
 def _samples(problem: Problem, x: Array, key: Array) -> Array:
@@ -203,29 +186,3 @@ def _refuted(problem: Problem, d: Array, g: Array, errors: Array) -> Array:
     room = work - need + slack + gam(8 * size + 8, dtype) * need
     room = jnp.where(jnp.isfinite(room), room, 0)
     return jnp.minimum(jnp.min(room), 0)
-
-
-def _scale(problem: Problem, measure: Any) -> tuple[Array, Array]:
-    judged, at = common.lift(problem, problem.reference_point())
-    g = judged.grad(at.x)
-    mu = jnp.asarray(judged.facts().get("lower"), g.dtype)
-    # The slopes at u = 0 are exact: a few roundings of the load and of F'(0).
-    norm, e = _dual(judged, g, gam(64, g.dtype) * jnp.abs(g))
-    value, slack = measure(norm, e, mu)
-    scale = common.usable(value, slack)
-    return scale, slack / scale
-
-
-def _cost(check: Any) -> dict[str, int]:
-    if check.screen is not None:
-        return {"value": 1, "grad": 1, "riesz": 1}
-    return {"value": 1, "grad": 2 + PAIRS, "riesz": 4}
-
-
-def _no_energy(problem: Problem, name: str) -> str | None:
-    if "riesz" not in problem.oracles():
-        return (
-            f"{name} judges elliptic energies; for this {problem.kind} use "
-            f"check='{problem.default_check()}'"
-        )
-    return None

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from banach.checks import common
+from banach.checks.frame import refuse_unless
 from banach.checks.interval import NoEnclosure, krawczyk
 from banach.core import compat
 from banach.core.check import Certificate, Check, single
@@ -79,9 +80,6 @@ class EnclosureCheck(Check):
         """Terms, large problems, and kinds without grad or residual."""
         if problem.size() > 200:
             return f"{self.name} proves at most 200 unknowns, got {problem.size()}"
-        if problem.essential() or not {"grad", "residual"} & problem.oracles():
-            return (
-                f"{self.name} needs F(x) = 0 or a smooth minimum; for this "
-                f"{problem.kind} use check='{problem.default_check()}'"
-            )
-        return None
+        known = bool({"grad", "residual"} & problem.oracles())
+        says = f"{self.name} needs F(x) = 0 or a smooth minimum"
+        return refuse_unless(known and not problem.essential(), problem, says)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
+from banach.checks.frame import refuse_unless
 from banach.checks.stationarity import Stationarity, no_term
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
@@ -63,12 +64,9 @@ class FullSum(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems that are no list of terms."""
-        if not problem.oracles() & {"stochastic_grad", "local_grad"}:
-            return (
-                f"{self.name} judges sums of terms; for this {problem.kind} use "
-                f"check='{problem.default_check()}'"
-            )
-        return no_term(problem, self.name)
+        fits = bool(problem.oracles() & {"stochastic_grad", "local_grad"})
+        no = refuse_unless(fits, problem, f"{self.name} judges sums of terms")
+        return no or no_term(problem, self.name)
 
     def _gradient(self) -> Stationarity:
         g = self.gradient

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
+from banach.checks.frame import Floored, at_reference, extended, refuse_unless
 from banach.checks.sampled_lipschitz import EVALUATIONS, refute_contraction
 from banach.core import tree
-from banach.core.check import Certificate, Check, Part, single
+from banach.core.check import Certificate, Part, single
 from banach.core.facts import DECLARED
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -19,7 +19,7 @@ from banach.parts.term import gam
 NAME = "contraction at sampled pairs"
 
 
-class Contraction(Check):
+class Contraction(Floored):
     """||x - x*|| <= ||x - T(x)|| / (1 - q), in the norm in which q holds.
 
     Both are read from the problem: a damped map of a method would shrink the
@@ -30,46 +30,36 @@ class Contraction(Check):
 
     name: ClassVar[str] = "contraction"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
         judged, at = common.lift(problem, point)
-        value, slack, label = _distance(judged, at.x, self.screen, ready.scale)
+        value, slack, label = _distance(judged, at.x, self.screen, self.scale)
         certificate = single(
             f"||x-x*||_{_suffix(problem)}",
             value,
             slack,
-            ready.scale,
+            self.scale,
             grade="bound",
             assumes=common.declared(problem, "q") + common.believed("map", label),
             rounding=label,
             look=look,
         )
-        parts = certificate.parts
         if problem.facts().provenance("q") == DECLARED:
             zero = jnp.zeros_like(value)
             found = common.screened(
-                common.below(self.screen, value, ready.scale),
+                common.below(self.screen, value, self.scale),
                 lambda: zero,
                 lambda: refute_contraction(judged, at, key),
             )
-            parts = (*parts, Part(NAME, found, zero, zero + 1))
-        return _with(certificate, parts), Point(point.x)
+            part = Part(NAME, found, zero, zero + 1)
+            certificate = extended(certificate, (part,))
+        return certificate, Point(point.x)
 
-    def prepared(self, problem: Problem) -> "Contraction":
-        """With the bound at the reference."""
-        scale, base = _scale(problem, _distance)
-        return Contraction(self.screen, scale, base)
-
-    def floor(self) -> Any:
-        """Slack at the reference over the scale."""
-        return self.base
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The bound at the reference."""
+        return at_reference(problem, lambda T, x: _distance(T, x, None, 1))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One map; where a screen passes, one more and the sampled pairs."""
@@ -88,7 +78,7 @@ class Contraction(Check):
         return no
 
 
-class FixedPointResidual(Check):
+class FixedPointResidual(Floored):
     """||x - T(x)|| in the problem's norm, relative to its value at the reference.
 
     A residual: for a map that is only nonexpansive nothing follows for the distance
@@ -97,22 +87,17 @@ class FixedPointResidual(Check):
 
     name: ClassVar[str] = "fixed_point"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The residual at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
         judged, at = common.lift(problem, point)
-        value, slack, label = _residual(judged, at.x, self.screen, ready.scale)
+        value, slack, label = _residual(judged, at.x, self.screen, self.scale)
         certificate = single(
             f"||x-T(x)||_{_suffix(problem)}",
             value,
             slack,
-            ready.scale,
+            self.scale,
             grade="residual",
             assumes=common.believed("map", label),
             rounding=label,
@@ -120,14 +105,9 @@ class FixedPointResidual(Check):
         )
         return certificate, Point(point.x)
 
-    def prepared(self, problem: Problem) -> "FixedPointResidual":
-        """With the residual at the reference."""
-        scale, base = _scale(problem, _residual)
-        return FixedPointResidual(self.screen, scale, base)
-
-    def floor(self) -> Any:
-        """Slack at the reference over the scale."""
-        return self.base
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The residual at the reference."""
+        return at_reference(problem, lambda T, x: _residual(T, x, None, 1))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One map; where a screen passes, one more."""
@@ -149,15 +129,11 @@ def _residual(problem: Problem, x: PyTree, screen: Any, scale: Any):
         value = _norm(problem, r.value)
         return value, norm_slack(problem, value, r.error)
 
-    label = common.provenance(move, x)
-    if screen is None:
-        value, slack = full()
-        return value, slack, label
-    cheap = _norm(problem, move(x))
-    value, slack = common.screened(
-        common.below(screen, cheap, scale), lambda: (cheap, cheap / 8), full
-    )
-    return value, slack, label
+    def cheap():
+        return _norm(problem, move(x))
+
+    value, slack = common.behind(screen, scale, cheap, full, 8)
+    return value, slack, common.provenance(move, x)
 
 
 def _distance(problem: Problem, x: PyTree, screen: Any, scale: Any):
@@ -185,29 +161,10 @@ def _norm(problem: Problem, v: PyTree) -> Array:
     return jnp.where(tree.all_finite(v), size, jnp.nan)
 
 
-def _scale(problem: Problem, measure: Any) -> tuple[Array, Array]:
-    one = jnp.ones((), common.judged_dtype(problem))
-    reference = problem.reference_point()
-    if reference is None:
-        return one, 0 * one
-    judged, at = common.lift(problem, reference)
-    value, slack, _ = measure(judged, at.x, None, one)
-    scale = common.usable(value, slack)
-    return scale, slack / scale
-
-
 def _suffix(problem: Problem) -> str:
     return problem.norm + ("" if problem.weights is None else ",w")
 
 
-def _with(certificate: Certificate, parts: tuple[Part, ...]) -> Certificate:
-    return eqx.tree_at(lambda c: c.parts, certificate, parts)
-
-
 def _no_map(problem: Problem, name: str) -> str | None:
-    if "map" not in problem.oracles():
-        return (
-            f"{name} judges fixed points x = T(x); for this {problem.kind} use "
-            f"check='{problem.default_check()}'"
-        )
-    return None
+    fits = "map" in problem.oracles()
+    return refuse_unless(fits, problem, f"{name} judges fixed points x = T(x)")

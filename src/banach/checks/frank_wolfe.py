@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
 from banach.checks.convexity import midpoint_calls, midpoint_part
+from banach.checks.frame import Floored, based, extended, refuse_without
 from banach.core import tree
-from banach.core.check import Certificate, Check, single
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
 
 
-class FrankWolfeGap(Check):
+class FrankWolfeGap(Floored):
     """max_{v in C} <grad f(x), x - v>, an upper bound of f(x) - f* for convex f.
 
     Summed over the vertices in a form that does not cancel. A point outside C is
@@ -27,23 +27,18 @@ class FrankWolfeGap(Check):
 
     name: ClassVar[str] = "frank_wolfe"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The gap at x, or at its projection if x is outside."""
-        ready = self if self.scale is not None else self.prepared(problem)
         inside = Point(_repaired(problem, point.x))
-        value, slack, label = _gap(problem, inside, ready)
+        value, slack, label = _gap(problem, inside, self.screen, self.scale)
         convex = problem.facts().has("convex")
         certificate = single(
             "f(x)-f*" if convex else "max <grad f(x),x-v>",
             value,
             slack,
-            ready.scale,
+            self.scale,
             grade="bound" if convex else "residual",
             assumes=(common.declared(problem, "convex") if convex else ())
             + common.believed("gradient", label),
@@ -51,22 +46,17 @@ class FrankWolfeGap(Check):
             look=look,
         )
         if convex:
-            passes = common.below(self.screen, value, ready.scale)
-            parts = certificate.parts + midpoint_part(problem, inside, key, passes)
-            certificate = eqx.tree_at(lambda c: c.parts, certificate, parts)
+            passes = common.below(self.screen, value, self.scale)
+            parts = midpoint_part(problem, inside, key, passes)
+            certificate = extended(certificate, parts)
         return certificate, inside
 
-    def prepared(self, problem: Problem) -> "FrankWolfeGap":
-        """With the gap at the centre of C."""
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The gap at the centre of C."""
         one = jnp.ones((), common.judged_dtype(problem))
         centre = Point(problem.term.center(problem.start().x))
-        value, slack, _ = _gap(problem, centre, FrankWolfeGap(None, one))
-        scale = common.usable(value, slack)
-        return FrankWolfeGap(self.screen, scale, slack / scale)
-
-    def floor(self) -> Any:
-        """Slack at the centre over the scale."""
-        return self.base
+        value, slack, _ = _gap(problem, centre, None, one)
+        return based(value, slack)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value, gradient and LMO; without a screen also the convexity test."""
@@ -78,12 +68,8 @@ class FrankWolfeGap(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Sets without an LMO."""
-        if "lmo" not in problem.oracles():
-            return (
-                f"{self.name} needs a compact set with the oracle lmo, which this "
-                f"{problem.kind} lacks; use check='{problem.default_check()}'"
-            )
-        return None
+        says = f"{self.name} needs a compact set with the oracle lmo"
+        return refuse_without("lmo", problem, says)
 
 
 def _repaired(problem: Problem, x: Any) -> Any:
@@ -95,7 +81,8 @@ def _repaired(problem: Problem, x: Any) -> Any:
     return tree.where(outside, problem.project(x), x)
 
 
-def _gap(problem: Problem, point: Point, ready: FrankWolfeGap):
+def _gap(problem: Problem, point: Point, screen: Any, scale: Array):
+    """The gap, its slack and how that is known."""
     judged, at = common.lift(problem, point)
     x, term = at.x, judged.term
     size = problem.size()
@@ -118,11 +105,9 @@ def _gap(problem: Problem, point: Point, ready: FrankWolfeGap):
         g = common.judge(judged.grad, x)
         return bracket(g.value, g.error)
 
-    if ready.screen is None:
-        value, slack = full()
-        return common.where_defined(judged, x, value), slack, label
-    g = judged.grad(x)
-    cheap, _ = bracket(g, tree.zeros_like(g))
-    passes = common.below(ready.screen, cheap, ready.scale)
-    value, slack = common.screened(passes, lambda: (cheap, abs(cheap) / 2), full)
+    def cheap():
+        g = judged.grad(x)
+        return bracket(g, tree.zeros_like(g))[0]
+
+    value, slack = common.behind(screen, scale, cheap, full, 2)
     return common.where_defined(judged, x, value), slack, label

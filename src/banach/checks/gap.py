@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
+from banach.checks.frame import offered
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -177,7 +178,7 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     y = jnp.asarray(judged.y)
     near = _Near(judged, norms, x, z, y, w)
     own = near.bound(near.repaired(-judged.loss.derivative(z, y)), 0)
-    offer = _offer(at.dual, z)
+    offer = offered(at.dual, z)
     if offer is None:
         best = own
     else:
@@ -193,15 +194,6 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     lost = jnp.any(jnp.isnan(z))
     best = best._replace(value=jnp.where(lost, jnp.nan, best.value))
     return best, Point(tree.cast(x, kind), tree.cast(best.dual, kind))
-
-
-def _offer(dual: Any, z: Array) -> Array | None:
-    leaves = jax.tree.leaves(dual)
-    if len(leaves) != 1 or jnp.shape(leaves[0]) != z.shape:
-        return None
-    if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
-        return None
-    return jnp.asarray(leaves[0], z.dtype)
 
 
 def _each(w: Array, z: Array) -> Array:

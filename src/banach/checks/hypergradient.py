@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
+from banach.checks.frame import refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
@@ -268,16 +269,13 @@ def _like(v: PyTree, model: PyTree) -> PyTree:
 
 
 def _refused(problem: Problem, name: str) -> str | None:
-    if problem.kind != "Bilevel":
-        return (
-            f"{name} judges bilevel problems; for this {problem.kind} use "
-            f"check='{problem.default_check()}'"
-        )
-    if not problem.facts().has("lower_strongly_convex"):
+    fits = problem.kind == "Bilevel"
+    no = refuse_unless(fits, problem, f"{name} judges bilevel problems")
+    if fits and not problem.facts().has("lower_strongly_convex"):
         return (
             f"{name} needs a lower problem that is strongly convex in y: otherwise "
             "y*(x) may jump and the hypergradient need not exist. Declare "
             "lower_strongly_convex=True or lower_mu=... if it is true; if g is only "
             "convex, add (rho/2) ||y||^2 to it and declare lower_mu=rho"
         )
-    return None
+    return no

@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
+from banach.checks.frame import Floored, at_reference, extended, refuse_unless
 from banach.checks.monotone import pair_calls, pair_parts
 from banach.core import tree
-from banach.core.check import Certificate, Check, single
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
 
 
-class InclusionResidual(Check):
+class InclusionResidual(Floored):
     """||z - J_t(z - t F(z))|| / t; without a term this is ||F(z)||.
 
     F is the full deterministic sum, every component once, and t a constant of the
@@ -28,36 +28,26 @@ class InclusionResidual(Check):
 
     name: ClassVar[str] = "inclusion"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The residual at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        value, slack, label = _residual(problem, point, ready.screen, ready.scale)
+        value, slack, label = _residual(problem, point, self.screen, self.scale)
         certificate = single(
             _quantity(problem),
             value,
             slack,
-            ready.scale,
+            self.scale,
             grade="residual",
             assumes=_claims(problem) + common.believed("operator", label),
             rounding=label,
             look=look,
         )
-        return _tried(self, problem, point, key, ready.scale, certificate)
+        return _tried(self, problem, point, key, certificate)
 
-    def prepared(self, problem: Problem) -> "InclusionResidual":
-        """With the residual at the reference, or 1."""
-        scale, base = _at_reference(problem, 1.0)
-        return InclusionResidual(self.screen, scale, base)
-
-    def floor(self) -> Any:
-        """Slack at the reference over the scale."""
-        return self.base
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The residual at the reference, or 1."""
+        return _at_reference(problem, 1.0)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass and one resolvent; without a screen also the sampled pairs."""
@@ -68,7 +58,7 @@ class InclusionResidual(Check):
         return no_operator(problem, self.name)
 
 
-class InclusionDistance(Check):
+class InclusionDistance(Floored):
     """||z - z*|| <= (1 + t L) / mu r with r the residual; r / mu without a term.
 
     With p = J_t(z - t F(z)), e = z - p and d = z - z*: (e / t - F(z)) is in G(p) and
@@ -78,43 +68,32 @@ class InclusionDistance(Check):
 
     name: ClassVar[str] = "inclusion_distance"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        factor = _factor(problem, ready.scale.dtype)
-        value, slack, label = _residual(
-            problem, point, ready.screen, ready.scale / factor
-        )
+        factor = _factor(problem, self.scale.dtype)
+        scale = self.scale / factor
+        value, slack, label = _residual(problem, point, self.screen, scale)
         value, slack = factor * value, factor * slack
         names = ("mu",) if problem.term is None else ("mu", "L")
         certificate = single(
             "||z-z*||_2",
             value,
             slack + gam(12, value.dtype) * value,
-            ready.scale,
+            self.scale,
             grade="bound",
             assumes=common.declared(problem, *names)
             + common.believed("operator", label),
             rounding=label,
             look=look,
         )
-        return _tried(self, problem, point, key, ready.scale, certificate)
+        return _tried(self, problem, point, key, certificate)
 
-    def prepared(self, problem: Problem) -> "InclusionDistance":
-        """With the bound at the reference, or 1."""
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The bound at the reference, or 1."""
         factor = _factor(problem, common.judged_dtype(problem))
-        scale, base = _at_reference(problem, factor)
-        return InclusionDistance(self.screen, scale, base)
-
-    def floor(self) -> Any:
-        """Slack at the reference over the scale."""
-        return self.base
+        return _at_reference(problem, factor)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass and one resolvent; without a screen also the sampled pairs."""
@@ -137,14 +116,14 @@ class InclusionDistance(Check):
         return no
 
 
-def _tried(check, problem, point, key, scale, certificate):
+def _tried(check, problem, point, key, certificate):
     """The certificate with the sampled pairs, and the point itself."""
-    passes = common.below(check.screen, certificate.parts[0].value, scale)
-    parts = certificate.parts + pair_parts(problem, point, key, passes)
-    return eqx.tree_at(lambda c: c.parts, certificate, parts), Point(point.x)
+    passes = common.below(check.screen, certificate.parts[0].value, check.scale)
+    parts = pair_parts(problem, point, key, passes)
+    return extended(certificate, parts), Point(point.x)
 
 
-def _calls(check: Check, problem: Problem) -> dict[str, int]:
+def _calls(check: Floored, problem: Problem) -> dict[str, int]:
     extra = {} if check.screen is not None else pair_calls(problem)
     return {"operator": 1 + extra.get("operator", 0), "resolvent": 1}
 
@@ -180,14 +159,13 @@ def _residual(problem: Problem, point: Point, screen: Any, scale: Any):
 
 
 def _at_reference(problem: Problem, factor: Any):
-    """(scale, slack over scale) at the reference; 1 and 0 without one."""
-    one = jnp.ones((), common.judged_dtype(problem))
-    reference = problem.reference_point()
-    if reference is None:
-        return one, 0 * one
-    value, slack, _ = _residual(problem, reference, None, one)
-    scale = common.usable(factor * value, factor * slack)
-    return scale, factor * slack / scale
+    """(scale, slack over scale) of the residual times a factor."""
+
+    def measure(judged, z):
+        value, slack, _ = _residual(judged, Point(z), None, 1)
+        return factor * value, factor * slack
+
+    return at_reference(problem, measure)
 
 
 def _factor(problem: Problem, dtype: Any) -> Array:
@@ -214,9 +192,5 @@ def _claims(problem: Problem) -> tuple[str, ...]:
 
 def no_operator(problem: Problem, name: str) -> str | None:
     """The refusal of problems that are no inclusion, or None."""
-    if "operator" not in problem.oracles():
-        return (
-            f"{name} judges inclusions 0 in F(z) + G(z); for this {problem.kind} use "
-            f"check='{problem.default_check()}'"
-        )
-    return None
+    fits = "operator" in problem.oracles()
+    return refuse_unless(fits, problem, f"{name} judges inclusions 0 in F(z) + G(z)")

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
+from banach.checks.frame import Scaled, refuse_without
 from banach.core import tree
-from banach.core.check import Certificate, Check, Part
+from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import kkt
@@ -18,7 +19,7 @@ from banach.parts import kkt
 Scalar = Float[Array, ""]
 
 
-class KKT(Check):
+class KKT(Scaled):
     """First-order conditions at x, with multipliers as the witness.
 
     With L = f + lam.c, P the projection onto the bounds, s = ||grad f(reference)||
@@ -47,19 +48,16 @@ class KKT(Check):
 
     name: ClassVar[str] = "kkt"
 
-    screen: Any = None
-    scale: Any = None
     units: Any = None
     base: Any = 0.0
 
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The parts at x clipped to the bounds, and the multipliers used."""
-        ready = self if self.scale is not None else self.prepared(problem)
         clipped = problem.clipped(point.x)
         judged, at = common.lift(problem, Point(clipped, point.dual))
-        look_at = _At(judged, at.x, ready)
+        look_at = _At(judged, at.x, self)
         own = look_at.values(look_at.fit())
         offer, usable = look_at.offered(at.dual)
         if offer is None:
@@ -70,7 +68,7 @@ class KKT(Check):
             best = tree.where(taken, theirs, own)
         labels = look_at.labels(best.lam)
         worst = look_at.worst(best)
-        passes = common.below(ready.screen, worst, jnp.ones_like(worst))
+        passes = common.below(self.screen, worst, jnp.ones_like(worst))
         slacks = common.screened(
             passes,
             lambda: tuple(v / 8 for v in best.parts),
@@ -98,14 +96,14 @@ class KKT(Check):
         kind = tree.dtype(point.x)
         return certificate, Point(clipped, best.lam.astype(kind))
 
-    def prepared(self, problem: Problem) -> "KKT":
-        """With the gradient norm and the units of the rows at the reference."""
+    def measured(self, problem: Problem) -> tuple[Array, Array, Array]:
+        """The gradient norm, the units of the rows at the reference, and the floor."""
         dtype = common.judged_dtype(problem)
         one = jnp.ones((), dtype)
         units = jnp.ones(problem.rows(), dtype)
         reference = problem.reference_point()
         if reference is None:
-            return KKT(self.screen, one, units, 0 * one)
+            return one, units, 0 * one
         judged, at = common.lift(problem, reference)
         value, slack, _ = common.grad_norm(judged, at.x, None, None)
         scale = common.usable(value, slack)
@@ -115,7 +113,7 @@ class KKT(Check):
             size = jnp.where(jnp.abs(c.value) > c.error, jnp.abs(c.value), 0)
             size = jnp.maximum(size, jnp.linalg.norm(judged.jacobian(at.x), axis=1))
             units = jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
-        return KKT(self.screen, scale, units.astype(dtype), base)
+        return scale, units.astype(dtype), base
 
     def floor(self) -> Any:
         """Slack of the gradient at the reference over its scale."""
@@ -127,12 +125,8 @@ class KKT(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems without constraints of this form."""
-        if "constraints" not in problem.oracles():
-            return (
-                f"{self.name} judges problems with the oracle constraints, which this "
-                f"{problem.kind} lacks; use check='{problem.default_check()}'"
-            )
-        return None
+        says = f"{self.name} judges problems with the oracle constraints"
+        return refuse_without("constraints", problem, says)
 
 
 class _Values(NamedTuple):

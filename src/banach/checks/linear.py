@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
+from banach.checks.frame import Floored, Scaled, based, refuse_unless
 from banach.checks.second_order import proved_lower_bound
 from banach.core import tree
-from banach.core.check import Certificate, Check, single
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.operators import DenseMatrix
@@ -20,7 +21,7 @@ Scalar = Float[Array, ""]
 DENSE = 2000
 
 
-class LinearResidual(Check):
+class LinearResidual(Floored):
     """||b - A x||_2, recomputed from A, relative to ||b||_2 (absolute where b = 0).
 
     A residual: nothing is said of x - x*; where A is nearly singular, or has no
@@ -31,21 +32,16 @@ class LinearResidual(Check):
 
     name: ClassVar[str] = "linear_residual"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The norm of the residual at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        value, slack, label = _residual(problem, point, self.screen, ready.scale)
+        value, slack, label = _residual(problem, point, self.screen, self.scale)
         certificate = single(
             "||b-Ax||_2",
             value,
             slack,
-            ready.scale,
+            self.scale,
             grade="residual",
             assumes=common.believed("A x", label),
             rounding=label,
@@ -53,14 +49,9 @@ class LinearResidual(Check):
         )
         return certificate, Point(point.x)
 
-    def prepared(self, problem: Problem) -> "LinearResidual":
-        """With ||b||."""
-        size, slack = _right_side(problem)
-        return LinearResidual(self.screen, size, slack / size)
-
-    def floor(self) -> Any:
-        """Slack at x = 0 over the scale."""
-        return self.base
+    def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
+        """||b||, and the slack at x = 0."""
+        return _right_side(problem)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One residual; where a screen passes, one product with |A| more."""
@@ -71,7 +62,7 @@ class LinearResidual(Check):
         return _only_linear(problem, self.name)
 
 
-class LinearDistance(Check):
+class LinearDistance(Scaled):
     """||x - x*||_2 <= ||b - A x||_2 / sigma, sigma at most the least singular value.
 
     sigma is proved for dense A up to 2000 unknowns (a Cholesky factorisation that
@@ -83,23 +74,17 @@ class LinearDistance(Check):
 
     name: ClassVar[str] = "linear_distance"
 
-    screen: Any = None
-    scale: Any = None
     sigma: Any = None
 
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        return _bounded("||x-x*||_2", problem, point, ready, ready.sigma, look)
+        return _bounded("||x-x*||_2", problem, point, self, self.sigma, look)
 
-    def prepared(self, problem: Problem) -> "LinearDistance":
-        """With sigma and ||b|| / L."""
-        size, _ = _right_side(problem)
-        sigma = _sigma(problem)
-        scale = _shrunk(problem, size, lambda L: L)
-        return LinearDistance(self.screen, scale, sigma)
+    def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
+        """||b|| / L and sigma."""
+        return _shrunk(problem, lambda L: L), _sigma(problem)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One residual."""
@@ -110,7 +95,7 @@ class LinearDistance(Check):
         return _only_linear(problem, self.name) or _needs_sigma(problem, self.name)
 
 
-class EnergyError(Check):
+class EnergyError(Scaled):
     """||x - x*||_A = sqrt((x - x*)'A (x - x*)) <= ||b - A x||_2 / sqrt(sigma).
 
     For symmetric positive definite A; half its square is f(x) - f* of the quadratic
@@ -120,23 +105,18 @@ class EnergyError(Check):
 
     name: ClassVar[str] = "energy_error"
 
-    screen: Any = None
-    scale: Any = None
     sigma: Any = None
 
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        root = jnp.sqrt(jnp.maximum(ready.sigma, 0))
-        return _bounded("||x-x*||_A", problem, point, ready, root, look)
+        root = jnp.sqrt(jnp.maximum(self.sigma, 0))
+        return _bounded("||x-x*||_A", problem, point, self, root, look)
 
-    def prepared(self, problem: Problem) -> "EnergyError":
-        """With sigma and ||b|| / sqrt(L)."""
-        size, _ = _right_side(problem)
-        scale = _shrunk(problem, size, jnp.sqrt)
-        return EnergyError(self.screen, scale, _sigma(problem))
+    def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
+        """||b|| / sqrt(L) and sigma."""
+        return _shrunk(problem, jnp.sqrt), _sigma(problem)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One residual."""
@@ -181,14 +161,14 @@ def _times(terms: int, entries: PyTree, b: PyTree) -> PyTree:
 
 
 def _right_side(problem: Problem) -> tuple[Scalar, Scalar]:
-    """||b|| or 1, and the slack of the residual at x = 0."""
-    reference = problem.reference_point()
-    value, slack, _ = _residual(problem, reference, None, None)
-    return common.usable(value, slack), slack
+    """||b|| or 1, and the slack of the residual at x = 0 over it."""
+    value, slack, _ = _residual(problem, problem.reference_point(), None, None)
+    return based(value, slack)
 
 
-def _shrunk(problem: Problem, size: Scalar, by: Any) -> Scalar:
+def _shrunk(problem: Problem, by: Any) -> Scalar:
     """||b|| over by(L), rounded down; 1 where either is unknown."""
+    size, _ = _right_side(problem)
     judged, _ = common.lift(problem, problem.start())
     L = judged.facts().L
     if L is None:
@@ -250,12 +230,8 @@ def _sigma(problem: Problem) -> Scalar:
 
 
 def _only_linear(problem: Problem, name: str) -> str | None:
-    if "matvec" not in problem.oracles():
-        return (
-            f"{name} judges linear systems A x = b; for this {problem.kind} use "
-            f"check='{problem.default_check()}'"
-        )
-    return None
+    fits = "matvec" in problem.oracles()
+    return refuse_unless(fits, problem, f"{name} judges linear systems A x = b")
 
 
 def _needs_sigma(problem: Problem, name: str) -> str | None:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
-from banach.checks.convexity import RADII
+from banach.checks.convexity import PAIRS, sampled_pairs
 from banach.core import tree
 from banach.core.check import Part
 from banach.core.facts import DECLARED
@@ -13,7 +13,6 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
 
-PAIRS = len(RADII) + 1
 FACTS = ("monotone", "mu", "cocoercive", "L")
 
 
@@ -39,19 +38,11 @@ def refute(problem: Problem, point: Point, key: Array) -> dict[str, Array]:
     narrow = tree.dtype(point.x)
     names, constants = sampled(problem), problem.facts()
     problem, point = common.lift(problem, point)
-    flat, back = tree.ravel(point.x)
-    start, _ = tree.ravel(problem.start().x)
-    dtype, size = flat.dtype, flat.size
-    unit = jnp.maximum(jnp.linalg.norm(flat - start), 1e-3 * (1 + jnp.max(abs(flat))))
-    noise = jax.random.normal(key, (2, len(RADII), size), dtype)
-    noise = noise / jnp.linalg.norm(noise, axis=-1, keepdims=True)
-    ends = flat + unit * jnp.asarray(RADII, dtype)[:, None] * noise
-    a = jnp.concatenate([ends[0], flat[None]])
-    b = jnp.concatenate([ends[1], start[None].astype(dtype)])
     term = problem.term
-    if term is not None and "project" in term.offers():
-        project = jax.vmap(lambda v: tree.ravel(term.project(back(v)))[0])
-        a, b = project(a), project(b)
+    known = term is not None and "project" in term.offers()
+    project = term.project if known else None
+    a, b, back = sampled_pairs(problem, point, key, project)
+    dtype, size = a.dtype, a.shape[1]
 
     def judged(v):
         F = common.judge(problem.operator, back(v))

@@ -28,8 +28,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import common
+from banach.checks.frame import Floored, offered, refuse_unless
 from banach.core import tree
-from banach.core.check import Certificate, Check, single
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.cone import cone_multipliers
@@ -50,7 +51,7 @@ class Bound(NamedTuple):
     offered: Array
 
 
-class ReluGap(Check):
+class ReluGap(Floored):
     """network(x) - f* of the program with the problem's patterns; a bound.
 
     The network's own objective is evaluated, relu of every unit: a point outside the
@@ -66,21 +67,16 @@ class ReluGap(Check):
 
     name: ClassVar[str] = "relu_gap"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The smaller of the bounds of the own and of the offered multipliers."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        best = _look(problem, point, ready.screen, ready.scale)
+        best = _look(problem, point, self.screen, self.scale)
         certificate = single(
             problem.quantity,
             best.value,
             best.slack,
-            ready.scale,
+            self.scale,
             grade="bound",
             assumes=common.declared(problem, "convex"),
             look=look,
@@ -88,17 +84,13 @@ class ReluGap(Check):
         )
         return certificate, Point(point.x, tree.cast(best.dual, tree.dtype(point.x)))
 
-    def prepared(self, problem: Problem) -> "ReluGap":
-        """With F at zero, and the slack there."""
+    def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
+        """F at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
         F = judged.objective(at.x)
         scale = common.usable(F, jnp.zeros_like(F))
         slack = _Near(judged, at.x).bound(None, 0).slack
-        return ReluGap(self.screen, scale, slack / scale)
-
-    def floor(self) -> Any:
-        """Slack at zero over the scale."""
-        return self.base
+        return scale, slack / scale
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """The products with X of one offered bound, counted as splits."""
@@ -106,18 +98,14 @@ class ReluGap(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems that are not a program over activation patterns."""
-        if {"split", "dual"} <= problem.oracles():
-            return None
-        return (
-            f"{self.name} judges bn.ConvexRelu; for this {problem.kind} use "
-            f"check='{problem.default_check()}'"
-        )
+        fits = {"split", "dual"} <= problem.oracles()
+        return refuse_unless(fits, problem, f"{self.name} judges bn.ConvexRelu")
 
 
 def _look(problem: Problem, point: Point, screen: Any, scale: Scalar) -> Bound:
     judged, at = common.lift(problem, Point(jnp.asarray(point.x), point.dual))
     near = _Near(judged, at.x)
-    offer = _offer(at.dual, near.inside)
+    offer = offered(at.dual, near.inside)
     if near.inside.shape[-1] == 0:
         best = near.bound(None, 0)
     elif offer is None:
@@ -140,15 +128,6 @@ def _look(problem: Problem, point: Point, screen: Any, scale: Scalar) -> Bound:
     # Where z holds NaN so does the objective: no number bounds it.
     lost = jnp.any(jnp.isnan(near.z))
     return best._replace(value=jnp.where(lost, jnp.nan, best.value))
-
-
-def _offer(dual: Any, like: Array) -> Array | None:
-    leaves = jax.tree.leaves(dual)
-    if len(leaves) != 1 or jnp.shape(leaves[0]) != like.shape:
-        return None
-    if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
-        return None
-    return jnp.asarray(leaves[0], like.dtype)
 
 
 class _Near:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
+from banach.checks.frame import refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -52,12 +53,8 @@ class Residual(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems that are not a system of equations."""
-        if problem.kind != "Root":
-            return (
-                f"{self.name} judges systems F(x) = 0; for this {problem.kind} use "
-                f"check='{problem.default_check()}'"
-            )
-        return None
+        fits = problem.kind == "Root"
+        return refuse_unless(fits, problem, f"{self.name} judges systems F(x) = 0")
 
 
 def _over(x: PyTree, units: PyTree) -> PyTree:

@@ -28,6 +28,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import common
+from banach.checks.frame import refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -117,12 +118,8 @@ class RobustReluGap(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems of another kind."""
-        if problem.default_check() == self.name:
-            return None
-        return (
-            f"{self.name} judges bn.RobustConvexRelu; for this {problem.kind} use "
-            f"check='{problem.default_check()}'"
-        )
+        fits = problem.default_check() == self.name
+        return refuse_unless(fits, problem, f"{self.name} judges bn.RobustConvexRelu")
 
 
 def _offer(dual: Any, near: "_Near") -> Witness | None:

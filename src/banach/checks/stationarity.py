@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
-from banach.core.check import Certificate, Check, single
+from banach.checks.frame import Floored, at_reference
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 
 
-class Stationarity(Check):
+class Stationarity(Floored):
     """||grad f(x)||_2, relative to its value at the reference point, else absolute.
 
     A residual: nothing is said of f(x) - f* or of ||x - x*||; on a flat tail it is
@@ -22,22 +22,17 @@ class Stationarity(Check):
 
     name: ClassVar[str] = "stationarity"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The norm of the gradient at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
         judged, at = common.lift(problem, point)
-        value, slack, label = common.grad_norm(judged, at.x, self.screen, ready.scale)
+        value, slack, label = common.grad_norm(judged, at.x, self.screen, self.scale)
         certificate = single(
             "||grad f(x)||_2",
             common.where_defined(judged, at.x, value),
             slack,
-            ready.scale,
+            self.scale,
             grade="residual",
             assumes=common.believed("gradient", label),
             rounding=label,
@@ -45,14 +40,9 @@ class Stationarity(Check):
         )
         return certificate, Point(point.x, None)
 
-    def prepared(self, problem: Problem) -> "Stationarity":
-        """With the gradient norm at the reference."""
-        scale, base = gradient_scale(problem)
-        return Stationarity(self.screen, scale, base)
-
-    def floor(self) -> Any:
-        """Slack at the reference over the scale."""
-        return self.base
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The gradient norm at the reference."""
+        return gradient_scale(problem)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value and gradient; where a screen passes, one gradient more."""
@@ -65,14 +55,7 @@ class Stationarity(Check):
 
 def gradient_scale(problem: Problem) -> tuple[Array, Array]:
     """||grad f|| at the reference or 1, and slack over scale there."""
-    reference = problem.reference_point()
-    if reference is None:
-        one = jnp.ones((), common.judged_dtype(problem))
-        return one, 0 * one
-    judged, at = common.lift(problem, reference)
-    value, slack, _ = common.grad_norm(judged, at.x, None, None)
-    scale = common.usable(value, slack)
-    return scale, slack / scale
+    return at_reference(problem, lambda f, x: common.grad_norm(f, x, None, None))
 
 
 def no_term(problem: Problem, name: str) -> str | None:

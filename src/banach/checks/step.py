@@ -7,14 +7,15 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
+from banach.checks.frame import Floored, refuse_without
 from banach.core import tree
-from banach.core.check import Certificate, Check, single
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
 
 
-class ProxStep(Check):
+class ProxStep(Floored):
     """x+ = prox(x - t grad f(x), t), e = ||x - x+||; x+ is what is returned.
 
     With a bound L of the gradient's Lipschitz constant, dist(0, dF(x+)) is at most
@@ -25,22 +26,17 @@ class ProxStep(Check):
 
     name: ClassVar[str] = "step"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The residual, and x+."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        value, slack, label, after = _residual(problem, point, ready)
+        value, slack, label, after = _residual(problem, point, self)
         L = problem.facts().L
         certificate = single(
             "||x-x+||/t" if L is None else "dist(0,dF(x+))",
             value,
             slack,
-            ready.scale,
+            self.scale,
             grade="residual",
             assumes=(() if L is None else common.declared(problem, "L"))
             + common.believed("gradient", label),
@@ -49,22 +45,18 @@ class ProxStep(Check):
         )
         return certificate, Point(after)
 
-    def prepared(self, problem: Problem) -> "ProxStep":
-        """With e / t at the reference, or 1."""
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """e / t at the reference, or 1."""
         one = jnp.ones((), common.judged_dtype(problem))
         reference = problem.reference_point()
         if reference is None:
-            return ProxStep(self.screen, one, 0 * one)
+            return one, 0 * one
         bare = ProxStep(None, one)
         value, slack, _, _ = _residual(problem, reference, bare)
         L, t = problem.facts().L, _step(problem, one.dtype)
         share = 1 if L is None else 1 + t * jnp.asarray(L, one.dtype)
         scale = common.usable(value / share, slack / share)
-        return ProxStep(self.screen, scale, slack / scale)
-
-    def floor(self) -> Any:
-        """Slack at the reference over the scale."""
-        return self.base
+        return scale, slack / scale
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value, gradient and prox; where a screen passes, one gradient more."""
@@ -72,12 +64,7 @@ class ProxStep(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems without a prox."""
-        if "prox" not in problem.oracles():
-            return (
-                f"{self.name} needs the oracle prox, which this {problem.kind} lacks; "
-                f"use check='{problem.default_check()}'"
-            )
-        return None
+        return refuse_without("prox", problem, f"{self.name} needs the oracle prox")
 
 
 def _step(problem: Problem, dtype: Any) -> Array:

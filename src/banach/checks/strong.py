@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
 from banach.checks.convexity import midpoint_calls, midpoint_part
+from banach.checks.frame import Scaled, at_reference, extended
 from banach.checks.stationarity import no_term
 from banach.core import tree
-from banach.core.check import Certificate, Check, single
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
 
 
-class StrongGap(Check):
+class StrongGap(Scaled):
     """f(x) - f* <= ||grad f(x)||^2 / (2 mu).
 
     The scale is the decrease that a quadratic model promises at the reference,
@@ -27,38 +27,24 @@ class StrongGap(Check):
 
     name: ClassVar[str] = "strong_gap"
 
-    screen: Any = None
-    scale: Any = None
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
         judged, at = common.lift(problem, point)
         mu = jnp.asarray(problem.facts().mu, common.judged_dtype(problem))
         screen = None
         if self.screen is not None:
             # (g^2 / (2 mu) <= screen * scale) in terms of g, for the shared screen.
-            screen = jnp.sqrt(2 * mu * self.screen * ready.scale)
+            screen = jnp.sqrt(2 * mu * self.screen * self.scale)
         norm, e, label = common.grad_norm(judged, at.x, screen, 1)
         value = norm**2 / (2 * mu)
         slack = (2 * norm * e + e**2) / (2 * mu) * 1.01 + gam(8, value.dtype) * value
-        return _bound(problem, point, "f(x)-f*", value, slack, ready, key, look, label)
+        return _bound(problem, point, "f(x)-f*", value, slack, self, key, look, label)
 
-    def prepared(self, problem: Problem) -> "StrongGap":
-        """With the predicted decrease at the reference."""
-        one = jnp.ones((), common.judged_dtype(problem))
-        reference = problem.reference_point()
-        if reference is None:
-            return StrongGap(self.screen, one)
-        judged, at = common.lift(problem, reference)
-        g = judged.grad(at.x)
-        bend = tree.vdot(g, judged.hvp(at.x, g))
-        square = tree.vdot(g, g)
-        safe = jnp.where(bend > 0, bend, 1)
-        scale = jnp.where(bend > 0, square * (square / (2 * safe)), 0)
-        return StrongGap(self.screen, common.usable(scale, 0 * scale))
+    def measured(self, problem: Problem) -> tuple[Array]:
+        """The predicted decrease at the reference."""
+        return at_reference(problem, _decrease)[:1]
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient, and the midpoints of the convexity test."""
@@ -69,7 +55,7 @@ class StrongGap(Check):
         return no_term(problem, self.name) or _needs_mu(problem, self.name)
 
 
-class StrongDistance(Check):
+class StrongDistance(Scaled):
     """||x - x*||_2 <= ||grad f(x)||_2 / mu.
 
     The scale is the same bound at the reference, or 1.
@@ -77,33 +63,28 @@ class StrongDistance(Check):
 
     name: ClassVar[str] = "strong_distance"
 
-    screen: Any = None
-    scale: Any = None
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
         judged, at = common.lift(problem, point)
         mu = jnp.asarray(problem.facts().mu, common.judged_dtype(problem))
-        norm, e, label = common.grad_norm(judged, at.x, self.screen, ready.scale * mu)
+        norm, e, label = common.grad_norm(judged, at.x, self.screen, self.scale * mu)
         value = norm / mu
         slack = 1.01 * (e / mu) + gam(4, value.dtype) * value
         return _bound(
-            problem, point, "||x-x*||_2", value, slack, ready, key, look, label
+            problem, point, "||x-x*||_2", value, slack, self, key, look, label
         )
 
-    def prepared(self, problem: Problem) -> "StrongDistance":
-        """With the bound at the reference."""
-        one = jnp.ones((), common.judged_dtype(problem))
-        reference = problem.reference_point()
-        if reference is None:
-            return StrongDistance(self.screen, one)
-        judged, at = common.lift(problem, reference)
-        value, slack, _ = common.grad_norm(judged, at.x, None, None)
-        mu = jnp.asarray(problem.facts().mu, value.dtype)
-        return StrongDistance(self.screen, common.usable(value / mu, slack / mu))
+    def measured(self, problem: Problem) -> tuple[Array]:
+        """The bound at the reference."""
+
+        def bound(judged, x):
+            value, slack, _ = common.grad_norm(judged, x, None, None)
+            mu = jnp.asarray(problem.facts().mu, value.dtype)
+            return value / mu, slack / mu
+
+        return at_reference(problem, bound)[:1]
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient, and the midpoints of the convexity test."""
@@ -114,7 +95,7 @@ class StrongDistance(Check):
         return no_term(problem, self.name) or _needs_mu(problem, self.name)
 
 
-class BallGap(Check):
+class BallGap(Scaled):
     """f(x) - f* <= <grad f(x), x - x0> + R ||grad f(x)||, f convex.
 
     R is the declared bound of ||x0 - x*||; the right side is the largest
@@ -124,44 +105,27 @@ class BallGap(Check):
 
     name: ClassVar[str] = "ball_gap"
 
-    screen: Any = None
-    scale: Any = None
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        ready = self if self.scale is not None else self.prepared(problem)
         judged, at = common.lift(problem, point)
-
-        def full():
-            return _ball(judged, at.x, common.judge(judged.grad, at.x))
-
         label = common.provenance(judged.grad, at.x)
-        if self.screen is None:
-            value, slack = full()
-        else:
+
+        def cheap():
             g = judged.grad(at.x)
-            exact = common.Judged(g, tree.zeros_like(g), label)
-            cheap, _ = _ball(judged, at.x, exact)
-            value, slack = common.screened(
-                common.below(self.screen, cheap, ready.scale),
-                lambda: (cheap, abs(cheap) / 2),
-                full,
-            )
+            return _ball(judged, at.x, common.Judged(g, tree.zeros_like(g), label))[0]
+
+        value, slack = common.behind(
+            self.screen, self.scale, cheap, lambda: _judged_ball(judged, at.x), 2
+        )
         return _bound(
-            problem, point, "f(x)-f*", value, slack, ready, key, look, label, "radius"
+            problem, point, "f(x)-f*", value, slack, self, key, look, label, "radius"
         )
 
-    def prepared(self, problem: Problem) -> "BallGap":
-        """With the bound at the reference."""
-        one = jnp.ones((), common.judged_dtype(problem))
-        reference = problem.reference_point()
-        if reference is None:
-            return BallGap(self.screen, one)
-        judged, at = common.lift(problem, reference)
-        value, slack = _ball(judged, at.x, common.judge(judged.grad, at.x))
-        return BallGap(self.screen, common.usable(value, slack))
+    def measured(self, problem: Problem) -> tuple[Array]:
+        """The bound at the reference."""
+        return at_reference(problem, _judged_ball)[:1]
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient, and the midpoints of the convexity test."""
@@ -180,6 +144,20 @@ class BallGap(Check):
         return no_term(problem, self.name)
 
 
+def _decrease(problem, x):
+    """What a quadratic model promises at x; nothing is charged to it."""
+    g = problem.grad(x)
+    bend = tree.vdot(g, problem.hvp(x, g))
+    square = tree.vdot(g, g)
+    safe = jnp.where(bend > 0, bend, 1)
+    value = jnp.where(bend > 0, square * (square / (2 * safe)), 0)
+    return value, 0 * value
+
+
+def _judged_ball(problem, x):
+    return _ball(problem, x, common.judge(problem.grad, x))
+
+
 def _ball(problem, x, g):
     dtype = tree.dtype(x)
     R = jnp.asarray(problem.facts().radius, dtype)
@@ -192,22 +170,22 @@ def _ball(problem, x, g):
     return dots + R * norm, slack
 
 
-def _bound(problem, point, quantity, value, slack, ready, key, look, label, *facts):
+def _bound(problem, point, quantity, value, slack, check, key, look, label, *facts):
     names = ("mu",) if not facts else ("convex", *facts)
     judged, at = common.lift(problem, point)
     certificate = single(
         quantity,
         common.where_defined(judged, at.x, value),
         slack,
-        ready.scale,
+        check.scale,
         grade="bound",
         assumes=common.declared(problem, *names) + common.believed("gradient", label),
         rounding=label,
         look=look,
     )
-    passes = common.below(ready.screen, value, ready.scale)
-    parts = certificate.parts + midpoint_part(problem, point, key, passes)
-    return eqx.tree_at(lambda c: c.parts, certificate, parts), Point(point.x)
+    passes = common.below(check.screen, value, check.scale)
+    parts = midpoint_part(problem, point, key, passes)
+    return extended(certificate, parts), Point(point.x)
 
 
 def _cost(screen, problem):

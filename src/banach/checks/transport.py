@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.core.check import Certificate, Check, Part
+from banach.checks.frame import Scaled
+from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import scaling
@@ -20,7 +21,7 @@ _CELLS = 2**16  # of a block: half a megabyte an array
 _SMALL = 0.01
 
 
-class TransportGap(Check):
+class TransportGap(Scaled):
     """How far the potentials, and a plan made from them, are from optimal.
 
     The plan P of the potentials is rounded to one, Q, with the marginals a and b
@@ -43,19 +44,15 @@ class TransportGap(Check):
 
     name: ClassVar[str] = "transport"
 
-    screen: Any = None
-    scale: Any = None
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """Marginals first; the gap where they pass the screen."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        return certified(ready, problem, point, look, QUANTITY, Eye.gap)
+        return certified(self, problem, point, look, QUANTITY, Eye.gap)
 
-    def prepared(self, problem: Problem) -> "TransportGap":
-        """With <|C|, a b'>, or 1 where that is 0."""
-        return TransportGap(self.screen, typical(problem))
+    def measured(self, problem: Problem) -> tuple[Scalar]:
+        """<|C|, a b'>, or 1 where that is 0."""
+        return (typical(problem),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """Passes over the cost: one, and three more for the gap."""

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import transport
+from banach.checks.frame import Scaled
 from banach.checks.transport import Eye
-from banach.core.check import Certificate, Check
+from banach.core.check import Certificate
 from banach.core.point import Point
 from banach.core.problem import Problem
 
@@ -16,7 +17,7 @@ Scalar = Float[Array, ""]
 QUANTITY = "primal - dual of exact transport"
 
 
-class ExactTransportGap(Check):
+class ExactTransportGap(Scaled):
     """How far the plan made from the potentials is from the cheapest of all plans.
 
     The plan is rounded to one, Q, with the marginals a and b, and f is completed by
@@ -32,19 +33,15 @@ class ExactTransportGap(Check):
 
     name: ClassVar[str] = "transport_exact"
 
-    screen: Any = None
-    scale: Any = None
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """Marginals first; the gap where they pass the screen."""
-        ready = self if self.scale is not None else self.prepared(problem)
-        return transport.certified(ready, problem, point, look, QUANTITY, _gap)
+        return transport.certified(self, problem, point, look, QUANTITY, _gap)
 
-    def prepared(self, problem: Problem) -> "ExactTransportGap":
-        """With <|C|, a b'>, or 1 where that is 0."""
-        return ExactTransportGap(self.screen, transport.typical(problem))
+    def measured(self, problem: Problem) -> tuple[Scalar]:
+        """<|C|, a b'>, or 1 where that is 0."""
+        return (transport.typical(problem),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """Passes over the cost: one, and four more for the gap."""

@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
+from banach.checks.frame import Floored, based, extended
 from banach.checks.inclusion import no_operator
 from banach.checks.monotone import pair_calls, pair_parts
 from banach.core import tree
-from banach.core.check import Certificate, Check, single
+from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.sets import L2Ball
 from banach.parts.term import Term, gam
 
 
-class VariationalGap(Check):
+class VariationalGap(Floored):
     """max over v in C of <F(z), z - v>, which is 0 exactly at solutions.
 
     For a saddle function, convex in x and concave in y, it bounds the duality gap
@@ -36,33 +36,28 @@ class VariationalGap(Check):
 
     name: ClassVar[str] = "variational_gap"
 
-    screen: Any = None
-    scale: Any = None
-    base: Any = 0.0
-
-    def __call__(
+    def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The gap at z, or at its projection if z is outside the term's set."""
-        ready = self if self.scale is not None else self.prepared(problem)
         inside = Point(_repaired(problem, point.x))
-        value, slack, label = _gap(problem, inside, ready.screen, ready.scale)
+        value, slack, label = _gap(problem, inside, self.screen, self.scale)
         certificate = single(
             _quantity(problem),
             value,
             slack,
-            ready.scale,
+            self.scale,
             grade="bound" if problem.facts().has("monotone") else "residual",
             assumes=_claims(problem) + common.believed("operator", label),
             rounding=label,
             look=look,
         )
-        passes = common.below(self.screen, value, ready.scale)
-        parts = certificate.parts + pair_parts(problem, inside, key, passes)
-        return eqx.tree_at(lambda c: c.parts, certificate, parts), inside
+        passes = common.below(self.screen, value, self.scale)
+        parts = pair_parts(problem, inside, key, passes)
+        return extended(certificate, parts), inside
 
-    def prepared(self, problem: Problem) -> "VariationalGap":
-        """With the gap at the centre of C."""
+    def measured(self, problem: Problem) -> tuple[Array, Array]:
+        """The gap at the centre of C."""
         one = jnp.ones((), common.judged_dtype(problem))
         judged, start = common.lift(problem, problem.start())
         C = _set(judged)
@@ -72,12 +67,7 @@ class VariationalGap(Check):
         other, rough, _ = _gap(problem, Point(corner), None, one)
         flat = ~(value > 2 * slack)
         value, slack = jnp.where(flat, other, value), jnp.where(flat, rough, slack)
-        scale = common.usable(value, slack)
-        return VariationalGap(self.screen, scale, slack / scale)
-
-    def floor(self) -> Any:
-        """Slack at the centre over the scale."""
-        return self.base
+        return based(value, slack)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass; without a screen also the sampled pairs."""
@@ -137,13 +127,11 @@ def _gap(problem: Problem, point: Point, screen: Any, scale: Any):
         F = common.judge(judged.operator, z)
         return bracket(F.value, F.error)
 
-    if screen is None:
-        value, slack = full()
-        return value, slack, label
-    F = judged.operator(z)
-    cheap, _ = bracket(F, tree.zeros_like(F))
-    passes = common.below(screen, cheap, scale)
-    value, slack = common.screened(passes, lambda: (cheap, abs(cheap) / 2), full)
+    def cheap():
+        F = judged.operator(z)
+        return bracket(F, tree.zeros_like(F))[0]
+
+    value, slack = common.behind(screen, scale, cheap, full, 2)
     return value, slack, label
 
 

@@ -15,6 +15,11 @@ class Fact(NamedTuple):
     provenance: str
 
 
+def given(constants: Mapping[str, Any], provenance: str = DECLARED) -> dict[str, Fact]:
+    """The constants that are not None, as facts of one provenance."""
+    return {k: Fact(v, provenance) for k, v in constants.items() if v is not None}
+
+
 class Facts:
     """Properties and constants of one problem instance.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
-from banach.core.facts import CONSTRUCTION, DECLARED, ESTIMATED, Fact, Facts
+from banach.core.facts import CONSTRUCTION, DECLARED, ESTIMATED, Fact, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import implicit
@@ -127,8 +127,7 @@ class Bilevel(Problem):
         properties = {"smooth": CONSTRUCTION}
         if self.lower_strongly_convex:
             properties["lower_strongly_convex"] = DECLARED
-        known = {"lower_mu": self.lower_mu, "lower_L": self.lower_L}
-        constants = {k: Fact(v, DECLARED) for k, v in known.items() if v is not None}
+        constants = given({"lower_mu": self.lower_mu, "lower_L": self.lower_L})
         if self.lower_L is None:
             top = lambda: implicit.lower_curvature(self)  # noqa: E731
             constants["lower_L"] = Fact(top, ESTIMATED)

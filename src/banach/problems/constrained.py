@@ -16,11 +16,12 @@ from banach.parts import kkt
 from banach.problems import constraint_inputs as stated
 from banach.problems import diagnoses, exact, inputs
 from banach.problems.smooth import (
+    Differentiable,
+    Started,
     check_floating,
     check_scalar,
     dense_hessian,
     like,
-    structs,
 )
 
 Scalar = Float[Array, ""]
@@ -36,7 +37,7 @@ class Evaluation(NamedTuple):
     J: Float[Array, "m n"]
 
 
-class Constrained(Problem):
+class Constrained(Differentiable, Started):
     """minimise f(x) subject to eq(x) = 0, A x = b, ineq(x) <= 0, lower <= x <= upper.
 
     `fun`, `eq` and `ineq` are JAX functions of (x, *args); x is any pytree; eq and
@@ -50,7 +51,8 @@ class Constrained(Problem):
         L(x, lam) = f(x) + lam . c(x),  lam >= 0 for the inequalities
 
     and bounds have none: the check projects. `value`, `grad`, `hvp` and `hess` are
-    those of f. Jacobians are dense.
+    those of f, and so is `objective`: an infeasible x may lie below every feasible
+    one. Jacobians are dense.
 
     `reference` is the point that "small" is relative to, for the gradient and for each
     row of the constraints (None: absolute; then the units of each row are yours).
@@ -85,9 +87,7 @@ class Constrained(Problem):
         upper: Any = None,
         reference: PyTree = None,
     ):
-        self.x0, self.args = inputs.canonical(
-            inputs.variable(x0), inputs.arguments(args)
-        )
+        self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Constrained's fun")
         check_scalar(self.fun.narrow, "Constrained's fun")
         self.eq = self._traced(eq, "eq")
@@ -144,10 +144,6 @@ class Constrained(Problem):
         """The constraints."""
         return frozenset({"constraints"})
 
-    def space(self) -> PyTree:
-        """Structure of x0."""
-        return structs(self.x0)
-
     def start(self) -> Point:
         """x0, clipped to the bounds."""
         return Point(self.clipped(self.x0))
@@ -167,22 +163,6 @@ class Constrained(Problem):
     def value(self, x: PyTree) -> Scalar:
         """f(x)."""
         return self.fun(x, *self.args)
-
-    def grad(self, x: PyTree) -> PyTree:
-        """The gradient of f, a pytree like x."""
-        return jax.grad(self.value)(x)
-
-    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
-        """f(x) and its gradient in one pass."""
-        return jax.value_and_grad(self.value)(x)
-
-    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
-        """The Hessian of f at x applied to v."""
-        return jax.jvp(self.grad, (x,), (v,))[1]
-
-    def hess(self, x: PyTree) -> Float[Array, "n n"]:
-        """The dense Hessian of f in the order of tree.ravel."""
-        return dense_hessian(self.value, x)
 
     def constraints(self, x: PyTree) -> Rows:
         """eq(x), A x - b and ineq(x) as one vector."""
@@ -227,10 +207,6 @@ class Constrained(Problem):
         """grad f(x) + J(x)'lam, a pytree like x."""
         return tree.add(self.grad(x), self.jacobian_transpose_product(x, lam))
 
-    def objective(self, x: PyTree) -> Scalar:
-        """f(x); an infeasible x may lie below every feasible one."""
-        return self.value(x)
-
     def undefined(self, x: PyTree) -> Any:
         """Whether f or a constraint is not a number."""
         return jnp.isnan(self.value(x)) | jnp.any(jnp.isnan(self.constraints(x)))
@@ -255,10 +231,6 @@ class Constrained(Problem):
         if not self.bounded():
             return Point(back(h))
         return Point(back(x - jnp.clip(x - h, lower, upper)))
-
-    def reference_point(self) -> Point | None:
-        """The declared reference."""
-        return None if self.reference is None else Point(self.reference)
 
     def formula(self) -> str:
         """The problem as text."""

@@ -11,17 +11,17 @@ from jaxtyping import Array, Float
 from banach.core import compat, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse
 from banach.parts import sine
 from banach.problems import inputs
-from banach.problems.smooth import dense_hessian, like
+from banach.problems.smooth import Differentiable, like
 
 Grid = Float[Array, "*grid"]
 Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "hess", "riesz"})
 
 
-class EllipticEnergy(Problem):
+class EllipticEnergy(Differentiable):
     """minimise E(u) = int A(|grad u|^2) + F(u) - f u over u that vanish at the border.
 
     The domain is the unit interval or square, by the shape of `load`: the values of
@@ -190,22 +190,6 @@ class EllipticEnergy(Problem):
             nodes = nodes + self.potential(x, *self.args)
         return self.cell() * (jnp.sum(elements) / share + jnp.sum(nodes))
 
-    def grad(self, x: Grid) -> Grid:
-        """The derivative in the nodal values."""
-        return jax.grad(self.value)(x)
-
-    def value_and_grad(self, x: Grid) -> tuple[Scalar, Grid]:
-        """E(u) and its derivative in one pass."""
-        return jax.value_and_grad(self.value)(x)
-
-    def hvp(self, x: Grid, v: Grid) -> Grid:
-        """The second derivative at u applied to v."""
-        return jax.jvp(self.grad, (x,), (v,))[1]
-
-    def hess(self, x: Grid) -> Float[Array, "n n"]:
-        """The dense second derivative in the order of tree.ravel."""
-        return dense_hessian(self.value, x)
-
     def stiffness(self, v: Grid) -> Grid:
         """K v with v' K v = |v|_H1^2."""
         w = jnp.pad(v, 1)
@@ -232,14 +216,6 @@ class EllipticEnergy(Problem):
         values = jnp.asarray(values, r.dtype)
         values = values + jnp.asarray(shift, r.dtype) * self.cell()
         return sine.transform(sine.transform(r) / values)
-
-    def objective(self, x: Grid) -> Scalar:
-        """E(u)."""
-        return self.value(x)
-
-    def optimality(self, point: Point) -> Point:
-        """The derivative."""
-        return Point(self.grad(point.x))
 
     def reference_point(self) -> Point:
         """u = 0, where the derivative is the load."""

@@ -10,13 +10,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree
-from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
-from banach.core.point import Point
+from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.problem import Misuse, Problem
 from banach.parts import batches
 from banach.problems import inputs
 from banach.problems.glm_inputs import known
-from banach.problems.smooth import check_scalar, dense_hessian, like, structs
+from banach.problems.smooth import Differentiable, Started, check_scalar, like
 
 Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "sample", "stochastic_grad"})
@@ -24,7 +23,7 @@ _ORACLES = frozenset({"value", "grad", "hvp", "sample", "stochastic_grad"})
 DENSE_UP_TO = 2_000_000
 
 
-class FiniteSum(Problem):
+class FiniteSum(Differentiable, Started):
     """minimise F(x) = 1/n sum_i f(x, d_i) + 1/2 sum_j l2_j x_j^2 over a pytree x.
 
     `fun(x, datum)` returns one real scalar, the loss of one datum; `data` is a pytree
@@ -105,26 +104,15 @@ class FiniteSum(Problem):
         """The gradients of all terms, where a method asks for them one by one."""
         return self.n * self.size() * tree.dtype(self.x0).itemsize
 
-    def space(self) -> PyTree:
-        """Structure of x0."""
-        return structs(self.x0)
-
-    def start(self) -> Point:
-        """The start x0."""
-        return Point(self.x0)
-
     def facts(self) -> Facts:
         """What was declared; differentiability by construction."""
         properties = {"smooth": CONSTRUCTION}
-        constants = {}
+        mu = self.mu
         if self.convex:
             properties["convex"] = self.provenance
-        if self.L is not None:
-            constants["L"] = Fact(self.L, self.provenance)
-        if self.mu is not None:
-            constants["mu"] = Fact(self.mu, self.provenance)
-        elif self.convex and _positive(self.l2):
-            constants["mu"] = Fact(lambda: _least(self.l2), self.provenance)
+            if mu is None and _positive(self.l2):
+                mu = lambda: _least(self.l2)  # noqa: E731
+        constants = given({"L": self.L, "mu": mu}, self.provenance)
         if "mu" in constants:
             properties["strongly_convex"] = self.provenance
         return Facts(properties, constants)
@@ -152,18 +140,6 @@ class FiniteSum(Problem):
     def grad(self, x: PyTree) -> PyTree:
         """The gradient of F, a pytree like x."""
         return self.every_term(x)[0]
-
-    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
-        """F(x) and its gradient in one pass."""
-        return jax.value_and_grad(self.value)(x)
-
-    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
-        """The Hessian at x applied to v."""
-        return jax.jvp(self.grad, (x,), (v,))[1]
-
-    def hess(self, x: PyTree) -> Float[Array, "d d"]:
-        """The dense Hessian in the order of tree.ravel."""
-        return dense_hessian(self.value, x)
 
     def sample(self, x: PyTree, key: Array, size: int) -> Float[Array, " size"]:
         """f(x, d_i) of `size` terms drawn uniformly with replacement."""
@@ -212,18 +188,6 @@ class FiniteSum(Problem):
             return seen
         mean = tree.add(seen.mean, jax.grad(self.ridge)(x))
         return batches.Moments(seen.count, mean, seen.scatter)
-
-    def objective(self, x: PyTree) -> Scalar:
-        """F(x)."""
-        return self.value(x)
-
-    def optimality(self, point: Point) -> Point:
-        """The gradient."""
-        return Point(self.grad(point.x))
-
-    def reference_point(self) -> Point | None:
-        """The declared reference."""
-        return None if self.reference is None else Point(self.reference)
 
     def formula(self) -> str:
         """The objective as text."""

@@ -10,17 +10,17 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree
-from banach.core.facts import DECLARED, Fact, Facts
+from banach.core.facts import DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.problems import inputs
-from banach.problems.smooth import check_floating, like, structs
+from banach.problems.smooth import Started, check_floating, like
 
 Scalar = Float[Array, ""]
 NORMS = ("2", "inf")
 
 
-class FixedPoint(Problem):
+class FixedPoint(Started):
     """Find x with x = T(x, *args), T a JAX function to a pytree shaped like x.
 
     `contraction` = q in (0, 1) declares ||T(a) - T(b)|| <= q ||a - b|| for all a, b
@@ -61,9 +61,7 @@ class FixedPoint(Problem):
         nonexpansive: bool = False,
         reference: PyTree = None,
     ):
-        self.x0, self.args = inputs.canonical(
-            inputs.variable(x0), inputs.arguments(args)
-        )
+        self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "FixedPoint's T")
         check_floating(self.fun.narrow, "FixedPoint's T")
         got = [v.aval.shape for v in self.fun.narrow.program.jaxpr.outvars]
@@ -88,14 +86,6 @@ class FixedPoint(Problem):
         """The map."""
         return frozenset({"map"})
 
-    def space(self) -> PyTree:
-        """Structure of x0."""
-        return structs(self.x0)
-
-    def start(self) -> Point:
-        """The start x0."""
-        return Point(self.x0)
-
     def facts(self) -> Facts:
         """Contraction factor q and nonexpansiveness, as declared."""
         properties = {}
@@ -103,8 +93,7 @@ class FixedPoint(Problem):
             properties["nonexpansive"] = DECLARED
         if self.q is not None:
             properties["contractive"] = DECLARED
-        known = None if self.q is None else Fact(self.q, DECLARED)
-        return Facts(properties, {"q": known})
+        return Facts(properties, given({"q": self.q}))
 
     def map(self, x: PyTree) -> PyTree:
         """T(x), in the structure of x."""
@@ -125,10 +114,6 @@ class FixedPoint(Problem):
     def optimality(self, point: Point) -> Point:
         """x - T(x)."""
         return Point(tree.sub(point.x, self.map(point.x)))
-
-    def reference_point(self) -> Point | None:
-        """The declared reference."""
-        return None if self.reference is None else Point(self.reference)
 
     def undefined(self, x: PyTree) -> Any:
         """Whether T(x) is not finite."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree
-from banach.core.facts import DECLARED, Fact, Facts
+from banach.core.facts import DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.term import Term
@@ -148,7 +148,7 @@ class Inclusion(Problem):
         _infer(c, "L_average", "cocoercive_average", lambda v: 1 / v)
         _infer(c, "L", "cocoercive", lambda v: 1 / v)
         _infer(c, "L", "L_average", lambda v: v)
-        return Facts(properties, {k: Fact(v, DECLARED) for k, v in c.items()})
+        return Facts(properties, given(c))
 
     def operator(self, z: PyTree) -> PyTree:
         """F(z), every component once."""

@@ -57,6 +57,11 @@ def variable(x0: PyTree, name: str = "x0") -> PyTree:
     return x0
 
 
+def read(x0: PyTree, args: Any) -> tuple[PyTree, tuple]:
+    """A start and extra arguments, checked, in the dtypes that JAX will give them."""
+    return canonical(variable(x0), arguments(args))
+
+
 def arrays(data: PyTree) -> PyTree:
     """Python numbers and lists of numbers as NumPy arrays; arrays stay."""
 

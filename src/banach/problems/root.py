@@ -39,9 +39,7 @@ class Root(Problem):
         *,
         scale: Any = None,
     ):
-        self.x0, self.args = inputs.canonical(
-            inputs.variable(x0), inputs.arguments(args)
-        )
+        self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Root's fun")
         check_floating(self.fun.narrow, "Root's fun")
         got = [v.aval.shape for v in self.fun.narrow.program.jaxpr.outvars]

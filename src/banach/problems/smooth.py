@@ -1,5 +1,6 @@
 """Minimise a differentiable function, and nonlinear least squares."""
 
+import abc
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
-from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
+from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.problems import inputs
@@ -18,7 +19,58 @@ Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "hess"})
 
 
-class Smooth(Problem):
+class Started(Problem):
+    """A problem stated with a start `x0` and a `reference` (None: absolute)."""
+
+    x0: eqx.AbstractVar[PyTree]
+    reference: eqx.AbstractVar[PyTree]
+
+    def space(self) -> PyTree:
+        """Structure of x0."""
+        return structs(self.x0)
+
+    def start(self) -> Point:
+        """The start x0."""
+        return Point(self.x0)
+
+    def reference_point(self) -> Point | None:
+        """The declared reference."""
+        return None if self.reference is None else Point(self.reference)
+
+
+class Differentiable(Problem):
+    """A problem whose derivatives are those of `value`, taken by JAX."""
+
+    @abc.abstractmethod
+    def value(self, x: PyTree) -> Scalar:
+        """f(x)."""
+
+    def grad(self, x: PyTree) -> PyTree:
+        """The gradient, a pytree like x."""
+        return jax.grad(self.value)(x)
+
+    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
+        """f(x) and its gradient in one pass."""
+        return jax.value_and_grad(self.value)(x)
+
+    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
+        """The Hessian at x applied to v."""
+        return jax.jvp(self.grad, (x,), (v,))[1]
+
+    def hess(self, x: PyTree) -> Float[Array, "n n"]:
+        """The dense Hessian in the order of tree.ravel."""
+        return dense_hessian(self.value, x)
+
+    def objective(self, x: PyTree) -> Scalar:
+        """f(x)."""
+        return self.value(x)
+
+    def optimality(self, point: Point) -> Point:
+        """The gradient."""
+        return Point(self.grad(point.x))
+
+
+class Smooth(Differentiable, Started):
     """minimise f(x) over a pytree x, f any JAX function that jax.grad accepts.
 
     `fun(x, *args)` returns a real scalar. It is traced once; arrays that it captured
@@ -56,9 +108,7 @@ class Smooth(Problem):
         radius: Any = None,
         reference: PyTree = None,
     ):
-        self.x0, self.args = inputs.canonical(
-            inputs.variable(x0), inputs.arguments(args)
-        )
+        self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Smooth's fun")
         check_scalar(self.fun.narrow, "Smooth's fun")
         self.L = inputs.constant(L, "L")
@@ -72,14 +122,6 @@ class Smooth(Problem):
         """Value, gradient, Hessian products and the dense Hessian."""
         return _ORACLES
 
-    def space(self) -> PyTree:
-        """Structure of x0."""
-        return structs(self.x0)
-
-    def start(self) -> Point:
-        """The start x0."""
-        return Point(self.x0)
-
     def facts(self) -> Facts:
         """What was declared; differentiability by construction."""
         properties = {"smooth": CONSTRUCTION}
@@ -90,40 +132,11 @@ class Smooth(Problem):
         if self.M is not None:
             properties["self_concordant"] = DECLARED
         constants = {"L": self.L, "mu": self.mu, "M": self.M, "radius": self.radius}
-        known = {k: Fact(v, DECLARED) for k, v in constants.items() if v is not None}
-        return Facts(properties, known)
+        return Facts(properties, given(constants))
 
     def value(self, x: PyTree) -> Scalar:
         """f(x)."""
         return self.fun(x, *self.args)
-
-    def grad(self, x: PyTree) -> PyTree:
-        """The gradient, a pytree like x."""
-        return jax.grad(self.value)(x)
-
-    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
-        """f(x) and its gradient in one pass."""
-        return jax.value_and_grad(self.value)(x)
-
-    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
-        """The Hessian at x applied to v."""
-        return jax.jvp(self.grad, (x,), (v,))[1]
-
-    def hess(self, x: PyTree) -> Float[Array, "n n"]:
-        """The dense Hessian in the order of tree.ravel."""
-        return dense_hessian(self.value, x)
-
-    def objective(self, x: PyTree) -> Scalar:
-        """f(x)."""
-        return self.value(x)
-
-    def optimality(self, point: Point) -> Point:
-        """The gradient."""
-        return Point(self.grad(point.x))
-
-    def reference_point(self) -> Point | None:
-        """The declared reference."""
-        return None if self.reference is None else Point(self.reference)
 
     def formula(self) -> str:
         """The objective as text."""
@@ -147,11 +160,11 @@ class Smooth(Problem):
         return Composite(self, Zero())
 
 
-class NonlinearLeastSquares(Problem):
+class NonlinearLeastSquares(Differentiable, Started):
     """minimise f(x) = 1/2 ||r(x)||^2, r any JAX function to a pytree of arrays.
 
-    SciPy's `least_squares` has the same factor 1/2; its gtol bounds the max-norm of
-    J'r.
+    The gradient is J'r; `hvp` and `hess` include the second derivatives of r. SciPy's
+    `least_squares` has the same factor 1/2; its gtol bounds the max-norm of J'r.
     """
 
     kind: ClassVar[str] = "NonlinearLeastSquares"
@@ -169,9 +182,7 @@ class NonlinearLeastSquares(Problem):
         *,
         reference: PyTree = None,
     ):
-        self.x0, self.args = inputs.canonical(
-            inputs.variable(x0), inputs.arguments(args)
-        )
+        self.x0, self.args = inputs.read(x0, args)
         name = "NonlinearLeastSquares' residual"
         self.fun = inputs.function(residual, self.x0, self.args, name)
         check_floating(self.fun.narrow, name)
@@ -180,14 +191,6 @@ class NonlinearLeastSquares(Problem):
     def oracles(self) -> frozenset[str]:
         """The oracles of a smooth function, and the residual."""
         return _ORACLES | {"residual"}
-
-    def space(self) -> PyTree:
-        """Structure of x0."""
-        return structs(self.x0)
-
-    def start(self) -> Point:
-        """The start x0."""
-        return Point(self.x0)
 
     def facts(self) -> Facts:
         """Differentiable by construction."""
@@ -217,34 +220,6 @@ class NonlinearLeastSquares(Problem):
         """1/2 ||r(x)||^2."""
         r = self.residual(x)
         return jnp.vdot(r, r, precision=tree.PRECISION) / 2
-
-    def grad(self, x: PyTree) -> PyTree:
-        """J'r, a pytree like x."""
-        return jax.grad(self.value)(x)
-
-    def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
-        """The value and its gradient in one pass."""
-        return jax.value_and_grad(self.value)(x)
-
-    def hvp(self, x: PyTree, v: PyTree) -> PyTree:
-        """The whole Hessian, second derivatives of r included, applied to v."""
-        return jax.jvp(self.grad, (x,), (v,))[1]
-
-    def hess(self, x: PyTree) -> Float[Array, "n n"]:
-        """The dense Hessian in the order of tree.ravel."""
-        return dense_hessian(self.value, x)
-
-    def objective(self, x: PyTree) -> Scalar:
-        """1/2 ||r(x)||^2."""
-        return self.value(x)
-
-    def optimality(self, point: Point) -> Point:
-        """J'r."""
-        return Point(self.grad(point.x))
-
-    def reference_point(self) -> Point | None:
-        """The declared reference."""
-        return None if self.reference is None else Point(self.reference)
 
     def formula(self) -> str:
         """The objective as text."""
