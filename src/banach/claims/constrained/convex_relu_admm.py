@@ -35,7 +35,6 @@ BETA = {"breast_cancer": 1.0, "digits": 0.1}
 def measure() -> dict[str, Any]:
     """Objectives, gaps and seconds of both on both data sets."""
     from banach import solve
-    from banach.methods.constrained.convex_relu_admm import ConvexReluAdmm
     from banach.problems.relu import ConvexRelu
     from banach.zoo import relu
 
@@ -61,13 +60,10 @@ def measure() -> dict[str, Any]:
                     "trace": [r.trace.step.tolist(), r.trace.ratio.tolist()],
                 }
             )
-        plain = ConvexReluAdmm(problem.penalty(), 1.0)
-        paper = solve(problem, plain, tol=TOL, max_steps=STEPS // 2)
         adam = {rate: _adam(X, y, BETA[name], rate) / scale for rate in RATES}
         best = min(adam, key=lambda rate: adam[rate].min())
         rows[name] = {
             "runs": runs,
-            "without_relaxation": [int(paper.steps), float(paper.certificate.ratio)],
             "adam": np.sort(adam[best]).tolist(),
             "adam_rate": best,
             "adam_best_by_rate": {str(k): float(v.min()) for k, v in adam.items()},
