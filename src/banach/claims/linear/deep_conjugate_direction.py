@@ -54,7 +54,7 @@ def measure() -> dict[str, Any]:
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda w: np.asarray(w, float), network)
         solvers = {
-            "dcdm": (DeepConjugateDirection(wide), 60),
+            "dcdm": (DeepConjugateDirection(wide), 40),
             "cg": (ConjugateGradient(parts.Plain()), 1500),
             "jacobi": (ConjugateGradient(parts.Jacobi()), 1500),
             "ic": (ConjugateGradient(parts.IncompleteCholesky()), 600),
