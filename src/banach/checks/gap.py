@@ -157,7 +157,8 @@ class GapDistance(Check):
 
 
 def _refuses(name: str, problem: Problem) -> str | None:
-    if "dual" in problem.oracles():
+    # Programs over activation patterns have a dual of their own.
+    if "dual" in problem.oracles() and "split" not in problem.oracles():
         return None
     reason = f"this {problem.kind} has no dual structure"
     if problem.kind == "GLM":

@@ -53,6 +53,16 @@ class Goal(Check):
         )
         return certificate, Point(point.x)
 
+    def refuses(self, problem: Problem) -> str | None:
+        """Constraints that no term states: nothing here measures their violation."""
+        if not problem.essential() or hasattr(problem, "term"):
+            return None
+        return (
+            f"{self.name} cannot tell whether a point of this {problem.kind} is "
+            "feasible, and an infeasible one may lie below the target; use "
+            f"check='{problem.default_check()}'"
+        )
+
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One objective."""
         return {"value": 1}

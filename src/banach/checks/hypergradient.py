@@ -135,18 +135,20 @@ class HypergradientBound(Check):
     def refuses(self, problem: Problem) -> str | None:
         """Without the constants, or where G_xy is too large to be formed."""
         no = _refused(problem, self.name)
-        if no is None and (problem.lower_mu is None or problem.smoothness is None):
+        if no is not None:
+            return no
+        if problem.lower_mu is None or problem.smoothness is None:
             return (
                 f"{self.name} needs lower_mu and smoothness, which this problem does "
                 "not declare; declare both, or use check='hypergradient'"
             )
         n, m = (tree.size(leaf) for leaf in problem.start().x)
-        if no is None and n * m > DENSE_CROSS:
+        if n * m > DENSE_CROSS:
             return (
                 f"{self.name} forms G_xy, here {n} x {m}, more than {DENSE_CROSS} "
                 "entries; use check='hypergradient'"
             )
-        return no
+        return None
 
 
 _COST = {"upper_grad": 1, "lower_grad": 1, "lower_hvp": QUICK + 5, "cross": 1}

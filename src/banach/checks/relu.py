@@ -96,7 +96,7 @@ class ReluGap(Floored):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems that are not a program over activation patterns."""
-        fits = {"split", "dual"} <= problem.oracles()
+        fits = problem.kind == "ConvexRelu"
         return refuse_unless(fits, problem, f"{self.name} judges bn.ConvexRelu")
 
 

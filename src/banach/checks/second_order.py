@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
+from banach.checks.frame import refuse_without
 from banach.checks.lanczos import lanczos_lower_bound
 from banach.checks.stationarity import gradient_scale, no_term
 from banach.core import tree
@@ -112,8 +113,10 @@ class SecondOrder(Check):
         return {"value": 1, "grad": 1, "hvp": min(self.steps, problem.size()) + 1}
 
     def refuses(self, problem: Problem) -> str | None:
-        """With a term."""
-        return no_term(problem, self.name)
+        """With a term, or without second derivatives."""
+        oracle = "hess" if self._dense(problem) else "hvp"
+        needs = f"{self.name} needs {oracle}"
+        return no_term(problem, self.name) or refuse_without(oracle, problem, needs)
 
     def _dense(self, problem: Problem) -> bool:
         return problem.size() <= DENSE if self.dense is None else self.dense
