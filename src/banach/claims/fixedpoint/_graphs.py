@@ -141,6 +141,7 @@ def equilibrium(key: Array, p: int, r: int, width: int) -> Equilibrium:
     )
 
 
-def parameters(model: Any) -> int:
-    """Number of trained entries."""
-    return sum(v.size for v in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)))
+def parameters(build: Any) -> int:
+    """Number of trained entries of the model that `build()` would make."""
+    leaves = jax.tree.leaves(eqx.filter_eval_shape(build))
+    return sum(v.size for v in leaves if jnp.issubdtype(v.dtype, jnp.inexact))

@@ -16,6 +16,7 @@ training, on both.) The paper's own systems (porous networks, games, graph
 classification) are larger and are not redone here.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -32,6 +33,7 @@ EVERY = 20
 BATCH = 50
 RATE = 1e-2
 GAMMA = 0.9
+WIDTHS = range(3, 40)
 
 
 def measure() -> dict[str, Any]:
@@ -50,7 +52,7 @@ def measure() -> dict[str, Any]:
             for name, (small, large) in data.items():
                 trained, curve = train(small)
                 rows[name]["models"][kind] = {
-                    "parameters": _graphs.parameters(model),
+                    "parameters": _graphs.parameters(lambda m=model: m),
                     "test": error(trained, large),
                     "curve": curve,
                 }
@@ -108,13 +110,13 @@ def _models(graphs: Any) -> dict[str, Any]:
     p, r = graphs.features.shape[-1], graphs.edges.shape[-1]
     key = jax.random.key(1)
     ours = graph_solver(key, p, r, gamma=GAMMA)
-    size = _graphs.parameters(ours)
+    size = _graphs.parameters(lambda: ours)
     made: dict[str, Any] = {"graph solver": ours}
     for kind, build in (
         ("five layers", _graphs.five_layers),
         ("deep equilibrium", _graphs.equilibrium),
     ):
-        sizes = {w: _graphs.parameters(build(key, p, r, w)) for w in range(3, 40)}
+        sizes = {w: _graphs.parameters(partial(build, key, p, r, w)) for w in WIDTHS}
         width = min(sizes, key=lambda w: abs(sizes[w] - size))
         made[kind] = build(key, p, r, width)
     return made
