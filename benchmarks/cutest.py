@@ -51,18 +51,8 @@ def run(quick: bool = False) -> measure.Report:
         rows.append(row)
     report = _report(rows, found, [])
     if not quick:
-        TABLE.write_text(text(report), encoding="utf-8")
+        measure.keep(report, TABLE)
     return report
-
-
-def text(report: measure.Report) -> str:
-    """The page."""
-    machine = measure.machine()
-    said = f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores; load "
-    said += f"average at the start {machine['load']}."
-    return f"# CUTEst\n\nWritten by `python -m benchmarks cutest`. {said}\n\n" + (
-        report.markdown()
-    )
 
 
 def _report(rows, found, notes) -> measure.Report:

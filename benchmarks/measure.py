@@ -143,3 +143,16 @@ def machine() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2),
         "versions": versions,
     }
+
+
+def keep(report: Report, path: Path) -> None:
+    """Write one report as a page of its own, with the machine it was made on."""
+    here = machine()
+    versions = ", ".join(f"{k} {v}" for k, v in here["versions"].items())
+    path.write_text(
+        f"# Benchmark: {report.name}\n\nWritten by `python -m benchmarks {report.name}`. "
+        f"{here['date']}; {here['cpu']}, {here['cores']} cores, {here['system']}; "
+        f"Python {here['python']}; {versions}; load average at the end "
+        f"{here['load']}.\n\n{report.markdown()}",
+        encoding="utf-8",
+    )
