@@ -149,10 +149,11 @@ def keep(report: Report, path: Path) -> None:
     """Write one report as a page of its own, with the machine it was made on."""
     here = machine()
     versions = ", ".join(f"{k} {v}" for k, v in here["versions"].items())
-    path.write_text(
-        f"# Benchmark: {report.name}\n\nWritten by `python -m benchmarks {report.name}`. "
-        f"{here['date']}; {here['cpu']}, {here['cores']} cores, {here['system']}; "
-        f"Python {here['python']}; {versions}; load average at the end "
-        f"{here['load']}.\n\n{report.markdown()}",
-        encoding="utf-8",
-    )
+    said = [
+        f"# Benchmark: {report.name}",
+        f"Written by `python -m benchmarks {report.name}`. {here['date']}; "
+        f"{here['cpu']}, {here['cores']} cores, {here['system']}; Python "
+        f"{here['python']}; {versions}; load average at the end {here['load']}.",
+        report.markdown(),
+    ]
+    path.write_text("\n\n".join(said), encoding="utf-8")

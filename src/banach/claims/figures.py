@@ -35,6 +35,7 @@ def curves(
     size = (3.8 * len(panels), 3.4)
     with canvas(path, 1, len(panels), figsize=size, squeeze=False) as axes:
         for ax, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            least = np.inf
             for label, line in lines.items():
                 if isinstance(line, tuple):
                     at, values = line
@@ -43,9 +44,12 @@ def curves(
                 else:
                     at, values = np.arange(len(line)), line
                 ax.set_yscale("log")
-                ax.plot(at, np.maximum(values, 1e-17), label=label, lw=1.2)
+                values = np.maximum(values, 1e-17)
+                least = min(least, float(np.min(values)))
+                ax.plot(at, values, label=label, lw=1.2)
             ax.set(title=title, xlabel=x)
-            ax.set_ylim(top=min(ax.get_ylim()[1], top))
+            if ax.get_ylim()[1] > top:
+                ax.set_ylim(least / 2, top)
             ax.legend(fontsize=8)
         axes[0][0].set_ylabel(y)
 
