@@ -109,8 +109,11 @@ def size(x: PyTree) -> int:
 
 
 def dtype(x: PyTree) -> Any:
-    """The floating dtype that the leaves of x promote to."""
-    return jnp.result_type(*[leaf.dtype for leaf in jax.tree.leaves(x)])
+    """The floating dtype that the leaves of x promote to, with 64 bits on or off.
+
+    jnp.result_type would call NumPy's float64 a float32 outside a 64-bit context.
+    """
+    return functools.reduce(jnp.promote_types, [v.dtype for v in jax.tree.leaves(x)])
 
 
 def word(x: PyTree) -> int:
