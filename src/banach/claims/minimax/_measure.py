@@ -1,16 +1,36 @@
 """What the claims of this family share: residuals against component evaluations."""
 
 import functools
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from banach.core import tree
+from banach.core.point import Point
 from banach.core.run import leaves_in
 
 ROWS = 6000
+
+
+class ForwardBackward(eqx.Module):
+    """The baseline z+ = J_s(z - s F(z)): averaged steps, or descent and ascent."""
+
+    step_size: Any
+    card: ClassVar[Any] = SimpleNamespace(cost={"operator": 1, "resolvent": 1})
+
+    def init(self, problem, start, key):
+        return start.x
+
+    def step(self, problem, z, key):
+        s = jnp.asarray(self.step_size, tree.dtype(z))
+        return problem.resolvent(tree.axpy(-s, problem.operator(z), z), s)
+
+    def point(self, z):
+        return Point(z)
 
 
 def residual(problem: Any, z: Any) -> Any:

@@ -30,7 +30,12 @@ STEPS = 2000
 
 def measure() -> dict[str, Any]:
     """Residuals and distances of both methods, and the bound."""
-    from banach.claims.minimax._measure import course, residual, thin
+    from banach.claims.minimax._measure import (
+        ForwardBackward,
+        course,
+        residual,
+        thin,
+    )
     from banach.methods.minimax.extragradient import Extragradient
     from banach.zoo import inclusions
 
@@ -44,7 +49,7 @@ def measure() -> dict[str, Any]:
             facts = problem.facts()
             method = Extragradient.suggest(problem, facts)
             ours = course(problem, method, rows=STEPS)
-            plain = course(problem, _descent_ascent(method.step_size), rows=STEPS)
+            plain = course(problem, ForwardBackward(method.step_size), rows=STEPS)
             first = float(residual(problem, problem.start().x))
             least = np.minimum.accumulate(ours["ratio"])
             bound = 2 * float(facts.L) * radius / np.sqrt(ours["steps"] + 1) / first
@@ -128,29 +133,3 @@ def _rise(problem: Any, radius: float) -> float:
 
 def _steps(line: tuple[list, list], spent: int) -> tuple[list, list]:
     return [v / spent for v in line[0]], line[1]
-
-
-def _descent_ascent(step_size: Any) -> Any:
-    from types import SimpleNamespace
-
-    import equinox as eqx
-    import jax.numpy as jnp
-
-    from banach.core import tree
-    from banach.core.point import Point
-
-    class DescentAscent(eqx.Module):
-        step_size: Any
-        card = SimpleNamespace(cost={"operator": 1, "resolvent": 1})
-
-        def init(self, problem, start, key):
-            return start.x
-
-        def step(self, problem, z, key):
-            s = jnp.asarray(self.step_size, tree.dtype(z))
-            return problem.resolvent(tree.axpy(-s, problem.operator(z), z), s)
-
-        def point(self, z):
-            return Point(z)
-
-    return DescentAscent(step_size)

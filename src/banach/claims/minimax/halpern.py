@@ -25,7 +25,7 @@ STEPS = 2000
 
 def measure() -> dict[str, Any]:
     """Residuals with the anchor and without, and the bound."""
-    from banach.claims.minimax._measure import course, thin
+    from banach.claims.minimax._measure import ForwardBackward, course, thin
     from banach.methods.minimax.extragradient import Extragradient
     from banach.methods.minimax.halpern import Halpern
     from banach.zoo import inclusions
@@ -44,7 +44,7 @@ def measure() -> dict[str, Any]:
             else:
                 radius = _distance(problem, Extragradient.suggest(problem, facts))
             halpern = course(problem, Halpern(2 * beta), rows=STEPS)
-            averaged = course(problem, _Averaged.build(beta), rows=STEPS)
+            averaged = course(problem, ForwardBackward(beta), rows=STEPS)
             first = _first(problem)
             k = halpern["steps"]
             bound = radius / (beta * (k + 1)) / first
@@ -104,36 +104,6 @@ def _rotations() -> Any:
 
     # <F(z), z> = (1 - cos) |z|^2 and ||F(z)||^2 = 2 (1 - cos) |z|^2 in each plane.
     return Inclusion(F, z0, cocoercive=0.5, radius=1.0)
-
-
-class _Averaged:
-    """z+ = J_s(z - s F(z)) with s = beta."""
-
-    @staticmethod
-    def build(beta: float) -> Any:
-        from types import SimpleNamespace
-
-        import equinox as eqx
-        import jax.numpy as jnp
-
-        from banach.core import tree
-        from banach.core.point import Point
-
-        class Averaged(eqx.Module):
-            step_size: Any
-            card = SimpleNamespace(cost={"operator": 1, "resolvent": 1})
-
-            def init(self, problem, start, key):
-                return start.x
-
-            def step(self, problem, z, key):
-                s = jnp.asarray(self.step_size, tree.dtype(z))
-                return problem.resolvent(tree.axpy(-s, problem.operator(z), z), s)
-
-            def point(self, z):
-                return Point(z)
-
-        return Averaged(beta)
 
 
 def _against_steps(line: tuple[list, list], n: int) -> tuple[list, list]:
