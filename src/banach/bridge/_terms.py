@@ -54,7 +54,14 @@ def form(problem: Problem, peer: str) -> Form | Refusal:
         return Form(problem, None, flat, back)
     if isinstance(problem, Constrained):
         return _constrained(problem, flat, back)
-    term = term_of(problem)
+    if not isinstance(problem, Composite | GLM):
+        return Refusal(
+            f"a form of {problem.kind}",
+            f"{peer} knows boxes and l1 terms, not the groups and cones of "
+            f"{problem.kind}; use a method of ours: banach methods --problem "
+            f"{problem.kind.lower()}",
+        )
+    term = problem.term
     sides = _sides(term)
     if sides is not None:
         lower, upper = (_oracles.ravel(over(problem, s, w)) for s, w in sides)
@@ -93,13 +100,6 @@ def _constrained(problem: Constrained, flat: Any, back: Any) -> Form:
     low[problem.equations() :] = -np.inf
     sides = (low, np.zeros(problem.rows())) if problem.rows() else None
     return Form(problem, bounds, flat, back, sides)
-
-
-def term_of(problem: Problem) -> Term:
-    """The term of the kinds that have one."""
-    if not isinstance(problem, Composite | GLM):
-        raise TypeError(f"{problem.kind} has no term that a bridge can read")
-    return problem.term
 
 
 def over(problem: Problem, field: PyTree, free: float) -> PyTree:
