@@ -61,7 +61,7 @@ def inconsistent(problem: Any) -> str | None:
     if rank == len(b) or not left > 1e-8 * np.linalg.norm(b):
         return None
     return (
-        f"A has rank {rank} of {len(b)}, and no x comes closer to b than "
+        f"to rounding A has rank {rank} of {len(b)}, and no x comes closer to b than "
         f"||b-Ax||_2 = {left:.3g}: A x = b has no solution. bn.normal_equations(A, b, "
         "ridge) has one, the least squares solution"
     )

@@ -54,6 +54,21 @@ def pagerank(rng: Any, count: int, nodes: int) -> Graphs:
     return Graphs(features, A[..., None].astype(float), A, targets)
 
 
+def digits_pagerank(n: int, q: float) -> tuple[np.ndarray, np.ndarray]:
+    """(M, b) of x = M x + b, PageRank with damping q among n handwritten digits.
+
+    Each points to its ten nearest neighbours, so that M = q P' is not symmetric.
+    """
+    from banach.zoo import datasets
+
+    A = datasets.digits().A[:n]
+    square = ((A[:, None] - A[None]) ** 2).sum(-1)
+    np.fill_diagonal(square, np.inf)
+    P = np.zeros((n, n))
+    np.put_along_axis(P, np.argsort(square, axis=1)[:, :10], 0.1, axis=1)
+    return q * P.T, np.full(n, (1 - q) / n)
+
+
 def diodes(rng: Any, count: int, nodes: int) -> Graphs:
     """Voltages of a network of antiparallel diodes: sinh currents, leaks, sources.
 

@@ -146,10 +146,11 @@ def _against_gmres() -> float:
     """Largest relative distance of Anderson's x_{k+1} from g(x_k of GMRES)."""
     import jax.numpy as jnp
 
+    from banach.claims.fixedpoint._graphs import digits_pagerank
     from banach.methods.fixedpoint.anderson import Anderson
     from banach.problems.fixed_point import FixedPoint
 
-    M, b = _pagerank()
+    M, b = digits_pagerank(200, 0.85)
     problem = FixedPoint(lambda x, M, b: M @ x + b, np.zeros(len(b)), (M, b))
     method = Anderson(LINEAR_STEPS + 1, cutoff=1e-14)
     start = jax.tree.map(jnp.asarray, problem.start())
@@ -177,15 +178,3 @@ def _gmres(A: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
     if steps == 0:
         return np.zeros_like(b)
     return basis @ np.linalg.lstsq(A @ basis, b, rcond=None)[0]
-
-
-def _pagerank() -> tuple[np.ndarray, np.ndarray]:
-    """x = 0.85 P' x + 0.15 / n on the ten nearest neighbours of 200 digits."""
-    from banach.zoo import datasets
-
-    A = datasets.digits().A[:200]
-    square = ((A[:, None] - A[None]) ** 2).sum(-1)
-    np.fill_diagonal(square, np.inf)
-    P = np.zeros((200, 200))
-    np.put_along_axis(P, np.argsort(square, axis=1)[:, :10], 0.1, axis=1)
-    return 0.85 * P.T, np.full(200, 0.15 / 200)

@@ -119,17 +119,12 @@ def _path(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, np.ndarray
 
 def _contraction(q: float) -> dict[str, Any]:
     """PageRank with damping q: errors over bounds, in the 1-norm."""
+    from banach.claims.fixedpoint._graphs import digits_pagerank
     from banach.methods.fixedpoint.picard import Picard
     from banach.problems.fixed_point import FixedPoint
-    from banach.zoo import datasets
 
     n = 500
-    A = datasets.digits().A[:n]
-    square = ((A[:, None] - A[None]) ** 2).sum(-1)
-    np.fill_diagonal(square, np.inf)
-    P = np.zeros((n, n))
-    np.put_along_axis(P, np.argsort(square, axis=1)[:, :10], 0.1, axis=1)
-    M, b = q * P.T, np.full(n, (1 - q) / n)
+    M, b = digits_pagerank(n, q)
     best = np.linalg.solve(np.eye(n) - M, b)
     start = np.zeros(n)
     start[0] = 1.0
