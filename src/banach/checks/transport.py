@@ -14,10 +14,11 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import scaling
 from banach.parts.term import gam
+from banach.parts.transport_cost import both_sums, row_sums
 
 Scalar = Float[Array, ""]
 QUANTITY = "primal - dual of entropic transport"
-_CELLS = 2**16  # of a block: half a megabyte an array
+_CELLS = 2**17  # of a block: a megabyte an array
 _SMALL = 0.01
 
 
@@ -187,15 +188,14 @@ class Eye:
         dx = jnp.minimum((self.a - r) / jnp.where(r > 0, r, one), 0)
 
         def columns(block):
-            P = self.plan(block)[0] * (1 + block.pick(dx))
-            return jnp.sum(P, axis=1), jnp.sum(P, axis=0)
+            return both_sums(self.plan(block)[0] * (1 + block.pick(dx)))
 
         c = self.fold(columns)[1]
         dy = jnp.minimum((self.b - c) / jnp.where(c > 0, c, one), 0)
 
         def rows(block):
             P = self.plan(block)[0] * (1 + block.pick(dx)) * (1 + dy)
-            return jnp.sum(P, axis=1), jnp.zeros((), self.dtype)
+            return row_sums(P), jnp.zeros((), self.dtype)
 
         left = jnp.maximum(self.a - self.fold(rows)[0], 0)
         right = jnp.maximum(self.b - c * (1 + dy), 0)
@@ -212,13 +212,17 @@ class Eye:
         rounded = self.rounded(r)
         one = jnp.ones((), self.dtype)
         log_a, log_b = jnp.log(self.a), jnp.log(self.b)
+        left, share = (jnp.where(v > 0, v, one) for v in (rounded.left, rounded.share))
+        log_left, log_share = jnp.log(left), jnp.log(share)
+        # Below, P has lost digits, or is lost.
+        faint = float(jnp.finfo(self.dtype).tiny) * 2.0**60
 
         def compare(block):
             P, s, e = self.plan(block)
             Q, d, added = rounded.plan(block, P)
-            more = jnp.where(added > 0, added / jnp.where(P > 0, P, one), 0)
-            near = ((P > 0) & (d + more <= 1)) | (added == 0)
-            d = jnp.where(near, d + more, 0)
+            gone = (added > 0) & (P < faint)
+            # Q = P (1 + d), but for what is gone.
+            d = jnp.where(gone, 0, d + added / jnp.where(P > 0, P, one))
             size = block.mask(Q * (e + self.g))
 
             def calm():
@@ -228,22 +232,26 @@ class Eye:
 
             def rough():
                 log_P = block.pick(log_a) + log_b + s
-                log_Q = jnp.log(jnp.where(Q > 0, Q, one))
-                far = jnp.where(Q > 0, Q * (log_Q - log_P), 0) - Q + P
-                terms = block.mask(jnp.where(near, P * _phi(d), far))
+                log_added = block.pick(log_left) + log_share
+                # (1 + d) log(1 + d) is 0 at d = -1.
+                log = jnp.log1p(jnp.where(d > -1, d, 0))
+                log = jnp.where(gone, log_added - log_P, log)
+                terms = jnp.where(gone, Q * log - Q + P, P * _phi(d, log))
                 # A relative error of P is one of Q too, and d is as uncertain.
-                apart = Q + P + Q * jnp.abs(log_Q - log_P)
-                moved = jnp.where(near, P * jnp.abs(d) * (1 + jnp.abs(d)), apart)
-                moved = moved * (e + self.g)
-                long = jnp.where(near, 0, Q * (jnp.abs(log_P) + jnp.abs(log_Q)))
-                return terms, block.mask(moved + self.g * (terms + long))
+                apart = Q + P + Q * jnp.abs(log)
+                moved = jnp.where(
+                    gone | (d > 1), apart, P * jnp.abs(d) * (1 + jnp.abs(d))
+                )
+                long = jnp.where(gone, Q * (jnp.abs(log_P) + jnp.abs(log_added)), 0)
+                off = moved * (e + self.g) + self.g * (terms + long)
+                return block.mask(terms), block.mask(off)
 
-            small = jnp.all(near & (jnp.abs(d) < _SMALL))
+            small = jnp.all(~gone & (jnp.abs(d) < _SMALL))
             terms, off = jax.lax.cond(small, calm, rough)
-            row = jnp.sum(Q, axis=1), jnp.sum(terms, axis=1), jnp.sum(off, axis=1)
-            biggest = jnp.max(jnp.abs(block.C)) + jnp.zeros_like(row[0])
-            row = *row, jnp.sum(size, axis=1), jnp.sum(P * e, axis=1), biggest
-            return row, jnp.sum(Q, axis=0)
+            r, c = both_sums(Q)
+            rest = (row_sums(v) for v in (terms, off, size, P * e))
+            biggest = jnp.max(jnp.abs(block.C)) + jnp.zeros_like(r)
+            return (r, *rest, biggest), c
 
         (r, terms, off, size, moved, biggest), c = self.fold(compare)
         f, g = self.x
@@ -267,13 +275,10 @@ def _bounded(total: Scalar, value: Scalar, slack: Scalar) -> tuple[Scalar, Scala
     return jnp.where(over, total, value), jnp.where(over, 0, slack)
 
 
-def _phi(d: Array) -> Array:
+def _phi(d: Array, log: Array) -> Array:
     """(1 + d) log(1 + d) - d, by its series near 0."""
     small = jnp.abs(d) < _SMALL
-    near, d = _series(jnp.where(small, d, 0)), jnp.where(small, 0, d)
-    # (1 + d) log(1 + d) is 0 at d = -1.
-    log = jnp.log1p(jnp.where(d > -1, d, 0))
-    return jnp.where(small, near, (1 + d) * log - d)
+    return jnp.where(small, _series(jnp.where(small, d, 0)), (1 + d) * log - d)
 
 
 def _series(d: Array) -> Array:

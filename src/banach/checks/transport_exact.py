@@ -12,6 +12,7 @@ from banach.checks.transport import Eye
 from banach.core.check import Certificate
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.parts.transport_cost import both_sums, row_sums
 
 Scalar = Float[Array, ""]
 QUANTITY = "primal - dual of exact transport"
@@ -70,15 +71,9 @@ def _gap(eye: Eye, r: Array) -> tuple[Scalar, Scalar, Scalar]:
         left = jnp.maximum((block.C - block.pick(f)) - h, 0)
         size = jnp.abs(block.C) + jnp.abs(block.pick(f)) + jnp.abs(h)
         rough = Q * (eye.u * (4 + 1.01 * k) * size + (e + eye.g) * left)
-        rows = (
-            jnp.sum(Q, axis=1),
-            jnp.sum(Q * left, axis=1),
-            jnp.sum(rough, axis=1),
-            jnp.sum(Q * (e + eye.g), axis=1),
-            jnp.sum(P * e, axis=1),
-            jnp.max(block.mask(jnp.abs(block.C)), axis=1),
-        )
-        return rows, jnp.sum(Q, axis=0)
+        r, c = both_sums(Q)
+        rest = (row_sums(v) for v in (Q * left, rough, Q * (e + eye.g), P * e))
+        return (r, *rest, jnp.max(block.mask(jnp.abs(block.C)), axis=1)), c
 
     (r, terms, rough, size, moved, biggest), c = eye.fold(compare)
     top = jnp.max(biggest)

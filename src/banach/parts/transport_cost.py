@@ -7,7 +7,20 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from banach.core import tree
+
 _CELLS = 2**20  # entries of a block of computed rows: 8 MB in float64
+
+
+def row_sums(A: Float[Array, "k n"]) -> Float[Array, " k"]:
+    """A 1. A product reads A; a sum would be fused with what makes A and repeat it."""
+    return jnp.matmul(A, jnp.ones(A.shape[1], A.dtype), precision=tree.PRECISION)
+
+
+def both_sums(A: Float[Array, "k n"]) -> tuple[Float[Array, " k"], Float[Array, " n"]]:
+    """(A 1, A' 1)."""
+    ones = jnp.ones(A.shape[0], A.dtype)
+    return row_sums(A), jnp.matmul(ones, A, precision=tree.PRECISION)
 
 
 class Cost(eqx.Module):

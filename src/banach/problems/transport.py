@@ -13,7 +13,7 @@ from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.transport_cost import Cost
+from banach.parts.transport_cost import Cost, both_sums
 from banach.problems import transport_inputs as inputs
 
 Scalar = Float[Array, ""]
@@ -139,8 +139,7 @@ class Transport(Problem):
 
         def part(block):
             P = self.part(block, x)
-            mixed = P * (block.pick(vf) + vg)
-            return jnp.sum(mixed, axis=1), jnp.sum(mixed, axis=0)
+            return both_sums(P * (block.pick(vf) + vg))
 
         rows, columns = self.fold(part)
         off = self._gauge(x) * (jnp.sum(vf) - jnp.sum(vg))
@@ -162,11 +161,7 @@ class Transport(Problem):
     def sums(self, x: Pair) -> Pair:
         """(P 1, P' 1) in one pass."""
 
-        def part(block):
-            P = self.part(block, x)
-            return jnp.sum(P, axis=1), jnp.sum(P, axis=0)
-
-        return self.fold(part)
+        return self.fold(lambda block: both_sums(self.part(block, x)))
 
     def transform(self, h: Array, side: int) -> Array:
         """The soft c-transform: the best f for h = g (side 0), or g for h = f.

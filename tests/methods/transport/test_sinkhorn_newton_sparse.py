@@ -86,7 +86,7 @@ def test_the_sparse_program_meets_the_dense_one():
     sparse = scaling.plan_at(problem, x, ALL - 1)
     assert isinstance(dense, scaling.Dense) and isinstance(sparse, scaling.Sparse)
     v, w = jnp.arange(1.0, case.N + 1), jnp.arange(1.0, case.M + 1)
-    least = float(dense.P.min())
+    least = float(dense.K.min())
     for a, b in (
         (dense.times(v), sparse.times(v)),
         (dense.transposed(w), sparse.transposed(w)),
@@ -98,21 +98,77 @@ def test_the_sparse_program_meets_the_dense_one():
         np.testing.assert_allclose(a, b, rtol=1e-12)
     np.testing.assert_allclose(dense.r, sparse.r, rtol=1e-14)
     np.testing.assert_allclose(dense.c, sparse.c, rtol=1e-14)
+    # And so they do further on, the entries kept being the same.
+    rc = dense.moved(d)
+    dense, sparse = dense.shifted(d, *rc), sparse.shifted(d, *rc)
+    np.testing.assert_allclose(dense.times(v), sparse.times(v), atol=7 * least)
+    for a, b in zip(dense.moved(d), sparse.moved(d), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def _marginals(problem):
+    return jnp.asarray(problem.a), jnp.asarray(problem.b)
+
+
+@pytest.mark.parametrize("eps", [1.0, 0.05, 1e-4])
+def test_sweeps_are_the_transforms_however_small_eps_is(eps):
+    """At 1e-4 the plan of the start underflows, and scaling it cannot be right."""
+    problem, x = case.problem(eps), case.problem().reference_point().x
+    want = x
+    for _ in range(3):
+        f = problem.transform(want[1], 0)
+        want = scaling.centred((f, problem.transform(f, 1)))
+    for keep in (ALL, ALL - 1):
+        sweeps = jnp.int32(3)
+        got, S, calls = scaling.swept(problem, x, keep, _marginals(problem), sweeps)
+        np.testing.assert_allclose(
+            np.concatenate(got), np.concatenate(want), rtol=1e-11, atol=1e-13
+        )
+        scaled = keep == ALL and eps > 1e-4
+        assert bool(S.roomy()) == (keep < ALL or scaled)
+        assert int(calls) == (0 if scaled else 6)
+        if bool(S.roomy()):
+            r, c = problem.sums(want)
+            np.testing.assert_allclose(S.r, r, rtol=1e-10)
+            np.testing.assert_allclose(S.c, c, rtol=1e-10)
+
+
+@pytest.mark.parametrize("decay", [0.25, 1.0])
+def test_a_start_whose_plan_underflows_is_solved(decay):
+    x, states = case.iterates(case.problem(1e-4), method(1, decay=decay), 60)
+    assert int(states[-1].transforms) == (2 if decay == 1 else 0)
+    # Far from the solution, at another eps, this one's plan overflows.
+    assert min(case.error(v, 1e-4) for v in x[20:]) < 1e-11
+
+
+@pytest.mark.parametrize("keep", [ALL, 30])
+def test_newton_steps_that_share_a_plan_save_plans(keep):
+    eps = 0.005
+    runs = {}
+    for steps in (1, 8):
+        m = method(1, keep=keep, decay=0.25, newton_steps=steps)
+        xs, states = case.iterates(case.problem(eps), m, 40)
+        k = int(np.argmax([case.error(x, eps) < 1e-10 for x in xs]))
+        assert k > 0
+        runs[steps] = k, int(states[k].plans), int(states[k].iterations)
+    assert runs[8][0] < runs[1][0]
+    # A sparse plan's trials are passes too.
+    assert runs[8][1] < runs[1][1] or keep < ALL
+    assert runs[8][2] <= 1.5 * runs[1][2]
 
 
 def test_a_search_ends_where_it_began_when_the_direction_is_no_descent():
     problem = case.problem()
-    x = problem.reference_point().x
-    S = scaling.plan_at(problem, x, ALL)
-    marginals, eps = (problem.a, problem.b), jnp.asarray(problem.eps)
+    S = scaling.plan_at(problem, problem.reference_point().x, ALL)
+    marginals = _marginals(problem)
     up = (S.r - problem.a, S.c - problem.b)
-    out = scaling.backtrack(S, x, up, marginals, eps)
+    out = scaling.backtrack(S, up, marginals)
     assert not bool(out.success) and int(out.calls) == 0
-    assert all(np.array_equal(a, b) for a, b in zip(out.x, x, strict=True))
+    assert float(out.step) == 0 and np.array_equal(out.r, S.r)
     down = jax.tree.map(lambda v: -1e9 * v, up)
-    out = scaling.backtrack(S, x, down, marginals, eps)
-    assert bool(out.success) and int(out.calls) > 1
-    assert float(out.error) < float(scaling.error(S.r, S.c, marginals))
+    out = scaling.backtrack(S, down, marginals)
+    assert bool(out.success) and int(out.calls) > 1 and 0 < float(out.step) < 1
+    assert scaling.error(out.r, out.c, marginals) < scaling.error(S.r, S.c, marginals)
 
 
 def test_where_nothing_is_left_to_gain_it_says_so():

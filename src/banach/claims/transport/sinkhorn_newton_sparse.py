@@ -43,17 +43,17 @@ def measure() -> dict[str, Any]:
         for name, problem, sweeps, keep in _problems():
             facts = problem.facts()
             methods = {
-                "Sinkhorn": (Sinkhorn(), SWEEPS, _none),
-                "SNS": (SinkhornNewtonSparse(sweeps, keep), NEWTON, _swept),
+                "Sinkhorn": (Sinkhorn(), SWEEPS, None),
+                "SNS": (SinkhornNewtonSparse(sweeps, keep), NEWTON, _told),
                 "default": (
                     SinkhornNewtonSparse.suggest(problem, facts),
                     NEWTON,
-                    _swept,
+                    _told,
                 ),
             }
             row: dict[str, Any] = {"name": name, "methods": {}}
-            for kind, (method, steps, extra) in methods.items():
-                errors, spent, x, seconds = _run(problem, method, steps, extra)
+            for kind, (method, steps, told) in methods.items():
+                errors, spent, x, seconds = _run(problem, method, steps, told)
                 reached = bool((errors <= GOAL).any())
                 last = int(np.argmax(errors <= GOAL)) if reached else -1
                 row["methods"][kind] = {
@@ -165,24 +165,20 @@ def _seen(steps):
     return np.unique(np.geomspace(1, steps, 150).astype(int)) - 1
 
 
-def _none(state):
-    return 0
+def _told(state):
+    return state.iterations
 
 
-def _swept(state):
-    return state.transforms // 2
-
-
-def _run(problem, method, steps, extra):
+def _run(problem, method, steps, told):
     """Errors and iterations after each step, the last point, seconds needed.
 
-    Iterations are steps, and the sweeps among them that `extra` tells.
+    Iterations are those that `told` reads from a state, or the steps.
     """
     from banach.core.run import leaves_in
 
     method = leaves_in(np.float64, method)
     problem, start = jax.tree.map(jnp.asarray, (problem, problem.start()))
-    watch = partial(_watched, problem, method, start, extra=extra, rows=steps)
+    watch = partial(_watched, problem, method, start, told=told, rows=steps)
     x, k, rest = jax.block_until_ready(watch(count=steps, look=True))
     errors, spent = (np.asarray(v)[:k] for v in rest)
     errors = np.where(np.isfinite(errors), errors, np.inf)
@@ -193,8 +189,8 @@ def _run(problem, method, steps, extra):
     return errors, spent, x, seconds
 
 
-@partial(jax.jit, static_argnames=("extra", "rows"))
-def _watched(problem, method, start, extra, rows, count, look):
+@partial(jax.jit, static_argnames=("told", "rows"))
+def _watched(problem, method, start, told, rows, count, look):
     """`count` steps; with `look` the marginal errors and iterations after each.
 
     Without, nothing but the steps is computed: one program for the errors and for the
@@ -214,7 +210,7 @@ def _watched(problem, method, start, extra, rows, count, look):
         k, state, (errors, spent) = c
         state = method.step(problem, state, key)
         error = jax.lax.cond(look, off, lambda _: jnp.inf, state)
-        tally = k + 1 + jnp.asarray(extra(state), jnp.int32)
+        tally = k + 1 if told is None else told(state)
         return k + 1, state, (errors.at[k].set(error), spent.at[k].set(tally))
 
     state = method.init(problem, start, key)

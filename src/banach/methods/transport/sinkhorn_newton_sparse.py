@@ -1,10 +1,10 @@
 """Sinkhorn sweeps, then Newton steps with a sparsified Hessian."""
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
@@ -21,6 +21,7 @@ class SinkhornNewtonSparseState(eqx.Module):
     fresh: Bool[Array, ""]  # sweeps come first: eps changed, or a search failed
     transforms: Int[Array, ""]
     plans: Int[Array, ""]
+    iterations: Int[Array, ""]  # sweeps and Newton steps
     stuck: Bool[Array, ""]
 
 
@@ -40,13 +41,16 @@ class SinkhornNewtonSparse(Method):
     The full diagonal stays. f is eliminated, which halves the iterations; they run
     on the complement of the null vector (1, -1), preconditioned by the diagonal, to
     the relative residual min(accuracy, marginal error), at most `inner_steps`. The
-    step is halved until F falls; where all of P is kept, trials only scale it.
+    step is halved until F falls. Where all of P is kept, sweeps and trials scale it;
+    a sweep that would leave the range of the numbers is made of transforms.
 
     `decay` < 1 scales eps (not in the paper): from `first` times the average cost
     by `decay` whenever the marginal error, relative to the mass, is below `loose`;
-    each eps begins with its sweeps, as does the step after a failed search. With
-    decay = 1 this is the paper's algorithm; one step is one of its Newton steps,
-    the sweeps that precede it included.
+    each eps begins with its sweeps, as does the step after a failed search. Up to
+    `newton_steps` use one P (nor is this): as many as the error needs to fall below
+    `loose`, at the problem's eps below the root of the roundoff. With decay = 1 and
+    newton_steps = 1 this is the paper's algorithm; one step is one of its Newton
+    steps, the sweeps that precede it included.
 
     Fails slowly where `keep` drops mass on which the plan's slow modes hang: the
     convergence is then linear, not quadratic.
@@ -59,12 +63,15 @@ class SinkhornNewtonSparse(Method):
     decay: Float[Array, ""] = 1.0
     first: Float[Array, ""] = 1.0
     loose: Float[Array, ""] = 0.1
+    newton_steps: Int[Array, ""] = 1
 
-    typical: ClassVar[Mapping[str, float]] = {"transform": 1, "plan": 1, "hvp": 0.5}
+    # Products with the plan are as much work as several passes over the cost.
+    typical: ClassVar[Mapping[str, float]] = {"plan": 10}
 
     @classmethod
     def suggest(cls, problem, facts):
-        return cls(sweeps=1, keep=scaling.affordable(problem), decay=0.25)
+        keep = scaling.affordable(problem)
+        return cls(sweeps=1, keep=keep, decay=0.25, newton_steps=8)
 
     def init(self, problem, start, key):
         dtype = tree.dtype(start.x)
@@ -77,34 +84,37 @@ class SinkhornNewtonSparse(Method):
             fresh=jnp.asarray(True),
             transforms=zero,
             plans=zero,
+            iterations=zero,
             stuck=jnp.asarray(False),
         )
 
     def step(self, problem, state, key):
         here, eps = problem.with_eps(state.eps), state.eps
         marginals = tree.cast((problem.a, problem.b), eps.dtype)
-
-        def sweep(_, x):
-            f = here.transform(x[1], 0)
-            return scaling.centred((f, here.transform(f, 1)))
-
-        due = jnp.where(state.fresh, jnp.asarray(self.sweeps, jnp.int32), 0)
-        x = jax.lax.fori_loop(0, due, sweep, state.x)
-        S = scaling.plan_at(here, x, self.keep)
-        tol = jnp.minimum(self.accuracy, scaling.error(S.r, S.c, marginals))
-        d, _ = scaling.direction(S, marginals, eps, tol, self.inner_steps)
-        out = scaling.backtrack(S, x, d, marginals, eps)
-
         last = jnp.asarray(problem.eps, eps.dtype)
-        lower = (eps > last) & (out.error <= self.loose)
+        due = jnp.where(state.fresh, jnp.asarray(self.sweeps, jnp.int32), 0)
+        x, S, transforms = scaling.swept(here, state.x, self.keep, marginals, due)
+        enough = math.sqrt(float(jnp.finfo(eps.dtype).eps))
+        out = scaling.newton(
+            x,
+            S,
+            marginals,
+            target=jnp.where(eps > last, self.loose, enough),
+            first=eps <= last,
+            most=self.newton_steps,
+            accuracy=self.accuracy,
+            inner_steps=self.inner_steps,
+        )
+        lower = (eps > last) & (out.error <= self.loose) & S.roomy()
         # A failed search is followed by sweeps before anything is given up.
         tried = out.success | state.fresh
         return SinkhornNewtonSparseState(
             x=out.x,
             eps=jnp.where(lower, jnp.maximum(last, eps * self.decay), eps),
             fresh=lower | ~out.success,
-            transforms=state.transforms + 2 * due,
-            plans=state.plans + S.passes(out.calls),
+            transforms=state.transforms + transforms,
+            plans=state.plans + S.passes(out.trials),
+            iterations=state.iterations + due + out.steps,
             stuck=scaling.still(out.x, state.x) & tried & (eps <= last),
         )
 
