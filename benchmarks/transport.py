@@ -91,6 +91,8 @@ def contest(name, C, eps, rounds):
     mine = statistics.median(measure.paired({OURS: solve}, rounds)[OURS])
     rows = [[name, f"{OURS}: {result.label}, {result.steps} steps", reached,
              1e3 * mine, 1.0, cold]]  # fmt: skip
+    once = measure.clock(lambda: np.exp(-C / eps))
+    rows.append([name, "NumPy, exp(-C / eps) alone", None, 1e3 * once, None, None])
     best, who = CAP, "none reached it"
     for peer, make in peers(C, a, eps).items():
         began = time.perf_counter()
