@@ -1,7 +1,23 @@
-"""Shared fixtures: local float64, and programs dropped after every module."""
+"""Shared fixtures: local float64, and programs dropped after every module.
+
+Most of the time of the tests is spent compiling: what they compile themselves is
+compiled as banach compiles (see `banach.core.programs`), in two thirds of the time.
+"""
+
+import os
 
 import jax
 import pytest
+import tiers
+
+# Read when the first array is made.
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_cpu_use_fusion_emitters=false",
+        "--xla_backend_optimization_level=1",
+    ]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +32,8 @@ def drop_programs():
     """Free compiled programs between modules: XLA keeps memory per program."""
     yield
     jax.clear_caches()
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that take long belong to the full tier."""
+    tiers.mark(items)

@@ -5,6 +5,7 @@ hold all of it. Each folder directly under tests/ is a shard, cut into pieces of
 most `PIECE` test files; the files directly in tests/ are one more. Two run at a time.
 
     python tests/shards.py [options for pytest, such as -m "not slow"]
+    python tests/shards.py --retier     # everything; then slow.toml is written anew
 
 The last line is `N passed, N failed, N skipped`; the exit code is 0 only if nothing
 failed, something passed, and every process ended in order.
@@ -26,6 +27,7 @@ AT_ONCE = 2
 PIECE = 8
 LONGEST = ("conformance",)  # few files, many minutes: begun first
 NOTHING_COLLECTED = 5
+RETIER = "--retier"
 _print_lock = threading.Lock()
 _running: set[subprocess.Popen] = set()
 
@@ -104,6 +106,8 @@ def run(label: str, files: list[str], options: list[str], folder: Path) -> Count
 def main(options: list[str], tests: Path = ROOT / "tests") -> int:
     """Run every shard; the exit code."""
     total: Counter = Counter()
+    retier = RETIER in options
+    options = [option for option in options if option != RETIER]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [
             pool.submit(run, label, files, options, Path(folder))
@@ -117,6 +121,13 @@ def main(options: list[str], tests: Path = ROOT / "tests") -> int:
             for process in list(_running):
                 process.terminate()
             raise
+        if retier:
+            import tiers
+
+            seconds: dict[str, list[float]] = {}
+            for junit in Path(folder).glob("*.xml"):
+                seconds |= tiers.times(junit)
+            tiers.write(tiers.chosen(seconds))
     names = ("passed", "failed", "skipped")
     print(", ".join(f"{total[name]} {name}" for name in names), flush=True)
     return int(total["failed"] > 0 or total["passed"] == 0)
