@@ -112,6 +112,21 @@ def test_the_gap_is_primal_minus_dual_to_its_slack(size):
             assert abs(LD(float(error.value)) - missed) <= float(error.slack)
 
 
+@pytest.mark.parametrize("eps", [0.02, 0.005])
+@pytest.mark.parametrize("size", [1e-12, 1e-5, 0.1])
+def test_so_it_is_where_entries_of_the_plan_underflow(size, eps):
+    """The rounded plan spreads what is left over entries that are lost in P."""
+    draw = np.random.default_rng(9)
+    x = tuple(v + size * eps * draw.standard_normal(v.size) for v in floats(eps))
+    cert, out = certify(TransportGap, problem(eps=eps), x)
+    gap, x = part(cert, "gap"), tuple(np.asarray(v) for v in out.x)
+    P = plan(x, eps)
+    assert (P.astype(np.float64) < 1e-300).sum() >= (1 if eps > 0.01 else 10)
+    truth = primal(rounded(P), eps) - dual(x, eps)
+    assert abs(LD(float(gap.value)) - truth) <= float(gap.slack) + 1e-18
+    assert float(gap.slack) <= 1e-10 * max(float(gap.value), 1)
+
+
 @pytest.mark.parametrize("size", [0, 1e-3, 0.3])
 def test_the_exact_gap_bounds_the_distance_to_the_linear_program(size):
     sums = [np.kron(np.eye(M), np.ones(N)), np.kron(np.ones(M), np.eye(N))]
