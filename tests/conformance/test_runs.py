@@ -98,9 +98,9 @@ def test_vmap_equals_the_loop(case):
     # path may amplify rounding into another number of steps.
     assert lanes.status[0] == CODE[solo.status]
     if case.bed.smooth_path:
-        # A look that just misses is followed by one a block later; a line search that
-        # meets a tie may go another way (39 and 48 steps, on the transport bed).
-        apart = max(0.25 * solo.steps, solo.settings.every)
+        # A look that just misses is followed by one a block later, and so may that
+        # one; a line search that meets a tie may go another way (39 and 48 steps).
+        apart = max(0.25 * solo.steps, 2 * solo.settings.every)
         assert abs(int(lanes.steps[0]) - solo.steps) <= apart
     if solo.certified:
         scale = np.abs(flat(solo.x)).max()
