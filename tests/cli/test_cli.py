@@ -271,6 +271,8 @@ def test_race_and_its_report(home):
     assert "prox" in data["refused"][0]["reason"]
     # Plain lines away from a terminal, all of them on stderr.
     assert re.search(r"lbfgs +certified", err) and "\x1b" not in err
+    # Why a method that was asked for does not run.
+    assert re.search(r"fista +not applicable: .*prox", err)
     page = (home / "out" / "race.html").read_text()
     assert "lbfgs" in page and "report: out/race.html" in err
     assert not re.search(r"""(src|href)=["']https?://""", page)

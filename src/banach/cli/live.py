@@ -38,8 +38,6 @@ class Board:
             self.rows[label] = (label, "compiling", "", "", "")
         elif type(what).__name__ == "Refused":
             self.rows.pop(label, None)
-            if self._live is None:
-                common.say(f"  {label:<28} not applicable")
         else:
             self.rows[label] = _row(label, what)
             if self._live is None and what.status != "running":

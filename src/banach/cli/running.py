@@ -31,6 +31,8 @@ def race_command(
                 command=command, progress=board.update,
             )  # fmt: skip
         races.append(done)
+        if done.runs:
+            _tell_refused(done, bool(method))
         data = done.to_dict()
         if not json:
             _print_table(data, rich_table, plain_lines)
@@ -54,6 +56,16 @@ def race_command(
             common.say(f"  {r.reason}")
         return common.USAGE
     return common.code_of(worst.best.status, worst.best.timed_out)
+
+
+def _tell_refused(done: Any, asked: bool) -> None:
+    """Why each method that was asked for by name does not run; else how many do not."""
+    if asked:
+        for r in done.refused:
+            common.say(f"  {r.method:<28} not applicable: {r.reason}")
+    elif done.refused:
+        n = len(done.refused)
+        common.say(f"  {n} more do not apply; --json and --html say why")
 
 
 def _writable(path: str) -> None:

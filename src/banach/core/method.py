@@ -121,10 +121,11 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
     if essential and not (essential & card_needs):
         first = min(essential, key=lambda name: (name not in cures.IGNORED, name))
         what, example = cures.IGNORED.get(first, ("the term", ""))
+        either = " or ".join(sorted(essential))
         return Refusal(
-            f"use of {' or '.join(sorted(essential))}",
+            f"use of {either}",
             f"{name} would ignore {what} of {problem.kind}; use a method that needs "
-            f"one of {sorted(essential)}{example}, or drop {what}",
+            f"{either}{example}, or drop {what}",
         )
     absent = sorted(f for f in card_assumes if not facts.has(f))
     if absent:
