@@ -13,6 +13,13 @@ from banach.core import programs
 from banach.core.run import CODE
 
 EXACT = 1e-13
+# How far the steps of a lane may be from those of a run: a share, or so many blocks.
+UNSTEADY = {
+    # The search meets a tie and goes another way: 39 and 48 steps were seen.
+    ("gradient_descent", "transport"): (0.25, 1),
+    # tol is near what a search by values can reach: 10 and 30 steps.
+    ("nonlinear_cg", "four_workers"): (0.1, 2),
+}
 
 
 def bits(tree):
@@ -98,9 +105,9 @@ def test_vmap_equals_the_loop(case):
     # path may amplify rounding into another number of steps.
     assert lanes.status[0] == CODE[solo.status]
     if case.bed.smooth_path:
-        # A look that just misses is followed by one a block later, and so may that
-        # one; a line search that meets a tie may go another way (39 and 48 steps).
-        apart = max(0.25 * solo.steps, 2 * solo.settings.every)
+        # A look that just misses is followed by one a block later.
+        share, blocks = UNSTEADY.get((case.name, case.bed.name), (0.1, 1))
+        apart = max(share * solo.steps, blocks * solo.settings.every)
         assert abs(int(lanes.steps[0]) - solo.steps) <= apart
     if solo.certified:
         scale = np.abs(flat(solo.x)).max()
