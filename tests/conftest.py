@@ -1,7 +1,7 @@
 """Shared fixtures: local float64, and programs dropped after every module.
 
 Most of the time of the tests is spent compiling: what they compile themselves is
-compiled as banach compiles (see `banach.core.programs`), in two thirds of the time.
+compiled as banach compiles, in two thirds of the time.
 """
 
 import os
@@ -10,13 +10,12 @@ import jax
 import pytest
 import tiers
 
+from banach.core.programs import CPU_OPTIONS
+
 # Read when the first array is made.
 os.environ["XLA_FLAGS"] = " ".join(
-    [
-        os.environ.get("XLA_FLAGS", ""),
-        "--xla_cpu_use_fusion_emitters=false",
-        "--xla_backend_optimization_level=1",
-    ]
+    [os.environ.get("XLA_FLAGS", "")]
+    + [f"--{name}={str(value).lower()}" for name, value in CPU_OPTIONS.items()]
 )
 
 

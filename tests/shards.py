@@ -108,6 +108,8 @@ def main(options: list[str], tests: Path = ROOT / "tests") -> int:
     total: Counter = Counter()
     retier = RETIER in options
     options = [option for option in options if option != RETIER]
+    if retier and options:
+        sys.exit(f"{RETIER} measures every test: drop {' '.join(options)}")
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [
             pool.submit(run, label, files, options, Path(folder))
@@ -121,7 +123,7 @@ def main(options: list[str], tests: Path = ROOT / "tests") -> int:
             for process in list(_running):
                 process.terminate()
             raise
-        if retier:
+        if retier and not total["failed"]:
             import tiers
 
             seconds: dict[str, list[float]] = {}

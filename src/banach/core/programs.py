@@ -15,7 +15,7 @@ from banach.core.point import Point
 from banach.core.run import Carry, Settings
 
 COUNTS = {"kernel": 0, "judge": 0}
-_CPU_OPTIONS: dict[str, Any] = {
+CPU_OPTIONS: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 1,
 }
@@ -169,7 +169,7 @@ def compiled(function: Any, args: Any, place: Any = None) -> Any:
     lowered = jax.jit(function, out_shardings=place).lower(*args)
     if jax.default_backend() != "cpu":
         return lowered.compile()
-    return lowered.compile(compiler_options=_CPU_OPTIONS)
+    return lowered.compile(compiler_options=CPU_OPTIONS)
 
 
 def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> Any:
