@@ -1,0 +1,243 @@
+"""What a caller hands over, read once where it first enters (CERTIFICATES 1).
+
+Each reader returns what the library may compute with, or raises one `Misuse` that
+says what was given, what is needed and what to do. Traced values cannot be looked
+at: of them only dtype and shape are demanded.
+
+A number or array is real, finite and unmasked; integers and booleans become float64
+where that is exact; any byte order becomes the machine's; float16 and bfloat16 become
+float32, and longdouble becomes float64 with a warning where a value changes.
+"""
+
+import math
+import numbers
+import warnings
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from banach.core import compat
+from banach.core.problem import Misuse
+
+_REAL = "biuf"
+_LOWS = {
+    "positive": (lambda a: a > 0, "positive"),
+    "nonnegative": (lambda a: a >= 0, "nonnegative"),
+    None: (None, "real"),
+}
+
+
+def array(
+    value: Any,
+    name: str,
+    *,
+    low: str | None = None,
+    infinite: bool = False,
+    ndim: int | None = None,
+) -> Any:
+    """Real data as a floating NumPy array; a JAX array or a tracer stays one.
+
+    Args:
+        value: an array, a number, or nested lists of numbers.
+        name: what the message calls it.
+        low: None, "nonnegative" or "positive", demanded of every entry.
+        infinite: whether +-inf is allowed (bounds).
+        ndim: the number of axes demanded.
+
+    Raises:
+        Misuse: complex, text, object, None, masked or ragged data, NaN (infinity),
+            a wrong sign or number of axes, integers that float64 would round.
+    """
+    traced = compat.is_tracer(value)
+    a = value if traced or isinstance(value, jax.Array) else _numpy(value, name)
+    a = _floating(a, name)
+    if ndim is not None and a.ndim != ndim:
+        raise Misuse(f"{name} must have {ndim} axes, got shape {tuple(a.shape)}")
+    if not traced:
+        _entries(np.asarray(a), name, low, infinite)
+    return a
+
+
+def number(
+    value: Any,
+    name: str,
+    *,
+    low: str | None = None,
+    infinite: bool = False,
+    below: float = math.inf,
+) -> Any:
+    """One real number: a NumPy scalar array; a JAX array or a tracer stays one.
+
+    Booleans are refused (a flag in the place of a number is a mistake), and so is
+    anything with an axis. `below` is an upper limit that must not be reached.
+    """
+    if isinstance(value, bool | np.bool_):
+        raise Misuse(f"{name} must be a {_LOWS[low][1]} number, got {value}")
+    if value is None:
+        raise Misuse(f"{name} must be a {_LOWS[low][1]} number, got None")
+    a = array(value, name, low=low, infinite=infinite)
+    if a.ndim:
+        raise Misuse(f"{name} must be one number, got shape {tuple(a.shape)}")
+    if not compat.is_tracer(a) and not float(a) < below and below < math.inf:
+        raise Misuse(f"{name} must be below {below:g}, got {float(a):g}")
+    return a
+
+
+def probability(value: Any, name: str) -> Any:
+    """A number strictly between 0 and 1."""
+    return number(value, name, low="positive", below=1.0)
+
+
+def integer(
+    value: Any, name: str, *, low: int | None = None, high: int | None = None
+) -> int:
+    """A Python int from an integer of any type; booleans and floats are refused."""
+    ok = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not ok and isinstance(value, np.ndarray | jax.Array):
+        ok = value.ndim == 0 and value.dtype.kind in "iu" and not masked(value)
+        ok = ok and not compat.is_tracer(value)
+    want = "an integer"
+    if low is not None:
+        want += f" >= {low}"
+    if high is not None:
+        want += f" and <= {high}"
+    if not ok:
+        cure = ""
+        if isinstance(value, float | np.floating) and float(value).is_integer():
+            cure = f"; write {int(value)}"
+        raise Misuse(f"{name} must be {want}, got {shown(value)}{cure}")
+    n = int(value)
+    if (low is not None and n < low) or (high is not None and n > high):
+        raise Misuse(f"{name} must be {want}, got {n}")
+    return n
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or False, of Python or of NumPy; nothing else counts as either."""
+    if not isinstance(value, bool | np.bool_):
+        raise Misuse(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def choice(value: Any, name: str, options: Collection[str]) -> str:
+    """One of the words."""
+    if not isinstance(value, str) or value not in options:
+        words = ", ".join(repr(o) for o in options)
+        raise Misuse(f"{name} must be one of {words}, got {shown(value)}")
+    return value
+
+
+def masked(value: Any) -> bool:
+    """Whether a value is a masked array (with or without masked entries)."""
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def shown(value: Any) -> str:
+    """A value as a message may show it: short, and with its type where that helps."""
+    if isinstance(value, np.ndarray | jax.Array):
+        return f"an array of shape {tuple(value.shape)} and dtype {value.dtype}"
+    text = repr(value)
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return f"{text} ({type(value).__name__})"
+
+
+def _numpy(value: Any, name: str) -> np.ndarray:
+    if masked(value):
+        raise Misuse(
+            f"{name} is a masked array: banach would read its masked entries as data; "
+            f"drop those rows, impute them, or pass {name}.filled(value)"
+        )
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise Misuse(f"{name} is a sparse matrix; pass {name}.toarray()")
+    try:
+        a = np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as e:
+        raise Misuse(f"{name} is not a rectangular array of real numbers: {e}") from e
+    if isinstance(value, list | tuple):
+        _listed(value, name)
+    return a
+
+
+def _floating(a: Any, name: str) -> Any:
+    kind = a.dtype
+    if kind.kind == "f" and kind.itemsize in (4, 8):
+        return a if kind.isnative else a.astype(kind.newbyteorder("="))
+    if kind.kind not in _REAL and not jnp.issubdtype(kind, jnp.floating):
+        raise Misuse(f"{name} must hold real numbers, got {_why(a, kind, name)}")
+    if isinstance(a, jax.Array):
+        if jnp.issubdtype(kind, jnp.floating):
+            return a.astype(np.float32)  # bfloat16 and float16, exactly
+        return a.astype(jax.dtypes.canonicalize_dtype(float))
+    if kind.kind in "biu":
+        return _whole(a, name)
+    if kind.itemsize < 4:
+        return a.astype(np.float32)
+    with np.errstate(over="ignore"):
+        out = a.astype(np.float64)
+    lost = np.isfinite(a) & (out.astype(a.dtype) != a)
+    if np.any(np.isinf(out) & np.isfinite(a)):
+        raise Misuse(f"{name} holds {kind} numbers beyond the range of float64")
+    if np.any(lost):
+        warnings.warn(
+            f"{name} was rounded from {kind} to float64, the widest dtype here",
+            stacklevel=4,
+        )
+    return out
+
+
+def _whole(a: np.ndarray, name: str) -> np.ndarray:
+    """Integers and booleans as float64, exactly or not at all."""
+    out = a.astype(np.float64)
+    if a.dtype.itemsize >= 8 and a.dtype.kind != "b":
+        for index in np.argwhere(np.abs(out) >= 2.0**53):
+            _exact(int(a[tuple(index)]), name)
+    return out
+
+
+def _exact(n: int, name: str) -> None:
+    if int(float(n)) != n:
+        raise Misuse(
+            f"{name} holds the integer {n}, which float64 would round; pass "
+            f"{name}.astype(float) if rounding is meant, or subtract an offset"
+        )
+
+
+def _listed(value: Any, name: str) -> None:
+    """Lists may hide what NumPy swallows: masked arrays, and integers it rounds."""
+    for v in value:
+        if isinstance(v, list | tuple):
+            _listed(v, name)
+        elif masked(v):
+            raise Misuse(f"{name} holds a masked array; drop or fill masked entries")
+        elif isinstance(v, int) and abs(v) >= 2**53 and abs(v) < 2**1023:
+            _exact(v, name)
+
+
+def _why(a: Any, kind: Any, name: str) -> str:
+    if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
+        return f"{kind}; pass {name}.real, or state real and imaginary parts"
+    if kind.kind == "O":
+        found = {type(v).__name__ for v in np.ravel(a)[:1000]}
+        listed = ", ".join(sorted(found)[:4])
+        return (
+            f"Python objects ({listed}); pass numbers, e.g. "
+            f"np.asarray({name}, dtype=float)"
+        )
+    return f"{kind}; pass numbers"
+
+
+def _entries(a: np.ndarray, name: str, low: str | None, infinite: bool) -> None:
+    bad = np.isnan(a) if infinite else ~np.isfinite(a)
+    if bad.any():
+        what = "NaN" if infinite else "NaN or infinity"
+        if not a.ndim:
+            raise Misuse(f"{name} must be {_LOWS[low][1]} and finite, got {a}")
+        first = np.argwhere(bad)[0].tolist()
+        raise Misuse(f"{name} holds {what}, first at index {first}; drop or impute it")
+    test, word = _LOWS[low]
+    if test is not None and not test(a).all():
+        worst = a[~test(a)].ravel()[0]
+        raise Misuse(f"{name} must be {word} and finite, got {worst:g}")
