@@ -100,7 +100,8 @@ def iterate(
 ) -> Iterator[Result]:
     """Like `solve`, but yields a Result at every chunk border; the last is final.
 
-    With `compile_free` the clock of `time_limit` starts once all is compiled.
+    Misuse is raised by the call, before the first Result is asked for. With
+    `compile_free` the clock of `time_limit` starts once all is compiled.
     """
     began = time.perf_counter()
     _limits(max_steps, time_limit, rows, seed)
@@ -113,9 +114,8 @@ def iterate(
         plan = _plan(problem, method, check, start, back)
         method, check, point, proof, data, ready = plan
         if proof is not None:
-            result = _proven(problem, method, check, point, tol, *proof)
-            yield result if source is None else result.replaced(source=source)
-            return
+            ended = _proven(problem, method, check, point, tol, *proof)
+            return _told(iter([ended]), source)
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
                        time_limit=time_limit, began=began, rows=rows,
                        compile_free=compile_free)  # fmt: skip
@@ -125,28 +125,33 @@ def iterate(
                     f"{method.label()} runs inside a peer library and cannot be "
                     "resumed; use start=bn.load(file)"
                 )
-            runs = stream.iterate_host(problem, method, point, **options)
-        elif check.host:
+            return _told(stream.iterate_host(problem, method, point, **options), source)
+        if check.host:
             raise Misuse(
                 f"the check {check.name} works on the host, after a run: use "
                 f"bn.verify(result, check={check.name!r})"
             )
-        else:
-            if back is not None:
-                settings = back["settings"]
-                options |= {
-                    "carry": _carry(back, problem, point, settings),
-                    "spent": back["seconds"],
-                    "every": settings.every,
-                    "rows": settings.rows,
-                    "seed": _seed(back["key"]),
-                }
-            options |= {"data": data, "ready": ready}
-            runs = host.iterate(problem, method, point, **options)
-        for result in runs:
-            if source is not None:
-                result = result.replaced(source=source)
-            yield result
+        if back is not None:
+            settings = back["settings"]
+            options |= {
+                "carry": _carry(back, problem, point, settings),
+                "spent": back["seconds"],
+                "every": settings.every,
+                "rows": settings.rows,
+                "seed": _seed(back["key"]),
+            }
+        options |= {"data": data, "ready": ready}
+        return _told(host.iterate(problem, method, point, **options), source)
+
+
+def _told(runs: Iterator[Result], source: dict[str, Any] | None) -> Iterator[Result]:
+    """The results of a run; the caller's own code, between them, keeps its bits."""
+    while True:
+        with compat.double():
+            result = next(runs, None)
+        if result is None:
+            return
+        yield result if source is None else result.replaced(source=source)
 
 
 def minimize(

@@ -95,24 +95,28 @@ def integer(
     value: Any, name: str, *, low: int | None = None, high: int | None = None
 ) -> int:
     """A Python int from an integer of any type; booleans and floats are refused."""
+    # A Python int within its limits is the usual case, on every call of a door.
+    if type(value) is int and _between(value, low, high):
+        return value
     ok = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not ok and isinstance(value, np.ndarray | jax.Array):
         ok = value.ndim == 0 and value.dtype.kind in "iu" and not masked(value)
         ok = ok and not compat.is_tracer(value)
-    want = "an integer"
-    if low is not None:
-        want += f" >= {low}"
+    want = "an integer" if low is None else f"an integer >= {low}"
     if not ok:
         cure = ""
         if isinstance(value, float | np.floating) and float(value).is_integer():
             cure = f"; write {int(value)}"
         raise Misuse(f"{name} must be {want}, got {shown(value)}{cure}")
     n = int(value)
-    if low is not None and n < low:
+    if not _between(n, low, high):
+        want += "" if high is None or n <= high else f" and at most {high}"
         raise Misuse(f"{name} must be {want}, got {n}")
-    if high is not None and n > high:
-        raise Misuse(f"{name} must be {want} and at most {high}, got {n}")
     return n
+
+
+def _between(n: int, low: int | None, high: int | None) -> bool:
+    return (low is None or low <= n) and (high is None or n <= high)
 
 
 def seed(value: Any, name: str = "seed") -> int:
