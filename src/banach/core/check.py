@@ -135,6 +135,20 @@ class Certificate(eqx.Module):
             ok = ok & good & ((up <= down) | exact)
         return ok
 
+    def blurred(self, tol: Any) -> Bool[Array, ""]:
+        """Whether rounding decides: a part's value lies within its slack, and the
+        slack is more than half of what tol allows (CERTIFICATES 2.6).
+
+        Never where slack is no rounding (statistical) or the value may be negative.
+        """
+        xp = self._np()
+        if self.signed or self.grade == "statistical":
+            return xp.asarray(False)
+        flags = [
+            (p.value <= p.slack) & (p.slack > tol * p.scale / 2) for p in self.parts
+        ]
+        return xp.any(xp.stack(flags))
+
     def absolute(self) -> "Certificate":
         """The same statement with every scale set to 1."""
         parts = tuple(

@@ -44,9 +44,13 @@ def reason(status: str, facts: dict[str, Any]) -> str:
             f"false: {claims}"
         )
     if status == "unverifiable":
+        limit = f"below half of tol {tol:.3g}"
+        if tol < 2 * np.finfo(np.asarray(c.value).dtype).eps:
+            limit = f"below what {np.asarray(c.value).dtype} can compare"
         return (
-            f"rounding alone leaves a slack of {facts['floor']:.3g} relative, above "
-            f"half of tol {tol:.3g}: {facts['dtype']} cannot tell"
+            f"rounding hides the quantity: value {float(c.value):.3g} within its slack "
+            f"{float(c.slack):.3g} of scale {float(c.scale):.3g}, and no slack here is "
+            f"{limit}"
         )
     return facts.get("proof", status)
 
@@ -71,9 +75,8 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "stalled":
         return "try another method, or a larger tol"
     if status == "unverifiable":
-        cure = (
-            f"smallest tolerance that could pass: tol={_round_up(facts['floor']):.2g}"
-        )
+        passes = _round_up(1.001 * float(facts["certificate"].ratio))
+        cure = f"the smallest tolerance that this point passes: tol={passes:.2g}"
         if facts["dtype"] == "float32":
             cure += "; or pass float64 data"
         return cure
@@ -94,11 +97,6 @@ def _tol_that_passes(facts: dict[str, Any]) -> str:
 def _flat(facts: dict[str, Any]) -> bool:
     """The best point was met in the first half of the run, and never improved."""
     return facts["best_step"] < facts["steps"] / 2
-
-
-def smallest_tol(certificate: Any, floor: float) -> float:
-    """The relative slack that a tolerance has to exceed twice over."""
-    return max(float(certificate.slack) / float(certificate.scale), floor)
 
 
 def _round_up(v: float) -> float:
