@@ -43,14 +43,18 @@ def reason(status: str, facts: dict[str, Any]) -> str:
             f"{float(part.slack):.3g}, which is impossible unless an assumption is "
             f"false: {claims}"
         )
-    if status == "unverifiable":
-        limit = f"below half of tol {tol:.3g}"
-        if tol < 2 * np.finfo(np.asarray(c.value).dtype).eps:
-            limit = f"below what {np.asarray(c.value).dtype} can compare"
+    if status == "unverifiable" and _hopeless(c, tol):
         return (
-            f"rounding hides the quantity: value {float(c.value):.3g} within its slack "
-            f"{float(c.slack):.3g} of scale {float(c.scale):.3g}, and no slack here is "
-            f"{limit}"
+            f"tol {tol:.3g} is below 4 u = {_least(c):.2g} of {_kind(c)}: no "
+            "comparison with a rounded scale could pass"
+        )
+    if status == "unverifiable":
+        hidden = [p for p in c.parts if float(p.value) <= float(p.slack)]
+        part = max(hidden or c.parts, key=lambda p: float(p.slack) / float(p.scale))
+        return (
+            f"rounding hides {part.name}: its value {float(part.value):.3g} lies "
+            f"within its slack {float(part.slack):.3g}, which is more than half of tol "
+            f"{tol:.3g} times its scale {float(part.scale):.3g}"
         )
     return facts.get("proof", status)
 
@@ -75,8 +79,13 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "stalled":
         return "try another method, or a larger tol"
     if status == "unverifiable":
-        passes = _round_up(1.001 * float(facts["certificate"].ratio))
-        cure = f"the smallest tolerance that this point passes: tol={passes:.2g}"
+        c = facts["certificate"]
+        if _hopeless(c, facts["tol"]):
+            return f"ask for tol={_round_up(2 * _least(c)):.1g} or more"
+        cure = (
+            "the smallest tolerance that this point passes: "
+            f"tol={_round_up(1.001 * float(c.ratio)):.1g}"
+        )
         if facts["dtype"] == "float32":
             cure += "; or pass float64 data"
         return cure
@@ -97,6 +106,19 @@ def _tol_that_passes(facts: dict[str, Any]) -> str:
 def _flat(facts: dict[str, Any]) -> bool:
     """The best point was met in the first half of the run, and never improved."""
     return facts["best_step"] < facts["steps"] / 2
+
+
+def _kind(certificate: Any) -> Any:
+    return np.asarray(certificate.value).dtype
+
+
+def _least(certificate: Any) -> float:
+    """4 u: below it no tolerance can be told from 0."""
+    return 2 * float(np.finfo(_kind(certificate)).eps)
+
+
+def _hopeless(certificate: Any, tol: float) -> bool:
+    return tol < _least(certificate)
 
 
 def _round_up(v: float) -> float:
