@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import reading
+from banach.core import reading, wrong_calls
 from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.batches import Moments
 from banach.problems import inputs
 from banach.problems.finite_sum import FiniteSum, rows
+from banach.problems.smooth import check_scalar
 
 Scalar = Float[Array, ""]
 
@@ -67,6 +68,10 @@ class Training(Problem):
         for name, given in (("inputs_", inputs_), ("targets", targets)):
             rows(given, name)
         params = inputs.variable(params, "params")
+        params, (data,) = inputs.canonical(params, (rows((inputs_, targets)),))
+        datum = jax.tree.map(lambda v: v[0], data)
+        wrong_calls.arity(model, (params, datum[0], None), "Training's model")
+        wrong_calls.arity(loss, (None, datum[1]), "Training's loss")
 
         def term(params, datum):
             return loss(model(params, datum[0], None), datum[1])
@@ -75,17 +80,27 @@ class Training(Problem):
             return loss(model(params, datum[0], key), datum[1])
 
         term.__name__ = getattr(loss, "__name__", "loss")
-        self.sum = FiniteSum(
-            term, params, (inputs_, targets), l2=l2, reference=reference, noisy=noisy
-        )
-        data = self.sum.data
-        first = jax.tree.map(lambda v: v[0], data[0])
 
         def predictor(params, x):
             return model(params, x, None)
 
         self.predictor = inputs.function(
-            predictor, self.sum.x0, (first,), "Training's model"
+            predictor, params, (datum[0],), "Training's model"
+        )
+        fun = inputs.function(term, params, (datum,), "Training's loss")
+        check_scalar(fun.narrow, "Training's loss")
+        self.sum = FiniteSum(
+            fun,
+            params,
+            data,
+            l2=l2,
+            reference=reference,
+            noisy=inputs.function(
+                noisy,
+                params,
+                (datum, jax.random.key(0)),
+                "Training's model with a key",
+            ),
         )
         self.held_out = None
         if held_out is not None:
