@@ -144,14 +144,19 @@ def shown(value: Any) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def _word(name: str) -> str:
+    """The argument alone of "Class argument", as the caller's code may write it."""
+    return name.rpartition(" ")[2]
+
+
 def _numpy(value: Any, name: str) -> np.ndarray:
     if masked(value):
         raise Misuse(
             f"{name} is a masked array: banach would read its masked entries as data; "
-            f"drop those rows, impute them, or pass {name}.filled(value)"
+            f"drop those rows, impute them, or pass {_word(name)}.filled(value)"
         )
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise Misuse(f"{name} is a sparse matrix; pass {name}.toarray()")
+        raise Misuse(f"{name} is a sparse matrix; pass {_word(name)}.toarray()")
     try:
         a = np.asarray(value)
     except (ValueError, TypeError, OverflowError) as e:
@@ -170,6 +175,9 @@ def _floating(a: Any, name: str) -> Any:
     if isinstance(a, jax.Array):
         if jnp.issubdtype(kind, jnp.floating):
             return a.astype(np.float32)  # bfloat16 and float16, exactly
+        if not compat.is_tracer(a):
+            # JAX's default float is float32 outside its 64-bit mode, and rounds.
+            return _whole(np.asarray(a), name)
         return a.astype(jax.dtypes.canonicalize_dtype(float))
     if kind.kind in "biu":
         return _whole(a, name)
@@ -201,7 +209,7 @@ def _exact(n: int, name: str) -> None:
     if int(float(n)) != n:
         raise Misuse(
             f"{name} holds the integer {n}, which float64 would round; pass "
-            f"{name}.astype(float) if rounding is meant, or subtract an offset"
+            f"{_word(name)}.astype(float) if rounding is meant, or subtract an offset"
         )
 
 
@@ -218,13 +226,13 @@ def _listed(value: Any, name: str) -> None:
 
 def _why(a: Any, kind: Any, name: str) -> str:
     if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
-        return f"{kind}; pass {name}.real, or state real and imaginary parts"
+        return f"{kind}; pass {_word(name)}.real, or state real and imaginary parts"
     if kind.kind == "O":
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}
         listed = ", ".join(sorted(found)[:4])
         return (
             f"Python objects ({listed}); pass numbers, e.g. "
-            f"np.asarray({name}, dtype=float)"
+            f"np.asarray({_word(name)}, dtype=float)"
         )
     return f"{kind}; pass numbers"
 
