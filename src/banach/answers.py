@@ -12,6 +12,7 @@ from banach import choose, zoo
 from banach.core import compat, programs, save, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
+from banach.core.door import door
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.result import Result, point_id, problem_id
@@ -57,6 +58,7 @@ class Verdict:
         return "\n".join(lines)
 
 
+@door
 def verify(
     answer: Any,
     x: PyTree | None = None,
@@ -132,6 +134,7 @@ class Saved:
     data: dict[str, Any]
 
 
+@door
 def load(path: Any, *, problem: Problem | str | None = None) -> Saved:
     """Read a saved run; the problem is loaded again by its name or from its leaves."""
     saved, store = save.read(path)

@@ -16,12 +16,14 @@ from banach.core import adjoint as adj
 from banach.core import compat, explain, host, kept, programs, save, stream, tree
 from banach.core import run as loop
 from banach.core.check import Check
+from banach.core.door import door
 from banach.core.method import HostMethod
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.result import Result, problem_id
 
 
+@door
 def solve(
     problem: Problem | str,
     method: Any = None,
@@ -80,6 +82,7 @@ def solve(
     return final
 
 
+@door
 def iterate(
     problem: Problem | str,
     method: Any = None,
@@ -144,6 +147,7 @@ def iterate(
             yield result
 
 
+@door(options_of=solve)
 def minimize(
     fun: Callable[..., Any], x0: PyTree, args: tuple = (), **options: Any
 ) -> Result:
@@ -157,6 +161,7 @@ def minimize(
     return solve(Smooth(fun, x0, args), **options)
 
 
+@door
 def solve_many(
     problems: Sequence[Problem],
     method: Any = None,
@@ -183,6 +188,7 @@ def solve_many(
     )  # fmt: skip
 
 
+@door
 def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     """Pull a cotangent of x back to the problem's data by the implicit function.
 

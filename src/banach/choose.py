@@ -67,7 +67,10 @@ def first_choice(problem: Problem) -> Any:
 def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
     base, _, variant = name.partition(":")
-    entry = catalogue.find(base)
+    try:
+        entry = catalogue.find(base)
+    except catalogue.UnknownMethod as e:
+        raise Misuse(str(e)) from None
     if variant and entry["host"]:
         # A host bridge restates problems for its peer, algorithm by algorithm.
         return catalogue.load_method(base).variant(variant, problem, facts)

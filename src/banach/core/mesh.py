@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from banach.core.door import door
 from banach.core.problem import Misuse
 
 
@@ -43,6 +44,7 @@ def struct(leaf: Any, otherwise: NamedSharding | None) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
 
 
+@door
 def join(
     coordinator: str, processes: int, index: int, *, patience: int = 60
 ) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import jax
 from banach import api, catalogue, choose
 from banach.answers import stated
 from banach.core import compat
+from banach.core.door import door
 from banach.core.manifest import manifest
 from banach.core.method import Refusal, applicable
 from banach.core.problem import Misuse, Problem
@@ -179,6 +180,7 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
     return applicable(needs, assumes, problem, facts, name) is not None
 
 
+@door
 def race(
     problem: Problem | str,
     methods: Sequence[Any] | None = None,
