@@ -54,6 +54,11 @@ class Optimistix(Method):
     def __init__(self, solver: Any, **hyper: Any):
         if not _instance(solver):
             allowed = inspect.signature(_factory(solver)).parameters
+            if ours := sorted({"rtol", "atol"} & set(hyper)):
+                raise Misuse(
+                    f"{' and '.join(ours)}: Optimistix's own stopping is off, because "
+                    "the check decides; use tol= of bn.solve"
+                )
             if unknown := sorted(set(hyper) - set(allowed)):
                 raise Misuse(
                     f"optimistix.{solver} has no argument {unknown[0]!r}; it has "

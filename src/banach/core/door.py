@@ -93,8 +93,8 @@ def _said(function, signature, names, needed, args, keywords) -> str:
     twice = [k for k in listed[: len(args)] if k in keywords]
     if twice:
         return f"{what} got {twice[0]!r} by place and by name; give it once"
-    missing = sorted(needed - keywords.keys() - set(listed[: len(args)]))
-    return f"{what} needs {', '.join(missing)}: {what}{signature}"
+    missing = [k for k in listed[len(args) :] if k in needed and k not in keywords]
+    return f"{what} needs {', '.join(missing)}: {what}({', '.join(listed)}, ...)"
 
 
 def _cure(name: str, names: set[str]) -> str:
