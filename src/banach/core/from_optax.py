@@ -157,13 +157,13 @@ def split(hyper: dict[str, Any]) -> tuple[dict[str, Any], tuple]:
     for name, value in hyper.items():
         if isinstance(value, complex | np.complexfloating) or reading.masked(value):
             reading.number(value, name)
+        if name == "learning_rate" and not (value is None or callable(value)):
+            reading.number(value, name)
         floating = isinstance(value, float | np.floating | jax.Array | np.ndarray)
         if floating:
             reading.array(value, name, infinite=True)
             leaves[name] = value
             continue
-        if name == "learning_rate" and not (value is None or callable(value)):
-            reading.number(value, name)
         try:
             hash(value)
         except TypeError:
@@ -187,6 +187,10 @@ def _fits(factory: Callable, hyper: dict[str, Any]) -> None:
     except TypeError as e:
         name = getattr(factory, "__name__", "the factory")
         raise Misuse(f"{name}: {e}; it takes {signature}") from None
+    rate = signature.parameters.get("learning_rate")
+    if rate is not None and rate.default is rate.empty:
+        if hyper.get("learning_rate") is None:
+            raise Misuse("learning_rate must be a number or a schedule, got None")
 
 
 def _extra(update: Callable) -> tuple[str, ...]:

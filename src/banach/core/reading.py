@@ -120,6 +120,19 @@ def seed(value: Any, name: str = "seed") -> int:
     return integer(value, name, low=0, high=2**64 - 1)
 
 
+def key(value: Any, name: str = "key") -> Any:
+    """One random key of JAX, typed or raw; a tracer of one stays."""
+    kind = getattr(value, "dtype", None)
+    raw = kind == np.uint32 and np.shape(value) == (2,)
+    typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
+    if not (raw or (typed and not np.shape(value))):
+        raise Misuse(
+            f"{name} must be one random key, got {shown(value)}; e.g. "
+            "jax.random.key(0)"
+        )
+    return value
+
+
 def flag(value: Any, name: str) -> bool:
     """True or False, of Python or of NumPy; nothing else counts as either."""
     if not isinstance(value, bool | np.bool_):

@@ -158,7 +158,7 @@ def graph_solver(
     dtype: Any = float,
 ) -> GraphSolver:
     """An untrained GraphSolver for graphs with so many features."""
-    _random(key)
+    reading.key(key)
     features = reading.integer(features, "features", low=1)
     edge_features = reading.integer(edge_features, "edge_features", low=0)
     heads = reading.integer(heads, "heads", low=1)
@@ -178,17 +178,6 @@ def graph_solver(
         gamma=jnp.asarray(gamma, dtype),
         heads=heads,
     )
-
-
-def _random(key: Any) -> None:
-    kind = getattr(key, "dtype", None)
-    raw = kind == np.uint32 and np.shape(key) == (2,)
-    typed = isinstance(key, jax.Array) and jnp.issubdtype(kind, jax.dtypes.prng_key)
-    if not (raw or (typed and not key.shape)):
-        raise Misuse(
-            f"key must be one random key, got {reading.shown(key)}; e.g. "
-            "jax.random.key(0)"
-        )
 
 
 def _contracts(gamma: Any) -> None:

@@ -11,12 +11,11 @@ factor in [0, 1] keeps a dual point feasible.
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.parts.hyper import hyper
+from banach.parts.hyper import count, hyper
 from banach.problems import glm_inputs
 from banach.problems.glm_entropy import relative_entropy
 from banach.problems.loss import ROUNDINGS, Loss, spill, unit
@@ -247,7 +246,7 @@ class Softmax(Loss):
     discrete: ClassVar[bool] = True
     text: ClassVar[str] = "logsumexp(z_i) - z_i[y_i]"
 
-    classes: int = eqx.field(static=True)
+    classes: int = count("Softmax classes")
 
     def labels(self, y, dtype):
         """Integers 0 .. K-1."""
