@@ -12,6 +12,7 @@ from banach import choose, zoo
 from banach.core import compat, programs, reading, save, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
+from banach.core.door import door
 from banach.core.finish import look, stamped
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -62,6 +63,7 @@ class Verdict:
         return "\n".join(lines)
 
 
+@door
 def verify(
     answer: Any,
     x: PyTree | None = None,
@@ -135,6 +137,7 @@ class Saved:
     data: dict[str, Any]
 
 
+@door
 def load(path: Any, *, problem: Problem | str | None = None) -> Saved:
     """Read a saved run; the problem is loaded again by its name or from its leaves."""
     saved, store = save.read(path)

@@ -16,6 +16,7 @@ from banach.core import adjoint as adj
 from banach.core import compat, host, kept, programs, reading, save, stream, tree
 from banach.core import run as loop
 from banach.core.check import Check
+from banach.core.door import door
 from banach.core.finish import Clock, OneLook, Plan, finish
 from banach.core.method import HostMethod
 from banach.core.point import Point
@@ -23,6 +24,7 @@ from banach.core.problem import Misuse, Problem
 from banach.core.result import Result, problem_id
 
 
+@door
 def solve(
     problem: Problem | str,
     method: Any = None,
@@ -83,6 +85,7 @@ def solve(
     return final
 
 
+@door
 def iterate(
     problem: Problem | str,
     method: Any = None,
@@ -154,6 +157,7 @@ def _told(runs: Iterator[Result], source: dict[str, Any] | None) -> Iterator[Res
         yield result if source is None else result.replaced(source=source)
 
 
+@door(options_of=solve)
 def minimize(
     fun: Callable[..., Any], x0: PyTree, args: tuple = (), **options: Any
 ) -> Result:
@@ -167,6 +171,7 @@ def minimize(
     return solve(Smooth(fun, x0, args), **options)
 
 
+@door
 def solve_many(
     problems: Sequence[Problem],
     method: Any = None,
@@ -203,6 +208,7 @@ def solve_many(
     )  # fmt: skip
 
 
+@door
 def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     """Pull a cotangent of x back to the problem's data by the implicit function.
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from banach.core import reading
 from banach.core.point import Point
 from banach.core.problem import Problem
 
@@ -18,10 +19,15 @@ GRADES = ("enclosure", "bound", "statistical", "residual")
 ROUNDINGS = ("proved", "modelled", "estimated")
 
 
+def _positive(tol: Any) -> Any:
+    reading.number(tol, "tol", low="positive")
+    return tol
+
+
 class Absolute(eqx.Module):
     """A tolerance in the units of the quantity: sets the scale to 1."""
 
-    tol: Any
+    tol: Any = eqx.field(converter=_positive)
 
 
 class Part(eqx.Module):

@@ -169,6 +169,19 @@ def seed(value: Any, name: str = "seed") -> int:
     return integer(value, name, low=0, high=2**64 - 1)
 
 
+def key(value: Any, name: str = "key") -> Any:
+    """One random key of JAX, typed or raw; a tracer of one stays."""
+    kind = getattr(value, "dtype", None)
+    raw = kind == np.uint32 and np.shape(value) == (2,)
+    typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
+    if not (raw or (typed and not np.shape(value))):
+        raise Misuse(
+            f"{name} must be one random key, got {shown(value)}; e.g. "
+            "jax.random.key(0)"
+        )
+    return value
+
+
 def flag(value: Any, name: str) -> bool:
     """True or False, of Python or of NumPy; nothing else counts as either."""
     if not isinstance(value, bool | np.bool_):
@@ -198,6 +211,11 @@ def shown(value: Any) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def _word(name: str) -> str:
+    """The argument alone of "Class argument", as the caller's code may write it."""
+    return name.rpartition(" ")[2]
+
+
 def _numpy(value: Any, name: str) -> np.ndarray:
     a = _rectangular(value, name)
     if isinstance(value, list | tuple):
@@ -209,10 +227,10 @@ def _rectangular(value: Any, name: str) -> np.ndarray:
     if masked(value):
         raise Misuse(
             f"{name} is a masked array: banach would read its masked entries as data; "
-            f"drop those rows, impute them, or pass {name}.filled(value)"
+            f"drop those rows, impute them, or pass {_word(name)}.filled(value)"
         )
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise Misuse(f"{name} is a sparse matrix; pass {name}.toarray()")
+        raise Misuse(f"{name} is a sparse matrix; pass {_word(name)}.toarray()")
     try:
         return np.asarray(value)
     except (ValueError, TypeError, OverflowError) as e:
@@ -272,7 +290,7 @@ def _exact(n: int, name: str) -> None:
     if int(float(n)) != n:
         raise Misuse(
             f"{name} holds the integer {n}, which float64 would round; pass "
-            f"{name}.astype(float) if rounding is meant, or subtract an offset"
+            f"{_word(name)}.astype(float) if rounding is meant, or subtract an offset"
         )
 
 
@@ -289,13 +307,13 @@ def _listed(value: Any, name: str, exact: bool = False) -> None:
 
 def _why(a: Any, kind: Any, name: str) -> str:
     if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
-        return f"{kind}; pass {name}.real, or state real and imaginary parts"
+        return f"{kind}; pass {_word(name)}.real, or state real and imaginary parts"
     if kind.kind == "O":
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}
         listed = ", ".join(sorted(found)[:4])
         return (
             f"Python objects ({listed}); pass numbers, e.g. "
-            f"np.asarray({name}, dtype=float)"
+            f"np.asarray({_word(name)}, dtype=float)"
         )
     return f"{kind}; pass numbers"
 

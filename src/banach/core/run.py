@@ -339,12 +339,13 @@ def run(
             f"run takes a bn.Point as start, got {type(start).__name__}; write "
             "start=bn.Point(x)"
         )
+    _floating(start)
     _same_precision((problem, start))
     dtype = tree.dtype(start.x)
     method, check = leaves_in(dtype, (method, check))
     given = problem
     problem, method, start = jax.lax.stop_gradient((problem, method, start))
-    key = jax.random.key(0) if key is None else key
+    key = jax.random.key(0) if key is None else reading.key(key)
     every = cadence(method, check, problem) if every is None else every
     settings = Settings(every, trace, absolute)
     carry = fill(carry_like(problem, method, check, start, key, settings))
@@ -395,6 +396,16 @@ def _asked(problem, method, check, tol, max_steps, every, trace) -> tuple[Any, b
     if reading.integer(trace, "trace", low=0) % 2:
         raise Misuse(f"trace must be an even number of rows, got {trace}")
     return split_tol(tol)
+
+
+def _floating(start: Point) -> None:
+    for leaf in jax.tree.leaves(start.x):
+        kind = getattr(leaf, "dtype", np.dtype(type(leaf)))
+        if not jnp.issubdtype(kind, jnp.floating):
+            raise Misuse(
+                f"start must hold floating arrays, got {reading.shown(leaf)}; pass "
+                "bn.Point(np.asarray(x, float))"
+            )
 
 
 def _same_precision(data: PyTree) -> None:

@@ -9,7 +9,6 @@ factorisation: X = U S W' + R with R evaluated, and R is charged.
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
@@ -17,6 +16,7 @@ from jaxtyping import Array, Float, PyTree
 from banach.core import tree
 from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
+from banach.parts.hyper import hyper
 from banach.parts.term import (
     Norm,
     Scalar,
@@ -24,9 +24,7 @@ from banach.parts.term import (
     Term,
     arrays,
     charge,
-    demand,
     gam,
-    keep,
     onto_simplex,
     positive,
     rebuild,
@@ -43,10 +41,7 @@ class Nuclear(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("Nuclear lam", self.lam, "nonnegative", scalar=True)
+    lam: Any = hyper("Nuclear lam", "nonnegative", scalar=True)
 
     def value(self, x: PyTree) -> Scalar:
         """Lam times the nuclear norm."""
@@ -89,10 +84,7 @@ class NuclearBall(Set):
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("NuclearBall radius", self.radius, "positive", scalar=True)
+    radius: Any = hyper("NuclearBall radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """Shrink the singular values on the simplex."""
@@ -144,10 +136,7 @@ class Spectrahedron(Set):
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = eqx.field(converter=keep, default=1.0)
-
-    def __check_init__(self):
-        demand("Spectrahedron radius", self.radius, "positive", scalar=True)
+    radius: Any = hyper("Spectrahedron radius", "positive", scalar=True, default=1.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Symmetrise, and project the eigenvalues on the simplex."""

@@ -7,13 +7,13 @@ wherever the mathematics allows it.
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
 from banach.core import tree
+from banach.parts.hyper import hyper
 from banach.parts.term import (
     Norm,
     Partition,
@@ -21,9 +21,7 @@ from banach.parts.term import (
     angle,
     arrays,
     charge,
-    demand,
     gam,
-    keep,
     leafwise,
     onto_simplex,
     positive,
@@ -65,12 +63,8 @@ class ElasticNet(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    l1: Any = eqx.field(converter=keep)
-    l2: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("ElasticNet l1", self.l1, "nonnegative")
-        demand("ElasticNet l2", self.l2, "nonnegative")
+    l1: Any = hyper("ElasticNet l1", "nonnegative")
+    l2: Any = hyper("ElasticNet l2", "nonnegative")
 
     def value(self, x: PyTree) -> Scalar:
         """Sum of l1 |x| + l2 x^2 / 2."""
@@ -108,10 +102,7 @@ class L1(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("L1 lam", self.lam, "nonnegative")
+    lam: Any = hyper("L1 lam", "nonnegative")
 
     def value(self, x: PyTree) -> Scalar:
         """Sum of lam |x|."""
@@ -140,10 +131,7 @@ class SquaredL2(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("SquaredL2 lam", self.lam, "nonnegative")
+    lam: Any = hyper("SquaredL2 lam", "nonnegative")
 
     def value(self, x: PyTree) -> Scalar:
         """Sum of lam x^2 / 2."""
@@ -172,10 +160,7 @@ class L2Norm(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("L2Norm lam", self.lam, "nonnegative", scalar=True)
+    lam: Any = hyper("L2Norm lam", "nonnegative", scalar=True)
 
     def value(self, x: PyTree) -> Scalar:
         """Lam times the norm."""
@@ -217,10 +202,7 @@ class LInf(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("LInf lam", self.lam, "nonnegative", scalar=True)
+    lam: Any = hyper("LInf lam", "nonnegative", scalar=True)
 
     def value(self, x: PyTree) -> Scalar:
         """Lam times the largest absolute entry."""

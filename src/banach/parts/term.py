@@ -135,37 +135,10 @@ class Norm(Term):
         return tree.zeros_like(arrays(like))
 
 
-def keep(x: Any) -> Any:
-    """Field converter: arrays and tracers stay, Python numbers become NumPy."""
-
-    def one(leaf: Any) -> Any:
-        if isinstance(leaf, jax.Array | np.ndarray | np.generic):
-            return leaf
-        # Times 1.0: an integer field would promote or truncate later.
-        return np.asarray(leaf) * np.asarray(1.0)
-
-    # A list of numbers is a vector; a dict or a tuple of arrays is a pytree.
-    return one(x) if isinstance(x, list) else jax.tree.map(one, x)
-
-
 def concrete(*fields: PyTree) -> bool:
     """Whether every leaf has a value now, so that it can be tested."""
     leaves = jax.tree.leaves(fields)
     return not any(isinstance(v, jax.core.Tracer) for v in leaves)
-
-
-def demand(name: str, x: PyTree, low: str, scalar: bool = False) -> None:
-    """Check a hyperparameter: low is "positive" or "nonnegative"."""
-    if scalar and any(np.ndim(v) for v in jax.tree.leaves(x)):
-        raise Misuse(f"{name} must be a scalar, got shapes {_shapes(x)}")
-    if not concrete(x):
-        return
-    for leaf in jax.tree.leaves(x):
-        a = np.asarray(leaf)
-        good = np.isfinite(a) & ((a > 0) if low == "positive" else (a >= 0))
-        if not good.all():
-            bad = a[~good].ravel()[0]
-            raise Misuse(f"{name} must be {low} and finite, got {bad}")
 
 
 def arrays(x: PyTree) -> PyTree:

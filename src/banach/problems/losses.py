@@ -11,14 +11,11 @@ factor in [0, 1] keeps a dual point feasible.
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core.problem import Misuse
-from banach.parts.term import keep
+from banach.parts.hyper import count, hyper
 from banach.problems import glm_inputs
 from banach.problems.glm_entropy import relative_entropy
 from banach.problems.loss import ROUNDINGS, Loss, spill, unit
@@ -63,13 +60,7 @@ class Huber(Loss):
     curvature_bound: ClassVar[float] = 1.0
     text: ClassVar[str] = "huber(z_i - y_i)"
 
-    delta: Any = eqx.field(converter=keep, default=1.0)
-
-    def __check_init__(self):
-        if isinstance(self.delta, np.ndarray | np.generic | float):
-            good = np.ndim(self.delta) == 0 and 0 < self.delta < np.inf
-            if not good:
-                raise Misuse(f"Huber delta must be a positive number: {self.delta}")
+    delta: Any = hyper("Huber delta", "positive", scalar=True, default=1.0)
 
     def value(self, z, y):
         """c (|r| - c / 2) with c = min(|r|, delta)."""
@@ -255,7 +246,7 @@ class Softmax(Loss):
     discrete: ClassVar[bool] = True
     text: ClassVar[str] = "logsumexp(z_i) - z_i[y_i]"
 
-    classes: int = eqx.field(static=True)
+    classes: int = count("Softmax classes")
 
     def labels(self, y, dtype):
         """Integers 0 .. K-1."""
