@@ -15,9 +15,10 @@ from banach import choose, zoo
 from banach.core import compat, programs, reading, restore, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
+from banach.core.finish import look, stamped
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.core.result import Result, point_id, problem_id
+from banach.core.result import LeftOut, Result, point_id, problem_id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,6 @@ class Verdict:
     """A fresh look at an answer, by a check with a new key."""
 
     certificate: Certificate
-    certified: bool
     tol: float
     absolute: bool
     problem_matches: bool | None
@@ -34,11 +34,16 @@ class Verdict:
     run_matches: bool | None = None
 
     @property
+    def certified(self) -> bool:
+        """Whether the status is: the check passed, on what the claim speaks of."""
+        return self.status == "certified"
+
+    @property
     def status(self) -> str:
         """certified, refuted, nonfinite or budget (not within tol)."""
         if False in (self.point_matches, self.problem_matches, self.run_matches):
             return "refuted"
-        if self.certified:
+        if bool(self.certificate.within(self.tol)):
             return "certified"
         if bool(self.certificate.refuted()):
             return "refuted"
@@ -82,7 +87,10 @@ def verify(
     """
     claim_problem = claim_point = None
     dual = loaded = None
-    file = restore.clear(answer) if isinstance(answer, str | Path) else nullcontext()
+    reading.seed(seed)
+    reading.flag(trust, "trust")
+    from_file = isinstance(answer, str | Path)
+    file = restore.clear(answer, named=False) if from_file else nullcontext()
     with compat.double(), file:
         if isinstance(answer, Problem):
             if x is None:
@@ -108,15 +116,13 @@ def verify(
         fits(x, problem)
         point = Point(x, dual)
         if check.host:
-            cert, kept = check(problem, point, jax.random.key(seed), 0)
+            seen = check(problem, point, jax.random.key(seed), 0)
+            cert, kept = jax.device_get(seen)
         else:
-            raw = programs.raw_key(seed)
             check = loop.leaves_in(tree.dtype(x), check)
-            cert, kept, _ = programs.judge(problem, check, point, raw, 0)
-        cert, kept = jax.device_get((cert, kept))
+            cert, kept = look(problem, check, point, programs.raw_key(seed))
         cert = cert.absolute() if absolute else cert
         pid = problem_id(problem)
-        cert = dataclasses.replace(cert, problem_id=pid, point_id=point_id(kept.x))
         matches = (
             None if not claim_problem else claim_problem == pid,
             None if not claim_point else claim_point == point_id(x),
@@ -124,10 +130,8 @@ def verify(
         whole = None
         if loaded is not None:
             whole = loaded.intact and loaded.problem_id == loaded.claimed_problem_id
-        good = bool(cert.within(float(number)))
         return Verdict(
-            cert,
-            good and False not in (*matches, whole),
+            stamped(cert, pid, kept.x),
             float(number),
             absolute,
             *matches,
@@ -200,6 +204,11 @@ def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
     """(problem, its source) of a Problem or a built-in name; else Misuse."""
     if isinstance(problem, str):
         return zoo.load(problem), zoo.source(problem)
+    if isinstance(problem, LeftOut):
+        raise Misuse(
+            f"this result came without its problem: the functions of a {problem.name} "
+            "cannot be pickled. Pass it again, bn.verify(result, problem=...)"
+        )
     if not isinstance(problem, Problem):
         raise Misuse(
             f"problem must be a bn problem or a built-in name, got "
@@ -210,12 +219,22 @@ def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
 
 
 def arrays(x: PyTree) -> PyTree:
-    """Python numbers and lists of leaves as NumPy arrays."""
+    """Python numbers and lists of leaves as NumPy arrays; text and None are refused."""
 
     def fix(leaf):
-        return leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+        if isinstance(leaf, jax.Array):
+            return leaf
+        if reading.masked(leaf):
+            return reading.array(leaf, "x")
+        try:
+            a = np.asarray(leaf)
+        except (ValueError, TypeError) as e:
+            raise Misuse(f"cannot read {reading.shown(leaf)} as numbers: {e}") from e
+        if a.dtype.kind in "OUSMmV" and not jnp.issubdtype(a.dtype, jnp.floating):
+            raise Misuse(f"cannot read {reading.shown(leaf)} as numbers; pass arrays")
+        return a
 
-    return jax.tree.map(fix, x)
+    return jax.tree.map(fix, x, is_leaf=lambda v: v is None)
 
 
 def fits(x: PyTree, problem: Problem, name: str = "x") -> None:
@@ -231,7 +250,7 @@ def fits(x: PyTree, problem: Problem, name: str = "x") -> None:
                 f"has {model.shape}"
             )
         kind = np.dtype(jnp.result_type(leaf))
-        if not np.issubdtype(kind, np.floating):
+        if not jnp.issubdtype(kind, jnp.floating):
             raise Misuse(f"{name} has dtype {kind}; pass {name}.astype(float)")
         if name.startswith("start") and not np.isfinite(np.asarray(leaf)).all():
             raise Misuse(f"{name} contains NaN or infinity; pass a finite start")

@@ -1,9 +1,7 @@
 """The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,9 +12,10 @@ from banach import choose
 from banach.answers import Saved, arrays, fits, stated
 from banach.core import adjoint as adj
 from banach.core import checkpoint as checkpoints
-from banach.core import compat, explain, host, kept, programs, restore, stream, tree
+from banach.core import compat, host, kept, programs, reading, restore, stream, tree
 from banach.core import run as loop
 from banach.core.check import Check
+from banach.core.finish import Clock, OneLook, Plan, finish
 from banach.core.method import HostMethod
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -64,6 +63,8 @@ def solve(
     Raises:
         Misuse: bad input, with the cure in the message.
     """
+    _callback(progress)
+    seconds(checkpoint_seconds, "checkpoint_seconds")
     final = None
     saved_at = time.perf_counter()
     options = dict(
@@ -102,7 +103,9 @@ def iterate(
     With `compile_free` the clock of `time_limit` starts once all is compiled.
     """
     began = time.perf_counter()
-    _limits(max_steps, time_limit, rows)
+    _limits(max_steps, time_limit, rows, seed)
+    reading.flag(live, "live")
+    reading.flag(compile_free, "compile_free")
     loop.split_tol(tol)
     with compat.double():
         problem, source = stated(problem)
@@ -180,7 +183,17 @@ def solve_many(
     """
     from banach.many import solve_lanes
 
-    _limits(max_steps, time_limit, 0)
+    _limits(max_steps, time_limit, 0, seed)
+    _callback(progress)
+    if not isinstance(problems, Iterable) or isinstance(problems, str):
+        raise Misuse(
+            f"solve_many takes a list of problems, got {reading.shown(problems)}; "
+            "bn.solve takes one"
+        )
+    if starts is not None and not isinstance(starts, list | tuple | np.ndarray):
+        raise Misuse(
+            f"starts must be a list, one start a problem, got {reading.shown(starts)}"
+        )
     return solve_lanes(
         list(problems), method, starts=starts, tol=tol, check=check, seed=seed,
         max_steps=max_steps, time_limit=time_limit, progress=progress,
@@ -194,6 +207,12 @@ def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     residual of the adjoint solve and the condition number of its matrix. The
     gradient is NaN where the result is not certified or the solve is bad.
     """
+    if not isinstance(result, Result):
+        raise Misuse(
+            f"sensitivity takes a Result of bn.solve, got {reading.shown(result)}"
+        )
+    stated(result.problem)
+    cotangent = arrays(cotangent)
     fits(cotangent, result.problem, "cotangent")
     with compat.double():
         pulled = jax.jit(adj.sensitivity_at)(result.problem, result.x, cotangent)
@@ -266,13 +285,32 @@ def _start(start: Any, problem: Problem) -> Point:
     return point
 
 
-def _limits(max_steps: Any, time_limit: Any, rows: Any) -> None:
-    if not isinstance(max_steps, int | np.integer) or max_steps < 0:
-        raise Misuse(f"max_steps must be an integer >= 0, got {max_steps!r}")
-    if time_limit is not None and not time_limit > 0:
-        raise Misuse(f"time_limit must be positive seconds, got {time_limit!r}")
-    if not isinstance(rows, int) or rows < 0 or rows % 2:
+def _limits(max_steps: Any, time_limit: Any, rows: Any, seed: Any) -> None:
+    """Misuse unless each is a number of its kind; before any work."""
+    reading.integer(max_steps, "max_steps", low=0, high=loop.MOST_STEPS)
+    seconds(time_limit, "time_limit")
+    if reading.integer(rows, "rows", low=0) % 2:
         raise Misuse(f"rows must be an even integer >= 0, got {rows!r}")
+    reading.seed(seed)
+
+
+def seconds(value: Any, name: str) -> None:
+    """Misuse unless None (no limit) or a positive finite number of seconds."""
+    if value is None:
+        return
+    try:
+        reading.number(value, name, low="positive")
+    except Misuse:
+        said = f"{name} must be positive seconds, got {reading.shown(value)}"
+        raise Misuse(f"{said}; None for no limit") from None
+
+
+def _callback(progress: Any) -> None:
+    if progress is not None and not callable(progress):
+        raise Misuse(
+            f"progress must be a function, got {reading.shown(progress)}; it is called "
+            "with each running Result"
+        )
 
 
 def _seed(raw: np.ndarray) -> int:
@@ -281,17 +319,14 @@ def _seed(raw: np.ndarray) -> int:
 
 def _proven(problem, method, check, point, tol, status, proof) -> Result:
     """A Result for a problem that the data show to have no solution."""
+    began = time.perf_counter()
     number, absolute = loop.split_tol(tol)
     raw = programs.raw_key(0)
     check = loop.leaves_in(tree.dtype(point.x), check)
     cert, kept, seconds = programs.judge(problem, check, point, raw, 0)
     cert, kept = jax.device_get((cert, kept))
-    facts = {"certificate": cert, "tol": number, "steps": 0, "proof": proof}
-    empty = stream.TraceView(*[np.zeros(0)] * 4, {}, np.zeros(0, bool))
-    return Result(
-        problem=problem, method=method, check=check, point=kept, certificate=cert,
-        status=status, reason=explain.reason(status, facts), hint="", tol=float(number),
-        absolute=absolute, steps=0, best_step=0, calls={},
-        seconds={"compile": seconds, "run": 0.0, "check": 0.0}, trace=empty,
-        manifest=host.manifest(str(tree.dtype(point.x)), raw), key_data=raw,
-    )  # fmt: skip
+    cert = cert.absolute() if absolute else cert
+    plan = Plan(problem, method, check, float(number), absolute, raw,
+                lambda: problem_id(problem), proof=proof)  # fmt: skip
+    clock = Clock(seconds, 0.0, 0.0, time.perf_counter() - began)
+    return finish(plan, OneLook(status, cert, kept), clock)

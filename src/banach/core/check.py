@@ -68,6 +68,14 @@ class Certificate(eqx.Module):
             out.append(xp.where(_valid(xp, p), ratio, xp.asarray(np.inf, ratio.dtype)))
         return xp.stack(out)
 
+    def bare(self) -> Float[Array, ""]:
+        """max(value, 0) / scale of the worst part, its slack left out.
+
+        What a trace shows of a look behind a screen, whose slack is a placeholder.
+        """
+        none = tuple(Part(p.name, p.value, p.slack * 0, p.scale) for p in self.parts)
+        return eqx.tree_at(lambda c: c.parts, self, none).ratio
+
     @property
     def worst(self) -> Array:
         """Index of the worst part."""

@@ -102,17 +102,22 @@ def integer(
     want = "an integer"
     if low is not None:
         want += f" >= {low}"
-    if high is not None:
-        want += f" and <= {high}"
     if not ok:
         cure = ""
         if isinstance(value, float | np.floating) and float(value).is_integer():
             cure = f"; write {int(value)}"
         raise Misuse(f"{name} must be {want}, got {shown(value)}{cure}")
     n = int(value)
-    if (low is not None and n < low) or (high is not None and n > high):
+    if low is not None and n < low:
         raise Misuse(f"{name} must be {want}, got {n}")
+    if high is not None and n > high:
+        raise Misuse(f"{name} must be {want} and at most {high}, got {n}")
     return n
+
+
+def seed(value: Any, name: str = "seed") -> int:
+    """An integer that fits a key of 64 bits."""
+    return integer(value, name, low=0, high=2**64 - 1)
 
 
 def flag(value: Any, name: str) -> bool:
@@ -240,4 +245,4 @@ def _entries(a: np.ndarray, name: str, low: str | None, infinite: bool) -> None:
     test, word = _LOWS[low]
     if test is not None and not test(a).all():
         worst = a[~test(a)].ravel()[0]
-        raise Misuse(f"{name} must be {word} and finite, got {worst:g}")
+        raise Misuse(f"{name} must be {word} and finite, got {worst}")

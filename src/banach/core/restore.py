@@ -35,7 +35,7 @@ from banach.core import save as saving
 from banach.core.check import GRADES, ROUNDINGS, Check, Prepared
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse, Problem, recheck
 
 DEEPEST = 100  # levels of a saved document
 _LARGEST = 1 << 48  # bytes of one array, far beyond any memory
@@ -51,12 +51,15 @@ _BROKEN = (
 
 
 @contextlib.contextmanager
-def clear(path: Any) -> Iterator[None]:
-    """One clear error for whatever a file holds that fits nothing."""
+def clear(path: Any, *, named: bool = True) -> Iterator[None]:
+    """One clear error for whatever a file holds that fits nothing.
+
+    A Misuse gets the file's name in front, unless it may be about something else.
+    """
     try:
         yield
     except Misuse as e:
-        if str(path) in str(e):
+        if not named or str(path) in str(e):
             raise
         raise Misuse(f"{path}: {e}") from e
     except _BROKEN as e:
@@ -87,7 +90,7 @@ class Store(saving.Store):
             raise Misuse(
                 f"an array of shape {shape} and dtype {dtype} has {len(raw)} bytes"
             )
-        if dtype == bool and np.frombuffer(raw, np.uint8).max(initial=0) > 1:
+        if dtype.kind == "b" and np.frombuffer(raw, np.uint8).max(initial=0) > 1:
             raise Misuse("an array of booleans holds other numbers than 0 and 1")
         out = np.empty(shape, dtype)
         if raw:
@@ -163,11 +166,9 @@ def _build(item: dict[str, Any], store: Store, depth: int) -> Any:
     values = {k: _decoded(v, store, depth + 1) for k, v in given.items()}
     for name, field in own.items():
         _suits(values[name], field, cls)
-    made = _constructed(cls, values) or _again(cls, values)
-    if isinstance(made, Problem):
-        made.validate()
-        _numbers(made)
-    return made
+    if issubclass(cls, Problem):
+        return _stated(cls, values)
+    return _constructed(cls, values) or _again(cls, values)
 
 
 def _class(name: Any) -> type:
@@ -183,6 +184,19 @@ def _class(name: Any) -> type:
     if cls.__module__ != module or inspect.isabstract(cls) or cls is Prepared:
         raise Misuse(f"the file names {name!r}, of which nothing can be built")
     return cls
+
+
+def _stated(cls: type, values: dict[str, Any]) -> Any:
+    """A problem of these fields, which its own constructor would store just so."""
+    if cls.restated is Problem.restated:  # type: ignore[attr-defined]
+        raise Misuse(
+            f"{cls.__name__} cannot be read from a file, for it gives no constructor "
+            "again; state the problem in a file and solve 'file.py:object'"
+        )
+    made = _set(cls, values)
+    _numbers(made)
+    made.validate()
+    return made
 
 
 def _constructed(cls: type, values: dict[str, Any]) -> Any:
@@ -209,17 +223,21 @@ def _constructed(cls: type, values: dict[str, Any]) -> Any:
 
 def _again(cls: type, values: dict[str, Any]) -> Any:
     """An instance with these fields, validated as the constructor would have."""
-    checks = [k for k in cls.__mro__ if "__check_init__" in k.__dict__]
-    if not checks and not issubclass(cls, Problem):
+    if not any("__check_init__" in k.__dict__ for k in cls.__mro__):
         raise Misuse(
             f"{cls.__name__} cannot be read from a file: nothing says which of its "
             "values are right; state the problem in a file and solve 'file.py:object'"
         )
+    made = _set(cls, values)
+    recheck(made)
+    return made
+
+
+def _set(cls: type, values: dict[str, Any]) -> Any:
+    """An instance that nothing was demanded of yet."""
     made = object.__new__(cls)
     for key, value in values.items():
         object.__setattr__(made, key, value)
-    for k in checks:
-        k.__dict__["__check_init__"](made)
     return made
 
 
@@ -253,7 +271,7 @@ def _options(declared: Any) -> list[type]:
     """The classes of a declared type, where it consists of such alone; else none."""
     if typing.get_origin(declared) in (typing.Union, types.UnionType):
         each = [_options(part) for part in typing.get_args(declared)]
-        return sum(each, []) if all(each) else []
+        return [kind for part in each for kind in part] if all(each) else []
     base = typing.get_origin(declared) or declared
     if base in (bool, int, str, tuple, frozenset, types.NoneType):
         return [base]

@@ -92,7 +92,7 @@ def from_source(stated: dict[str, Any], *, trust: bool = False) -> Problem:
 def _built_in(name: Any) -> Problem:
     """The problem of a built-in name, and of nothing else."""
     if not isinstance(name, str) or is_file(name) or name.endswith(".py"):
-        raise Misuse(f"the run names {name!r:.80} as a built-in problem, which it is not")
+        raise Misuse(f"the run names {name!r:.80}, which is no built-in problem")
     return load(name)
 
 
