@@ -61,6 +61,51 @@ def array(
     return a
 
 
+def datum(value: Any, name: str) -> Any:
+    """Data for a function: floats as `array` reads them, whole numbers as they are.
+
+    Integers and booleans may index, count or choose, so they keep their dtype, in the
+    machine's byte order. JAX's random keys pass.
+    """
+    if isinstance(value, jax.Array):
+        if jnp.issubdtype(value.dtype, jax.dtypes.extended):
+            return value
+        a = value
+    else:
+        a = _rectangular(value, name)
+    if a.dtype.kind not in "biu":
+        return array(value, name)
+    if isinstance(value, list | tuple):
+        _listed(value, name, exact=True)
+    return a if a.dtype.isnative else a.astype(a.dtype.newbyteorder("="))
+
+
+def labels(value: Any, name: str) -> np.ndarray:
+    """Names of classes: text, or real numbers in a dtype that holds them exactly.
+
+    Mixed types, None, masked and complex labels are refused.
+    """
+    a = _rectangular(value, name)
+    if isinstance(value, list | tuple):
+        texts = [isinstance(v, str) for v in value]
+        if any(texts) and not all(texts):
+            raise Misuse(f"{name} mixes text with other labels; use one type for all")
+        _listed(value, name, exact=a.dtype.kind != "f")
+    if a.dtype.kind in "OT":
+        flat = [v for v in np.ravel(a)]
+        whole = all(isinstance(v, int) and not isinstance(v, bool) for v in flat)
+        if not (whole or all(isinstance(v, str) for v in flat)):
+            raise Misuse(
+                f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
+            )
+        return a.astype(object)
+    if a.dtype.kind not in "U" + _REAL:
+        raise Misuse(
+            f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
+        )
+    return a if a.dtype.isnative else a.astype(a.dtype.newbyteorder("="))
+
+
 def number(
     value: Any,
     name: str,
@@ -150,6 +195,13 @@ def shown(value: Any) -> str:
 
 
 def _numpy(value: Any, name: str) -> np.ndarray:
+    a = _rectangular(value, name)
+    if isinstance(value, list | tuple):
+        _listed(value, name)
+    return a
+
+
+def _rectangular(value: Any, name: str) -> np.ndarray:
     if masked(value):
         raise Misuse(
             f"{name} is a masked array: banach would read its masked entries as data; "
@@ -158,12 +210,9 @@ def _numpy(value: Any, name: str) -> np.ndarray:
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise Misuse(f"{name} is a sparse matrix; pass {name}.toarray()")
     try:
-        a = np.asarray(value)
+        return np.asarray(value)
     except (ValueError, TypeError, OverflowError) as e:
         raise Misuse(f"{name} is not a rectangular array of real numbers: {e}") from e
-    if isinstance(value, list | tuple):
-        _listed(value, name)
-    return a
 
 
 def _floating(a: Any, name: str) -> Any:
@@ -175,7 +224,7 @@ def _floating(a: Any, name: str) -> Any:
     if isinstance(a, jax.Array):
         if jnp.issubdtype(kind, jnp.floating):
             return a.astype(np.float32)  # bfloat16 and float16, exactly
-        return a.astype(jax.dtypes.canonicalize_dtype(float))
+        return a.astype(_float_of(a, name))
     if kind.kind in "biu":
         return _whole(a, name)
     if kind.itemsize < 4:
@@ -191,6 +240,19 @@ def _floating(a: Any, name: str) -> Any:
             stacklevel=4,
         )
     return out
+
+
+def _float_of(a: jax.Array, name: str) -> Any:
+    """JAX's float for whole numbers, where it holds them."""
+    to = jax.dtypes.canonicalize_dtype(float)
+    if not compat.is_tracer(a):
+        host = _whole(np.asarray(a), name)
+        if (host.astype(to) != host).any():
+            raise Misuse(
+                f"{name} holds integers that {np.dtype(to)} would round, and JAX is in "
+                f"32 bits; pass NumPy arrays, np.asarray({name})"
+            )
+    return to
 
 
 def _whole(a: np.ndarray, name: str) -> np.ndarray:
@@ -210,14 +272,14 @@ def _exact(n: int, name: str) -> None:
         )
 
 
-def _listed(value: Any, name: str) -> None:
+def _listed(value: Any, name: str, exact: bool = False) -> None:
     """Lists may hide what NumPy swallows: masked arrays, and integers it rounds."""
     for v in value:
         if isinstance(v, list | tuple):
-            _listed(v, name)
+            _listed(v, name, exact)
         elif masked(v):
             raise Misuse(f"{name} holds a masked array; drop or fill masked entries")
-        elif isinstance(v, int) and abs(v) >= 2**53 and abs(v) < 2**1023:
+        elif not exact and isinstance(v, int) and 2**53 <= abs(v) < 2**1023:
             _exact(v, name)
 
 

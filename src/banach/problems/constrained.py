@@ -21,7 +21,6 @@ from banach.problems.smooth import (
     check_floating,
     check_scalar,
     dense_hessian,
-    like,
 )
 
 Scalar = Float[Array, ""]
@@ -94,12 +93,26 @@ class Constrained(Differentiable, Started):
         self.ineq = self._traced(ineq, "ineq")
         self.linear = stated.equations(self.x0, linear)
         self.lower, self.upper = stated.bounds(self.x0, lower, upper)
-        self.reference = None if reference is None else like(self.x0, reference)
+        self.reference = inputs.reference(self.x0, reference)
         if self.rows() == 0 and not self.bounded():
             raise Misuse(
                 "Constrained was given no constraint; pass eq=, ineq=, linear=(A, b), "
                 "lower= or upper=, or state f alone as bn.Smooth(f, x0)"
             )
+
+    def restated(self) -> "Constrained":
+        """Through the constructor, the functions as traced."""
+        return Constrained(
+            self.fun,
+            self.x0,
+            self.args,
+            eq=self.eq,
+            ineq=self.ineq,
+            linear=self.linear,
+            lower=self.lower,
+            upper=self.upper,
+            reference=self.reference,
+        )
 
     def _traced(self, fun: Any, name: str) -> inputs.Function | None:
         if fun is None:

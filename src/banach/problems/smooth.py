@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -115,8 +115,23 @@ class Smooth(Differentiable, Started):
         self.mu = inputs.constant(mu, "mu")
         self.M = inputs.constant(self_concordant, "self_concordant")
         self.radius = inputs.constant(radius, "radius")
-        self.reference = None if reference is None else like(self.x0, reference)
-        self.convex = bool(convex) or mu is not None
+        inputs.ordered(self.mu, self.L, ("mu", "L"), inputs.CURVATURES)
+        self.reference = inputs.reference(self.x0, reference)
+        self.convex = reading.flag(convex, "convex") or mu is not None
+
+    def restated(self) -> "Smooth":
+        """Through the constructor, the function as traced."""
+        return Smooth(
+            self.fun,
+            self.x0,
+            self.args,
+            convex=self.convex,
+            L=self.L,
+            mu=self.mu,
+            self_concordant=self.M,
+            radius=self.radius,
+            reference=self.reference,
+        )
 
     def oracles(self) -> frozenset[str]:
         """Value, gradient, Hessian products and the dense Hessian."""
@@ -186,7 +201,13 @@ class NonlinearLeastSquares(Differentiable, Started):
         name = "NonlinearLeastSquares' residual"
         self.fun = inputs.function(residual, self.x0, self.args, name)
         check_floating(self.fun.narrow, name)
-        self.reference = None if reference is None else like(self.x0, reference)
+        self.reference = inputs.reference(self.x0, reference)
+
+    def restated(self) -> "NonlinearLeastSquares":
+        """Through the constructor, the function as traced."""
+        return NonlinearLeastSquares(
+            self.fun, self.x0, self.args, reference=self.reference
+        )
 
     def oracles(self) -> frozenset[str]:
         """The oracles of a smooth function, and the residual."""
@@ -247,18 +268,6 @@ def dense_hessian(value: Callable[[PyTree], Scalar], x: PyTree) -> Float[Array, 
 def structs(x: PyTree) -> PyTree:
     """Shapes and dtypes of a pytree of arrays."""
     return jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
-
-
-def like(x0: PyTree, point: PyTree, name: str = "reference") -> PyTree:
-    """A second point in the structure of the first, or Misuse."""
-    point = inputs.variable(point, name)
-    same = jax.tree.structure(point) == jax.tree.structure(x0) and all(
-        p.shape == q.shape
-        for p, q in zip(jax.tree.leaves(point), jax.tree.leaves(x0), strict=True)
-    )
-    if not same:
-        raise Misuse(f"{name} must have the structure and shapes of x0")
-    return jax.tree.map(lambda p, q: p.astype(q.dtype), point, x0)
 
 
 def check_floating(fun: Any, name: str) -> None:

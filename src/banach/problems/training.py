@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from banach.core import reading
 from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -60,9 +61,12 @@ class Training(Problem):
         for name, given in (("model", model), ("loss", loss)):
             if not callable(given):
                 raise Misuse(
-                    f"Training needs a {name} to call, got {type(given).__name__}; "
-                    "model(params, x, key) and loss(output, target)"
+                    f"Training needs a {name} to call, got {reading.shown(given)}; "
+                    "pass model(params, x, key) and loss(output, target)"
                 )
+        for name, given in (("inputs_", inputs_), ("targets", targets)):
+            rows(given, name)
+        params = inputs.variable(params, "params")
 
         def term(params, datum):
             return loss(model(params, datum[0], None), datum[1])
@@ -86,6 +90,12 @@ class Training(Problem):
         self.held_out = None
         if held_out is not None:
             self.held_out = _like_training(held_out, data, self.sum.x0)
+
+    def validate(self) -> None:
+        """The sum's demands again, and those on the held-out pair."""
+        self.sum.validate()
+        if self.held_out is not None:
+            _like_training(self.held_out, self.sum.data, self.sum.x0)
 
     @property
     def n(self) -> int:
@@ -220,7 +230,8 @@ def _like_training(held_out: Any, data: PyTree, x0: PyTree) -> PyTree:
         raise Misuse(
             "held_out must be a pair (inputs, targets), like the training data"
         )
-    _, (kept,) = inputs.canonical(x0, (rows(tuple(held_out)),))
+    given = rows(tuple(held_out), "held_out")
+    _, (kept,) = inputs.canonical(x0, (given,))
     same = jax.tree.structure(kept) == jax.tree.structure(data) and all(
         np.shape(a)[1:] == np.shape(b)[1:]
         for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(data), strict=True)
