@@ -5,34 +5,39 @@ from typing import Any
 import jax
 import numpy as np
 
+from banach.core.record import goal_text
+
 
 def reason(status: str, facts: dict[str, Any]) -> str:
     """One sentence with value and threshold."""
     c = facts["certificate"]
     ratio, tol = float(c.ratio), facts["tol"]
     steps = facts["steps"]
+    best = f"best ratio {ratio:.3g} > tol {tol:.3g}"
+    if c.signed:
+        best = f"best {goal_text(c)} not reached"
+        if c.grade == "statistical" and np.isinf(float(c.slack)):
+            best += " (a loss left its declared range [low, high])"
+    if status == "certified" and c.signed:
+        return f"{goal_text(c)} reached after {steps} steps"
     if status == "certified":
         return f"certified ratio {ratio:.3g} <= tol {tol:.3g} after {steps} steps"
     if status == "budget" and facts.get("time_limit") is not None:
         counted = "not counted" if facts.get("compile_free") else "included"
         return (
             f"time limit {facts['time_limit']:.3g} s reached at "
-            f"{facts['elapsed']:.3g} s (compile time {counted}); best ratio "
-            f"{ratio:.3g} > tol {tol:.3g}"
+            f"{facts['elapsed']:.3g} s (compile time {counted}); {best}"
         )
     if status == "budget":
-        return f"max_steps {steps} reached; best ratio {ratio:.3g} > tol {tol:.3g}"
+        return f"max_steps {steps} reached; {best}"
     if status == "stalled":
-        return (
-            f"the method can make no further step after {steps}; best ratio "
-            f"{ratio:.3g} > tol {tol:.3g}"
-        )
+        return f"the method can make no further step after {steps}; {best}"
     if status == "nonfinite":
         return f"{facts['where']}; probable cause: {facts['cause']}"
     if status == "interrupted" and facts.get("lost"):
         return f"stopped at step {steps}: {facts['lost']}"
     if status == "interrupted":
-        return f"interrupted at step {steps}; best ratio {ratio:.3g} > tol {tol:.3g}"
+        return f"interrupted at step {steps}; {best}"
     if status == "refuted":
         claims = ", ".join(c.assumes) or "the problem's own structure"
         low = [p for p in c.parts if float(p.value) < -float(p.slack)]
@@ -61,13 +66,16 @@ def reason(status: str, facts: dict[str, Any]) -> str:
 
 def hint(status: str, facts: dict[str, Any]) -> str:
     """The cure, or an empty string."""
+    goal = facts["certificate"].signed
     if status in ("budget", "stalled") and "diagnose" in facts:
         known = facts["diagnose"]()
         if known is not None:
             return known
     if status == "budget" and facts.get("time_limit") is not None:
         return "raise time_limit, continue with start=result, or race other methods"
-    if status == "budget" and facts["dtype"] == "float32" and _flat(facts):
+    if status == "stalled" and goal:
+        return "try another method; the target may lie below what can be reached"
+    if status == "budget" and not goal and facts["dtype"] == "float32" and _flat(facts):
         return _FLOAT32 + _tol_that_passes(facts)
     if status == "budget":
         return (

@@ -123,18 +123,43 @@ class Training(Problem):
 
     def losses(self, x: PyTree, data: tuple[PyTree, PyTree]) -> Float[Array, " m"]:
         """Eval-mode losses of (inputs, targets), one a row, without l2."""
+        counts = sorted({np.shape(v)[:1] for v in jax.tree.leaves(data)})
+        if len(counts) != 1 or counts == [()]:
+            raise Misuse(
+                f"inputs and targets have {[c[0] if c else 'no' for c in counts]} rows;"
+                " give every array the same leading axis"
+            )
         return jax.vmap(lambda d: self.sum.fun(x, d))(tuple(data))
 
     def misclassified(
         self, x: PyTree, data: tuple[PyTree, PyTree]
     ) -> Float[Array, " m"]:
-        """1 where the largest output is not the integer target, else 0.
+        """1 where the largest output is not the integer target or one is NaN, else 0.
 
         bn.HeldOutRisk(bn.Training.misclassified, problem.held_out, target=0.1) bounds
-        the error rate on new examples.
+        the error rate on new examples. Outputs have the shape (m, classes) and targets
+        the shape (m,): anything that would broadcast is Misuse.
         """
-        z = self.predict(x, data[0])
-        return (jnp.argmax(z, axis=-1) != jnp.asarray(data[1])).astype(z.dtype)
+        z, labels = self.predict(x, data[0]), data[1]
+        leaves = jax.tree.leaves(labels)
+        shapes = [np.shape(v) for v in leaves]
+        outputs = jax.tree.leaves(z)
+        if len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape[1] < 2:
+            raise Misuse(
+                "misclassified compares the largest of at least two outputs an example "
+                f"with its label; the model's outputs have the shapes "
+                f"{[v.shape for v in outputs]}, and (m, classes) is needed: average "
+                "tokens and threshold single outputs in a loss of your own"
+            )
+        z = outputs[0]
+        if shapes != [z.shape[:1]]:
+            raise Misuse(
+                f"misclassified needs one label a row, shape {z.shape[:1]}, got shapes "
+                f"{shapes}; pass labels.ravel() for (m, 1), argmax for one-hot rows"
+            )
+        # argmax takes the first NaN for the largest: it could look right.
+        wrong = (jnp.argmax(z, axis=-1) != leaves[0]) | jnp.any(jnp.isnan(z), axis=-1)
+        return wrong.astype(z.dtype)
 
     def oracles(self) -> frozenset[str]:
         """Those of a finite sum."""
