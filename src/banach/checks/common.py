@@ -85,7 +85,9 @@ def judge(fun: Callable[[PyTree], PyTree], x: PyTree) -> Judged:
     # A bound method is a pytree with the problem's data in it: they move as well.
     key = jax.random.key(0)
     value, error = rounding.perturbed(lambda f, v: f(v), key, fun, x)
-    return Judged(value, tree.scale(100, error), "estimated")
+    # What vanishes moves by nothing, and is charged all the same.
+    error = jax.tree.map(lambda e: 100 * (e + least(e.dtype)), error)
+    return Judged(value, error, "estimated")
 
 
 def believed(what: str, label: str) -> tuple[str, ...]:
@@ -105,6 +107,11 @@ def half_square(norm: Scalar, e: Scalar, mu: Scalar) -> tuple[Scalar, Scalar]:
     value = jnp.square(q)
     slack = 1.01 * (2 * q * p + jnp.square(p)) + gam(16, dtype) * value
     return value, slack + 4 * least(dtype)
+
+
+def settled(x: PyTree) -> PyTree:
+    """x with 0 in place of every entry that is read as 0."""
+    return jax.tree.map(lambda v: jnp.where(abs(v) < least(v.dtype), 0, v), x)
 
 
 def norm_slack(norm: Scalar, error: PyTree, size: int) -> Scalar:
@@ -151,6 +158,17 @@ def behind(
     return screened(
         below(screen, value, scale), lambda: (value, abs(value) / part), full
     )
+
+
+def null_scale(F: Scalar, steepest: Scalar) -> Scalar:
+    """An objective F >= 0 at the null model as a scale, from the largest slope there.
+
+    1 where F is exactly 0, as it is where all slopes are; 0, which certifies nothing,
+    where it vanished: what is small against a number that is not known to be 0 is
+    not known to be small.
+    """
+    known = (F > 0) | (steepest == 0)
+    return jnp.where(known, usable(F, jnp.zeros_like(F)), 0)
 
 
 def usable(value: Scalar, slack: Scalar) -> Scalar:

@@ -173,9 +173,8 @@ def _refuses(name: str, problem: Problem) -> str | None:
 def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     """The best bound at the point, and the point in the bits that it speaks of."""
     kind = tree.dtype(point.x)
-    x = jnp.asarray(point.x)
     # An entry that is read as 0 is certified, and returned, as 0.
-    x = jnp.where(jnp.abs(x) < least(x.dtype), 0, x)
+    x = common.settled(jnp.asarray(point.x))
     if "project" in problem.oracles():
         out = problem.term.violation(problem.split(x)[0]) > 0
         x = jnp.where(out, problem.project(x), x)
@@ -204,17 +203,10 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
 
 
 def _null(problem: Problem, x: Array) -> Scalar:
-    """F at the null model; 1 where that is exactly 0, and 0 where it vanished.
-
-    A scale of 0 certifies nothing: what is small against a number that is not known
-    to be 0 is not known to be small.
-    """
-    F = problem.objective(x)
-    y = jnp.asarray(problem.y)
-    slopes = problem.loss.derivative(problem.linear(x), y)
-    off = jnp.any((_each(problem.weights(x.dtype), slopes) > 0) & (slopes != 0))
-    one = common.usable(F, jnp.zeros_like(F))
-    return jnp.where((F > 0) | ~off, one, 0)
+    """F at the null model."""
+    slopes = problem.loss.derivative(problem.linear(x), jnp.asarray(problem.y))
+    felt = _each(problem.weights(x.dtype), slopes) > 0
+    return common.null_scale(problem.objective(x), jnp.max(felt * jnp.abs(slopes)))
 
 
 def _each(w: Array, z: Array) -> Array:

@@ -172,11 +172,11 @@ def intercept_travel(
         each = 2 * (F / d) + 4 * least(z.dtype)
         return 1.01 * (each / total + d + 2 * R)
     if isinstance(loss, Logistic):
-        least = _lightest_sign(y, w)
-        return 1.01 * (F / least + R + shift + jnp.abs(intercept))
+        lightest = _lightest_sign(y, w)
+        return 1.01 * (F / lightest + R + shift + jnp.abs(intercept))
     if isinstance(loss, SquaredHinge):
-        least = _lightest_sign(y, w)
-        return 1.01 * (jnp.sqrt(2 * F / least) + 1 + R + shift + jnp.abs(intercept))
+        lightest = _lightest_sign(y, w)
+        return 1.01 * (jnp.sqrt(2 * F / lightest) + 1 + R + shift + jnp.abs(intercept))
     if isinstance(loss, Poisson):
         # gKL(Y || M) <= F for the totals Y, M; (sqrt M - sqrt Y)^2 <= gKL.
         Y = jnp.vdot(w, y)

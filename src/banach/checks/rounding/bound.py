@@ -118,14 +118,11 @@ def perturbed(
             other,
             base,
         )
-    # What vanishes moves by nothing.
+    # What is read as 0 moves nothing.
     lost = subnormal(floats)
-
-    def widened(s):
-        least = float(jnp.finfo(s.dtype).tiny)
-        return jnp.where(lost, jnp.inf, SPREAD_FACTOR * (s + least))
-
-    return base, jax.tree.map(widened, spread)
+    return base, jax.tree.map(
+        lambda s: jnp.where(lost, jnp.inf, SPREAD_FACTOR * s), spread
+    )
 
 
 def _real(v):
