@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.checks import rounding
 from banach.core import tree
+from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
@@ -57,6 +58,23 @@ def judge(fun: Callable[[PyTree], PyTree], x: PyTree) -> Judged:
 def believed(what: str, label: str) -> tuple[str, ...]:
     """The line of `assumes` for a rounding error that is only estimated."""
     return (f"{what} rounding: estimated",) if label == "estimated" else ()
+
+
+def stopped(problem: Problem) -> tuple[str, ...]:
+    """The lines of `assumes` for functions whose derivative was stopped by hand.
+
+    What JAX calls the gradient of such a function is not that of its values.
+    """
+    found = jax.tree.leaves(problem, is_leaf=lambda v: isinstance(v, TracedFunction))
+    names = {
+        f.program.name
+        for f in found
+        if isinstance(f, TracedFunction) and getattr(f.program, "stops_gradient", False)
+    }
+    return tuple(
+        f"derivative of {name} is that of its values: stop_gradient found in it"
+        for name in sorted(names)
+    )
 
 
 def norm_slack(norm: Scalar, error: PyTree, size: int) -> Scalar:

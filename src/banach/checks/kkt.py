@@ -93,7 +93,8 @@ class KKT(Scaled):
             "KKT residual",
             "residual",
             common.believed("gradient", labels[0])
-            + common.believed("constraints", labels[1]),
+            + common.believed("constraints", labels[1])
+            + common.stopped(problem),
             "estimated" if "estimated" in labels else "modelled",
             False,
             jnp.zeros_like(worst),

@@ -54,7 +54,7 @@ class ProxStep(Floored):
             slack,
             self.scale,
             grade="residual",
-            assumes=common.believed("gradient", label),
+            assumes=common.believed("gradient", label) + common.stopped(problem),
             rounding=label,
             look=look,
         )
@@ -74,7 +74,7 @@ class ProxStep(Floored):
         return scale, slack / scale
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One value, two gradients and a prox; where a screen passes, a gradient more."""
+        """One value, two gradients, a prox; where a screen passes, a gradient more."""
         return {"value": 1, "grad": 2, "prox": 1}
 
     def refuses(self, problem: Problem) -> str | None:
