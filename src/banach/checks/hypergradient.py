@@ -70,7 +70,7 @@ class Hypergradient(Check):
             *common.stopped(problem),
         )
         certificate = _certificate(
-            (*parts, seen.bend), "||grad Phi(x)|| (residuals)", "residual", assumes,
+            (*parts, seen.bend), "residuals of grad Phi(x)", "residual", assumes,
             seen.label, look,
         )  # fmt: skip
         return certificate, Point(point.x, _like(seen.v, point.x[1]))
