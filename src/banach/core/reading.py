@@ -322,6 +322,8 @@ def _entries(a: np.ndarray, name: str, low: str | None, infinite: bool) -> None:
     bad = np.isnan(a) if infinite else ~np.isfinite(a)
     if bad.any():
         what = "NaN" if infinite else "NaN or infinity"
+        if not a.ndim and infinite:
+            raise Misuse(f"{name} is NaN; pass a number, or inf where there is none")
         if not a.ndim:
             raise Misuse(f"{name} must be {_LOWS[low][1]} and finite, got {a}")
         first = np.argwhere(bad)[0].tolist()
