@@ -1,5 +1,6 @@
 """Run every applicable method on one problem, each judged by the same check."""
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -13,7 +14,7 @@ import jax
 
 from banach import api, catalogue, choose
 from banach.answers import stated
-from banach.core import compat, reading
+from banach.core import compat, host, reading
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.manifest import manifest
@@ -293,38 +294,46 @@ def race(
 
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
                    time_limit=time_limit, compile_free=True)  # fmt: skip
-    for entrant in field:
-        if isinstance(entrant, Refused):
-            refused.append(entrant)
-            tell(entrant.method, entrant)
-            continue
-        label = entrant if isinstance(entrant, str) else _label(entrant)
-        tell(label, None)
-        built = entrant
-        if isinstance(entrant, str):
-            with compat.double():
-                built = choose.suggest(entrant, given, given.facts())
-            if isinstance(built, Refusal):
-                refused.append(Refused(label, built.cure))
-                tell(label, refused[-1])
+    # Once somebody has finished, Ctrl-C ends the race with what there is.
+    with contextlib.ExitStack() as later:
+        stop = [False]
+        for entrant in field:
+            if stop[0]:
+                break
+            if isinstance(entrant, Refused):
+                refused.append(entrant)
+                tell(entrant.method, entrant)
                 continue
-        stochastic = getattr(built, "card", None) is not None and built.card.random
-        done: list[Result] = []
-        for number in numbers if stochastic else numbers[:1]:
-            result = None
-            for result in api.iterate(given, built, seed=number, **options):
-                tell(label, result)
+            label = entrant if isinstance(entrant, str) else _label(entrant)
+            tell(label, None)
+            built = entrant
+            if isinstance(entrant, str):
+                with compat.double():
+                    built = choose.suggest(entrant, given, given.facts())
+                if isinstance(built, Refusal):
+                    refused.append(Refused(label, built.cure))
+                    tell(label, refused[-1])
+                    continue
+            card = getattr(built, "card", None)
+            stochastic = card is not None and card.random
+            done: list[Result] = []
+            for number in numbers if stochastic else numbers[:1]:
+                result = None
+                for result in api.iterate(given, built, seed=number, **options):
+                    tell(label, result)
+                    if result.status == "interrupted":
+                        break
+                assert result is not None
+                if source is not None:
+                    result = result.replaced(source=source)
+                done.append(result)
                 if result.status == "interrupted":
                     break
-            assert result is not None
-            if source is not None:
-                result = result.replaced(source=source)
-            done.append(result)
-            if result.status == "interrupted":
+            groups.append(done)
+            if done[-1].status == "interrupted":
                 break
-        groups.append(done)
-        if done[-1].status == "interrupted":
-            break
+            if len(groups) == 1:
+                stop = later.enter_context(host.interrupts())
     if not groups and not refused:
         raise Misuse("no method to race; see banach methods")
     groups.sort(key=lambda g: several.order(several.middle(g)))
