@@ -100,31 +100,40 @@ def solve_command(
     common.warm_cache()
     from banach import api
 
-    for path in (save, checkpoint):
-        if path is not None:
-            _json_file(path)
+    if save is not None:
+        _tried(save)
     result = api.solve(
         problem, method, tol=common.tolerance(o["tol"], o["absolute"]),
         check=o["check"], max_steps=o["max_steps"], time_limit=o["time_limit"],
         seed=o["seed"], checkpoint=checkpoint, resume=resume, progress=_progress(),
     )  # fmt: skip
     _end_progress()
-    if save is not None:
-        common.say(f"saved: {result.save(save)}")
     if json:
         from banach.core.save import as_document
 
         common.emit(as_document(result))
     else:
         common.out(str(result))
+    if save is not None:
+        _keep(result, save)
     return common.code_of(result.status, result.timed_out)
 
 
-def _json_file(path: str) -> None:
-    if Path(path).suffix != ".json":
-        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
-    if not Path(path).resolve().parent.is_dir():
-        raise common.Usage(f"{path}: its folder does not exist; create it first")
+def _tried(path: str) -> None:
+    """Find out before the run whether its answer can be written there."""
+    from banach.core import files
+
+    files.tried(path)
+
+
+def _keep(result: Any, path: str) -> None:
+    """Save an answer that was printed already; a failure takes nothing back."""
+    from banach.core.problem import Misuse
+
+    try:
+        common.say(f"saved: {result.save(path)}")
+    except Misuse as e:
+        common.say(f"banach: not saved: {e}")
 
 
 def _progress() -> Any:
@@ -146,14 +155,15 @@ def _end_progress() -> None:
 
 
 def verify_command(
-    file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool
+    file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool, trust: bool
 ) -> int:
     """Judge a saved answer again."""
     common.warm_cache()
     from banach.answers import verify
     from banach.core.record import certificate_json
 
-    verdict = verify(file, problem=problem, tol=tol, check=check, seed=seed)
+    options = dict(problem=problem, tol=tol, check=check, seed=seed, trust=trust)
+    verdict = verify(file, **options)
     if json:
         common.emit(
             {
@@ -163,6 +173,7 @@ def verify_command(
                 "tol": verdict.tol,
                 "problem_matches": verdict.problem_matches,
                 "point_matches": verdict.point_matches,
+                "run_matches": verdict.run_matches,
             }
         )
     else:

@@ -16,7 +16,6 @@ from banach.core.function import TracedFunction, trace
 from banach.core.problem import Misuse, recheck
 from banach.parts.term import Term
 
-
 CURVATURES = (
     "strong convexity never exceeds the Lipschitz constant of the gradient; correct "
     "or drop one"
