@@ -15,9 +15,11 @@ from banach import choose, zoo
 from banach.core import compat, programs, reading, restore, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
+from banach.core.door import door
 from banach.core.finish import look, stamped
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.record import goal_text, odds_text
 from banach.core.result import LeftOut, Result, point_id, problem_id
 
 
@@ -52,13 +54,18 @@ class Verdict:
 
     def __str__(self) -> str:
         c = self.certificate
+        asked = "" if c.signed else f", ratio {float(c.ratio):.3g}, tol {self.tol:.3g}"
         lines = [
-            f"{self.status}: {c.quantity}, ratio {float(c.ratio):.3g}, "
-            f"tol {self.tol:.3g}",
+            f"{self.status}: {goal_text(c) if c.signed else c.quantity}{asked}",
             f"  value {float(c.value):.3g} + slack {float(c.slack):.3g}, scale "
             f"{float(c.scale):.3g}; grade {c.grade}; rounding {c.rounding}; assumes "
             f"{', '.join(c.assumes) or 'nothing'}",
         ]
+        if c.grade == "statistical":
+            lines.append(
+                f"  delta {odds_text(c)}: new evidence with a probability of error of "
+                "its own, added to that of the run"
+            )
         if self.problem_matches is False:
             lines.append("  the problem is NOT the one that the certificate names")
         if self.point_matches is False:
@@ -68,6 +75,7 @@ class Verdict:
         return "\n".join(lines)
 
 
+@door
 def verify(
     answer: Any,
     x: PyTree | None = None,
@@ -160,6 +168,7 @@ class Saved:
         return self.data["certificate"]["problem_id"]
 
 
+@door
 def load(
     path: Any, *, problem: Problem | str | None = None, trust: bool = False
 ) -> Saved:

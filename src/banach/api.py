@@ -15,6 +15,7 @@ from banach.core import checkpoint as checkpoints
 from banach.core import compat, host, kept, programs, reading, restore, stream, tree
 from banach.core import run as loop
 from banach.core.check import Check
+from banach.core.door import door
 from banach.core.finish import Clock, OneLook, Plan, finish
 from banach.core.method import HostMethod
 from banach.core.point import Point
@@ -22,6 +23,7 @@ from banach.core.problem import Misuse, Problem
 from banach.core.result import Result, problem_id
 
 
+@door
 def solve(
     problem: Problem | str,
     method: Any = None,
@@ -83,6 +85,7 @@ def solve(
     return final
 
 
+@door
 def iterate(
     problem: Problem | str,
     method: Any = None,
@@ -100,7 +103,8 @@ def iterate(
 ) -> Iterator[Result]:
     """Like `solve`, but yields a Result at every chunk border; the last is final.
 
-    With `compile_free` the clock of `time_limit` starts once all is compiled.
+    Misuse is raised by the call, before the first Result is asked for. With
+    `compile_free` the clock of `time_limit` starts once all is compiled.
     """
     began = time.perf_counter()
     _limits(max_steps, time_limit, rows, seed)
@@ -115,9 +119,8 @@ def iterate(
         plan = _plan(problem, method, check, start, back)
         method, check, point, proof, data, ready = plan
         if proof is not None:
-            result = _proven(problem, method, check, point, tol, *proof)
-            yield result if source is None else result.replaced(source=source)
-            return
+            ended = _proven(problem, method, check, point, tol, *proof)
+            return _told(iter([ended]), source)
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
                        time_limit=time_limit, began=began, rows=rows,
                        compile_free=compile_free)  # fmt: skip
@@ -127,30 +130,36 @@ def iterate(
                     f"{method.label()} runs inside a peer library and cannot be "
                     "resumed; use start=bn.load(file)"
                 )
-            runs = stream.iterate_host(problem, method, point, **options)
-        elif check.host:
+            return _told(stream.iterate_host(problem, method, point, **options), source)
+        if check.host:
             raise Misuse(
                 f"the check {check.name} works on the host, after a run: use "
                 f"bn.verify(result, check={check.name!r})"
             )
-        else:
-            if back is not None:
-                settings = back["settings"]
-                options |= {
-                    "carry": restore.carry_of(back, problem, point, tol),
-                    "spent": back["seconds"],
-                    "every": settings.every,
-                    "rows": settings.rows,
-                    "seed": _seed(back["key"]),
-                }
-            options |= {"data": data, "ready": ready}
-            runs = host.iterate(problem, method, point, **options)
-        for result in runs:
-            if source is not None:
-                result = result.replaced(source=source)
-            yield result
+        if back is not None:
+            settings = back["settings"]
+            options |= {
+                "carry": restore.carry_of(back, problem, point, tol),
+                "spent": back["seconds"],
+                "every": settings.every,
+                "rows": settings.rows,
+                "seed": _seed(back["key"]),
+            }
+        options |= {"data": data, "ready": ready}
+        return _told(host.iterate(problem, method, point, **options), source)
 
 
+def _told(runs: Iterator[Result], source: dict[str, Any] | None) -> Iterator[Result]:
+    """The results of a run; the caller's own code, between them, keeps its bits."""
+    while True:
+        with compat.double():
+            result = next(runs, None)
+        if result is None:
+            return
+        yield result if source is None else result.replaced(source=source)
+
+
+@door(options_of=solve)
 def minimize(
     fun: Callable[..., Any], x0: PyTree, args: tuple = (), **options: Any
 ) -> Result:
@@ -164,6 +173,7 @@ def minimize(
     return solve(Smooth(fun, x0, args), **options)
 
 
+@door
 def solve_many(
     problems: Sequence[Problem],
     method: Any = None,
@@ -200,6 +210,7 @@ def solve_many(
     )  # fmt: skip
 
 
+@door
 def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     """Pull a cotangent of x back to the problem's data by the implicit function.
 

@@ -1,6 +1,5 @@
 """Every method of scipy.optimize.minimize, streamed from its callback."""
 
-import difflib
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _oracles, _terms, _worker
+from banach.bridge import _inputs, _oracles, _terms, _worker
 from banach.core.card import method
 from banach.core.facts import Facts
 from banach.core.method import HostMethod, Refusal, applicable
@@ -109,14 +108,8 @@ class Scipy(HostMethod):
     options: dict[str, Any]
 
     def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
-        if algorithm not in ALGORITHMS:
-            near = {k.lower(): k for k in ALGORITHMS}
-            close = difflib.get_close_matches(algorithm.lower(), near, n=2, cutoff=0.5)
-            hint = f"it has {', '.join(ALGORITHMS)}"
-            if close:
-                hint = f"did you mean {' or '.join(near[c] for c in close)}?"
-            raise Misuse(f"scipy has no method {algorithm!r}; {hint}")
-        self.algorithm, self.options = algorithm, dict(options or {})
+        self.algorithm = _inputs.algorithm(algorithm, "scipy", "method", ALGORITHMS)
+        self.options = _inputs.options(options, "scipy")
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:

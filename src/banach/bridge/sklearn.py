@@ -1,6 +1,5 @@
 """scikit-learn's solvers of generalised linear models, as peers in a race."""
 
-import difflib
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _terms
+from banach.bridge import _inputs, _terms
 from banach.core.card import method
 from banach.core.facts import Facts
 from banach.core.method import HostMethod, Refusal
@@ -59,16 +58,8 @@ class Sklearn(HostMethod):
     options: dict[str, Any]
 
     def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
-        if algorithm not in LADDERS:
-            near = difflib.get_close_matches(
-                algorithm.lower(), LADDERS, n=2, cutoff=0.4
-            )
-            hint = f"did you mean {' or '.join(near)}?" if near else ""
-            raise Misuse(
-                f"sklearn has no solver {algorithm!r} here; "
-                f"{hint or 'there are ' + ', '.join(LADDERS)}"
-            )
-        self.algorithm, self.options = algorithm, dict(options or {})
+        self.algorithm = _inputs.algorithm(algorithm, "sklearn", "solver", LADDERS)
+        self.options = _inputs.options(options, "sklearn")
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:

@@ -49,8 +49,14 @@ def names() -> list[str]:
 def by_name(name: str, **hyper: Any) -> Any:
     """Build the check of this name; hyperparameters are those of its class."""
     if name not in CHECKS:
-        raise ValueError(
-            f"no check named {name!r}; the checks are {', '.join(names())}"
+        import difflib
+
+        from banach.core.problem import Misuse
+
+        near = difflib.get_close_matches(name, CHECKS, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise Misuse(
+            f"no check named {name!r}; {hint}The checks are {', '.join(names())}"
         )
     module, cls = CHECKS[name]
     return getattr(importlib.import_module(f"{__name__}.{module}"), cls)(**hyper)

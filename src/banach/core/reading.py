@@ -140,29 +140,46 @@ def integer(
     value: Any, name: str, *, low: int | None = None, high: int | None = None
 ) -> int:
     """A Python int from an integer of any type; booleans and floats are refused."""
+    # A Python int within its limits is the usual case, on every call of a door.
+    if type(value) is int and _between(value, low, high):
+        return value
     ok = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not ok and isinstance(value, np.ndarray | jax.Array):
         ok = value.ndim == 0 and value.dtype.kind in "iu" and not masked(value)
         ok = ok and not compat.is_tracer(value)
-    want = "an integer"
-    if low is not None:
-        want += f" >= {low}"
+    want = "an integer" if low is None else f"an integer >= {low}"
     if not ok:
         cure = ""
         if isinstance(value, float | np.floating) and float(value).is_integer():
             cure = f"; write {int(value)}"
         raise Misuse(f"{name} must be {want}, got {shown(value)}{cure}")
     n = int(value)
-    if low is not None and n < low:
+    if not _between(n, low, high):
+        want += "" if high is None or n <= high else f" and at most {high}"
         raise Misuse(f"{name} must be {want}, got {n}")
-    if high is not None and n > high:
-        raise Misuse(f"{name} must be {want} and at most {high}, got {n}")
     return n
+
+
+def _between(n: int, low: int | None, high: int | None) -> bool:
+    return (low is None or low <= n) and (high is None or n <= high)
 
 
 def seed(value: Any, name: str = "seed") -> int:
     """An integer that fits a key of 64 bits."""
     return integer(value, name, low=0, high=2**64 - 1)
+
+
+def key(value: Any, name: str = "key") -> Any:
+    """One random key of JAX, typed or raw; a tracer of one stays."""
+    kind = getattr(value, "dtype", None)
+    raw = kind == np.uint32 and np.shape(value) == (2,)
+    typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
+    if not (raw or (typed and not np.shape(value))):
+        raise Misuse(
+            f"{name} must be one random key, got {shown(value)}; e.g. "
+            "jax.random.key(0)"
+        )
+    return value
 
 
 def flag(value: Any, name: str) -> bool:
@@ -194,6 +211,11 @@ def shown(value: Any) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def _word(name: str) -> str:
+    """The argument alone of "Class argument", as the caller's code may write it."""
+    return name.rpartition(" ")[2]
+
+
 def _numpy(value: Any, name: str) -> np.ndarray:
     a = _rectangular(value, name)
     if isinstance(value, list | tuple):
@@ -205,10 +227,10 @@ def _rectangular(value: Any, name: str) -> np.ndarray:
     if masked(value):
         raise Misuse(
             f"{name} is a masked array: banach would read its masked entries as data; "
-            f"drop those rows, impute them, or pass {name}.filled(value)"
+            f"drop those rows, impute them, or pass {_word(name)}.filled(value)"
         )
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise Misuse(f"{name} is a sparse matrix; pass {name}.toarray()")
+        raise Misuse(f"{name} is a sparse matrix; pass {_word(name)}.toarray()")
     try:
         return np.asarray(value)
     except (ValueError, TypeError, OverflowError) as e:
@@ -268,7 +290,7 @@ def _exact(n: int, name: str) -> None:
     if int(float(n)) != n:
         raise Misuse(
             f"{name} holds the integer {n}, which float64 would round; pass "
-            f"{name}.astype(float) if rounding is meant, or subtract an offset"
+            f"{_word(name)}.astype(float) if rounding is meant, or subtract an offset"
         )
 
 
@@ -285,13 +307,13 @@ def _listed(value: Any, name: str, exact: bool = False) -> None:
 
 def _why(a: Any, kind: Any, name: str) -> str:
     if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
-        return f"{kind}; pass {name}.real, or state real and imaginary parts"
+        return f"{kind}; pass {_word(name)}.real, or state real and imaginary parts"
     if kind.kind == "O":
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}
         listed = ", ".join(sorted(found)[:4])
         return (
             f"Python objects ({listed}); pass numbers, e.g. "
-            f"np.asarray({name}, dtype=float)"
+            f"np.asarray({_word(name)}, dtype=float)"
         )
     return f"{kind}; pass numbers"
 

@@ -65,6 +65,7 @@ def function(
             "it, e.g. with jnp.sum"
         )
     check_floating(traced.narrow, name)
+    inputs.differentiable(traced, x0, (y, *row, *args), name)
     return traced
 
 
@@ -75,7 +76,8 @@ def smoothness(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not isinstance(given, Mapping) or set(given) != set(SMOOTHNESS):
         raise Misuse(
             "smoothness must be a dict of the Lipschitz constants in y of F_x, F_y, "
-            f"G_xy and G_yy by the names {', '.join(SMOOTHNESS)}; got {reading.shown(given)}"
+            f"G_xy and G_yy by the names {', '.join(SMOOTHNESS)}; got "
+            f"{reading.shown(given)}"
         )
     out = {}
     for name in SMOOTHNESS:

@@ -89,6 +89,7 @@ class Constrained(Differentiable, Started):
         self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Constrained's fun")
         check_scalar(self.fun.narrow, "Constrained's fun")
+        inputs.differentiable(self.fun, self.x0, self.args, "Constrained's fun")
         self.eq = self._traced(eq, "eq")
         self.ineq = self._traced(ineq, "ineq")
         self.linear = stated.equations(self.x0, linear)
@@ -119,9 +120,10 @@ class Constrained(Differentiable, Started):
             return None
         title = f"Constrained's {name}"
         traced = inputs.function(fun, self.x0, self.args, title)
-        check_floating(traced.narrow, title)
         if not _count(traced):
             raise Misuse(f"{title} returns no numbers; leave {name} out instead")
+        check_floating(traced.narrow, title)
+        inputs.differentiable(traced, self.x0, self.args, title)
         return traced
 
     def equations(self) -> int:

@@ -14,7 +14,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.parts import sine
 from banach.problems import inputs
-from banach.problems.smooth import Differentiable
+from banach.problems.smooth import Differentiable, check_floating
 
 Grid = Float[Array, "*grid"]
 Scalar = Float[Array, ""]
@@ -82,10 +82,12 @@ class EllipticEnergy(Differentiable):
         cells = self._slopes_struct()
         self.density = inputs.function(density, cells, self.args, "density")
         _entrywise(self.density, cells, "density")
+        inputs.differentiable(self.density, cells, self.args, "density")
         self.potential = None
         if potential is not None:
             self.potential = inputs.function(potential, zero, self.args, "potential")
             _entrywise(self.potential, zero, "potential")
+            inputs.differentiable(self.potential, zero, self.args, "potential")
         self._usable()
 
     def restated(self) -> "EllipticEnergy":
@@ -280,6 +282,7 @@ def _curvature(pair: Any, potential: Any) -> tuple[Any, Any]:
 
 
 def _entrywise(fun: inputs.Function, like: Any, name: str) -> None:
+    check_floating(fun.narrow, name)
     outs = [v.aval.shape for v in fun.narrow.program.jaxpr.outvars]
     if outs != [like.shape]:
         raise Misuse(

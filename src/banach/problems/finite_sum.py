@@ -78,6 +78,7 @@ class FiniteSum(Differentiable, Started):
         datum = jax.tree.map(lambda v: v[0], self.data)
         self.fun = inputs.function(fun, self.x0, (datum,), "FiniteSum's fun")
         check_scalar(self.fun.narrow, "FiniteSum's fun")
+        inputs.differentiable(self.fun, self.x0, (datum,), "FiniteSum's fun")
         self.noisy = None
         if noisy is not None:
             name = "FiniteSum's noisy"

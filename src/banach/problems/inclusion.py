@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, reading, tree, wrong_calls
 from banach.core.facts import DECLARED, Facts, given
+from banach.core.function import trace
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.term import Term
@@ -76,9 +77,10 @@ class Inclusion(Problem):
         if not callable(components):
             raise Misuse(
                 "Inclusion's components must be a function of (z, datum), got "
-                f"{type(components).__name__}"
+                f"{reading.shown(components)}; pass e.g. lambda z, d: d * z"
             )
         if data is None:
+            wrong_calls.arity(components, (z0,), "Inclusion's components")
             components = _Single(components)
             data = np.zeros((1, 0), tree.dtype(z0))
         z0, (data,) = inputs.canonical(z0, (inputs.data(data, "data"),))
@@ -274,7 +276,8 @@ def saddle(
     """
     if not callable(phi):
         raise Misuse(
-            f"saddle needs a function phi(x, y, datum), got {type(phi).__name__}"
+            f"saddle needs a function phi(x, y, datum), got {reading.shown(phi)}; "
+            "pass e.g. lambda x, y: x @ y"
         )
     z0 = (inputs.variable(x0, "x0"), inputs.variable(y0, "y0"))
     one: tuple = ()
@@ -282,13 +285,16 @@ def saddle(
         data = inputs.data(data, "data")
         _count(data)
         one = (jax.tree.map(lambda v: v[0], data),)
+    z0, (one,) = inputs.canonical(z0, (one,))
     with inputs.context(z0, (data,)):
-        out = jax.tree.leaves(jax.eval_shape(phi, *z0, *one))
-    if [v.shape for v in out] != [()]:
+        traced = trace(phi, *z0, *one, name="saddle's phi")
+    got = [v.aval.shape for v in traced.program.jaxpr.outvars]
+    if got != [()]:
         raise Misuse(
-            f"phi must return one scalar, got shapes {[v.shape for v in out]}; reduce "
-            "it, e.g. with jnp.sum; the mean over data is taken for you"
+            f"phi must return one scalar, got shapes {got}; reduce it, e.g. with "
+            "jnp.sum; the mean over data is taken for you"
         )
+    check_floating(traced, "saddle's phi")
     return Inclusion(_Field(phi), z0, data, is_saddle=True, **facts)
 
 

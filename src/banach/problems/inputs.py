@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, reading, tree, wrong_calls
 from banach.core.function import TracedFunction, trace
 from banach.core.problem import Misuse, recheck
 from banach.parts.term import Term
@@ -56,7 +56,7 @@ def variable(x0: PyTree, name: str = "x0") -> PyTree:
 
 def _entry(leaf: Any, where: str, name: str) -> Any:
     dtype = getattr(leaf, "dtype", None)
-    if isinstance(leaf, bool) or (dtype is not None and dtype == bool):
+    if isinstance(leaf, bool) or (dtype is not None and np.dtype(bool) == dtype):
         raise Misuse(
             f"{where} holds True and False, where the variable is real; pass "
             f"{name}.astype(float) if 0 and 1 are meant"
@@ -293,6 +293,26 @@ def function(fun: Callable, x0: PyTree, args: tuple, name: str) -> Function:
         if tree.dtype(x0) == jnp.float32 and not compat.any_tracer(everything):
             wide = _widened(fun, x0, args, name)
     return Function(narrow, wide)
+
+
+_MAYBE_ROUGH = frozenset({"while", "pure_callback", "io_callback"})
+
+
+def differentiable(fun: Function, x0: PyTree, args: tuple, name: str) -> None:
+    """Refuse a function without a gradient, where its program gives reason to doubt.
+
+    Everything else is differentiable by the rules of JAX, and costs nothing here.
+    """
+    if not compat.holds(fun.narrow.program.jaxpr, _MAYBE_ROUGH):
+        return
+
+    def pulled(x: PyTree) -> PyTree:
+        out, back = jax.vjp(lambda v: fun.narrow(v, *args), x)
+        return back(out)
+
+    taken = lambda x: jax.eval_shape(pulled, x)  # noqa: E731
+    with context(x0, args), wrong_calls.translated(taken, (x0,), name):
+        taken(x0)
 
 
 def context(x0: PyTree, args: tuple) -> Any:

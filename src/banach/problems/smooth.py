@@ -111,6 +111,7 @@ class Smooth(Differentiable, Started):
         self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Smooth's fun")
         check_scalar(self.fun.narrow, "Smooth's fun")
+        inputs.differentiable(self.fun, self.x0, self.args, "Smooth's fun")
         self.L = inputs.constant(L, "L")
         self.mu = inputs.constant(mu, "mu")
         self.M = inputs.constant(self_concordant, "self_concordant")
@@ -201,6 +202,7 @@ class NonlinearLeastSquares(Differentiable, Started):
         name = "NonlinearLeastSquares' residual"
         self.fun = inputs.function(residual, self.x0, self.args, name)
         check_floating(self.fun.narrow, name)
+        inputs.differentiable(self.fun, self.x0, self.args, name)
         self.reference = inputs.reference(self.x0, reference)
 
     def restated(self) -> "NonlinearLeastSquares":
@@ -272,10 +274,20 @@ def structs(x: PyTree) -> PyTree:
 
 def check_floating(fun: Any, name: str) -> None:
     """Refuse results that are not real floating numbers."""
+    if not fun.program.jaxpr.outvars:
+        raise Misuse(
+            f"{name} returns no numbers\n  return an array, e.g. jnp.sum(x**2)"
+        )
     for v in fun.program.jaxpr.outvars:
-        if not jnp.issubdtype(v.aval.dtype, jnp.floating):
+        kind = v.aval.dtype
+        if jnp.issubdtype(kind, jnp.complexfloating):
             raise Misuse(
-                f"{name} returns {v.aval.dtype}, which cannot be differentiated; "
+                f"{name} returns {kind} numbers, where real ones are minimised or "
+                "solved\n  return their real part, .real, or jnp.abs(value) ** 2"
+            )
+        if not jnp.issubdtype(kind, jnp.floating):
+            raise Misuse(
+                f"{name} returns {kind}, which cannot be differentiated; "
                 "return real floating numbers, e.g. (1.0 * result)"
             )
 

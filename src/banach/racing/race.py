@@ -5,7 +5,7 @@ import datetime
 import functools
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import jax
 
 from banach import api, catalogue, choose
 from banach.answers import stated
-from banach.core import compat
+from banach.core import compat, reading
+from banach.core.door import door
 from banach.core.manifest import manifest
 from banach.core.method import Refusal, applicable
 from banach.core.problem import Misuse, Problem
@@ -154,7 +155,18 @@ def machine() -> dict[str, Any]:
 def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
     """Names (with a bridge's variants) or instances that are to run."""
     if methods is not None:
-        return list(methods)
+        if isinstance(methods, str | type) or not isinstance(methods, Iterable):
+            raise Misuse(
+                f"methods must be a list of names, classes or instances, got "
+                f"{reading.shown(methods)}; e.g. ['lbfgs']"
+            )
+        asked = list(methods)
+        for entrant in asked:
+            if isinstance(entrant, str):
+                choose.card_of(entrant.partition(":")[0])
+            else:
+                _label(entrant)
+        return asked
     facts = problem.facts()
     names: list[Any] = []
     for name, entry in catalogue.load_index().items():
@@ -179,6 +191,7 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
     return applicable(needs, assumes, problem, facts, name) is not None
 
 
+@door
 def race(
     problem: Problem | str,
     methods: Sequence[Any] | None = None,
@@ -212,6 +225,14 @@ def race(
     Returns:
         Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
     """
+    seed = reading.seed(seed)
+    seeds = reading.integer(seeds, "seeds", low=1)
+    _texts(name, command)
+    if progress is not None and not callable(progress):
+        raise Misuse(
+            f"progress must be a function, got {reading.shown(progress)}; it is called "
+            "with (label, Result | Refused | None)"
+        )
     with compat.double():
         given, source = stated(problem)
         title = name or (problem if source else type(given).__name__)
@@ -224,8 +245,6 @@ def race(
         if progress is not None:
             progress(label, what)
 
-    if not isinstance(seeds, int) or seeds < 1:
-        raise Misuse(f"seeds is a number of runs, at least 1, got {seeds!r}")
     numbers = tuple(range(seed, seed + seeds))
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
                    time_limit=time_limit, compile_free=True)  # fmt: skip
@@ -269,6 +288,12 @@ def race(
     return Race(
         given, title, runs, refused, asked, time_limit, command, numbers, groups
     )
+
+
+def _texts(name: Any, command: Any) -> None:
+    for value, what in ((name, "name"), (command, "command")):
+        if not isinstance(value, str) and not (value is None and what == "name"):
+            raise Misuse(f"{what} must be text, got {reading.shown(value)}")
 
 
 def _label(entrant: Any) -> str:
