@@ -35,9 +35,9 @@ def named(path: Any) -> Path:
     if path.suffix != ".json":
         name = path.with_suffix(".json").name if path.name else "run.json"
         raise Misuse(f"a run is saved as JSON: name it {name}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise Misuse(f"{path} is a folder; name a file in it, such as run.json")
-    if not real(path).parent.is_dir():
+    if not os.path.isdir(real(path).parent):
         raise Misuse(
             f"{path} cannot be written: its folder {real(path).parent} does not exist "
             "(or is no folder); create it first"
@@ -86,9 +86,9 @@ class Lock:
         self.place = real(path).with_name(f".{real(path).name}.lock")
         self.held: int | None = None
 
-    def take(self, patience: float = PATIENCE) -> "Lock":
+    def take(self, patience: float | None = None) -> "Lock":
         """Become the one writer, or raise Misuse that names the other."""
-        until = time.monotonic() + patience
+        until = time.monotonic() + (PATIENCE if patience is None else patience)
         while True:
             handle = os.open(self.place, os.O_RDWR | os.O_CREAT, 0o666)
             try:

@@ -80,15 +80,18 @@ def encode(value: Any, store: Store) -> Any:
     if isinstance(value, frozenset):
         return {"frozenset": sorted(value)}
     cls = type(value)
-    if isinstance(value, eqx.Module) and home(cls.__module__) and top(cls.__qualname__):
+    if isinstance(value, eqx.Module) and cls.__module__.startswith("banach."):
         fields = {
             f.name: encode(getattr(value, f.name), store)
             for f in dataclasses.fields(value)
         }
+    if isinstance(value, eqx.Module) and home(cls.__module__) and top(cls.__qualname__):
         return {"class": f"{cls.__module__}:{cls.__qualname__}", "fields": fields}
+    what = f"a {cls.__module__}.{cls.__qualname__}"
+    if callable(value) and hasattr(value, "__qualname__"):
+        what = f"the function or class {value.__qualname__!r}"
     raise Misuse(
-        f"cannot save a {cls.__module__}.{cls.__qualname__}; state the problem in a "
-        "file and solve 'file.py:object'"
+        f"cannot save {what}; state the problem in a file and solve 'file.py:object'"
     )
 
 
