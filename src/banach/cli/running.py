@@ -78,11 +78,11 @@ def _tell_refused(done: Any, asked: bool) -> None:
 
 
 def _page(path: str) -> None:
-    from banach.report import files
+    from banach.core import files
 
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    files.tried(path)
+    files.tried(path, ".html")
 
 
 def _written(what: str, write: Any) -> None:

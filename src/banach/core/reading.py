@@ -176,8 +176,7 @@ def key(value: Any, name: str = "key") -> Any:
     typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
     if not (raw or (typed and not np.shape(value))):
         raise Misuse(
-            f"{name} must be one random key, got {shown(value)}; e.g. "
-            "jax.random.key(0)"
+            f"{name} must be one random key, got {shown(value)}; e.g. jax.random.key(0)"
         )
     return value
 
