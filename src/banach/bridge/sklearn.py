@@ -11,9 +11,11 @@ from jaxtyping import Array
 from banach.bridge import _terms
 from banach.core.card import method
 from banach.core.facts import Facts
+from banach.core.hyper import OPEN, Open
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.reading import shown
 from banach.problems import losses
 from banach.problems.glm import GLM
 
@@ -55,10 +57,21 @@ class Sklearn(HostMethod):
     64 roundoffs of the objective.
     """
 
-    algorithm: str
+    algorithm: Any
     options: dict[str, Any]
 
-    def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
+    def __init__(
+        self, algorithm: str | None = None, options: dict[str, Any] | None = None
+    ):
+        self.options = _options(options)
+        if algorithm is None or isinstance(algorithm, Open):
+            self.algorithm = OPEN  # what `suggest` finds for the problem
+            return
+        if not isinstance(algorithm, str):
+            raise Misuse(
+                f"sklearn takes the name of a solver, got {shown(algorithm)}; it has "
+                f"{', '.join(LADDERS)}"
+            )
         if algorithm not in LADDERS:
             near = difflib.get_close_matches(
                 algorithm.lower(), LADDERS, n=2, cutoff=0.4
@@ -68,7 +81,7 @@ class Sklearn(HostMethod):
                 f"sklearn has no solver {algorithm!r} here; "
                 f"{hint or 'there are ' + ', '.join(LADDERS)}"
             )
-        self.algorithm, self.options = algorithm, dict(options or {})
+        self.algorithm = algorithm
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:
@@ -129,6 +142,17 @@ class Sklearn(HostMethod):
                 warnings.simplefilter("ignore")
                 model.fit(A, y, sample_weight=w)
             yield Point(_get(model, problem)), {}
+
+
+def _options(options: Any) -> dict[str, Any]:
+    """The peer's options: a dictionary with names for keys."""
+    if options is None:
+        return {}
+    if not isinstance(options, dict) or not all(isinstance(k, str) for k in options):
+        raise Misuse(
+            f"options of sklearn are a dictionary by name, got {shown(options)}"
+        )
+    return dict(options)
 
 
 def _able(problem: Problem) -> tuple[str, ...] | Refusal:
