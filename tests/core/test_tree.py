@@ -13,7 +13,7 @@ def test_a_norm_neither_vanishes_nor_overflows(dtype):
     info = np.finfo(dtype)
     k = np.arange(info.minexp, info.maxexp - 2, 3 if info.bits == 64 else 1)
     size = np.ldexp(np.ones(1, dtype), k).astype(dtype)[:, None]
-    x = np.concatenate([size * np.asarray([3, 4, 0], dtype) / 4,
+    x = np.concatenate([size * np.asarray([3, 4, 0], dtype),
                         size * np.asarray([1, 1, -1], dtype)])  # fmt: skip
     ends = np.asarray([[info.max, 0, 0], [0, -info.tiny, 0], [0, 0, 0]], dtype)
     x = np.concatenate([x, ends])
