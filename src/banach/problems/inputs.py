@@ -192,8 +192,8 @@ def acts(call: Callable, x0: PyTree, name: str) -> None:
     """Refuse a term that does not map the variable to its own shapes."""
     try:
         out = jax.eval_shape(call, x0)
-    except Misuse:
-        raise
+    except Misuse as error:
+        raise Misuse(f"{name}: {error}") from None
     except (TypeError, ValueError, IndexError) as error:
         raise Misuse(
             f"{name} does not fit a variable of shapes {shapes(x0)}: "
