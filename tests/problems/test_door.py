@@ -6,7 +6,6 @@ Nothing here is compiled.
 
 import re
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -219,7 +218,13 @@ TRAIN = dict(
     inputs_=A,
     targets=Y,
 )
-ONE_LEVEL = {"a complex": 1j, "text": "a", "NaN": np.nan, "flag": True, "masked": masked(1.0)}
+ONE_LEVEL = {
+    "complex": 1j,
+    "text": "a",
+    "NaN": np.nan,
+    "flag": True,
+    "masked": masked(1.0),
+}
 SUM = bn.FiniteSum(lambda x, d: jnp.sum((x @ d[0] - d[1]) ** 2), START, (A, Y))
 EDGES = dict(
     scores=np.zeros((1, 2)),
@@ -260,7 +265,7 @@ KINDS = {
     "Softmax": (
         bn.SoftmaxRegression,
         dict(A=A, y=[0, 1, 2, 1]),
-        {k: v for k, v in glm("y", LABELS, classes=integer(2)).items() if k != "offset"},
+        glm("y", LABELS, classes=integer(2), l2=penalty()),
     ),
     "Poisson": (
         bn.PoissonRegression,
@@ -523,7 +528,8 @@ KINDS = {
         bn.Linear,
         dict(A=SPD, b=START),
         dict(
-            A=array(SPD) | {"wide": A.T, "moves": lambda x: x + 1.0}
+            A=array(SPD)
+            | {"wide": A.T, "moves": lambda x: x + 1.0}
             | {k: v for k, v in FUNCTIONS.items() if k not in ("number", "none")},
             b=variable(START),
             x0=reference(),
@@ -648,3 +654,166 @@ def test_a_bad_value_is_one_misuse_that_names_the_argument(kind, argument):
 
 def test_the_sweep_is_wide():
     assert len(CASES) > 1500
+
+
+# Every entry is a whole number that all of these hold exactly.
+EXACT = np.array([[1, 2], [0, 3], [5, 1], [2, 2]])
+DTYPES = [">f8", ">f4", "f2", "g", "i1", ">i4", "u8", ">u2", "f4", "f8"]
+
+
+def exact_problems(A, y):
+    return [
+        bn.Ridge(A, y, 0.5, sample_weight=y, offset=y),
+        bn.SoftmaxRegression(A, y),
+        bn.Transport(A, y, y[1:3] * 2, 0.5),
+        bn.Smooth(square, y, (A,), reference=y),
+        bn.Composite(square, bn.L1(0.5), y),
+        bn.Root(half, y, scale=y + y.dtype.type(1)),
+        bn.Inclusion(lambda z, d: d * z, y[:2], A),
+        bn.Constrained(square, y[:2], linear=(A[:1], y[:1]), upper=y[:2]),
+        bn.FixedPoint(half, y),
+        bn.FiniteSum(square, y[:2], (A, A), l2=y[:2]),
+        bn.Linear(A[:2], y[:2]),
+        bn.normal_equations(A, y, 1.0),
+        bn.ConvexRelu(A, y, 0.5, np.ones((1, 4))),
+        bn.EllipticEnergy(lambda s: s / 2, y, lower=1, upper=1),
+        bn.GraphFixedPoint(A[None, 0], A[None], [0, 1], [1, 0], 0.5),
+    ]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_real_dtype_is_the_same_problem(dtype):
+    """The labels 1 .. 4 are classes; all else are numbers."""
+    y = np.array([2, 4, 1, 3])
+    native = exact_problems(EXACT.astype(float), y.astype(float))
+    for one, two in zip(
+        exact_problems(EXACT.astype(dtype), y.astype(dtype)), native, strict=True
+    ):
+        for p, q in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+            assert p.dtype.isnative and p.dtype in (np.float32, *_WHOLE, np.float64)
+            np.testing.assert_array_equal(p, q)
+        one.validate()
+
+
+_WHOLE = [np.dtype(k) for k in ("b", "i4", "i8", "u2", "u4", "u8", "?", "i1")]
+
+
+def test_booleans_are_data_and_bfloat16_is_float32():
+    p = bn.Ridge(EXACT > 1, EXACT[:, 0] > 1, 0.5)
+    np.testing.assert_array_equal(p.A, (EXACT > 1) * 1.0)
+    assert p.A.dtype == np.float64
+    half_wide = jnp.asarray(EXACT, jnp.bfloat16)
+    p = bn.Ridge(half_wide, half_wide[:, 0], 0.5)
+    assert p.A.dtype == np.float32 and p.term.lam.dtype == np.float32
+    np.testing.assert_array_equal(p.A, EXACT)
+
+
+def test_a_changed_value_of_a_longdouble_is_said():
+    third = np.ones(2, np.longdouble) / 3
+    with pytest.warns(UserWarning, match="x0 was rounded from"):
+        p = bn.Smooth(square, third)
+    np.testing.assert_array_equal(p.x0, [1 / 3, 1 / 3])
+
+
+def test_whole_numbers_beyond_the_floats_are_refused_and_never_rounded():
+    big = np.array([2**53, 2**53 + 1, 5, 7])
+    for state in (
+        lambda: bn.Ridge(A, big, 0.5),
+        lambda: bn.Ridge(A, Y, 0.5, sample_weight=big),
+        lambda: bn.PoissonRegression(A, big),
+        lambda: bn.Ridge(np.stack([big, big], 1), Y, 0.5),
+        lambda: bn.Smooth(square, big),
+        lambda: bn.Ridge(A, jnp.asarray(big), 0.5),
+        lambda: bn.Smooth(square, START, L=2**53 + 1),
+        lambda: bn.Constrained(square, START, lower=-(2**53) - 1),
+    ):
+        with pytest.raises(Misuse, match="would round"):
+            state()
+    # Labels are compared as integers, which are exact.
+    p = bn.LogisticRegression(A, [2**53, 2**53 + 1, 2**53, 2**53])
+    assert p.classes == (2**53, 2**53 + 1)
+    np.testing.assert_array_equal(p.y, [-1, 1, -1, -1])
+    # Data of a function stay integers.
+    p = bn.Smooth(square, START, (big.astype(">i8"),))
+    assert p.args[0].dtype == np.int64 and p.args[0][1] == 2**53 + 1
+    # float32 features would round this target: the run is in float64.
+    p = bn.Ridge(A.astype(np.float32), [2**24 + 1, 0, 0, 0], 0.5)
+    assert p.A.dtype == np.float64 and p.y[0] == 2**24 + 1
+    assert bn.Ridge(A.astype(np.float32), [2**24, 0, 0, 0], 0.5).A.dtype == np.float32
+
+
+def test_jax_in_32_bits_neither_wraps_nor_overflows():
+    with jax.enable_x64(False):
+        start = jnp.asarray([1.0, 2.0])
+        with pytest.raises(Misuse, match="integers that int32 cannot"):
+            bn.Smooth(square, start, (np.array([2**40]),))
+        with pytest.raises(Misuse, match="beyond the range of float32"):
+            bn.Smooth(square, start, (np.array([1e200]),))
+        with pytest.raises(Misuse, match="would round"):
+            bn.Ridge(jnp.asarray([[2**24 + 1]]), np.ones(1), 0.5)
+
+
+def test_a_weight_is_in_the_dtype_of_the_data_before_a_branch_sees_it():
+    """1e-60 is 0 in float32: penalised to a branch, and free to the formula."""
+    narrow, wide = A.astype(np.float32), A
+    p = bn.Ridge(narrow, Y.astype(np.float32), 1e-60)
+    assert p.term.lam == 0 and p.no_gap() is not None
+    assert not p.facts().has("strongly_convex")
+    assert bn.Ridge(wide, Y, 1e-60).facts().has("strongly_convex")
+    with pytest.raises(Misuse, match="float32|positive"):
+        bn.BoxLeastSquares(narrow, Y.astype(np.float32), -1e60, 1.0)
+    with pytest.raises(Misuse, match="beta must be positive"):
+        bn.ConvexRelu(narrow, Y.astype(np.float32), 1e-60, 2)
+    with pytest.raises(Misuse, match="eps must be positive"):
+        masses = [np.full(k, 1 / k, np.float32) for k in (4, 2)]
+        bn.Transport(abs(narrow), *masses, 1e-60)
+
+
+LABELLED = [
+    (["no", "yes", "no", "yes"], ("no", "yes"), [-1, 1, -1, 1]),
+    (np.array(["b", "a", "b", "b"]), ("a", "b"), [1, -1, 1, 1]),
+    (np.array(["b", "a", "b", "b"], object), ("a", "b"), [1, -1, 1, 1]),
+    ([10, 20, 10, 10], (10, 20), [-1, 1, -1, -1]),
+    (np.array([3.0, -7.0, 3.0, 3.0]), (-7, 3), [1, -1, 1, 1]),
+    (np.array([2, 1, 2, 2], ">i2"), (1, 2), [1, -1, 1, 1]),
+    ([0, 1, 1, 0], (), [-1, 1, 1, -1]),
+    ([True, False, True, True], (), [1, -1, 1, 1]),
+    ([-1.0, 1.0, 1.0, -1.0], (), [-1, 1, 1, -1]),
+]
+
+
+@pytest.mark.parametrize(("y", "classes", "codes"), LABELLED)
+def test_any_two_labels_are_sorted_as_numpy_unique_does(y, classes, codes):
+    for state in (bn.LogisticRegression, bn.SquaredHingeClassifier):
+        p = state(A, y, 0.5)
+        assert p.classes == classes
+        np.testing.assert_array_equal(p.y, codes)
+        p.validate()
+        for name in classes:
+            assert repr(name) in p.formula()
+    p = bn.ConvexRelu(A, y, 0.5, 2, loss=bn.Logistic())
+    assert p.classes == classes
+    np.testing.assert_array_equal(p.y, codes)
+    p.validate()
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "classes", "codes"),
+    [
+        (["c", "a", "b", "a"], {}, ("a", "b", "c"), [2, 0, 1, 0]),
+        ([30, 10, 10, 20], {}, (10, 20, 30), [2, 0, 0, 1]),
+        ([2, 0, 0, 2], {}, (0, 2), [1, 0, 0, 1]),
+        ([2, 0, 0, 1], {}, (), [2, 0, 0, 1]),
+        ([2, 0, 0, 2], {"classes": 4, "intercept": False}, (), [2, 0, 0, 2]),
+        (["x", "y", "y", "x"], {"classes": 2}, ("x", "y"), [0, 1, 1, 0]),
+    ],
+)
+def test_softmax_takes_any_labels(y, options, classes, codes):
+    p = bn.SoftmaxRegression(A, y, **options)
+    assert p.classes == classes and p.y.dtype == np.int32
+    np.testing.assert_array_equal(p.y, codes)
+    p.validate()
+    with pytest.raises(Misuse, match="at least two classes"):
+        bn.SoftmaxRegression(A, ["one"] * 4)
+    with pytest.raises(Misuse, match=r"3 classes, got 2: 'a', 'b'"):
+        bn.SoftmaxRegression(A, ["a", "b", "a", "b"], classes=3)

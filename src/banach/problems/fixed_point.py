@@ -67,8 +67,8 @@ class FixedPoint(Started):
         want = [v.shape for v in jax.tree.leaves(self.x0)]
         if got != want:
             raise Misuse(
-                f"FixedPoint's fun returns shapes {got} for a variable of shapes {want};"
-                " T must map a point to a point of the same shapes"
+                f"FixedPoint's fun returns shapes {got} for a variable of shapes "
+                f"{want}; T must map a point to a point of the same shapes"
             )
         self.q = contraction_factor(contraction)
         self.norm = reading.choice(norm, "norm", NORMS)
