@@ -121,7 +121,7 @@ class EllipticEnergy(Differentiable):
             )
         if not low > 0:
             raise Misuse(
-                f"the energy may be nonconvex: F'' >= {m} outweighs lower = "
+                f"the energy may be nonconvex: curvature F'' >= {m} outweighs lower = "
                 f"{self.lower} on this domain (their sum is {low:.3g}); raise the "
                 "bounds if they are loose, or state bn.Smooth(E, u0), where a "
                 "stationary point is all that is claimed"

@@ -98,7 +98,7 @@ class Inclusion(Problem):
             )
         if term is not None:
             term = inputs.in_dtype(term, tree.dtype(z0))
-            name = type(term).__name__
+            name = f"the term {type(term).__name__}"
             with inputs.context(z0, (data,)):
                 inputs.acts(lambda v: term.prox(v, 1.0), z0, name)
         self.term = term
