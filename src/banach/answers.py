@@ -1,6 +1,9 @@
 """Answers after the run: verify them again, read them back from disk."""
 
 import dataclasses
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,13 +12,14 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach import choose, zoo
-from banach.core import compat, programs, reading, save, tree
+from banach.core import compat, programs, reading, restore, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
 from banach.core.finish import look, stamped
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.record import goal_text, odds_text
 from banach.core.result import LeftOut, Result, point_id, problem_id
 
 
@@ -29,6 +33,7 @@ class Verdict:
     problem_matches: bool | None
     point_matches: bool | None
     x: Any
+    run_matches: bool | None = None
 
     @property
     def certified(self) -> bool:
@@ -38,7 +43,7 @@ class Verdict:
     @property
     def status(self) -> str:
         """certified, refuted, nonfinite or budget (not within tol)."""
-        if self.point_matches is False or self.problem_matches is False:
+        if False in (self.point_matches, self.problem_matches, self.run_matches):
             return "refuted"
         if bool(self.certificate.within(self.tol)):
             return "certified"
@@ -49,17 +54,24 @@ class Verdict:
 
     def __str__(self) -> str:
         c = self.certificate
+        asked = "" if c.signed else f", ratio {float(c.ratio):.3g}, tol {self.tol:.3g}"
         lines = [
-            f"{self.status}: {c.quantity}, ratio {float(c.ratio):.3g}, "
-            f"tol {self.tol:.3g}",
+            f"{self.status}: {goal_text(c) if c.signed else c.quantity}{asked}",
             f"  value {float(c.value):.3g} + slack {float(c.slack):.3g}, scale "
             f"{float(c.scale):.3g}; grade {c.grade}; rounding {c.rounding}; assumes "
             f"{', '.join(c.assumes) or 'nothing'}",
         ]
+        if c.grade == "statistical":
+            lines.append(
+                f"  delta {odds_text(c)}: new evidence with a probability of error of "
+                "its own, added to that of the run"
+            )
         if self.problem_matches is False:
             lines.append("  the problem is NOT the one that the certificate names")
         if self.point_matches is False:
             lines.append("  the point is NOT the one that the certificate names")
+        if self.run_matches is False:
+            lines.append("  the file was EDITED after it was saved: it claims nothing")
         return "\n".join(lines)
 
 
@@ -72,16 +84,22 @@ def verify(
     check: Any = None,
     tol: Any = None,
     seed: int = 1,
+    trust: bool = False,
 ) -> Verdict:
     """Certify an answer again, trusting nothing that came with it.
 
     `answer` is a Result, a saved file, or a Problem with `x` given. The problem and
-    point are compared with those that the certificate names.
+    point are compared with those that the certificate names. A file is data: what was
+    edited in it is refuted, and a problem that it names in a user's Python file is
+    executed with `trust=True` alone (or give `problem=`).
     """
     claim_problem = claim_point = None
-    dual = None
+    dual = loaded = None
     reading.seed(seed)
-    with compat.double():
+    reading.flag(trust, "trust")
+    from_file = isinstance(answer, str | Path)
+    file = restore.clear(answer, named=False) if from_file else nullcontext()
+    with compat.double(), file:
         if isinstance(answer, Problem):
             if x is None:
                 raise Misuse("verify(problem, x) needs the point x to judge")
@@ -94,7 +112,7 @@ def verify(
             check = answer.check if check is None else check
             tol = _asked(answer) if tol is None else tol
         else:
-            loaded = load(answer, problem=problem)
+            loaded = load(answer, problem=problem, trust=trust)
             problem, x = loaded.problem, loaded.x
             dual = loaded.dual
             claim_problem, claim_point = loaded.problem_id, loaded.point_id
@@ -113,13 +131,20 @@ def verify(
             cert, kept = look(problem, check, point, programs.raw_key(seed))
         cert = cert.absolute() if absolute else cert
         pid = problem_id(problem)
+        matches = (
+            None if not claim_problem else claim_problem == pid,
+            None if not claim_point else claim_point == point_id(x),
+        )
+        whole = None
+        if loaded is not None:
+            whole = loaded.intact and loaded.problem_id == loaded.claimed_problem_id
         return Verdict(
             stamped(cert, pid, kept.x),
             float(number),
             absolute,
-            None if not claim_problem else claim_problem == pid,
-            None if not claim_point else claim_point == point_id(x),
+            *matches,
             kept.x,
+            whole,
         )
 
 
@@ -135,40 +160,53 @@ class Saved:
     problem_id: str
     point_id: str
     data: dict[str, Any]
+    intact: bool
+
+    @property
+    def claimed_problem_id(self) -> str:
+        """The problem that the certificate names."""
+        return self.data["certificate"]["problem_id"]
 
 
 @door
-def load(path: Any, *, problem: Problem | str | None = None) -> Saved:
-    """Read a saved run; the problem is loaded again by its name or from its leaves."""
-    saved, store = save.read(path)
-    with compat.double():
-        if problem is None:
-            problem = _saved_problem(saved, store)
+def load(
+    path: Any, *, problem: Problem | str | None = None, trust: bool = False
+) -> Saved:
+    """Read a saved run; the problem is loaded again by its name or from its leaves.
+
+    Args:
+        path: a file that `Result.save` or a checkpoint wrote.
+        problem: the problem to use instead of the file's.
+        trust: whether a user's Python file that the run names may be executed.
+
+    Returns:
+        Saved: x and what was claimed of it; `intact` is false where the file was
+        edited since. None of it is believed: `verify` judges it again.
+
+    Raises:
+        Misuse: no such file, or anything in it that is not as it was written.
+    """
+    reading.flag(trust, "trust")
+    if problem is not None:
         problem, _ = stated(problem)
-        x, dual = save.restore_point(saved, store, problem.space())
+    saved, store = restore.read(path)
+    with compat.double(), restore.clear(path):
+        if problem is None:
+            named = partial(zoo.from_source, trust=trust)
+            problem, _ = stated(restore.problem_of(saved, store, named))
+        x, dual = restore.point_of(saved, store, problem.space())
         tol: Any = saved["tol"]
-        if saved["tol_is_absolute"]:
-            tol = Absolute(tol)
         return Saved(
             problem,
             x,
-            dual[0] if len(dual) == 1 else None,
-            save.decode(saved["check"], store),
-            tol,
+            dual,
+            restore.check_of(saved, store),
+            Absolute(tol) if saved["tol_is_absolute"] else tol,
             saved["problem_id"],
             saved["certificate"]["point_id"],
             saved,
+            restore.intact(saved),
         )
-
-
-def _saved_problem(saved: dict[str, Any], store: Any) -> Problem:
-    """The problem of a saved run, from its name, file or leaves."""
-    stated = saved["problem"]
-    if "module" in stated:
-        return save.decode(stated["module"], store)
-    from banach.zoo import from_source
-
-    return from_source(stated)
 
 
 def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:

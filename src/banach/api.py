@@ -1,9 +1,7 @@
 """The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +11,8 @@ from jaxtyping import PyTree
 from banach import choose
 from banach.answers import Saved, arrays, fits, stated
 from banach.core import adjoint as adj
-from banach.core import compat, host, kept, programs, reading, save, stream, tree
+from banach.core import checkpoint as checkpoints
+from banach.core import compat, host, kept, programs, reading, restore, stream, tree
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.door import door
@@ -54,7 +53,8 @@ def solve(
         time_limit: seconds, compile time included.
         seed: of the method's and the check's separate random streams.
         rows: rows of the trace (even; 0 turns it off).
-        checkpoint: file to write about every `checkpoint_seconds`, and at the end.
+        checkpoint: file to write about every `checkpoint_seconds`, and at the end; it
+            is tried before the run. A write that fails later is a warning.
         resume: a checkpoint file; the run goes on bit for bit.
         progress: called with a running Result at chunk borders.
 
@@ -74,13 +74,13 @@ def solve(
         time_limit=time_limit, seed=seed, resume=resume,
         live=progress is not None or checkpoint is not None,
     )  # fmt: skip
-    for final in iterate(problem, method, **options):
-        if progress is not None:
-            progress(final)
-        late = time.perf_counter() - saved_at >= checkpoint_seconds
-        if checkpoint is not None and (late or final.status != "running"):
-            final.save(checkpoint, checkpoint=final.carry is not None)
-            saved_at = time.perf_counter()
+    with checkpoints.checkpoint(checkpoint, problem, method) as kept_file:
+        for final in iterate(problem, method, **options):
+            if progress is not None:
+                progress(final)
+            late = time.perf_counter() - saved_at >= checkpoint_seconds
+            if kept_file is not None and kept_file.offer(final, late):
+                saved_at = time.perf_counter()
     assert final is not None
     return final
 
@@ -103,7 +103,8 @@ def iterate(
 ) -> Iterator[Result]:
     """Like `solve`, but yields a Result at every chunk border; the last is final.
 
-    With `compile_free` the clock of `time_limit` starts once all is compiled.
+    Misuse is raised by the call, before the first Result is asked for. With
+    `compile_free` the clock of `time_limit` starts once all is compiled.
     """
     began = time.perf_counter()
     _limits(max_steps, time_limit, rows, seed)
@@ -112,13 +113,14 @@ def iterate(
     loop.split_tol(tol)
     with compat.double():
         problem, source = stated(problem)
-        back = None if resume is None else _resume(resume, problem)
+        back = None
+        if resume is not None:
+            back = restore.checkpoint_of(resume, problem, problem_id(problem))
         plan = _plan(problem, method, check, start, back)
         method, check, point, proof, data, ready = plan
         if proof is not None:
-            result = _proven(problem, method, check, point, tol, *proof)
-            yield result if source is None else result.replaced(source=source)
-            return
+            ended = _proven(problem, method, check, point, tol, *proof)
+            return _told(iter([ended]), source)
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
                        time_limit=time_limit, began=began, rows=rows,
                        compile_free=compile_free)  # fmt: skip
@@ -128,28 +130,33 @@ def iterate(
                     f"{method.label()} runs inside a peer library and cannot be "
                     "resumed; use start=bn.load(file)"
                 )
-            runs = stream.iterate_host(problem, method, point, **options)
-        elif check.host:
+            return _told(stream.iterate_host(problem, method, point, **options), source)
+        if check.host:
             raise Misuse(
                 f"the check {check.name} works on the host, after a run: use "
                 f"bn.verify(result, check={check.name!r})"
             )
-        else:
-            if back is not None:
-                settings = back["settings"]
-                options |= {
-                    "carry": _carry(back, problem, point, settings),
-                    "spent": back["seconds"],
-                    "every": settings.every,
-                    "rows": settings.rows,
-                    "seed": _seed(back["key"]),
-                }
-            options |= {"data": data, "ready": ready}
-            runs = host.iterate(problem, method, point, **options)
-        for result in runs:
-            if source is not None:
-                result = result.replaced(source=source)
-            yield result
+        if back is not None:
+            settings = back["settings"]
+            options |= {
+                "carry": restore.carry_of(back, problem, point, tol),
+                "spent": back["seconds"],
+                "every": settings.every,
+                "rows": settings.rows,
+                "seed": _seed(back["key"]),
+            }
+        options |= {"data": data, "ready": ready}
+        return _told(host.iterate(problem, method, point, **options), source)
+
+
+def _told(runs: Iterator[Result], source: dict[str, Any] | None) -> Iterator[Result]:
+    """The results of a run; the caller's own code, between them, keeps its bits."""
+    while True:
+        with compat.double():
+            result = next(runs, None)
+        if result is None:
+            return
+        yield result if source is None else result.replaced(source=source)
 
 
 @door(options_of=solve)
@@ -247,12 +254,14 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     if known is not None and asked in known.plans:
         return known.plans[asked]._replace(data=known)
     proof = problem.unsolvable()
-    check = choose.check_for(check, problem)
     if back is None:
+        check = choose.check_for(check, problem)
         method = _chosen(method, problem, proof)
     else:
-        _same_run(back, method, start, check)
-        method, check = back["method"], back["check"]
+        asked_for = None if check is None else choose.check_for(check, problem)
+        dtype = tree.dtype(problem.start().x)
+        restore.same_run(back, method, start, asked_for, dtype)
+        check, method = choose.check_for(back["check"], problem), back["method"]
     point = _start(start, problem)
     plan = _Plan(method, check, point, proof)
     on_host = check.host or isinstance(method, HostMethod)
@@ -317,45 +326,6 @@ def _callback(progress: Any) -> None:
 
 def _seed(raw: np.ndarray) -> int:
     return int(raw[0]) << 32 | int(raw[1])
-
-
-def _resume(path: Any, problem: Problem) -> dict[str, Any]:
-    saved, store = save.read(Path(path))
-    if saved["problem_id"] != problem_id(problem):
-        raise Misuse(
-            f"{path} is a run of another problem (data or function differ); resume it "
-            "with its own problem, or use start=bn.load(file)"
-        )
-    return save.restore_carry(saved, store, problem)
-
-
-def _same_run(back: dict[str, Any], method: Any, start: Any, check: Check) -> None:
-    if start is not None:
-        raise Misuse("resume= continues from its own point; drop start=")
-    name = back["method"].label()
-    asked = method if isinstance(method, str) else getattr(method, "card", None)
-    asked = asked.name if asked is not None and not isinstance(asked, str) else asked
-    if asked is not None and asked not in (name, name.partition(":")[0]):
-        raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
-    if type(check) is not type(back["check"]):
-        raise Misuse(
-            f"the checkpoint was judged by {back['check'].name}, not {check.name}; "
-            "drop check="
-        )
-
-
-def _carry(back: dict[str, Any], problem: Any, point: Point, settings: Any) -> Any:
-    method, check = loop.leaves_in(tree.dtype(point.x), (back["method"], back["check"]))
-    struct = loop.carry_like(problem, method, check, point, jax.random.key(0), settings)
-    leaves, treedef = jax.tree.flatten(struct)
-    saved = back["carry"]
-    if [(v.shape, v.dtype) for v in leaves] != [(v.shape, v.dtype) for v in saved]:
-        raise Misuse("the checkpoint was written by another version of this method")
-    carry = jax.tree.unflatten(treedef, saved)
-    # A run stopped by its budget goes on; a verdict stays a verdict.
-    if int(carry.status) == loop.CODE["budget"]:
-        carry = dataclasses.replace(carry, status=np.int32(0))
-    return carry
 
 
 def _proven(problem, method, check, point, tol, status, proof) -> Result:

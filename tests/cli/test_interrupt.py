@@ -123,8 +123,9 @@ def test_a_race_keeps_what_was_finished(home):
 
 
 def test_an_answer_is_printed_and_saved_first(home):
-    words = ["solve", "mine.py:easy", "--save", "kept.json", "--json"]
-    child = begin(home, SAVING, *words)
+    child = begin(
+        home, SAVING, "solve", "mine.py:easy", "--save", "kept.json", "--json"
+    )
     out, err = child.communicate(timeout=100)
     assert child.returncode == 130 and err.endswith("banach: interrupted\n")
     assert json.loads(out)["status"] == "certified"

@@ -149,3 +149,14 @@ def test_a_pure_run_under_vmap_and_jit_has_no_placeholder():
     value, slack, status = go(jnp.stack([jnp.zeros(5), jnp.ones(5)]))
     assert (np.asarray(status) == bn.core.run.CODE["budget"]).all()
     assert (np.asarray(slack) < 1e-10 * np.asarray(value)).all()
+
+
+def test_the_callers_code_between_results_keeps_its_bits():
+    with jax.enable_x64(False):
+        for _ in bn.iterate(ridge(), METHOD, **SHORT):
+            assert jnp.zeros(1).dtype == jnp.float32
+
+
+def test_a_wrong_iterate_is_refused_by_the_call():
+    with pytest.raises(Misuse, match="max_steps"):
+        bn.iterate(ridge(), METHOD, max_steps=-1)

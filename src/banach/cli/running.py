@@ -78,11 +78,11 @@ def _tell_refused(done: Any, asked: bool) -> None:
 
 
 def _page(path: str) -> None:
-    from banach.report import files
+    from banach.core import files
 
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    files.tried(path)
+    files.tried(path, ".html")
 
 
 def _written(what: str, write: Any) -> None:
@@ -118,9 +118,8 @@ def solve_command(
     common.warm_cache()
     from banach import api
 
-    for path in (save, checkpoint):
-        if path is not None:
-            _json_file(path)
+    if save is not None:
+        _json_file(save)
     shown = _progress()
 
     def progress(result: Any) -> None:
@@ -150,13 +149,10 @@ def solve_command(
 
 
 def _json_file(path: str) -> None:
-    if Path(path).suffix != ".json":
-        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
-    if not Path(path).resolve().parent.is_dir():
-        raise common.Usage(f"{path}: its folder does not exist; create it first")
-    from banach.report import files
+    """Find out before the run whether its answer can be written there."""
+    from banach.core import files
 
-    files.tried(path, "run.json")
+    files.tried(path)
 
 
 def _progress() -> Any:
@@ -179,14 +175,15 @@ def _end_progress() -> None:
 
 
 def verify_command(
-    file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool
+    file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool, trust: bool
 ) -> int:
     """Judge a saved answer again."""
     common.warm_cache()
     from banach.answers import verify
     from banach.core.record import certificate_json
 
-    verdict = verify(file, problem=problem, tol=tol, check=check, seed=seed)
+    options = dict(problem=problem, tol=tol, check=check, seed=seed, trust=trust)
+    verdict = verify(file, **options)
     if json:
         common.emit(
             {
@@ -196,6 +193,7 @@ def verify_command(
                 "tol": verdict.tol,
                 "problem_matches": verdict.problem_matches,
                 "point_matches": verdict.point_matches,
+                "run_matches": verdict.run_matches,
             }
         )
     else:

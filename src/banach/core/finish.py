@@ -89,17 +89,16 @@ class Left(Protocol):
 
 def finish(plan: Plan, left: Left, clock: Clock) -> Result:
     """The Result of a run; words and copies are made when they are read."""
+    spoken = functools.cache(lambda: _spoken(plan, left))
     status, steps = left.status, left.steps
-
-    @functools.cache
-    def spoken() -> tuple[Certificate, Point]:
-        """The certificate without placeholders, and the point that it speaks of."""
-        if status in UNDECIDED and plan.check.screens() and not plan.absolute:
-            return look(plan.problem, plan.check, left.point(), plan.key)
-        return left.certificate(), left.point()
+    # A run that was cut off is not kept waiting for a whole look.
+    spent = status == "budget" and clock.limit is None
+    if spent and bool(spoken()[0].blurred(plan.tol)):
+        # More steps would not help: rounding hides what is left (CERTIFICATES 2.6).
+        status = "unverifiable"
 
     def point() -> Point:
-        return left.point() if status not in UNDECIDED else spoken()[1]
+        return left.point() if left.status not in UNDECIDED else spoken()[1]
 
     def certificate() -> Certificate:
         return stamped(spoken()[0], plan.problem_id(), me().x)
@@ -141,6 +140,13 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
     return result
 
 
+def _spoken(plan: Plan, left: Left) -> tuple[Certificate, Point]:
+    """The certificate without placeholders, and the point that it speaks of."""
+    if left.status in UNDECIDED and plan.check.screens() and not plan.absolute:
+        return look(plan.problem, plan.check, left.point(), plan.key)
+    return left.certificate(), left.point()
+
+
 def look(
     problem: Problem, check: Check, point: Point, key: np.ndarray, number: int = 0
 ) -> tuple[Certificate, Point]:
@@ -172,11 +178,9 @@ def _facts(
         "proof": plan.proof,
         "diagnose": lambda: plan.problem.diagnosis(result.x),
     }
-    if left.status == "nonfinite":
+    if result.status == "nonfinite":
         where, cause = explain.locate(result.x, *left.bad(), result.trace)
         facts |= {"where": where, "cause": cause}
-    if left.status == "unverifiable":
-        facts["floor"] = 2 * explain.smallest_tol(result.certificate, 0.0)
     return facts
 
 

@@ -203,7 +203,7 @@ class Result:
         return number(np.linalg.norm(np.concatenate(leaves))) if leaves else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, the JSON of `banach solve --json` (schema_version 1)."""
+        """Plain data, as in races; saved runs hold more (schema_version 2)."""
         card = self.method.card
         return {
             "schema_version": 1,

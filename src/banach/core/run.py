@@ -12,13 +12,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import compat, reading, tree
 from banach.core import trace as tr
 from banach.core.adjoint import attach_derivative
 from banach.core.check import Absolute, Certificate, Check
-from banach.core.method import Method
+from banach.core.method import Method, settled
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 
@@ -61,6 +61,7 @@ class Carry(eqx.Module):
     last: Certificate
     look: Int[Array, ""]
     strikes: Int[Array, ""]
+    blurred_at: Float[Array, ""]
     bad_step: Int[Array, ""]
     bad_leaf: Int[Array, ""]
     checks: Int[Array, ""]
@@ -162,10 +163,11 @@ def kernel(
         return wrap(eqx.tree_at(lambda q: q.state, c, state))
 
     carry = jax.lax.cond(fresh, begin, lambda c: c, carry)
-    floor = check.floor()
+    # Below 4 u no comparison with a rounded scale could pass: the one tolerance that
+    # ends a run before its first step (CERTIFICATES 2.6).
+    hopeless = jnp.asarray(tol < 2 * jnp.finfo(jnp.asarray(tol).dtype).eps)
     if settings.absolute:
-        floor = 0.0
-    hopeless = jnp.asarray(floor > tol / 2)
+        hopeless = jnp.asarray(False)
 
     def advance(c):
         n = jnp.where(c.checks == 0, 0, jnp.minimum(settings.every, max_steps - c.step))
@@ -200,10 +202,11 @@ def kernel(
         # What refutes is what is spoken of, however small its ratio.
         take = passed | better | (cert.refuted() & (bad < 0))
         best = _select(take, Best(_like(point, c.best.point), cert, step), c.best)
-        blur = (cert.slack > tol * cert.scale / 2) & (
-            cert.value <= jnp.maximum(cert.slack, tol * cert.scale)
-        )
-        strikes = jnp.where(blur, c.strikes + 1, 0)
+        blur = best.certificate.blurred(tol)
+        # The same blur goes on while the best ratio has not halved since it began.
+        same = (c.strikes > 0) & (best.certificate.ratio > c.blurred_at / 2)
+        strikes = jnp.where(blur, jnp.where(same, c.strikes + 1, 1), 0)
+        blurred_at = jnp.where(same, c.blurred_at, best.certificate.ratio)
         status = jnp.select(
             [
                 passed,
@@ -229,6 +232,7 @@ def kernel(
             cert,
             cert.look,
             strikes,
+            blurred_at,
             jnp.where(bad >= 0, step, c.bad_step),
             jnp.where(bad >= 0, bad, c.bad_leaf),
             c.checks + 1,
@@ -257,8 +261,11 @@ def carry_like(problem, method, check, start, key, settings: Settings) -> Carry:
         width = _counted(method, state).shape[0]
         trace = tr.empty(settings.rows, width, cert.ratio.dtype)
         best = Best(kept, cert, zero)
+        far = jnp.zeros((), cert.ratio.dtype)
         return _strong(
-            Carry(state, zero, zero, best, cert, zero, zero, zero, zero, zero, trace)
+            Carry(
+                state, zero, zero, best, cert, zero, zero, far, zero, zero, zero, trace
+            )
         )
 
     return jax.eval_shape(build, problem, method, check, start, key)
@@ -335,7 +342,7 @@ def run(
     _floating(start)
     _same_precision((problem, start))
     dtype = tree.dtype(start.x)
-    method, check = leaves_in(dtype, (method, check))
+    method, check = leaves_in(dtype, (settled(method), check))
     given = problem
     problem, method, start = jax.lax.stop_gradient((problem, method, start))
     key = jax.random.key(0) if key is None else reading.key(key)

@@ -5,6 +5,7 @@ are nonnegative one by one, so that rounding is relative to the bracket itself
 wherever the mathematics allows it.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -23,6 +24,7 @@ from banach.parts.term import (
     charge,
     gam,
     leafwise,
+    least,
     onto_simplex,
     positive,
     rebuild,
@@ -231,7 +233,8 @@ class LInf(Norm):
         lam, m, total = jnp.asarray(self.lam, x.dtype), jnp.max(abs(x)), jnp.sum(abs(v))
         first = jnp.maximum(lam - total, 0) * m
         value = first + jnp.sum(abs(v) * (m - jnp.sign(v) * x))
-        moved = jnp.sum(e * abs(x)) + gam(v.size + 2, x.dtype) * total * m
+        moved = jnp.sum(e * abs(x)) + gam(v.size + 2, x.dtype) * (total * m)
+        moved = moved + 4 * least(x.dtype) * (v.size * m + total)
         live = lam > 0
         value = jnp.where(live, value, 0)
         return value, charge(value, jnp.where(live, moved, 0), v.size + 8)
@@ -253,7 +256,7 @@ def _l1_l2_value(x: PyTree, l1: Any, l2: Any) -> Scalar:
 
 def _l1_l2_bracket(x: PyTree, v: PyTree, e: PyTree, l1: Any, l2: Any):
     def entry(x, v, e, a, b):
-        u = jnp.finfo(x.dtype).eps / 2
+        u, tiny = jnp.finfo(x.dtype).eps / 2, least(x.dtype)
         cut = jnp.clip(v, -a, a)
         # |cut| |x| - cut x is 0 or twice a product. Written as a difference, a
         # fused multiply-add would turn its exact 0 into a rounding error.
@@ -262,12 +265,18 @@ def _l1_l2_bracket(x: PyTree, v: PyTree, e: PyTree, l1: Any, l2: Any):
         # b (x - s)^2 / 2 = r^2 / (2 b) with r = b x - (v - cut); its rounding and
         # the change e of v move r by at most `step`.
         r = b * x - (v - cut)
-        step = 1.1 * u * (jnp.abs(b * x) + jnp.abs(v - cut) + jnp.abs(r)) + e
+        lost = 4 * tiny * (1 + a + b + jnp.abs(x))
+        step = 1.1 * u * (jnp.abs(b * x) + jnp.abs(v - cut) + jnp.abs(r)) + e + lost
         curved = b > 0
-        b = positive(b)
-        square = jnp.where(curved, jnp.square(r) / (2 * b), 0)
-        moved = (jnp.abs(r) * step + jnp.square(step) / 2) / b
-        moved = jnp.where(curved, moved, jnp.where(a > 0, e * jnp.abs(x), 0))
+        # Divided before squaring: r^2 alone vanishes long before r^2 / b does. A
+        # quotient that vanishes all the same has a square far below `lost`.
+        root = jnp.sqrt(positive(b)) * math.sqrt(2.0)
+        near, step = jnp.abs(r) / root, 1.01 * step / root + tiny
+        square = jnp.where(curved, jnp.square(near), 0)
+        moved = jnp.where(curved, 2 * near * step + jnp.square(step), 0)
+        moved = jnp.where(curved | (a > 0), moved + lost, 0)
+        straight = jnp.where(a > 0, e * jnp.abs(x) + lost, 0)
+        moved = jnp.where(curved, moved, straight)
         return jnp.where(curved | (a > 0), flat, 0) + square, moved
 
     v = arrays(v)

@@ -26,6 +26,7 @@ from banach.parts.term import (
     concrete,
     gam,
     leafwise,
+    least,
     onto_simplex,
     positive,
     rebuild,
@@ -209,6 +210,7 @@ class Simplex(Set):
         off = jnp.abs(r - jnp.sum(x)) + g * mass
         moved = jnp.sum(e * jnp.abs(x)) + r * jnp.max(e) + jnp.abs(top) * off
         moved = moved + g * jnp.sum(jnp.abs(terms)) + jnp.max(e) * off
+        moved = moved + 4 * least(x.dtype) * (mass + r + x.size * jnp.max(jnp.abs(v)))
         value = jnp.sum(terms)
         return value, charge(value, moved, x.size + 8)
 
@@ -245,7 +247,9 @@ class L1Ball(Set):
         mass = jnp.sum(jnp.abs(x))
         value = (r - mass) * top + jnp.sum(jnp.abs(x) * (top - jnp.sign(x) * v))
         moved = jnp.sum(e * jnp.abs(x)) + r * jnp.max(e)
-        moved = moved + 2 * gam(x.size + 8, x.dtype) * (mass + jnp.abs(r - mass)) * top
+        size = (mass + jnp.abs(r - mass)) * top
+        moved = moved + 2 * gam(x.size + 8, x.dtype) * size
+        moved = moved + 4 * least(x.dtype) * (mass + r + x.size * top)
         return value, charge(value, moved, x.size + 8)
 
 
@@ -302,7 +306,8 @@ class L2Ball(Set):
         value = jnp.sum((r - ny) * nv + turn)
         g = gam(v.size + 12, v.dtype)
         # Rounding of y = x - center is relative to y; the norms err by g each.
-        moved = jnp.sum(slack + g * nv * (ny + r)) + r * tree.norm(e)
+        moved = jnp.sum(slack + g * (nv * (ny + r))) + r * tree.norm(e)
+        moved = moved + 4 * v.size * least(v.dtype) * jnp.sum(1 + nv + r)
         return value, charge(value, moved, v.size + 12)
 
     def _about(self, x: PyTree) -> tuple[PyTree, PyTree]:
@@ -322,7 +327,9 @@ def _box_bracket(x, v, e, lo, up):
     term = jnp.abs(v) * near
     # v' may cross 0, where the other face is the maximising one.
     cross = jnp.maximum(e - jnp.abs(v), 0) * other
-    return term, jnp.abs(term), jnp.maximum(e * near, cross)
+    # Distances and slopes that vanish, each beside the other.
+    lost = 4 * least(v.dtype) * (1 + jnp.abs(v) + jnp.abs(near) + jnp.abs(other))
+    return term, jnp.abs(term), jnp.maximum(e * near, cross) + lost
 
 
 def _corner(w: Array, j: Array, r: Array) -> Array:

@@ -87,7 +87,8 @@ class Term(eqx.Module):
 
         value + slack bounds the exact bracket at every v' in dom g* with
         |v' - v| <= e entrywise; e is a scalar or has the structure of v. A set
-        assumes nothing of x: outside it the value may be negative.
+        assumes nothing of x: outside it the value may be negative. Nothing is said
+        where a hyperparameter is `subnormal`: the caller looks.
         """
         self.refuse("conjugate", "a duality gap needs a term with a finite conjugate")
 
@@ -192,13 +193,42 @@ def gam(k: int, dtype: Any) -> float:
     return ku / (1 - ku) if ku < 0.5 else math.inf
 
 
+def least(dtype: Any) -> float:
+    """The smallest normal number: what one flushed result may have lost.
+
+    XLA writes 0 for every result below it, and reads 0 for every such operand, in
+    comparisons too. A product of three factors loses more where the first two vanish
+    and the third is large: multiply the small factor in last, or charge this before.
+    """
+    return float(jnp.finfo(dtype).tiny)
+
+
+def subnormal(x: PyTree) -> Array:
+    """Whether some entry is not 0 and yet read as 0, a boolean scalar.
+
+    Looks at the bits: every comparison of floats would read 0 as well.
+    """
+    found = jnp.zeros((), bool)
+    for leaf in jax.tree.leaves(x):
+        dtype = jnp.result_type(leaf)
+        if jnp.issubdtype(dtype, jnp.floating):
+            info = jnp.finfo(dtype)
+            whole = jnp.dtype(f"uint{info.bits}")
+            bits = jax.lax.bitcast_convert_type(jnp.asarray(leaf), whole)
+            size = bits & jnp.asarray(2 ** (info.bits - 1) - 1, whole)
+            first = jnp.asarray(2**info.nmant, whole)
+            found = found | jnp.any((size > 0) & (size < first))
+    return found
+
+
 def charge(value: Scalar, moved: Scalar, k: int) -> Scalar:
     """Slack of a sum of nonnegative terms with k roundings on its longest path.
 
-    `moved` bounds all other errors; k tiny covers flushed subnormals.
+    `moved` bounds all other errors; 4 k tiny covers flushed subnormals, up to four
+    for each entry.
     """
-    g, tiny = gam(k, value.dtype), float(jnp.finfo(value.dtype).tiny)
-    return 1.01 * (moved * (1 + g) + g * jnp.abs(value)) + k * tiny
+    g, tiny = gam(k, value.dtype), least(value.dtype)
+    return 1.01 * (moved * (1 + g) + g * jnp.abs(value)) + 4 * k * tiny
 
 
 def safe_factor(ratio: Scalar, k: int) -> Scalar:
@@ -296,6 +326,8 @@ def angle(v: Array, x: Array, e: Array, part: Partition) -> tuple[Array, ...]:
     both, g = nv * nx, gam(v.size + 12, v.dtype)
     move = 3 * g
     slack = both * (apart * move + move**2 / 2 + g) + part.sum(e * jnp.abs(x))
+    # Norms of entries below the smallest normal number count as 0.
+    slack = slack + 4 * least(v.dtype) * part.sum(1 + jnp.abs(v) + jnp.abs(x))
     return nv, nx, both * jnp.square(apart) / 2, slack
 
 

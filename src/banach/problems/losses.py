@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.parts.hyper import count, hyper
+from banach.parts.term import least
 from banach.problems import glm_inputs
 from banach.problems.glm_entropy import relative_entropy
 from banach.problems.loss import ROUNDINGS, Loss, spill, unit
@@ -49,9 +50,10 @@ class LeastSquares(Loss):
         """(r + th)^2 / 2."""
         r = z - y
         slope = r + th
-        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope))
+        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope)) + 4 * least(z.dtype)
         value = jnp.square(slope) / 2
-        return value, 1.01 * self._moved(z, slope, e) + 4 * unit(z) * value
+        own = 4 * unit(z) * value + 4 * least(z.dtype)
+        return value, 1.01 * self._moved(z, slope, e) + own
 
 
 class Huber(Loss):
@@ -90,8 +92,9 @@ class Huber(Loss):
         near = jnp.where(far, d - s * u, r - u)
         value = jnp.square(near) / 2 + over * jnp.where(far, near, 0)
         slope = jnp.clip(r, -d, d) - u
-        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope))
-        return value, 1.01 * self._moved(z, slope, e) + 8 * unit(z) * value
+        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope)) + 4 * least(z.dtype)
+        own = 8 * unit(z) * value + 4 * least(z.dtype) * (1 + over + d)
+        return value, 1.01 * self._moved(z, slope, e) + own
 
     def _delta(self, z):
         return jnp.asarray(self.delta, z.dtype)
@@ -135,8 +138,9 @@ class SquaredHinge(Loss):
         near = jnp.where(out > 0, a, h - a)
         value = jnp.square(near) / 2 + out * a
         slope = jnp.maximum(h, 0) - a
-        e = e + unit(z) * (jnp.abs(h) + jnp.abs(slope))
-        return value, 1.01 * self._moved(z, slope, e) + 8 * unit(z) * value
+        e = e + unit(z) * (jnp.abs(h) + jnp.abs(slope)) + 4 * least(z.dtype)
+        own = 8 * unit(z) * value + 4 * least(z.dtype) * (1 + out)
+        return value, 1.01 * self._moved(z, slope, e) + own
 
 
 class Logistic(Loss):
@@ -310,6 +314,6 @@ class Softmax(Loss):
         rough = (ROUNDINGS + 3 * k + jnp.abs(below)) * unit(z)
         own = rough * (jnp.abs(parts) + 2 * jnp.abs(d)) + p * jnp.square(rough)
         own = own + rough * jnp.square(d)
-        moved = jnp.sum(jnp.abs(d) * e + own, axis=-1)
+        moved = jnp.sum((jnp.abs(d) + least(z.dtype)) * e + own, axis=-1)
         moved = moved + jnp.sum(jnp.square(e), axis=-1) / 4
-        return jnp.sum(parts, axis=-1), 1.01 * moved + k * spill(z)
+        return jnp.sum(parts, axis=-1), 1.01 * moved + jnp.sum(spill(below), axis=-1)
