@@ -103,6 +103,11 @@ def verify(
         if isinstance(answer, Problem):
             if x is None:
                 raise Misuse("verify(problem, x) needs the point x to judge")
+            if problem is not None:
+                raise Misuse(
+                    "verify(problem, x) judges x on that problem; drop problem=, which "
+                    "is for a Result or a saved file"
+                )
             problem, x, tol = answer, arrays(x), 1e-6 if tol is None else tol
         elif isinstance(answer, Result):
             claim_problem = answer.certificate.problem_id or None

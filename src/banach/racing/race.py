@@ -26,6 +26,8 @@ from banach.core.result import Result
 from banach.racing import seeds as several
 from banach.report import words
 
+MOST_SEEDS = 10_000  # runs of one stochastic method, all kept for its spread
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Refused:
@@ -270,7 +272,7 @@ def race(
         Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
     """
     seed = reading.seed(seed)
-    seeds = reading.integer(seeds, "seeds", low=1)
+    seeds = reading.integer(seeds, "seeds", low=1, high=MOST_SEEDS)
     _texts(name, command)
     if progress is not None and not callable(progress):
         raise Misuse(
