@@ -128,6 +128,7 @@ def test_sampling_error_is_never_unverifiable():
     p = bn.Smooth(lambda x: jnp.sum(x**4), np.ones(1))
     r = bn.solve(p, "gradient_descent", check=check, max_steps=400)
     assert r.status == "budget" and "not reached" in r.reason
+    assert "more rows" in r.hint
 
 
 @pytest.mark.parametrize(
