@@ -70,7 +70,8 @@ def test_a_stopped_gradient_is_said(name):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("level", [-7.5, 0.0, 41.0])
 def test_a_goal_prints_value_and_target(level, dtype):
-    p = bn.Smooth(lambda x: jnp.sum((x - 2) ** 2) + level, np.array([4.0], dtype))
+    x0, level = np.array([4.0], dtype), np.array(level, dtype)
+    p = bn.Smooth(lambda x, c: jnp.sum((x - 2) ** 2) + c, x0, (level,))
     r = bn.solve(p, "gradient_descent", check=bn.Goal(level + 0.5))
     assert r.certified
     best = float(p.objective(r.x))
@@ -85,7 +86,7 @@ def test_a_goal_prints_value_and_target(level, dtype):
     assert data["value"] <= data["bound"] <= target
     assert f"target {said[3]} reached" in r.reason
     far = bn.solve(p, "gradient_descent", check=bn.Goal(level - 1.0), max_steps=3)
-    assert far.status == "budget" and "not reached" in far.reason
+    assert far.status in ("budget", "stalled") and "not reached" in far.reason
     assert "target" in str(far).splitlines()[0]
     assert json.dumps(far.to_dict()["certificate"])
 
@@ -125,8 +126,10 @@ def test_sampling_error_is_never_unverifiable():
     """A target that so few rows cannot prove is missed, not beyond the dtype."""
     rows = (np.arange(40) % 10 == 0).astype(float)
     check = bn.HeldOutRisk(lambda p, x, d: d, rows, 0.2)
-    p = bn.Smooth(lambda x: jnp.sum(x**4), np.ones(1))
-    r = bn.solve(p, "gradient_descent", check=check, max_steps=400)
+    p = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(1))
+    slow = bn.Optax("sgd", learning_rate=1e-5)
+    r = bn.solve(p, slow, check=check, max_steps=400)
+    assert len(r.trace) > 4
     assert r.status == "budget" and "not reached" in r.reason
     assert "more rows" in r.hint
 
@@ -139,7 +142,7 @@ def test_sampling_error_is_never_unverifiable():
         ("goal", {"target": float("nan")}, "target must be real and finite"),
         ("goal", {"target": True}, "target must be a real number"),
         ("goal", {"target": [1.0, 2.0]}, "target must be one number"),
-        ("goal", {"level": 2.0}, "unexpected keyword"),
+        ("goal", {"target": 1.0, "level": 2.0}, "unexpected keyword"),
         ("second_order", {"delta": 0.0}, "delta must be positive"),
         ("second_order", {"delta": 1.0}, "delta must be below 1"),
         ("second_order", {"steps": 2.5}, "steps must be an integer"),
