@@ -9,7 +9,7 @@ from banach import catalogue
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
-from banach.core.method import Refusal, applicable
+from banach.core.method import Refusal, applicable, decided
 from banach.core.problem import Misuse, Problem
 
 DENSE_HESSIAN_UP_TO = 2000
@@ -64,10 +64,18 @@ def first_choice(problem: Problem) -> Any:
     return catalogue.load_method(name).suggest(problem, facts)
 
 
+def card_of(name: str) -> dict[str, Any]:
+    """The catalogue's entry of a method; Misuse with the nearest names without one."""
+    try:
+        return catalogue.find(name)
+    except catalogue.UnknownMethod as e:
+        raise Misuse(str(e)) from None
+
+
 def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
     base, _, variant = name.partition(":")
-    entry = catalogue.find(base)
+    entry = card_of(base)
     if variant and entry["host"]:
         # A host bridge restates problems for its peer, algorithm by algorithm.
         return catalogue.load_method(base).variant(variant, problem, facts)
@@ -83,7 +91,10 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
 
 
 def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
-    """A method instance from an instance, a class, a name or None."""
+    """A method instance from an instance, a class, a name or None.
+
+    Nothing is open in it: what the caller left open is decided here.
+    """
     if method is None:
         return default_method(problem, facts)
     facts = problem.facts() if facts is None else facts
@@ -104,7 +115,8 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
             )
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
         # What a host peer cannot take, its bridge refuses by itself.
-        built = method if no is None or card.host else no
+        fits = no is None or card.host
+        built = decided(method, problem, facts) if fits else no
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built

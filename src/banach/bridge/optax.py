@@ -1,16 +1,16 @@
 """Optimisers of optax: adam, lbfgs, sgd with momentum, and every other alias."""
 
-import difflib
 import functools
 import inspect
 from typing import Any
 
 import equinox as eqx
 
+from banach.bridge import _inputs
 from banach.core.card import method
 from banach.core.from_optax import FromOptax
+from banach.core.hyper import OPEN
 from banach.core.method import Method, Refusal
-from banach.core.problem import Misuse
 
 LEARNING_RATE = 1e-2
 """For rules whose step is scale-free in the gradient (adam and its relatives) no
@@ -40,9 +40,17 @@ class Optax(Method):
     """
 
     inner: FromOptax
-    algorithm: str = eqx.field(static=True)
+    algorithm: Any = eqx.field(static=True)
 
-    def __init__(self, algorithm: str, **hyper: Any):
+    def __init__(self, algorithm: str | None = None, **hyper: Any):
+        if algorithm is None and hyper:
+            raise Misuse(
+                f"{', '.join(hyper)}: hyperparameters belong to an optimiser; name it, "
+                'e.g. bn.Optax("adam", learning_rate=1e-2)'
+            )
+        if algorithm is None:
+            self.algorithm = self.inner = OPEN  # what `suggest` finds for the problem
+            return
         self.algorithm = algorithm
         self.inner = _adapter(algorithm, hyper)
 
@@ -114,15 +122,10 @@ def names() -> tuple[str, ...]:
     return tuple(sorted([*found, "nesterov"]))
 
 
-def _factory(name: str) -> Any:
+def _factory(name: Any) -> Any:
     import optax
 
-    if name not in names():
-        near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else ""
-        raise Misuse(
-            f"optax has no optimiser {name!r}; {hint or 'it has ' + ', '.join(names())}"
-        )
+    _inputs.algorithm(name, "optax", "optimiser", names())
     return _nesterov if name == "nesterov" else vars(optax)[name]
 
 

@@ -1,6 +1,5 @@
 """Every method of scipy.optimize.minimize, streamed from its callback."""
 
-import difflib
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _oracles, _terms, _worker
+from banach.bridge import _inputs, _oracles, _terms, _worker
 from banach.core.card import method
 from banach.core.facts import Facts
+from banach.core.hyper import OPEN, Open
 from banach.core.method import HostMethod, Refusal, applicable
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -105,18 +105,17 @@ class Scipy(HostMethod):
     some microseconds of thread switching and array conversion for each iterate.
     """
 
-    algorithm: str
+    algorithm: Any
     options: dict[str, Any]
 
-    def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
-        if algorithm not in ALGORITHMS:
-            near = {k.lower(): k for k in ALGORITHMS}
-            close = difflib.get_close_matches(algorithm.lower(), near, n=2, cutoff=0.5)
-            hint = f"it has {', '.join(ALGORITHMS)}"
-            if close:
-                hint = f"did you mean {' or '.join(near[c] for c in close)}?"
-            raise Misuse(f"scipy has no method {algorithm!r}; {hint}")
-        self.algorithm, self.options = algorithm, dict(options or {})
+    def __init__(
+        self, algorithm: str | None = None, options: dict[str, Any] | None = None
+    ):
+        self.options = _inputs.options(options, "scipy")
+        if algorithm is None or isinstance(algorithm, Open):
+            self.algorithm = OPEN  # what `suggest` finds for the problem
+            return
+        self.algorithm = _inputs.algorithm(algorithm, "scipy", "method", ALGORITHMS)
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:

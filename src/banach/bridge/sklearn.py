@@ -1,6 +1,5 @@
 """scikit-learn's solvers of generalised linear models, as peers in a race."""
 
-import difflib
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _terms
+from banach.bridge import _inputs, _terms
 from banach.core.card import method
 from banach.core.facts import Facts
+from banach.core.hyper import OPEN, Open
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -55,20 +55,17 @@ class Sklearn(HostMethod):
     64 roundoffs of the objective.
     """
 
-    algorithm: str
+    algorithm: Any
     options: dict[str, Any]
 
-    def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
-        if algorithm not in LADDERS:
-            near = difflib.get_close_matches(
-                algorithm.lower(), LADDERS, n=2, cutoff=0.4
-            )
-            hint = f"did you mean {' or '.join(near)}?" if near else ""
-            raise Misuse(
-                f"sklearn has no solver {algorithm!r} here; "
-                f"{hint or 'there are ' + ', '.join(LADDERS)}"
-            )
-        self.algorithm, self.options = algorithm, dict(options or {})
+    def __init__(
+        self, algorithm: str | None = None, options: dict[str, Any] | None = None
+    ):
+        self.options = _inputs.options(options, "sklearn")
+        if algorithm is None or isinstance(algorithm, Open):
+            self.algorithm = OPEN  # what `suggest` finds for the problem
+            return
+        self.algorithm = _inputs.algorithm(algorithm, "sklearn", "solver", LADDERS)
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:

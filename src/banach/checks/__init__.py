@@ -1,5 +1,6 @@
 """Why believe an answer: the checks, by name. Importing this imports no check."""
 
+import difflib
 import importlib
 import inspect
 from typing import Any
@@ -52,7 +53,11 @@ def by_name(name: str, **hyper: Any) -> Any:
     from banach.core.problem import Misuse
 
     if not isinstance(name, str) or name not in CHECKS:
-        raise Misuse(f"no check named {name!r}; the checks are {', '.join(names())}")
+        near = difflib.get_close_matches(str(name), CHECKS, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise Misuse(
+            f"no check named {name!r}; {hint}the checks are {', '.join(names())}"
+        )
     module, title = CHECKS[name]
     cls = getattr(importlib.import_module(f"{__name__}.{module}"), title)
     try:

@@ -74,7 +74,7 @@ class ProxStep(Floored):
         return scale, slack / scale
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One value, two gradients, a prox; where a screen passes, a gradient more."""
+        """A value, two gradients and a prox; a gradient more where a screen passes."""
         return {"value": 1, "grad": 2, "prox": 1}
 
     def refuses(self, problem: Problem) -> str | None:

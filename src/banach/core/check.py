@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from banach.core import reading
 from banach.core.point import Point
 from banach.core.problem import Problem
 
@@ -18,10 +19,15 @@ GRADES = ("enclosure", "bound", "statistical", "residual")
 ROUNDINGS = ("proved", "modelled", "estimated")
 
 
+def _positive(tol: Any) -> Any:
+    reading.number(tol, "tol", low="positive")
+    return tol
+
+
 class Absolute(eqx.Module):
     """A tolerance in the units of the quantity: sets the scale to 1."""
 
-    tol: Any
+    tol: Any = eqx.field(converter=_positive)
 
 
 class Part(eqx.Module):
@@ -80,6 +86,14 @@ class Certificate(eqx.Module):
             ratio = xp.asarray((value + p.slack) / scale)
             out.append(xp.where(_valid(xp, p), ratio, xp.asarray(np.inf, ratio.dtype)))
         return xp.stack(out)
+
+    def bare(self) -> Float[Array, ""]:
+        """max(value, 0) / scale of the worst part, its slack left out.
+
+        What a trace shows of a look behind a screen, whose slack is a placeholder.
+        """
+        none = tuple(Part(p.name, p.value, p.slack * 0, p.scale) for p in self.parts)
+        return eqx.tree_at(lambda c: c.parts, self, none).ratio
 
     @property
     def worst(self) -> Array:
@@ -146,6 +160,20 @@ class Certificate(eqx.Module):
             exact = (p.slack == 0) & (total <= 0) & (limit >= 0)
             ok = ok & good & ((up <= down) | exact)
         return ok
+
+    def blurred(self, tol: Any) -> Bool[Array, ""]:
+        """Whether rounding decides: a part's value lies within its slack, and the
+        slack is more than half of what tol allows (CERTIFICATES 2.6).
+
+        Never where slack is no rounding (statistical) or the value may be negative.
+        """
+        xp = self._np()
+        if self.signed or self.grade == "statistical":
+            return xp.asarray(False)
+        flags = [
+            (p.value <= p.slack) & (p.slack > tol * p.scale / 2) for p in self.parts
+        ]
+        return xp.any(xp.stack(flags))
 
     def _goal(self) -> Any:
         return 0.0 if self.target is None else self.target

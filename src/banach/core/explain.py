@@ -48,10 +48,18 @@ def reason(status: str, facts: dict[str, Any]) -> str:
             f"{float(part.slack):.3g}, which is impossible unless an assumption is "
             f"false: {claims}"
         )
-    if status == "unverifiable":
+    if status == "unverifiable" and _hopeless(c, tol):
         return (
-            f"rounding alone leaves a slack of {facts['floor']:.3g} relative, above "
-            f"half of tol {tol:.3g}: {facts['dtype']} cannot tell"
+            f"tol {tol:.3g} is below 4 u = {_least(c):.2g} of {_kind(c)}: no "
+            "comparison with a rounded scale could pass"
+        )
+    if status == "unverifiable":
+        hidden = [p for p in c.parts if float(p.value) <= float(p.slack)]
+        part = max(hidden or c.parts, key=lambda p: float(p.slack) / float(p.scale))
+        return (
+            f"rounding hides {part.name}: its value {float(part.value):.3g} lies "
+            f"within its slack {float(part.slack):.3g}, which is more than half of tol "
+            f"{tol:.3g} times its scale {float(part.scale):.3g}"
         )
     return facts.get("proof", status)
 
@@ -85,8 +93,12 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "stalled":
         return "try another method, or a larger tol"
     if status == "unverifiable":
+        c = facts["certificate"]
+        if _hopeless(c, facts["tol"]):
+            return f"ask for tol={_round_up(2 * _least(c)):.1g} or more"
         cure = (
-            f"smallest tolerance that could pass: tol={_round_up(facts['floor']):.2g}"
+            "the smallest tolerance that this point passes: "
+            f"tol={_round_up(1.001 * float(c.ratio)):.1g}"
         )
         if facts["dtype"] == "float32":
             cure += "; or pass float64 data"
@@ -117,9 +129,17 @@ def _flat(facts: dict[str, Any]) -> bool:
     return facts["best_step"] < facts["steps"] / 2
 
 
-def smallest_tol(certificate: Any, floor: float) -> float:
-    """The relative slack that a tolerance has to exceed twice over."""
-    return max(float(certificate.slack) / float(certificate.scale), floor)
+def _kind(certificate: Any) -> Any:
+    return np.asarray(certificate.value).dtype
+
+
+def _least(certificate: Any) -> float:
+    """4 u: below it no tolerance can be told from 0."""
+    return 2 * float(np.finfo(_kind(certificate)).eps)
+
+
+def _hopeless(certificate: Any, tol: float) -> bool:
+    return tol < _least(certificate)
 
 
 def _round_up(v: float) -> float:

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from banach.core import reading, wrong_calls
 from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.batches import Moments
 from banach.problems import inputs
 from banach.problems.finite_sum import FiniteSum, rows
+from banach.problems.smooth import check_scalar
 
 Scalar = Float[Array, ""]
 
@@ -60,9 +62,16 @@ class Training(Problem):
         for name, given in (("model", model), ("loss", loss)):
             if not callable(given):
                 raise Misuse(
-                    f"Training needs a {name} to call, got {type(given).__name__}; "
-                    "model(params, x, key) and loss(output, target)"
+                    f"Training needs a {name} to call, got {reading.shown(given)}; "
+                    "pass model(params, x, key) and loss(output, target)"
                 )
+        for name, given in (("inputs_", inputs_), ("targets", targets)):
+            rows(given, name)
+        params = inputs.variable(params, "params")
+        params, (data,) = inputs.canonical(params, (rows((inputs_, targets)),))
+        datum = jax.tree.map(lambda v: v[0], data)
+        wrong_calls.arity(model, (params, datum[0], None), "Training's model")
+        wrong_calls.arity(loss, (None, datum[1]), "Training's loss")
 
         def term(params, datum):
             return loss(model(params, datum[0], None), datum[1])
@@ -71,21 +80,37 @@ class Training(Problem):
             return loss(model(params, datum[0], key), datum[1])
 
         term.__name__ = getattr(loss, "__name__", "loss")
-        self.sum = FiniteSum(
-            term, params, (inputs_, targets), l2=l2, reference=reference, noisy=noisy
-        )
-        data = self.sum.data
-        first = jax.tree.map(lambda v: v[0], data[0])
 
         def predictor(params, x):
             return model(params, x, None)
 
         self.predictor = inputs.function(
-            predictor, self.sum.x0, (first,), "Training's model"
+            predictor, params, (datum[0],), "Training's model"
+        )
+        fun = inputs.function(term, params, (datum,), "Training's loss")
+        check_scalar(fun.narrow, "Training's loss")
+        self.sum = FiniteSum(
+            fun,
+            params,
+            data,
+            l2=l2,
+            reference=reference,
+            noisy=inputs.function(
+                noisy,
+                params,
+                (datum, jax.random.key(0)),
+                "Training's model with a key",
+            ),
         )
         self.held_out = None
         if held_out is not None:
             self.held_out = _like_training(held_out, data, self.sum.x0)
+
+    def validate(self) -> None:
+        """The sum's demands again, and those on the held-out pair."""
+        self.sum.validate()
+        if self.held_out is not None:
+            _like_training(self.held_out, self.sum.data, self.sum.x0)
 
     @property
     def n(self) -> int:
@@ -245,7 +270,8 @@ def _like_training(held_out: Any, data: PyTree, x0: PyTree) -> PyTree:
         raise Misuse(
             "held_out must be a pair (inputs, targets), like the training data"
         )
-    _, (kept,) = inputs.canonical(x0, (rows(tuple(held_out)),))
+    given = rows(tuple(held_out), "held_out")
+    _, (kept,) = inputs.canonical(x0, (given,))
     same = jax.tree.structure(kept) == jax.tree.structure(data) and all(
         np.shape(a)[1:] == np.shape(b)[1:]
         for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(data), strict=True)

@@ -1,11 +1,12 @@
 """Run every applicable method on one problem, each judged by the same check."""
 
+import contextlib
 import dataclasses
 import datetime
 import functools
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import jax
 
 from banach import api, catalogue, choose
 from banach.answers import stated
-from banach.core import compat, reading
+from banach.core import compat, host, reading
 from banach.core.check import Check
+from banach.core.door import door
 from banach.core.manifest import manifest
 from banach.core.method import Refusal, applicable
 from banach.core.problem import Misuse, Problem
@@ -193,7 +195,18 @@ def machine() -> dict[str, Any]:
 def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
     """Names (with a bridge's variants) or instances that are to run."""
     if methods is not None:
-        return list(methods)
+        if isinstance(methods, str | type) or not isinstance(methods, Iterable):
+            raise Misuse(
+                f"methods must be a list of names, classes or instances, got "
+                f"{reading.shown(methods)}; e.g. ['lbfgs']"
+            )
+        asked = list(methods)
+        for entrant in asked:
+            if isinstance(entrant, str):
+                choose.card_of(entrant.partition(":")[0])
+            else:
+                _label(entrant)
+        return asked
     facts = problem.facts()
     names: list[Any] = []
     for name, entry in catalogue.load_index().items():
@@ -218,6 +231,7 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
     return applicable(needs, assumes, problem, facts, name) is not None
 
 
+@door
 def race(
     problem: Problem | str,
     methods: Sequence[Any] | None = None,
@@ -255,12 +269,20 @@ def race(
     Returns:
         Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
     """
+    seed = reading.seed(seed)
+    seeds = reading.integer(seeds, "seeds", low=1)
+    _texts(name, command)
+    if progress is not None and not callable(progress):
+        raise Misuse(
+            f"progress must be a function, got {reading.shown(progress)}; it is called "
+            "with (label, Result | Refused | None)"
+        )
     with compat.double():
         given, source = stated(problem)
         title = name or (problem if source else type(given).__name__)
         check = choose.check_for(check, given)
         field = entrants(given, methods)
-    numbers = tuple(range(seed, seed + _count(seeds)))
+    numbers = tuple(range(seed, seed + seeds))
     if reading.flag(family, "family"):
         check = _shared(check, _planned(field, given, len(numbers)))
     groups: list[list[Result]] = []
@@ -272,38 +294,46 @@ def race(
 
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
                    time_limit=time_limit, compile_free=True)  # fmt: skip
-    for entrant in field:
-        if isinstance(entrant, Refused):
-            refused.append(entrant)
-            tell(entrant.method, entrant)
-            continue
-        label = entrant if isinstance(entrant, str) else _label(entrant)
-        tell(label, None)
-        built = entrant
-        if isinstance(entrant, str):
-            with compat.double():
-                built = choose.suggest(entrant, given, given.facts())
-            if isinstance(built, Refusal):
-                refused.append(Refused(label, built.cure))
-                tell(label, refused[-1])
+    # Once somebody has finished, Ctrl-C ends the race with what there is.
+    with contextlib.ExitStack() as later:
+        stop = [False]
+        for entrant in field:
+            if stop[0]:
+                break
+            if isinstance(entrant, Refused):
+                refused.append(entrant)
+                tell(entrant.method, entrant)
                 continue
-        stochastic = getattr(built, "card", None) is not None and built.card.random
-        done: list[Result] = []
-        for number in numbers if stochastic else numbers[:1]:
-            result = None
-            for result in api.iterate(given, built, seed=number, **options):
-                tell(label, result)
+            label = entrant if isinstance(entrant, str) else _label(entrant)
+            tell(label, None)
+            built = entrant
+            if isinstance(entrant, str):
+                with compat.double():
+                    built = choose.suggest(entrant, given, given.facts())
+                if isinstance(built, Refusal):
+                    refused.append(Refused(label, built.cure))
+                    tell(label, refused[-1])
+                    continue
+            card = getattr(built, "card", None)
+            stochastic = card is not None and card.random
+            done: list[Result] = []
+            for number in numbers if stochastic else numbers[:1]:
+                result = None
+                for result in api.iterate(given, built, seed=number, **options):
+                    tell(label, result)
+                    if result.status == "interrupted":
+                        break
+                assert result is not None
+                if source is not None:
+                    result = result.replaced(source=source)
+                done.append(result)
                 if result.status == "interrupted":
                     break
-            assert result is not None
-            if source is not None:
-                result = result.replaced(source=source)
-            done.append(result)
-            if result.status == "interrupted":
+            groups.append(done)
+            if done[-1].status == "interrupted":
                 break
-        groups.append(done)
-        if done[-1].status == "interrupted":
-            break
+            if len(groups) == 1:
+                stop = later.enter_context(host.interrupts())
     if not groups and not refused:
         raise Misuse("no method to race; see banach methods")
     groups.sort(key=lambda g: several.order(several.middle(g)))
@@ -314,10 +344,10 @@ def race(
     )
 
 
-def _count(seeds: Any) -> int:
-    if not isinstance(seeds, int) or seeds < 1:
-        raise Misuse(f"seeds is a number of runs, at least 1, got {seeds!r}")
-    return seeds
+def _texts(name: Any, command: Any) -> None:
+    for value, what in ((name, "name"), (command, "command")):
+        if not isinstance(value, str) and not (value is None and what == "name"):
+            raise Misuse(f"{what} must be text, got {reading.shown(value)}")
 
 
 def _planned(field: Sequence[Any], problem: Problem, seeds: int) -> int:
