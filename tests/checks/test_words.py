@@ -158,3 +158,14 @@ def test_sampling_error_is_never_unverifiable():
 def test_arguments_of_checks_are_read_at_the_door(name, hyper, says):
     with pytest.raises(bn.Misuse, match=re.escape(says)):
         checks.by_name(name, **hyper)
+
+
+def test_a_saved_goal_is_judged_against_its_target_again(tmp_path):
+    r = bn.solve("ridge:diabetes", check=bn.Goal(6.25e6), max_steps=50)
+    assert r.certified
+    file = r.save(tmp_path / "goal.json")
+    claim = json.loads(file.read_text())["certificate"]
+    assert claim["target"] == 6.25e6 and claim["value"] < 6.25e6
+    again = bn.verify(file)
+    assert again.certified and "target 6.25e+06" in str(again)
+    assert not bn.verify(file, check=bn.Goal(0.9 * claim["value"])).certified
