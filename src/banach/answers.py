@@ -63,8 +63,8 @@ class Verdict:
         ]
         if c.grade == "statistical":
             lines.append(
-                f"  delta {odds_text(c)}: new evidence with a probability of error of "
-                "its own, added to that of the run"
+                f"  delta {odds_text(c)}: of this verdict alone, beside the run's own "
+                "(fresh samples are new evidence, the same rows are not)"
             )
         if self.problem_matches is False:
             lines.append("  the problem is NOT the one that the certificate names")

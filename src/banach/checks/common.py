@@ -124,7 +124,7 @@ def stopped(problem: Problem) -> tuple[str, ...]:
     names = {
         f.program.name
         for f in found
-        if isinstance(f, TracedFunction) and getattr(f.program, "stops_gradient", False)
+        if isinstance(f, TracedFunction) and f.program.stops_gradient
     }
     return tuple(
         f"derivative of {name} is that of its values: stop_gradient found in it"

@@ -7,10 +7,12 @@ from typing import Any, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
 from banach.checks.common import Scalar
+from banach.core import reading
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -25,6 +27,13 @@ class Scaled(Check):
 
     screen: Any = None
     scale: Any = None
+
+    def __check_init__(self):
+        # Arrays are the library's own; what a user could write is read here.
+        for name in ("screen", "scale"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, np.ndarray | jax.Array):
+                reading.number(value, name, low="positive")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

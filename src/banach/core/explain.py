@@ -30,8 +30,15 @@ def reason(status: str, facts: dict[str, Any]) -> str:
         )
     if status == "budget":
         return f"max_steps {steps} reached; {best}"
+    if status == "stalled" and facts.get("lost"):
+        return f"{facts['lost']}; {best}"
     if status == "stalled":
         return f"the method can make no further step after {steps}; {best}"
+    if status == "nonfinite" and facts.get("lost"):
+        return (
+            f"{facts['lost']}; what is certified is not finite at the best point: a "
+            "value or gradient is infinite or undefined there"
+        )
     if status == "nonfinite":
         return f"{facts['where']}; probable cause: {facts['cause']}"
     if status == "interrupted" and facts.get("lost"):
@@ -71,6 +78,12 @@ def hint(status: str, facts: dict[str, Any]) -> str:
         known = facts["diagnose"]()
         if known is not None:
             return known
+    if status in ("budget", "stalled") and _short_of_samples(facts["certificate"]):
+        return (
+            "the mean itself is below the target: more rows or draws narrow what "
+            f"sampling leaves, {float(facts['certificate'].slack):.3g}; so does a "
+            "larger delta"
+        )
     if status == "budget" and facts.get("time_limit") is not None:
         return "raise time_limit, continue with start=result, or race other methods"
     if status == "stalled" and goal:
@@ -105,6 +118,13 @@ def hint(status: str, facts: dict[str, Any]) -> str:
 
 
 _FLOAT32 = "float32 iterates come no closer: pass float64 data and start, or ask for "
+
+
+def _short_of_samples(c: Any) -> bool:
+    """A mean below its target by less than the sampling error."""
+    if c.grade != "statistical" or not c.signed or c.target is None:
+        return False
+    return bool(float(c.value) <= float(c.target) and np.isfinite(float(c.slack)))
 
 
 def _tol_that_passes(facts: dict[str, Any]) -> str:
