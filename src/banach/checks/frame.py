@@ -7,15 +7,13 @@ from typing import Any, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
 from banach.checks.common import Scalar
-from banach.core import reading
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 
 
 class Scaled(Check):
@@ -29,11 +27,7 @@ class Scaled(Check):
     scale: Any = None
 
     def __check_init__(self):
-        # Arrays are the library's own; what a user could write is read here.
-        for name in ("screen", "scale"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, np.ndarray | jax.Array):
-                reading.number(value, name, low="positive")
+        common.read(self, screen="positive", scale="positive")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -62,9 +56,19 @@ class Floored(Scaled):
 
     base: Any = 0.0
 
+    def __check_init__(self):
+        read_base(self)
+
     def floor(self) -> Any:
         """Slack over scale where the scale is measured: the reference, or a centre."""
         return self.base
+
+
+def read_base(check: Any) -> None:
+    """Misuse unless `base` is a number."""
+    if check.base is None:
+        raise Misuse("base must be a real number, got None; 0 where it is unknown")
+    common.read(check, base=None)
 
 
 def based(value: Scalar, slack: Scalar) -> tuple[Scalar, Scalar]:
