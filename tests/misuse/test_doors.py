@@ -42,7 +42,7 @@ SAYS = [
     (lambda: bn.Ridge(X, Y, sample_wieght=Y), "did you mean sample_weight="),
     (lambda: bn.Lasso(X, Y), "needs lam"),
     (lambda: bn.poisson(3, 4), "takes 1 arguments"),
-    (lambda: bn.iterate(bn.Ridge(X, Y), tolerance=1), "did you mean"),
+    (lambda: bn.iterate(bn.Ridge(X, Y), tolerance=1), "use tol="),
 ]
 
 

@@ -38,6 +38,7 @@ CURES = {
     "rtol": "use tol=, relative to the certificate's scale",
     "atol": "use tol=bn.Absolute(atol)",
     "solver": "use method=, e.g. method='lbfgs' or 'scipy:L-BFGS-B'",
+    "tolerance": "use tol=, relative to the certificate's scale",
     "timeout": "use time_limit=, in seconds",
     "verbose": "drop it; print the result, or use progress=",
     "xtol": "use tol=, relative to the certificate's scale",
