@@ -21,11 +21,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import offered
-from banach.core import tree
+from banach.checks.frame import offered, read_base
+from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 from banach.parts.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
@@ -53,6 +53,10 @@ class Gap(Check):
     norms: Any = None
     scale: Any = None
     base: Any = 0.0
+
+    def __check_init__(self):
+        common.read(self, scale="positive")
+        read_base(self)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -105,6 +109,10 @@ class GapDistance(Check):
     name: ClassVar[str] = "gap_distance"
 
     gap: Gap = Gap()
+
+    def __check_init__(self):
+        if not isinstance(self.gap, Gap):
+            raise Misuse(f"gap must be a bn.Gap, got {reading.shown(self.gap)}")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

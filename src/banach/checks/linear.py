@@ -76,6 +76,9 @@ class LinearDistance(Scaled):
 
     sigma: Any = None
 
+    def __check_init__(self):
+        common.read(self, sigma="positive")
+
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
@@ -106,6 +109,9 @@ class EnergyError(Scaled):
     name: ClassVar[str] = "energy_error"
 
     sigma: Any = None
+
+    def __check_init__(self):
+        common.read(self, sigma="positive")
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any

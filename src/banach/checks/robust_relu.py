@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import refuse_unless
+from banach.checks.frame import read_base, refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -69,6 +69,10 @@ class RobustReluGap(Check):
 
     scale: Any = None
     base: Any = 0.0
+
+    def __check_init__(self):
+        common.read(self, scale="positive")
+        read_base(self)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
