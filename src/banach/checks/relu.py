@@ -87,8 +87,8 @@ class ReluGap(Floored):
         """F at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
-        steepest = jnp.max(jnp.abs(judged.loss.derivative(near.z, near.y)))
-        scale = common.null_scale(judged.objective(at.x), steepest)
+        zero = jnp.all(judged.loss.exact_zero(near.z, near.y))
+        scale = common.null_scale(judged.objective(at.x), zero)
         slack = near.bound(None, 0).slack
         return scale, slack / scale
 

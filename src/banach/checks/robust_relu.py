@@ -102,7 +102,7 @@ class RobustReluGap(Check):
         """With the objective at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
-        scale = common.null_scale(judged.objective(at.x), jnp.max(near.R))
+        scale = common.null_scale(judged.objective(at.x), jnp.all(near.R == 0))
         nothing = Witness(
             jnp.zeros_like(near.X), jnp.zeros_like(at.x), jnp.zeros_like(near.inside)
         )
