@@ -26,7 +26,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 _QUANTITY = "f(x)-f*"
@@ -77,7 +77,7 @@ class Gap(Check):
         judged, at = common.lift(problem, problem.reference_point())
         norms = judged.data_norms(tree.dtype(at.x))
         # Data that are read as 0 are another problem: nothing is said of this one.
-        rows = jnp.where(subnormal(judged), jnp.inf, norms.rows)
+        rows = jnp.where(outside(judged), jnp.inf, norms.rows)
         norms = eqx.tree_at(lambda m: m.rows, norms, rows)
         scale = _null(judged, at.x)
         seen, _ = _look(judged, at, norms)
@@ -282,8 +282,9 @@ class _Near:
         # An overflow at a finite x is no bound, but no breakdown of the run either.
         lost = jnp.isnan(value) & tree.all_finite(self.x)
         free = jnp.any(jnp.asarray(term.unpenalised)) | lost
-        # A sum of weights that overflows divides what it should bound.
-        free = free | ~jnp.isfinite(jnp.sum(self.w))
+        # Divisors that are too large, and a sum of weights that is one.
+        far = outside([jnp.sum(self.w), self.coef, v, scaled])
+        free = free | far
         return Seen(
             jnp.where(free, jnp.inf, value),
             slack,
@@ -304,8 +305,8 @@ class _Near:
 
 
 def _scale(a: Array) -> Array:
-    big = jnp.max(jnp.abs(a))
-    return jnp.where((big > 0) & jnp.isfinite(big), big, 1)
+    big = jnp.minimum(jnp.max(jnp.abs(a)), float(jnp.finfo(a.dtype).max) / 8)
+    return jnp.where(big > 0, big, 1)
 
 
 def _length(a: Array) -> Array:

@@ -196,7 +196,7 @@ def _bounded(quantity, problem, point, ready, sigma, look):
     good = sigma > 0
     safe = jnp.where(good, sigma, 1)
     value, e, label = _residual(problem, point, ready.screen, ready.scale * safe)
-    tiny = 4 * least(value.dtype)
+    tiny = 4 * least(value.dtype) * (1 + value + e)
     slack = 1.01 * (e / safe) + gam(6, value.dtype) * (value / safe) + tiny
     certificate = single(
         quantity,

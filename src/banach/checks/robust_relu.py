@@ -35,7 +35,7 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.cone import cone_multipliers
 from banach.parts.groups import GroupL2
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 
@@ -216,7 +216,7 @@ class _Near:
         far = jnp.sum(idle) + jnp.sum(jnp.abs(x)) + jnp.sum(th) * jnp.sum(abs(self.c))
         slack = slack + 8 * least(dtype) * (n * (self.groups + d) + far)
         # Of data that are read as 0 nothing is known.
-        slack = jnp.where(subnormal(self.problem), jnp.inf, slack)
+        slack = jnp.where(outside(self.problem), jnp.inf, slack)
         return Bound(value, slack, jnp.asarray(offered, jnp.int32))
 
 

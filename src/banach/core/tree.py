@@ -66,6 +66,8 @@ def norm(x: PyTree) -> Array:
     info = jnp.finfo(big.dtype)
     low, high = math.sqrt(info.tiny) / info.eps, math.sqrt(info.max) * info.eps
     extreme = ((big > 0) & (big < low)) | ((big > high) & jnp.isfinite(big))
+    # XLA multiplies by 1 / big, which vanishes where big is the very largest.
+    big = jnp.minimum(big, float(info.max) / 8)
     big = jax.lax.stop_gradient(jnp.where(extreme, big, 1))
     square = functools.reduce(
         operator.add, [jnp.sum(jnp.square(leaf / big)) for leaf in leaves]

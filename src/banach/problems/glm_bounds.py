@@ -56,7 +56,7 @@ def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
     big = jnp.max(jnp.abs(A))
-    safe = jnp.where(big > 0, big, 1)
+    safe = jnp.where(big > 0, jnp.minimum(big, float(jnp.finfo(A.dtype).max) / 8), 1)
     square = jnp.square(A / safe)
     # Squares of entries below sqrt(tiny) of the largest vanish.
     tiny = least(A.dtype)
