@@ -102,8 +102,8 @@ def _gap(problem: Problem, point: Point, screen: Any, scale: Array):
             slack = slack + 4 * size * least(value.dtype) * (1 + norm + wide)
         off = term.violation(x) + 4 * size * least(value.dtype)
         slack = slack + 1.01 * off * (norm + tree.norm(error))
-        # Of a set whose numbers are read as 0 nothing is known.
-        return value, jnp.where(outside(term), jnp.inf, slack)
+        # Of numbers that are read as 0, or too large to divide by, nothing is known.
+        return value, jnp.where(outside([term, g, x]), jnp.inf, slack)
 
     def full():
         g = common.judge(judged.grad, x)

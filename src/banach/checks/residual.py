@@ -34,13 +34,10 @@ class Residual(Check):
         value, error = F.value, F.error
         units = judged.scale
         if units is not None:
-            # 1 / units may vanish.
-            lost = jax.tree.map(lambda v: 4 * least(v.dtype) * abs(v), value)
+            # 1 / units may vanish, where one unit divides many values.
+            lost = [4 * least(v.dtype) * abs(v) for v in jax.tree.leaves(value)]
             value, error = _over(value, units), _over(error, units)
-            error = tree.add(
-                error,
-                jax.tree.unflatten(jax.tree.structure(error), jax.tree.leaves(lost)),
-            )
+            error = tree.add(error, lost)
         norm = tree.norm(value)
         certificate = single(
             "||F(x)||_2",
