@@ -195,14 +195,13 @@ def behind(
     )
 
 
-def null_scale(F: Scalar, steepest: Scalar) -> Scalar:
-    """An objective F >= 0 at the null model as a scale, from the largest slope there.
+def null_scale(F: Scalar, zero: Scalar) -> Scalar:
+    """An objective F >= 0 at the null model as a scale; `zero` says that it is 0.
 
-    1 where F is exactly 0, as it is where all slopes are; 0, which certifies nothing,
-    where it vanished: what is small against a number that is not known to be 0 is
-    not known to be small.
+    1 where F is exactly 0; 0, which certifies nothing, where it only vanished: what
+    is small against a number that is not known to be 0 is not known to be small.
     """
-    known = (F > 0) | (steepest == 0)
+    known = (F > 0) | zero
     return jnp.where(known, usable(F, jnp.zeros_like(F)), 0)
 
 

@@ -35,7 +35,7 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.cone import cone_multipliers
 from banach.parts.groups import GroupL2
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 
@@ -106,7 +106,7 @@ class RobustReluGap(Check):
         """With the objective at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
-        scale = common.null_scale(judged.objective(at.x), jnp.max(near.R))
+        scale = common.null_scale(judged.objective(at.x), jnp.all(near.R == 0))
         nothing = Witness(
             jnp.zeros_like(near.X), jnp.zeros_like(at.x), jnp.zeros_like(near.inside)
         )
@@ -220,7 +220,7 @@ class _Near:
         far = jnp.sum(idle) + jnp.sum(jnp.abs(x)) + jnp.sum(th) * jnp.sum(abs(self.c))
         slack = slack + 8 * least(dtype) * (n * (self.groups + d) + far)
         # Of data that are read as 0 nothing is known.
-        slack = jnp.where(subnormal(self.problem), jnp.inf, slack)
+        slack = jnp.where(outside(self.problem), jnp.inf, slack)
         return Bound(value, slack, jnp.asarray(offered, jnp.int32))
 
 
