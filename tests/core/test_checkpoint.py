@@ -92,7 +92,7 @@ def test_paths_are_tried_before_the_run(ridge, tmp_path, monkeypatch):
         "": "name it",
         3: "got int",
         True: "got bool",
-        b"x.json": "no path",
+        b"x.json": "got bytes",
         "a\0b.json": "no path",
     }
     before = names(tmp_path)

@@ -206,12 +206,14 @@ def _constructed(cls: type, values: dict[str, Any]) -> Any:
     says that this value was never there.
     """
     parameters = inspect.signature(cls).parameters
-    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     if set(parameters) != set(values):
         return None
-    if any(p.kind not in plain for p in parameters.values()):
+    many = [
+        k for k, p in parameters.items() if p.kind is inspect.Parameter.VAR_POSITIONAL
+    ]
+    if many and (len(values) > 1 or not isinstance(values[many[0]], tuple)):
         return None
-    made = cls(**values)
+    made = cls(*values[many[0]]) if many else cls(**values)
     for name, value in values.items():
         if not same(getattr(made, name), value):
             raise Misuse(
@@ -235,7 +237,7 @@ def _again(cls: type, values: dict[str, Any]) -> Any:
 
 def _set(cls: type, values: dict[str, Any]) -> Any:
     """An instance that nothing was demanded of yet."""
-    made = object.__new__(cls)
+    made: Any = object.__new__(cls)
     for key, value in values.items():
         object.__setattr__(made, key, value)
     return made
@@ -495,8 +497,8 @@ def _document(saved: dict[str, Any]) -> None:
     _fields(saved["seconds"], clocks, "seconds", None)
     for name in ("calls", "sent"):
         _fields(saved[name], dict.fromkeys(saved[name], _COUNT), name, None)
-    data = saved.get("checkpoint")
     if "checkpoint" in saved:
+        data = saved["checkpoint"]
         rules = {"method": _TABLE, "settings": _LIST, "carry": _LIST}
         _fields(data, rules, "the checkpoint", set())
         settings = data["settings"]
