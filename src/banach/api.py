@@ -74,7 +74,7 @@ def solve(
         time_limit=time_limit, seed=seed, resume=resume,
         live=progress is not None or checkpoint is not None,
     )  # fmt: skip
-    with checkpoints.checkpoint(checkpoint, problem, method) as kept_file:
+    with checkpoints.checkpoint(checkpoint, problem, method, check) as kept_file:
         for final in iterate(problem, method, **options):
             if progress is not None:
                 progress(final)

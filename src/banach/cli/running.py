@@ -100,8 +100,9 @@ def solve_command(
     common.warm_cache()
     from banach import api
 
-    if save is not None:
-        _tried(save)
+    for path in (save, checkpoint):
+        if path is not None:
+            _tried(path)
     result = api.solve(
         problem, method, tol=common.tolerance(o["tol"], o["absolute"]),
         check=o["check"], max_steps=o["max_steps"], time_limit=o["time_limit"],
@@ -123,6 +124,8 @@ def _tried(path: str) -> None:
     """Find out before the run whether its answer can be written there."""
     from banach.core import files
 
+    if Path(path).suffix != ".json":
+        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
     files.tried(path)
 
 

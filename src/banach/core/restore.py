@@ -17,6 +17,7 @@ import inspect
 import io
 import json
 import math
+import os
 import re
 import types
 import typing
@@ -296,7 +297,7 @@ def _numbers(problem: Problem) -> None:
 
 def read(path: Any) -> tuple[dict[str, Any], Store]:
     """A saved run, looked at from top to bottom, and its arrays."""
-    if not isinstance(path, str | Path) or "\0" in str(path):
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
         raise Misuse(
             f"a saved run is read from a path such as 'run.json', got {_short(path)}"
         )
