@@ -10,7 +10,7 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install test test-fast race bench claims docs lint index clean
+.PHONY: help venv install new check test test-fast race bench claims docs lint index clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -50,6 +50,15 @@ install: venv  ## install banach and everything its tests and docs need into .ve
 		exit 1; \
 	fi; \
 	echo "$$want" >$(STAMP)
+
+# These two install nothing: with .venv, or else with whatever python3 is.
+HERE = $(or $(wildcard $(PYTHON)),$(shell which $(PYTHON) 2>/dev/null),python3)
+
+new:  ## write a new method that passes: make new METHOD=name FAMILY=smooth
+	@$(HERE) tests/scaffold.py "$(METHOD)" "$(FAMILY)"
+
+check:  ## prove one method in under a minute: make check METHOD=name
+	@$(HERE) tests/prove.py "$(METHOD)"
 
 test: install  ## run every test, and the checks of style and generated files
 	@$(BIN)/ruff check --quiet .

@@ -9,7 +9,7 @@ from banach import catalogue
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
-from banach.core.method import Refusal, applicable
+from banach.core.method import Refusal, applicable, decided
 from banach.core.problem import Misuse, Problem
 
 DENSE_HESSIAN_UP_TO = 2000
@@ -91,7 +91,10 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
 
 
 def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
-    """A method instance from an instance, a class, a name or None."""
+    """A method instance from an instance, a class, a name or None.
+
+    Nothing is open in it: what the caller left open is decided here.
+    """
     if method is None:
         return default_method(problem, facts)
     facts = problem.facts() if facts is None else facts
@@ -112,7 +115,8 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
             )
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
         # What a host peer cannot take, its bridge refuses by itself.
-        built = method if no is None or card.host else no
+        fits = no is None or card.host
+        built = decided(method, problem, facts) if fits else no
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built

@@ -12,7 +12,7 @@ from banach.answers import arrays, fits
 from banach.core import batch, compat, programs, tree
 from banach.core import run as loop
 from banach.core.finish import Clock, Plan, finish, no_rows
-from banach.core.method import HostMethod, Refusal
+from banach.core.method import HostMethod, Refusal, decided, open_fields
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.result import Result, TraceView, problem_id
@@ -148,11 +148,13 @@ def _repeat(value: Any, n: int) -> Any:
 def _methods(asked: Any, template: Any, stacked: Any, n: int) -> Any:
     """One method per lane: an instance is shared, a suggestion is made per lane."""
     dtype = tree.dtype(jax.eval_shape(lambda p: p.start(), _first(stacked)).x)
-    if asked is not None and not isinstance(asked, str | type):
+    given = asked is not None and not isinstance(asked, str | type)
+    if given and not open_fields(asked):
         return _repeat(loop.leaves_in(dtype, template), n)
 
     def build(p):
-        made = type(template).suggest(p, p.facts())
+        facts = p.facts()
+        made = decided(asked, p, facts) if given else type(template).suggest(p, facts)
         if isinstance(made, Refusal):
             raise Misuse(made.cure)
         return loop.leaves_in(dtype, made)

@@ -2,6 +2,14 @@
 
 import math
 
+from reference._case import Case, lasso
+
+CASES = [
+    Case(*lasso(L=30.0), told={"lipschitz": 30.0, "restart": True}, steps=40),
+    Case(*lasso(L=50.0), given={"restart": False}, told={"lipschitz": 50.0}),
+    Case(*lasso(), given={"lipschitz": 25.0}, told={"restart": True}, steps=40),
+]
+
 
 def iterates(oracles, x0, steps, *, lipschitz, restart=False):
     x = y = x0

@@ -9,6 +9,7 @@ import equinox as eqx
 from banach.bridge import _inputs
 from banach.core.card import method
 from banach.core.from_optax import FromOptax
+from banach.core.hyper import OPEN
 from banach.core.method import Method, Refusal
 
 LEARNING_RATE = 1e-2
@@ -39,9 +40,17 @@ class Optax(Method):
     """
 
     inner: FromOptax
-    algorithm: str = eqx.field(static=True)
+    algorithm: Any = eqx.field(static=True)
 
-    def __init__(self, algorithm: str, **hyper: Any):
+    def __init__(self, algorithm: str | None = None, **hyper: Any):
+        if algorithm is None and hyper:
+            raise Misuse(
+                f"{', '.join(hyper)}: hyperparameters belong to an optimiser; name it, "
+                'e.g. bn.Optax("adam", learning_rate=1e-2)'
+            )
+        if algorithm is None:
+            self.algorithm = self.inner = OPEN  # what `suggest` finds for the problem
+            return
         self.algorithm = algorithm
         self.inner = _adapter(algorithm, hyper)
 
@@ -113,7 +122,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted([*found, "nesterov"]))
 
 
-def _factory(name: str) -> Any:
+def _factory(name: Any) -> Any:
     import optax
 
     _inputs.algorithm(name, "optax", "optimiser", names())

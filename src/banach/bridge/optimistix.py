@@ -12,9 +12,11 @@ from banach.bridge import _inputs
 from banach.core import tree
 from banach.core.card import method
 from banach.core.from_optax import MOTIONLESS, split
+from banach.core.hyper import OPEN
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
+from banach.core.reading import shown
 
 NAMES = ("BFGS", "DFP", "GradientDescent", "LBFGS", "NelderMead", "NonlinearCG")
 
@@ -51,7 +53,16 @@ class Optimistix(Method):
     solver: Any = eqx.field(static=True)
     fixed: tuple = eqx.field(static=True)
 
-    def __init__(self, solver: Any, **hyper: Any):
+    def __init__(self, solver: Any = None, **hyper: Any):
+        if solver is None and hyper:
+            raise Misuse(
+                f"{', '.join(hyper)}: hyperparameters belong to a minimiser; name it, "
+                'e.g. bn.Optimistix("BFGS")'
+            )
+        if solver is None:
+            # What `suggest` finds for the problem.
+            self.solver = self.hyper = self.fixed = OPEN
+            return
         if not _instance(solver):
             allowed = inspect.signature(_factory(solver)).parameters
             if ours := sorted({"rtol", "atol"} & set(hyper)):
@@ -68,6 +79,11 @@ class Optimistix(Method):
             raise Misuse(
                 f"{', '.join(hyper)}: an instance has its hyperparameters already; "
                 "pass them where it is made, or give the name of the solver"
+            )
+        elif not (hasattr(solver, "init") and hasattr(solver, "step")):
+            raise Misuse(
+                f"optimistix takes the name or an instance of a minimiser, got "
+                f"{shown(solver)}"
             )
         self.solver = solver
         self.hyper, self.fixed = split(hyper)

@@ -10,6 +10,7 @@ from jaxtyping import Array
 from banach.bridge import _inputs, _oracles, _terms, _worker
 from banach.core.card import method
 from banach.core.facts import Facts
+from banach.core.hyper import OPEN, Open
 from banach.core.method import HostMethod, Refusal, applicable
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -104,12 +105,17 @@ class Scipy(HostMethod):
     some microseconds of thread switching and array conversion for each iterate.
     """
 
-    algorithm: str
+    algorithm: Any
     options: dict[str, Any]
 
-    def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
-        self.algorithm = _inputs.algorithm(algorithm, "scipy", "method", ALGORITHMS)
+    def __init__(
+        self, algorithm: str | None = None, options: dict[str, Any] | None = None
+    ):
         self.options = _inputs.options(options, "scipy")
+        if algorithm is None or isinstance(algorithm, Open):
+            self.algorithm = OPEN  # what `suggest` finds for the problem
+            return
+        self.algorithm = _inputs.algorithm(algorithm, "scipy", "method", ALGORITHMS)
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:

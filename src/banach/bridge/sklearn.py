@@ -10,6 +10,7 @@ from jaxtyping import Array
 from banach.bridge import _inputs, _terms
 from banach.core.card import method
 from banach.core.facts import Facts
+from banach.core.hyper import OPEN, Open
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -54,12 +55,17 @@ class Sklearn(HostMethod):
     64 roundoffs of the objective.
     """
 
-    algorithm: str
+    algorithm: Any
     options: dict[str, Any]
 
-    def __init__(self, algorithm: str, options: dict[str, Any] | None = None):
-        self.algorithm = _inputs.algorithm(algorithm, "sklearn", "solver", LADDERS)
+    def __init__(
+        self, algorithm: str | None = None, options: dict[str, Any] | None = None
+    ):
         self.options = _inputs.options(options, "sklearn")
+        if algorithm is None or isinstance(algorithm, Open):
+            self.algorithm = OPEN  # what `suggest` finds for the problem
+            return
+        self.algorithm = _inputs.algorithm(algorithm, "sklearn", "solver", LADDERS)
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.checks import rounding
 from banach.core import tree
+from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam, least
@@ -112,6 +113,23 @@ def half_square(norm: Scalar, e: Scalar, mu: Scalar) -> tuple[Scalar, Scalar]:
 def settled(x: PyTree) -> PyTree:
     """x with 0 in place of every entry that is read as 0."""
     return jax.tree.map(lambda v: jnp.where(abs(v) < least(v.dtype), 0, v), x)
+
+
+def stopped(problem: Problem) -> tuple[str, ...]:
+    """The lines of `assumes` for functions whose derivative was stopped by hand.
+
+    What JAX calls the gradient of such a function is not that of its values.
+    """
+    found = jax.tree.leaves(problem, is_leaf=lambda v: isinstance(v, TracedFunction))
+    names = {
+        f.program.name
+        for f in found
+        if isinstance(f, TracedFunction) and getattr(f.program, "stops_gradient", False)
+    }
+    return tuple(
+        f"derivative of {name} is that of its values: stop_gradient found in it"
+        for name in sorted(names)
+    )
 
 
 def norm_slack(norm: Scalar, error: PyTree, size: int) -> Scalar:

@@ -41,7 +41,8 @@ class FrankWolfeGap(Floored):
             self.scale,
             grade="bound" if convex else "residual",
             assumes=(common.declared(problem, "convex") if convex else ())
-            + common.believed("gradient", label),
+            + common.believed("gradient", label)
+            + common.stopped(problem),
             rounding=label,
             look=look,
         )

@@ -58,7 +58,7 @@ class Goal(Check):
             # A first-order charge is meant for rounding, not for a failed projection.
             near = jnp.sqrt(jnp.finfo(tree.dtype(point.x)).eps)
             slack = jnp.where(far <= near * _size(judged, at.x), slack, jnp.inf)
-            notes += common.believed("gradient", g.rounding)
+            notes += common.believed("gradient", g.rounding) + common.stopped(problem)
             label = "estimated" if "estimated" in (label, g.rounding) else label
         # f may be defined where a NaN among the unknowns does not reach it.
         value = jnp.where(tree.all_finite(at.x), f.value, jnp.nan)

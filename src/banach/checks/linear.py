@@ -252,7 +252,7 @@ def _sigma(problem: Problem) -> Scalar:
 
 
 def _power(size: Scalar) -> Scalar:
-    """A power of two within a factor of two of a size; it and its inverse are normal."""
+    """A power of two within a factor of two of a size; normal, its inverse too."""
     dtype = size.dtype
     info = jnp.finfo(dtype)
     exponent = jnp.floor(jnp.log2(jnp.where(size > 0, size, 1)))

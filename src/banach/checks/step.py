@@ -54,7 +54,7 @@ class ProxStep(Floored):
             slack,
             self.scale,
             grade="residual",
-            assumes=common.believed("gradient", label),
+            assumes=common.believed("gradient", label) + common.stopped(problem),
             rounding=label,
             look=look,
         )

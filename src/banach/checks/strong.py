@@ -194,7 +194,9 @@ def _bound(problem, point, quantity, value, slack, check, key, look, label, *fac
         slack,
         check.scale,
         grade="bound",
-        assumes=common.declared(problem, *names) + common.believed("gradient", label),
+        assumes=common.declared(problem, *names)
+        + common.believed("gradient", label)
+        + common.stopped(problem),
         rounding=label,
         look=look,
     )

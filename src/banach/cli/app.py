@@ -194,7 +194,7 @@ def run(argv: list[str]) -> int:
     except typer.Exit as e:
         return e.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        common.say("banach: interrupted")
+        common.say(common.STOPPED)
         return common.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()

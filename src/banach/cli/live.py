@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from banach.cli import common
+from banach.cli import common, interrupt
 
 
 class Board:
@@ -39,6 +39,8 @@ class Board:
         elif type(what).__name__ == "Refused":
             self.rows.pop(label, None)
         else:
+            if what.status != "running":
+                interrupt.keep()
             self.rows[label] = _row(label, what)
             if self._live is None and what.status != "running":
                 common.say("  " + _line(self.rows[label]))

@@ -31,12 +31,17 @@ class Absolute(eqx.Module):
 
 
 class Part(eqx.Module):
-    """One nonnegative quantity of a certificate."""
+    """One nonnegative quantity of a certificate.
+
+    `bare` is (value, slack) in natural units, where `value` is already relative
+    (each row of the constraints to its own size): what an absolute tolerance is of.
+    """
 
     name: str = eqx.field(static=True)
     value: Float[Array, ""]
     slack: Float[Array, ""]
     scale: Float[Array, ""]
+    bare: tuple[Float[Array, ""], Float[Array, ""]] | None = None
 
 
 class Certificate(eqx.Module):
@@ -177,7 +182,8 @@ class Certificate(eqx.Module):
         if self.signed:
             return self
         parts = tuple(
-            Part(p.name, p.value, p.slack, jnp.ones_like(p.scale)) for p in self.parts
+            Part(p.name, *(p.bare or (p.value, p.slack)), jnp.ones_like(p.scale))
+            for p in self.parts
         )
         return eqx.tree_at(lambda c: c.parts, self, parts)
 

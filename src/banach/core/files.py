@@ -22,21 +22,25 @@ PATIENCE = 5.0  # seconds to wait for another writer of the same file
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-def named(path: Any) -> Path:
-    """The path of a JSON file to write, or Misuse; nothing is touched."""
+def named(path: Any, suffix: str = ".json") -> Path:
+    """The path of a file to write, or Misuse; nothing is touched.
+
+    `suffix` ".json" is demanded of a run; any other is only an example.
+    """
+    example = f"run{suffix}" if suffix == ".json" else f"race{suffix}"
     if not isinstance(path, str | os.PathLike):
         raise Misuse(
-            f"a run is saved to a path such as 'run.json', got {type(path).__name__}"
+            f"a file is named by a path such as {example!r}, got {type(path).__name__}"
         )
     plain = os.fspath(path)
-    if not isinstance(plain, str) or "\0" in plain:
-        raise Misuse(f"{plain!r} is no path; name a file such as 'run.json'")
+    if not isinstance(plain, str) or "\0" in plain or not plain:
+        raise Misuse(f"{plain!r} is no path; name a file such as {example!r}")
     path = Path(plain)
-    if path.suffix != ".json":
-        name = path.with_suffix(".json").name if path.name else "run.json"
+    if suffix == ".json" and path.suffix != suffix:
+        name = path.with_suffix(suffix).name if path.name else example
         raise Misuse(f"a run is saved as JSON: name it {name}")
     if os.path.isdir(path):
-        raise Misuse(f"{path} is a folder; name a file in it, such as run.json")
+        raise Misuse(f"{path} is a folder; name a file in it, such as {example}")
     if not os.path.isdir(real(path).parent):
         raise Misuse(
             f"{path} cannot be written: its folder {real(path).parent} does not exist "
@@ -45,16 +49,24 @@ def named(path: Any) -> Path:
     return path
 
 
-def tried(path: Any) -> Path:
-    """The path of a JSON file that can be written: a file beside it was, and went."""
-    path = named(path)
+def tried(path: Any, suffix: str = ".json") -> Path:
+    """The path of a file that can be written: a file beside it was, and went."""
+    path = named(path, suffix)
     with unwritable(path):
         place = _temporary(path)
         try:
             place.touch(exist_ok=False)
         finally:
             _gone(place)
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
     return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """A report: a new file beside it, then a rename; nothing is left where it fails."""
+    with unwritable(path):
+        _replace(real(path), path, lambda f: f.write(text.encode()))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ state, params)`. That protocol is all that this file knows.
 """
 
 import inspect
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PyTree
 
-from banach.core import reading, tree
+from banach.core import compat, reading, tree
 from banach.core.card import method
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
@@ -68,7 +69,7 @@ class FromOptax(Method):
 
     def __init__(
         self,
-        factory: Callable,
+        factory: Callable | None = None,
         *,
         oracle: Callable | None = None,
         searched: Callable | None = None,
@@ -76,7 +77,7 @@ class FromOptax(Method):
     ):
         if not callable(factory):
             raise Misuse(
-                f"FromOptax needs an optax factory, got {type(factory).__name__}; "
+                f"FromOptax needs an optax factory, got {reading.shown(factory)}; "
                 "pass the function and its arguments apart, e.g. "
                 "bn.FromOptax(optax.adam, learning_rate=1e-2)"
             )
@@ -155,13 +156,9 @@ def split(hyper: dict[str, Any]) -> tuple[dict[str, Any], tuple]:
     """Hyperparameters as (leaves, static pairs): floats and arrays are leaves."""
     leaves, fixed = {}, []
     for name, value in hyper.items():
-        if isinstance(value, complex | np.complexfloating) or reading.masked(value):
-            reading.number(value, name)
-        if name == "learning_rate" and not (value is None or callable(value)):
-            reading.number(value, name)
+        value = _read(name, value)
         floating = isinstance(value, float | np.floating | jax.Array | np.ndarray)
         if floating:
-            reading.array(value, name, infinite=True)
             leaves[name] = value
             continue
         try:
@@ -191,6 +188,24 @@ def _fits(factory: Callable, hyper: dict[str, Any]) -> None:
     if rate is not None and rate.default is rate.empty:
         if hyper.get("learning_rate") is None:
             raise Misuse("learning_rate must be a number or a schedule, got None")
+
+
+def _read(name: str, value: Any) -> Any:
+    """A number or array that can be computed with; what is neither passes."""
+    if name == "learning_rate" and isinstance(value, bool | str | np.bool_):
+        raise Misuse(
+            f"learning_rate must be a positive number or a schedule, got "
+            f"{reading.shown(value)}"
+        )
+    if isinstance(value, bool | np.bool_) or compat.is_tracer(value):
+        return value
+    numeric = isinstance(value, numbers.Number | np.ndarray | jax.Array)
+    if not numeric:
+        return value
+    low = "positive" if name == "learning_rate" else None
+    read = reading.array(value, name, low=low, infinite=low is None)
+    # A Python number takes the dtype of the run, and an integer stays static.
+    return value if isinstance(value, int | float | np.generic) else read
 
 
 def _extra(update: Callable) -> tuple[str, ...]:

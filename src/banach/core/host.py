@@ -30,23 +30,38 @@ FIRST_CHUNK_BYTES_PER_SECOND = 4e9
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[list[bool]]:
-    """Turn the first Ctrl-C into a flag; a second one raises as usual."""
-    flag = [False]
+    """Turn the first Ctrl-C into a flag; a second one does what it did before.
+
+    Inside another `interrupts` the flag is the outer one, raised or not.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield flag
+        yield [False]
         return
     before = signal.getsignal(signal.SIGINT)
-
-    def note(signum, frame):
-        if flag[0]:
-            raise KeyboardInterrupt
-        flag[0] = True
-
+    if isinstance(before, _Note):
+        yield before.flag
+        return
+    note = _Note(before)
     signal.signal(signal.SIGINT, note)
     try:
-        yield flag
+        yield note.flag
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class _Note:
+    """The handler of `interrupts`."""
+
+    def __init__(self, before: Any):
+        self.flag, self.before = [False], before
+
+    def __call__(self, signum: int, frame: Any) -> None:
+        if not self.flag[0]:
+            self.flag[0] = True
+        elif callable(self.before):
+            self.before(signum, frame)
+        else:
+            raise KeyboardInterrupt
 
 
 def iterate(

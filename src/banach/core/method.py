@@ -1,14 +1,17 @@
 """The base of every method, and when a method applies."""
 
 import abc
+import dataclasses
+import difflib
+import inspect
 from collections.abc import Generator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_origin
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
-from banach.core import cures
+from banach.core import cures, hyper, reading
 from banach.core.card import Card
 from banach.core.facts import Facts
 from banach.core.point import Point
@@ -28,16 +31,64 @@ class Refusal(NamedTuple):
 class Method(eqx.Module):
     """Iterates. Hyperparameters are leaves (a new value never recompiles) unless
     they fix a shape (then a static field). It holds no tolerance, clock or file.
+
+    A method of one's own gives `init` and `step`; everything else has a default. Its
+    fields are declared in the words of `banach.core.hyper`.
+
+    Arguments of the constructor are the fields, by position or by name. Those that
+    are left out have their default; a field without one, or with a declaration such
+    as `fact("L")`, is decided where the method meets its problem. A method made
+    without any argument is what `suggest` makes.
     """
 
     card: ClassVar[Card]
     # Oracle calls of an ordinary step where card.cost is None; paces the checks only.
     typical: ClassVar[Mapping[str, float] | None] = None
 
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "__init__" not in cls.__dict__:
+            cls.__init__ = _with_signature(cls)  # type: ignore[method-assign]
+
+    def __init__(self, *values: Any, **named: Any):
+        cls = type(self)
+        given = _arguments(cls, values, named)
+        fields = dataclasses.fields(cls)
+        blank = not given and any(_default(f) is hyper.OPEN for f in fields)
+        for f in fields:
+            if f.name in given:
+                value = hyper.read(f, given[f.name], cls.__name__)
+            else:
+                value = hyper.OPEN if blank else _default(f)
+            setattr(self, f.name, value)
+
     @classmethod
-    @abc.abstractmethod
-    def suggest(cls, problem: Problem, facts: Facts) -> "Method | Refusal":
-        """Build an instance for this problem, or say what is missing."""
+    def suggest(
+        cls, problem: Problem, facts: Facts, **given: Any
+    ) -> "Method | Refusal":
+        """Build an instance for this problem, or say what is missing.
+
+        By default every field has its default or the value that its declaration
+        makes of a fact. A method may take some of its fields by name: then it is
+        told what the caller has decided, and decides the rest to go with it.
+        """
+        made = {}
+        for f in dataclasses.fields(cls):
+            if f.name in given:
+                continue
+            if isinstance(f.default, hyper.FromFact):
+                value = f.default.value(facts)
+                if value is None:
+                    return Refusal(f.default.name, f.default.cure(cls.card.name))
+                made[f.name] = value
+            elif _default(f) is not hyper.OPEN:
+                made[f.name] = _default(f)
+            else:
+                raise NotImplementedError(
+                    f"{cls.__name__}.{f.name} has no default, so that suggest has to "
+                    "be written; see docs/adding-a-method.md"
+                )
+        return cls(**made, **given)
 
     @classmethod
     def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
@@ -58,9 +109,9 @@ class Method(eqx.Module):
     def step(self, problem: Problem, state: PyTree, key: Array) -> PyTree:
         """One iteration; same structure, shapes and dtypes."""
 
-    @abc.abstractmethod
     def point(self, state: PyTree) -> Point:
-        """What would be handed to the user now."""
+        """What would be handed to the user now: the first field of the state."""
+        return Point(getattr(state, dataclasses.fields(state)[0].name))
 
     def stuck(self, state: PyTree) -> Bool[Array, ""]:
         """Whether no further step can change the point; ends a run as stalled."""
@@ -102,6 +153,102 @@ class HostMethod(eqx.Module):
     @abc.abstractmethod
     def label(self) -> str:
         """Name in tables, with the peer's algorithm."""
+
+
+def open_fields(method: Any) -> tuple[str, ...]:
+    """Names of the fields that nobody has decided yet."""
+    return tuple(
+        f.name
+        for f in dataclasses.fields(method)
+        if isinstance(getattr(method, f.name), hyper.Open)
+    )
+
+
+def decided(method: Any, problem: Problem, facts: Facts) -> Any:
+    """The method with every field decided for this problem, or a Refusal."""
+    if not open_fields(method):
+        return method
+    cls = type(method)
+    held = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
+    given = {k: v for k, v in held.items() if not isinstance(v, hyper.Open)}
+    takes = inspect.signature(cls.suggest).parameters.values()
+    every = any(p.kind is p.VAR_KEYWORD for p in takes)
+    names = {p.name for p in takes}
+    told = {k: v for k, v in given.items() if every or k in names}
+    made = cls.suggest(problem, facts, **told)
+    if isinstance(made, Refusal) or not given:
+        return made
+    return cls(**{k: given.get(k, getattr(made, k)) for k in held})
+
+
+def settled(method: Any) -> Any:
+    """The method, if nothing is open; else Misuse, for who has no facts at hand."""
+    if not isinstance(method, Method | HostMethod):
+        raise Misuse(f"method must be a Method instance, got {reading.shown(method)}")
+    names = open_fields(method)
+    if names:
+        name = type(method).__name__
+        raise Misuse(
+            f"{name} leaves {', '.join(names)} open, and nothing decides it here: give "
+            f"{names[0]}=..., or build it for the problem: "
+            f"{name}.suggest(problem, problem.facts()); bn.solve does that by itself"
+        )
+    return method
+
+
+def _default(field: Any) -> Any:
+    """A field's default as an instance may hold it; OPEN where there is none."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    if field.default is dataclasses.MISSING or isinstance(
+        field.default, hyper.FromFact
+    ):
+        return hyper.OPEN
+    return field.default
+
+
+def _with_signature(cls: type) -> Any:
+    """The constructor of Method with the fields of this class for its signature."""
+
+    def __init__(self, *values: Any, **named: Any):
+        Method.__init__(self, *values, **named)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    shown = [inspect.Parameter("self", kind)]
+    for name, annotation in inspect.get_annotations(cls).items():
+        if annotation is ClassVar or get_origin(annotation) is ClassVar:
+            continue
+        default = cls.__dict__.get(name, dataclasses.MISSING)
+        default = getattr(default, "default", default)
+        default = hyper.OPEN if default is dataclasses.MISSING else default
+        shown.append(
+            inspect.Parameter(name, kind, default=default, annotation=annotation)
+        )
+    __init__.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    return __init__
+
+
+def _arguments(
+    cls: type, values: tuple[Any, ...], named: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments by the name of their field, or Misuse."""
+    names = [f.name for f in dataclasses.fields(cls)]
+    listed = ", ".join(names) or "none"
+    if len(values) > len(names):
+        raise Misuse(
+            f"{cls.__name__} has {len(names)} hyperparameters ({listed}), got "
+            f"{len(values)} values"
+        )
+    given = dict(zip(names, values, strict=False))
+    for name, value in named.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; it has {listed}"
+            raise Misuse(f"{cls.__name__} has no hyperparameter {name!r}{hint}")
+        if name in given:
+            raise Misuse(f"{cls.__name__} got {name} twice, by position and by name")
+        given[name] = value
+    return given
 
 
 def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: str):

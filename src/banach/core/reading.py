@@ -176,8 +176,7 @@ def key(value: Any, name: str = "key") -> Any:
     typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
     if not (raw or (typed and not np.shape(value))):
         raise Misuse(
-            f"{name} must be one random key, got {shown(value)}; e.g. "
-            "jax.random.key(0)"
+            f"{name} must be one random key, got {shown(value)}; e.g. jax.random.key(0)"
         )
     return value
 
@@ -322,6 +321,8 @@ def _entries(a: np.ndarray, name: str, low: str | None, infinite: bool) -> None:
     bad = np.isnan(a) if infinite else ~np.isfinite(a)
     if bad.any():
         what = "NaN" if infinite else "NaN or infinity"
+        if not a.ndim and infinite:
+            raise Misuse(f"{name} is NaN; pass a number, or inf where there is none")
         if not a.ndim:
             raise Misuse(f"{name} must be {_LOWS[low][1]} and finite, got {a}")
         first = np.argwhere(bad)[0].tolist()

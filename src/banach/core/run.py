@@ -18,7 +18,7 @@ from banach.core import compat, reading, tree
 from banach.core import trace as tr
 from banach.core.adjoint import attach_derivative
 from banach.core.check import Absolute, Certificate, Check
-from banach.core.method import Method
+from banach.core.method import Method, settled
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 
@@ -342,7 +342,7 @@ def run(
     _floating(start)
     _same_precision((problem, start))
     dtype = tree.dtype(start.x)
-    method, check = leaves_in(dtype, (method, check))
+    method, check = leaves_in(dtype, (settled(method), check))
     given = problem
     problem, method, start = jax.lax.stop_gradient((problem, method, start))
     key = jax.random.key(0) if key is None else reading.key(key)

@@ -175,7 +175,7 @@ def is_term(term: Any, kind: str) -> None:
     if not isinstance(term, Term):
         raise Misuse(
             f"{kind} needs a term of banach.parts, got {reading.shown(term)}; pass "
-            "e.g. bn.L1(0.1), bn.SquaredL2(1.0) or bn.Box(0.0, 1.0)"
+            "e.g. bn.L1(0.1), bn.SquaredL2(1.0) or bn.L2Ball(1.0)"
         )
 
 

@@ -59,9 +59,9 @@ def test_the_default_comes_from_what_is_known():
 
 
 def test_bad_settings_are_refused_with_the_cure():
-    with pytest.raises(bn.Misuse, match="base is one of"):
+    with pytest.raises(bn.Misuse, match="base must be one of"):
         RefinedSchedule(0.1, steps=5, base="rmsprop")
-    with pytest.raises(bn.Misuse, match="steps >= 2"):
+    with pytest.raises(bn.Misuse, match="steps must be an integer >= 2"):
         RefinedSchedule(0.1, steps=1)
 
 

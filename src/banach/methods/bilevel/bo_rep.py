@@ -10,6 +10,7 @@ from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts.blockwise import draw_rows
@@ -62,17 +63,17 @@ class BoRep(Method):
     Fails with lower_step or nu above 2 / L of the sampled g: y and z diverge.
     """
 
-    eta: Any
-    lower_step: Any
-    nu: Any
-    beta: Any = 0.9
-    half_life: Any = np.inf
-    radius: Any = np.inf
-    batch: int = eqx.field(static=True, default=32)
-    period: int = eqx.field(static=True, default=2)
-    updates: int = eqx.field(static=True, default=5)
-    epochs: int = eqx.field(static=True, default=5)
-    first_epoch: int = eqx.field(static=True, default=10)
+    eta: Any = real()
+    lower_step: Any = real()
+    nu: Any = real()
+    beta: Any = real(0.9, low="nonnegative", below=1)
+    half_life: Any = real(np.inf, infinite=True)
+    radius: Any = real(np.inf, infinite=True)
+    batch: int = count(32, static=True)
+    period: int = count(2, static=True)
+    updates: int = count(5, low=0, static=True)
+    epochs: int = count(5, low=0, static=True)
+    first_epoch: int = count(10, static=True)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -10,6 +10,7 @@ from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import blockwise
@@ -75,15 +76,15 @@ class Bsvrb(Method):
     Fails with tau or tau_v above 2 / L, or a so small that c multiplies the noise.
     """
 
-    eta: Any
-    tau: Any
-    tau_v: Any
-    a: Any = 0.5
-    b: Any = 0.5
-    v_radius: Any = np.inf
-    half_life: Any = np.inf
-    sampled: int = eqx.field(static=True, default=1)
-    batch: int = eqx.field(static=True, default=32)
+    eta: Any = real(low="nonnegative")
+    tau: Any = real()
+    tau_v: Any = real()
+    a: Any = real(0.5, below=1)
+    b: Any = real(0.5, most=1)
+    v_radius: Any = real(np.inf, infinite=True)
+    half_life: Any = real(np.inf, infinite=True)
+    sampled: int = count(1, static=True)
+    batch: int = count(32, static=True)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts.implicit import adjoint, solve_lower
@@ -58,9 +59,9 @@ class HypergradientDescent(Method):
     Fails where g is not strongly convex in y: y*(x) jumps, and no step is accepted.
     """
 
-    step_size: Float[Array, ""]
-    tolerance: Any = 0.1
-    decay: Any = 0.9
+    step_size: Any = real()
+    tolerance: Any = real(0.1)
+    decay: Any = real(0.9, most=1)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -8,8 +8,8 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.method import Method, Refusal
-from banach.core.point import Point
+from banach.core.hyper import fact, flag
+from banach.core.method import Method
 from banach.parts.momentum import gradient_restart, nesterov_theta, weight
 
 
@@ -46,20 +46,8 @@ class Fista(Method):
     Fails when `lipschitz` is below the true constant: iterates may diverge.
     """
 
-    lipschitz: Any
-    restart: Any = True
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        L = facts.L
-        if L is None:
-            return Refusal(
-                "L",
-                "fista needs L, an upper bound of the Lipschitz constant of the "
-                "gradient: declare L=... on the problem, or use proximal_gradient, "
-                "which searches for its step",
-            )
-        return cls(lipschitz=L)
+    lipschitz: Any = fact("L", instead="proximal_gradient, which searches for it")
+    restart: Any = flag(True)
 
     def init(self, problem, start, key):
         one = jnp.ones((), tree.dtype(start.x))
@@ -77,9 +65,6 @@ class Fista(Method):
         still = (tree.max_abs(moved) == 0) & (tree.max_abs(back) == 0)
         z = tree.axpy(beta, moved, x)
         return FistaState(x, z, jnp.where(drop, 1, theta), still)
-
-    def point(self, state):
-        return Point(state.x)
 
     def stuck(self, state):
         return state.still

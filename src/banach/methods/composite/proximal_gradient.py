@@ -9,7 +9,8 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.method import Method
+from banach.core.hyper import flag, real, upper
+from banach.core.method import Method, Refusal
 from banach.core.point import Point
 
 _TRIALS = 60
@@ -55,12 +56,18 @@ class ProximalGradient(Method):
     slow where the condition number is large: fista then needs its square root.
     """
 
-    lipschitz: Any
-    backtrack: bool = eqx.field(static=True, default=True)
+    lipschitz: Any = real()
+    backtrack: bool = flag(True, static=True)
 
     @classmethod
-    def suggest(cls, problem, facts):
-        L = facts.L
+    def suggest(cls, problem, facts, backtrack=None):
+        L = upper(facts, "L")
+        if L is None and backtrack is False:
+            return Refusal(
+                "L",
+                "proximal_gradient with backtrack=False needs L: declare L=... on the "
+                "problem, pass lipschitz=..., or let it search (backtrack=True)",
+            )
         return cls(1.0, backtrack=True) if L is None else cls(L, backtrack=False)
 
     def init(self, problem, start, key):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, part, real
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts import kkt
@@ -69,16 +70,16 @@ class AdasketchNewton(Method):
     # The projections of a step weigh as much as several Hessians.
     typical: ClassVar = {"value": 1, "grad": 1, "jacobian": 1, "hess": 8}
 
-    sketch: Sketch
-    delta: Scalar = 0.1
-    sharpen: Scalar = 0.0
-    mu: Scalar = 1.0
-    nu: Scalar = 0.1
-    rho: Scalar = 1.5
-    beta: Scalar = 0.1
-    convexity: Scalar = 0.1
-    max_sweeps: Int[Array, ""] = 2000
-    max_tries: int = eqx.field(static=True, default=40)
+    sketch: Sketch = part(Sketch)
+    delta: Scalar = real(0.1)
+    sharpen: Scalar = real(0.0, low="nonnegative")
+    mu: Scalar = real(1.0)
+    nu: Scalar = real(0.1)
+    rho: Scalar = real(1.5)
+    beta: Scalar = real(0.1, below=1)
+    convexity: Scalar = real(0.1, low="nonnegative")
+    max_sweeps: Int[Array, ""] = count(2000)
+    max_tries: int = count(40, static=True)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts.cg import cg
@@ -60,9 +61,9 @@ class ConvexReluAdmm(Method):
     Converges for every rho > 0; a rho off by a factor of 100 costs as much in steps.
     """
 
-    rho: Any
-    relaxation: Any = 1.6
-    inner: int | None = eqx.field(static=True, default=None)
+    rho: Any = real()
+    relaxation: Any = real(1.6, below=2)
+    inner: int | None = count(None, static=True, optional=True)
 
     @classmethod
     def suggest(cls, problem, facts):

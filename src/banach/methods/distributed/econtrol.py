@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, part, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts import workers
@@ -50,14 +51,14 @@ class Econtrol(Method):
     too large for delta.
     """
 
-    step_size: Float[Array, ""]
-    eta: Float[Array, ""]
-    compressor: Compressor
-    batch: int | None = eqx.field(static=True, default=None)
+    step_size: Float[Array, ""] = real()
+    eta: Float[Array, ""] = real(low="nonnegative")
+    compressor: Compressor = part(Compressor)
+    batch: int | None = count(None, static=True, optional=True)
 
     @classmethod
     def suggest(cls, problem, facts):
-        L = facts.get("L_worker")
+        L = upper(facts, "L_worker")
         if L is None:
             cure = (
                 "econtrol needs a bound on the curvature of every worker's f_i: "

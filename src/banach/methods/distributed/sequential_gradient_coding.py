@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import part, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
@@ -54,15 +55,16 @@ class SequentialGradientCoding(Method):
     of any decoding. Fails where step_size is above 2 / L.
     """
 
-    step_size: Float[Array, ""]
-    scheme: Scheme
-    bursts: Bursts = Bursts()
-    patience: Float[Array, ""] = 1.0
-    spread: Float[Array, ""] = 0.5
+    step_size: Float[Array, ""] = real()
+    scheme: Scheme = part(Scheme)
+    bursts: Bursts = part(Bursts, default=Bursts())
+    patience: Float[Array, ""] = real(1.0, low="nonnegative")
+    spread: Float[Array, ""] = real(0.5, low="nonnegative")
 
     @classmethod
     def suggest(cls, problem, facts):
-        if facts.L is None:
+        L = upper(facts, "L")
+        if L is None:
             return Refusal(
                 "fact L",
                 "sequential_gradient_coding needs L: declare L= on the sum, or give "
@@ -70,8 +72,8 @@ class SequentialGradientCoding(Method):
             )
         n = problem.workers
         if n < 3:
-            return cls(1 / facts.L, coding_schemes.gc(n, n - 1))
-        return cls(1 / facts.L, coding_schemes.m_sgc(n, 1, 2, max(1, n // 4)))
+            return cls(1 / L, coding_schemes.gc(n, n - 1))
+        return cls(1 / L, coding_schemes.m_sgc(n, 1, 2, max(1, n // 4)))
 
     def init(self, problem, start, key):
         flat, _ = tree.ravel(start.x)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, real
 from banach.core.method import Method
 from banach.core.point import Point
 
@@ -47,8 +48,8 @@ class Anderson(Method):
     wrong; picard is the safe one where T contracts.
     """
 
-    memory: int = eqx.field(static=True)
-    cutoff: Any = 1e-10
+    memory: int = count(static=True)
+    cutoff: Any = real(1e-10, low="nonnegative", below=1)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from banach.core.card import method
+from banach.core.hyper import flag
 from banach.core.method import Method
 from banach.core.point import Point
 
@@ -51,7 +52,7 @@ class ConvergentGraphSolver(Method):
     Fails slowly where gamma is near 1 and the graph too large for `direct`.
     """
 
-    direct: bool = eqx.field(static=True)
+    direct: bool = flag(static=True)
 
     @property
     def typical(self):

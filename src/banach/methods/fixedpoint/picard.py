@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import real
 from banach.core.method import Method
 from banach.core.point import Point
 
@@ -41,7 +42,7 @@ class Picard(Method):
     Fails slowly for q near 1, where anderson is the usual cure.
     """
 
-    relaxation: Any
+    relaxation: Any = real()
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import part
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
@@ -58,7 +59,7 @@ class ConjugateGradient(Method):
     excludes up to rounding. Fails slowly where M^-1 A is ill-conditioned.
     """
 
-    preconditioner: Preconditioner
+    preconditioner: Preconditioner = part(Preconditioner)
 
     @classmethod
     def suggest(cls, problem, facts):

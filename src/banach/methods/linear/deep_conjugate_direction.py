@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, function
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts.direction_network import as_module, trained
@@ -63,8 +64,8 @@ class DeepConjugateDirection(Method):
 
     typical: ClassVar = {"matvec": 20.0}  # what a network costs
 
-    network: Callable[[PyTree, Any], PyTree] = eqx.field(converter=as_module)
-    memory: int = eqx.field(static=True, default=2)
+    network: Callable[[PyTree, Any], PyTree] = function(as_module)
+    memory: int = count(2, static=True)
 
     @classmethod
     def suggest(cls, problem, facts):

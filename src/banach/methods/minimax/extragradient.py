@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 
@@ -42,17 +43,18 @@ class Extragradient(Method):
     Fails when `step_size` exceeds 1/L: iterates may circle or diverge.
     """
 
-    step_size: Any
+    step_size: Any = real()
 
     @classmethod
     def suggest(cls, problem, facts):
-        if facts.L is None:
+        L = upper(facts, "L")
+        if L is None:
             return Refusal(
                 "L",
                 "extragradient needs L, a Lipschitz constant of F: declare L=... (or "
                 "cocoercive=..., which implies one)",
             )
-        return cls(0.5**0.5 / facts.L)
+        return cls(0.5**0.5 / L)
 
     def init(self, problem, start, key):
         return ExtragradientState(start.x, jnp.asarray(False))

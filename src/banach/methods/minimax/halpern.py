@@ -8,8 +8,8 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.method import Method, Refusal
-from banach.core.point import Point
+from banach.core.hyper import fact
+from banach.core.method import Method
 
 
 class HalpernState(eqx.Module):
@@ -43,18 +43,12 @@ class Halpern(Method):
     here. Fails when `step_size` exceeds 2 beta, and on merely Lipschitz F (rotations).
     """
 
-    step_size: Any
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        beta = facts.get("cocoercive")
-        if beta is None:
-            return Refusal(
-                "cocoercive",
-                "halpern needs a cocoercivity constant of F: declare cocoercive=..., "
-                "or use extragradient, which needs the Lipschitz constant L alone",
-            )
-        return cls(2 * beta)
+    step_size: Any = fact(
+        "cocoercive",
+        lambda beta: 2 * beta,
+        instead="extragradient, which needs the Lipschitz constant L alone",
+        upper=False,
+    )
 
     def init(self, problem, start, key):
         return HalpernState(start.x, start.x, jnp.zeros((), tree.dtype(start.x)))
@@ -65,6 +59,3 @@ class Halpern(Method):
         after = problem.resolvent(forward, s)
         z = tree.lerp(1 / (state.k + 2), after, state.anchor)
         return HalpernState(z, state.anchor, state.k + 1)
-
-    def point(self, state):
-        return Point(state.z)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, flag, real, upper, usable
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 
@@ -55,11 +56,11 @@ class VrHalpern(Method):
     and from the inner solver's paper. Fails when L is that of F, not of the F_i.
     """
 
-    step_size: Any
-    L: Any
-    effort: Any = 1.0
-    batch: int = eqx.field(static=True, default=1)
-    inexact: bool = eqx.field(static=True, default=False)
+    step_size: Any = real()
+    L: Any = real()
+    effort: Any = real(1.0)
+    batch: int = count(1, static=True)
+    inexact: bool = flag(False, static=True)
 
     @property
     def typical(self) -> dict[str, float]:
@@ -67,9 +68,10 @@ class VrHalpern(Method):
         return {"operator": 10 if self.inexact else 1, "resolvent": 1}
 
     @classmethod
-    def suggest(cls, problem, facts):
-        beta, L = facts.get("cocoercive_average"), facts.get("L_average")
-        if beta is not None:
+    def suggest(cls, problem, facts, inexact=None):
+        beta = usable(facts, "cocoercive_average")
+        L = upper(facts, "L_average")
+        if beta is not None and not inexact:
             return cls(beta / 4, 1 / beta, batch=math.ceil(math.sqrt(problem.n)))
         if L is None:
             return Refusal(

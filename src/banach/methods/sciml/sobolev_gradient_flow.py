@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import real
 from banach.core.method import Method
 from banach.core.point import Point
 
@@ -47,8 +48,8 @@ class SobolevGradientFlow(Method):
     upper / lower is large: then newton_cg or lbfgs may win.
     """
 
-    step_size: Any
-    shift: Any = 1.0
+    step_size: Any = real()
+    shift: Any = real(1.0, low="nonnegative")
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import flag, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts.momentum import gradient_restart, nesterov_theta, weight
@@ -43,18 +44,19 @@ class AcceleratedGradient(Method):
     Fails when `step_size` is above 1 / L: it may diverge. Not monotone.
     """
 
-    step_size: Float[Array, ""]
-    restart: bool = eqx.field(static=True)
+    step_size: Float[Array, ""] = real()
+    restart: bool = flag(static=True)
 
     @classmethod
     def suggest(cls, problem, facts):
-        if facts.L is None:
+        L = upper(facts, "L")
+        if L is None:
             return Refusal(
                 "L",
                 "declare L on the problem, e.g. bn.Smooth(f, x0, L=...), or use lbfgs "
                 "or gradient_descent, which search along a line",
             )
-        return cls(step_size=1 / facts.L, restart=True)
+        return cls(step_size=1 / L, restart=True)
 
     def init(self, problem, start, key):
         one = jnp.ones((), tree.dtype(start.x))

@@ -1,13 +1,15 @@
 """Gradient descent with the step 1 / L, or with a line search where L is unknown."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import flag, real, upper
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 from banach.parts.line_search import approximate_wolfe
 
 
@@ -46,18 +48,20 @@ class GradientDescent(Method):
     Needs about L / mu steps a digit, hopeless on ill-conditioned problems.
     """
 
-    step_size: Float[Array, ""]
-    search: bool = eqx.field(static=True)
+    step_size: Any = real()
+    search: bool = flag(static=True)
 
     @classmethod
-    def suggest(cls, problem, facts):
-        if facts.L is not None:
-            return cls(step_size=1 / facts.L, search=False)
-        if "value" not in problem.oracles():
+    def suggest(cls, problem, facts, search=None):
+        L = upper(facts, "L")
+        if L is not None:
+            return cls(step_size=1 / L, search=bool(search))
+        if search is False or "value" not in problem.oracles():
             return Refusal(
                 "L, or the oracle value",
-                "declare L on the problem, e.g. bn.Smooth(f, x0, L=...); a line "
-                "search in its place needs values",
+                "gradient_descent takes 1 / L for its step: declare L on the problem, "
+                "e.g. bn.Smooth(f, x0, L=...); a line search in its place (search=True)"
+                " needs values",
             )
         return cls(step_size=1.0, search=True)
 
@@ -102,9 +106,6 @@ class GradientDescent(Method):
             state.calls + out.grad_calls,
             ~out.success,
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def stuck(self, state):
         return state.stuck

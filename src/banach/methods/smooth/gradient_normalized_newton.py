@@ -7,9 +7,11 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, matrix, part, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import curvature, newton
+from banach.parts.curvature import Curvature
 from banach.parts.trust_region import ratio
 
 
@@ -53,10 +55,10 @@ class GradientNormalizedNewton(Method):
     with an indefinite C it must regularise beyond the least eigenvalue.
     """
 
-    curvature: curvature.Curvature
-    gamma: Float[Array, ""] = 1.0
-    metric: Float[Array, "n n"] | None = None
-    max_tries: int = eqx.field(static=True, default=60)
+    curvature: Curvature = part(Curvature)
+    gamma: Float[Array, ""] = real(1.0)
+    metric: Float[Array, "n n"] | None = matrix(None)
+    max_tries: int = count(60, static=True)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, part, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import newton
@@ -62,10 +63,12 @@ class LazyNewton(Method):
     forces descent then. Quadratic and secant cannot leave a saddle.
     """
 
-    model: newton.Cubic | newton.Quadratic | newton.Secant
-    period: Int[Array, ""]
-    contraction: Float[Array, ""] = 0.7
-    M: Float[Array, ""] | None = None
+    model: newton.Cubic | newton.Quadratic | newton.Secant = part(
+        newton.Cubic, newton.Quadratic, newton.Secant
+    )
+    period: Int[Array, ""] = count()
+    contraction: Float[Array, ""] = real(0.7, infinite=True)
+    M: Float[Array, ""] | None = real(None, low="nonnegative", optional=True)
 
     typical: ClassVar[Mapping[str, float]] = {"value": 1, "grad": 1, "hess": 0.1}
 

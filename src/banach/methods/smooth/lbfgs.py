@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import memory as mem
@@ -43,7 +44,7 @@ class Lbfgs(Method):
     functions with kinks.
     """
 
-    memory: int = eqx.field(static=True)
+    memory: int = count(static=True)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import newton, trust_region
@@ -44,8 +45,8 @@ class NewtonCg(Method):
     then takes many products.
     """
 
-    radius: Float[Array, ""]
-    inner_steps: Int[Array, ""]
+    radius: Float[Array, ""] = real(infinite=True)
+    inner_steps: Int[Array, ""] = count()
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts.line_search import approximate_wolfe
@@ -45,7 +46,7 @@ class NonlinearCg(Method):
     Fails slowly on ill-conditioned problems, where lbfgs needs fewer evaluations.
     """
 
-    curvature: Float[Array, ""]
+    curvature: Float[Array, ""] = real(below=1)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import part
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import damping, newton
@@ -49,7 +50,9 @@ class RootNewton(Method):
     Hessian is no local norm of f, and with Explicit and M too small.
     """
 
-    rule: damping.Explicit | damping.Backtracking | damping.Search
+    rule: damping.Explicit | damping.Backtracking | damping.Search = part(
+        damping.Explicit, damping.Backtracking, damping.Search
+    )
 
     @classmethod
     def suggest(cls, problem, facts):

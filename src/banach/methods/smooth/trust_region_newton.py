@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import newton, trust_region
@@ -48,7 +49,7 @@ class TrustRegionNewton(Method):
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
 
-    radius: Float[Array, ""]
+    radius: Float[Array, ""] = real(infinite=True)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts import batches
@@ -48,13 +49,13 @@ class Sgd(Method):
     about 1 / tol^2 steps for a gradient of size tol.
     """
 
-    step_size: Any
-    decay: Any = 0.0
-    batch: int = eqx.field(static=True, default=BATCH)
+    step_size: Any = real()
+    decay: Any = real(0.0, low="nonnegative")
+    batch: int = count(BATCH, static=True)
 
     @classmethod
     def suggest(cls, problem, facts):
-        L = facts.L
+        L = upper(facts, "L")
         if L is None:
             return Refusal(
                 "L",

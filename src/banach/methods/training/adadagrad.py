@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, flag, real, word
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import batches
@@ -55,14 +56,14 @@ class Adadagrad(Method):
     authors' norm test; the proofs were not read.
     """
 
-    learning_rate: Any
-    most: int = eqx.field(static=True)
-    eta: Any = 0.5
-    initial: Any = 0.01
-    batch: int = eqx.field(static=True, default=16)
-    chunk: int = eqx.field(static=True, default=32)
-    test: str = eqx.field(static=True, default="norm")
-    coordinatewise: bool = eqx.field(static=True, default=True)
+    learning_rate: Any = real()
+    most: int = count(static=True)
+    eta: Any = real(0.5)
+    initial: Any = real(0.01)
+    batch: int = count(16, static=True)
+    chunk: int = count(32, static=True)
+    test: str = word("norm", "coordinate", default="norm")
+    coordinatewise: bool = flag(True, static=True)
 
     @classmethod
     def suggest(cls, problem, facts):

@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.method import Method
+from banach.core.hyper import count, real, upper, word
+from banach.core.method import Method, Refusal
 from banach.core.point import Point
-from banach.core.problem import Misuse
 from banach.parts import batches
 from banach.parts.schedules import refine_schedule
 
@@ -59,27 +59,24 @@ class RefinedSchedule(Method):
     fall to nothing (a model that interpolates) put all weight on the last steps.
     """
 
-    peak: Any
-    steps: int = eqx.field(static=True)
-    base: str = eqx.field(static=True, default="sgd")
-    batch: int = eqx.field(static=True, default=32)
-    rounds: int = eqx.field(static=True, default=2)
-
-    def __check_init__(self):
-        if self.base not in _BASES:
-            raise Misuse(f"base is one of {sorted(_BASES)}, got {self.base!r}")
-        if self.steps < 2 or self.rounds < 1:
-            raise Misuse(
-                "refined_schedule needs steps >= 2 and rounds >= 1, got "
-                f"steps={self.steps}, rounds={self.rounds}"
-            )
+    peak: Any = real()
+    steps: int = count(low=2, static=True)
+    base: str = word(*_BASES, default="sgd")
+    batch: int = count(32, static=True)
+    rounds: int = count(2, static=True)
 
     @classmethod
-    def suggest(cls, problem, facts):
+    def suggest(cls, problem, facts, base=None):
         batch = min(32, max(1, problem.n // 8))
         steps = 20 * math.ceil(problem.n / batch)
-        L = facts.L
-        if L is None:
+        L = upper(facts, "L")
+        if base == "sgd" and L is None:
+            return Refusal(
+                "L",
+                'refined_schedule with base="sgd" takes 1 / L for its peak and L is '
+                'unknown: declare L=..., pass peak=..., or take base="adam"',
+            )
+        if base == "adam" or L is None:
             return cls(ADAM_PEAK, steps, "adam", batch)
         return cls(1 / L, steps, "sgd", batch)
 

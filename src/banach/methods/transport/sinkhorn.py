@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import scaling
@@ -39,8 +40,8 @@ class Sinkhorn(Method):
     in the worst case, and in practice sweeps grow like 1 / eps and more.
     """
 
-    decay: Float[Array, ""] = 1.0
-    first: Float[Array, ""] = 1.0
+    decay: Float[Array, ""] = real(1.0, most=1)
+    first: Float[Array, ""] = real(1.0)
 
     @classmethod
     def suggest(cls, problem, facts):

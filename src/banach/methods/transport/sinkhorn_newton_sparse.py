@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
+from banach.core.hyper import count, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import scaling
@@ -56,14 +57,14 @@ class SinkhornNewtonSparse(Method):
     convergence is then linear, not quadratic.
     """
 
-    sweeps: Int[Array, ""]
-    keep: int = eqx.field(static=True)
-    accuracy: Float[Array, ""] = 0.1
-    inner_steps: Int[Array, ""] = 1000
-    decay: Float[Array, ""] = 1.0
-    first: Float[Array, ""] = 1.0
-    loose: Float[Array, ""] = 0.1
-    newton_steps: Int[Array, ""] = 1
+    sweeps: Int[Array, ""] = count(low=0)
+    keep: int = count(static=True)
+    accuracy: Float[Array, ""] = real(0.1)
+    inner_steps: Int[Array, ""] = count(1000)
+    decay: Float[Array, ""] = real(1.0, most=1)
+    first: Float[Array, ""] = real(1.0)
+    loose: Float[Array, ""] = real(0.1)
+    newton_steps: Int[Array, ""] = count(1)
 
     # Products with the plan are as much work as several passes over the cost.
     typical: ClassVar[Mapping[str, float]] = {"plan": 10}

@@ -1,0 +1,1 @@
+"""Methods on which the comparison and the mutations are themselves tested."""

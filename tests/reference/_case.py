@@ -1,0 +1,76 @@
+"""What a reference is compared on: `CASES`, and the small problems they share."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from banach.core.problem import Problem
+from banach.parts.norms import L1
+from banach.parts.sets import Box
+from banach.problems.composite import Composite
+from banach.problems.inclusion import Inclusion
+from banach.problems.smooth import Smooth
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A problem, its oracles in NumPy, and hyperparameters.
+
+    `given` goes to the method and to the reference alike. `told` goes to the reference
+    alone: it is what the method has to find out by itself (from facts, or as its
+    default). In a random method it is a function of the keys of the steps, so that the
+    reference is told the draws.
+    """
+
+    problem: Problem
+    oracles: Any
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    told: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] = dataclasses.field(
+        default_factory=dict
+    )
+    steps: int = 12
+
+
+def bowl(scale=1.0, **facts):
+    """A strongly convex quadratic of 5 unknowns, L = 4 scale: (problem, oracles)."""
+    rng = np.random.default_rng(21)
+    Q, _ = np.linalg.qr(rng.standard_normal((5, 5)))
+    H = (Q * scale * np.array([0.3, 0.6, 1.0, 2.5, 4.0])) @ Q.T
+    b, x0 = rng.standard_normal((2, 5))
+    problem = Smooth(lambda x, H, b: x @ H @ x / 2 - b @ x, x0, (H, b), **facts)
+    value = lambda x: x @ H @ x / 2 - b @ x  # noqa: E731
+    return problem, SimpleNamespace(value=value, grad=lambda x: H @ x - b)
+
+
+def lasso(**facts):
+    """Least squares of 10 x 4 with an l1 term of 0.4: (problem, oracles)."""
+    rng = np.random.default_rng(22)
+    A, b = rng.standard_normal((10, 4)) * [1, 0.7, 0.4, 0.2], rng.standard_normal(10)
+    H, c, x0 = A.T @ A, A.T @ b, np.full(4, 0.6)
+    facts = {"L": float(np.linalg.eigvalsh(H)[-1]), "convex": True} | facts
+    problem = Composite(lambda x: jnp.sum((A @ x - b) ** 2) / 2, L1(0.4), x0, **facts)
+
+    def prox(v, t):
+        return np.sign(v) * np.maximum(np.abs(v) - 0.4 * t, 0)
+
+    return problem, SimpleNamespace(
+        grad=lambda x: H @ x - c, prox=prox, L=float(np.linalg.eigvalsh(H)[-1])
+    )
+
+
+def boxed(**facts):
+    """A monotone affine operator over a box of 3 unknowns: (problem, oracles)."""
+    rng = np.random.default_rng(23)
+    half, turn = rng.standard_normal((2, 3, 3)) / 2
+    M, q = half @ half.T + turn - turn.T + 0.1 * np.eye(3), np.array([1.5, 0.2, -0.1])
+    problem = Inclusion(
+        lambda z: jnp.matmul(M, z, precision="highest") + q,
+        np.array([0.4, -0.3, 0.2]), term=Box(-0.5, 0.5), monotone=True, **facts,
+    )  # fmt: skip
+    return problem, SimpleNamespace(
+        operator=lambda z: M @ z + q, resolvent=lambda v, t: np.clip(v, -0.5, 0.5)
+    )

@@ -1,0 +1,246 @@
+"""Write the files of a new method: a small one that passes, to be replaced line by line.
+
+    python tests/scaffold.py NAME FAMILY        (make new METHOD=NAME FAMILY=FAMILY)
+
+What is written is gradient descent with the step 1 / L. Comments that begin with
+"NEW:" say what takes its place. Nothing that exists is overwritten.
+"""
+
+import keyword
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SRC = ROOT / "src" / "banach"
+
+METHOD = '''\
+"""{title}: gradient steps of the length 1 / L."""  # NEW: what it is, in one line.
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.hyper import fact
+from banach.core.method import Method
+
+
+# NEW: what a step hands to the next one. The first field is the point.
+class {cls}State(eqx.Module):
+    """Iterate; `still`: the last step left it where it was."""
+
+    x: PyTree
+    still: Bool[Array, ""]
+
+
+# NEW: the card. Literals only, except for `rate`. `needs` are the oracles that `step`
+# and `init` call, `cost` how often a step does; `rate` bounds `rate_of` in the
+# constants of the problem (leave both out where nothing is proved).
+@method(
+    name="{name}",
+    family="{family}",
+    problem="Smooth",
+    needs={{"grad"}},
+    assumes={{"smooth"}},
+    paper="cauchy1847methode",
+    cost={{"grad": 1}},
+    rate_of="f(x) - f*",
+    rate=lambda c, t: c.L * c.radius**2 / (4 * t + 2),
+)
+class {cls}(Method):
+    """Steps along the negative gradient.
+
+    x+ = x - step_size grad f(x)
+
+    For a convex f and step_size = 1 / L the rate is exact (Drori and Teboulle 2014,
+    theorem 2). Fails when `step_size` is above 2 / L: it may diverge.
+    """
+
+    # NEW: the idea, the formula in the paper's letters, and when it fails. Then its
+    # hyperparameters, each with where it comes from: fact("L", ...) is made from a
+    # fact of the problem, real(0.5) is a constant, real() is left to a `suggest` of
+    # the method's own; count, flag, word and part are the other words.
+    step_size: Any = fact("L", lambda L: 1 / L, instead="lbfgs, which needs no L")
+
+    def init(self, problem, start, key):
+        return {cls}State(start.x, jnp.asarray(False))
+
+    def step(self, problem, state, key):
+        x = tree.axpy(-self.step_size, problem.grad(state.x), state.x)
+        return {cls}State(x, tree.max_abs(tree.sub(x, state.x)) == 0)
+
+    # NEW: whether no step can move the point any more; leave out where never.
+    def stuck(self, state):
+        return state.still
+'''
+
+BIB = """\
+% NEW: the paper, with its full title; then the key in the card.
+@article{cauchy1847methode,
+  title = {M{\\'e}thode g{\\'e}n{\\'e}rale pour la r{\\'e}solution des syst{\\`e}mes
+           d'{\\'e}quations simultan{\\'e}es},
+  author = {Cauchy, Augustin-Louis},
+  journal = {Comptes rendus hebdomadaires des s{\\'e}ances de l'Acad{\\'e}mie des sciences},
+  volume = {25},
+  pages = {536--538},
+  year = {1847},
+}
+"""
+
+REFERENCE = '''\
+"""Gradient descent: Nesterov (2018), scheme 1.2.16 with a constant step."""
+
+# NEW: the paper and the equations, above; the paper's iteration in NumPy, below,
+# written from the paper and not from the method.
+from reference._case import Case, bowl
+
+# NEW: problems on which the two are compared to 1e-10. `given` goes to both, `told`
+# to the reference alone: what the method has to find by itself. They must feel every
+# constant: each is moved by 1 per cent, and some case has to notice.
+CASES = [
+    Case(*bowl(L=5.0), told={"step_size": 0.2}),
+    Case(*bowl(), given={"step_size": 0.3}),
+]
+
+
+def iterates(oracles, x0, steps, *, step_size):
+    x, out = x0, []
+    for _ in range(steps):
+        x = x - step_size * oracles.grad(x)
+        out.append(x)
+    return out
+'''
+
+CLAIM = '''\
+"""{title}: f(x_t) - f* <= L R^2 / (4 t + 2) at every step.
+
+Drori and Teboulle (2014, theorem 1), on a quadratic of 50 unknowns whose eigenvalues
+fall from 1 to 1e-4, with its minimiser known. Baseline: the textbook bound
+2 L R^2 / (t + 4) (Nesterov 2018, corollary 2.1.2), which must be the larger.
+"""
+
+# NEW: what the paper is known for, on data like the paper's. Write REQUIRED before
+# any number is seen; a claim that does not hold is recorded, never tuned.
+from typing import Any
+
+import jax
+import numpy as np
+
+REQUIRED = "the gap is at most the bound, and that the textbook's, at each of 500 steps"
+STEPS = 500
+
+
+def measure() -> dict[str, Any]:
+    """The gap and both bounds at every step."""
+    from banach.methods.{family}.{name} import {cls}
+    from banach.problems.smooth import Smooth
+
+    rng = np.random.default_rng(0)
+    values, best = np.geomspace(1e-4, 1, 50), rng.standard_normal(50)
+    with jax.enable_x64(True):
+        problem = Smooth(
+            lambda x, h, b: (h * (x - b)) @ (x - b) / 2, np.zeros(50), (values, best),
+            L=1.0, convex=True,
+        )  # fmt: skip
+        method = {cls}.suggest(problem, problem.facts())
+        key = jax.random.key(0)
+        state = method.init(problem, problem.start(), key)
+        step = jax.jit(lambda s: method.step(problem, s, key))
+        gaps = []
+        for _ in range(STEPS):
+            state = step(state)
+            gaps.append(float(problem.value(method.point(state).x)))
+    t, square = np.arange(1, STEPS + 1), best @ best
+    return {{
+        "gap": gaps,
+        "bound": (square / (4 * t + 2)).tolist(),
+        "textbook": (2 * square / (t + 4)).tolist(),
+    }}
+
+
+def verdict(numbers: dict[str, Any]) -> bool:
+    """Whether gap, bound and textbook stand in this order at every step."""
+    rows = zip(numbers["gap"], numbers["bound"], numbers["textbook"], strict=True)
+    return all(gap <= bound <= textbook for gap, bound, textbook in rows)
+
+
+def measured(numbers: dict[str, Any]) -> str:
+    """The largest share of the bound."""
+    rows = zip(numbers["gap"], numbers["bound"], strict=True)
+    return f"largest gap / bound: {{max(g / b for g, b in rows):.3f}}"
+
+
+def figure(numbers: dict[str, Any], path: Any) -> None:
+    """Gap and bounds against steps."""
+    from banach.claims.figures import curves
+
+    curves(path, {{"quadratic": numbers}}, "gradients", "f(x) - f*")
+'''
+
+
+def files(name: str, family: str) -> dict[Path, str]:
+    """The text of every file of a method."""
+    cls = "".join(part.capitalize() for part in name.split("_"))
+    words = dict(name=name, family=family, cls=cls, title=name.replace("_", " "))
+    words["title"] = words["title"].capitalize()
+    found = {
+        SRC / "methods" / family / f"{name}.py": METHOD.format(**words),
+        SRC / "methods" / family / f"{name}.bib": BIB,
+        SRC / "claims" / family / f"{name}.py": CLAIM.format(**words),
+        ROOT / "tests" / "reference" / f"{name}.py": REFERENCE,
+    }
+    for folder, what in {"methods": "Methods", "claims": "Claims"}.items():
+        package = SRC / folder / family / "__init__.py"
+        if not package.exists():
+            found[package] = f'"""{what} of the family {family}."""\n'
+    return found
+
+
+def wrong(name: str, family: str) -> str | None:
+    """What is wrong with the two names, and the cure."""
+    for word, value in {"METHOD": name, "FAMILY": family}.items():
+        if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", value):
+            example = "make new METHOD=heavy_ball FAMILY=smooth"
+            return f"{word} is words in small letters, got {value!r}; e.g. {example}"
+        if keyword.iskeyword(value):
+            return f"{word}={value} is a word of Python; choose another name"
+    if family == "bridge":
+        return "a bridge names a library, not a paper; see src/banach/bridge"
+    taken = [file for file in files(name, family) if file.exists()]
+    taken += [
+        file
+        for file in SRC.glob(f"methods/*/{name}.py")
+        if file not in taken and file.parent.name != family
+    ]
+    if taken:
+        return f"{taken[0].relative_to(ROOT)} exists; choose another name"
+    return None
+
+
+def main(argv: list[str]) -> int:
+    """Write the files and the catalogue; the exit code."""
+    if len(argv) != 2 or not all(argv):
+        print("usage: make new METHOD=heavy_ball FAMILY=smooth", file=sys.stderr)
+        return 2
+    name, family = argv
+    no = wrong(name, family)
+    if no is not None:
+        print(no, file=sys.stderr)
+        return 2
+    for file, text in files(name, family).items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        print(f"wrote {file.relative_to(ROOT)}")
+    from prove import index
+
+    print("\n".join(index()))
+    print(f"Replace what NEW: marks, then: make check METHOD={name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
