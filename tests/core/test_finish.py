@@ -160,3 +160,27 @@ def test_the_callers_code_between_results_keeps_its_bits():
 def test_a_wrong_iterate_is_refused_by_the_call():
     with pytest.raises(Misuse, match="max_steps"):
         bn.iterate(ridge(), METHOD, max_steps=-1)
+
+
+class Fails(bn.Scipy):
+    """A peer that gives up after two iterates."""
+
+    error: type = ValueError
+
+    def __init__(self, error):
+        self.algorithm, self.options, self.error = "BFGS", {}, error
+
+    def stream(self, problem, start, key):
+        for step in range(2):
+            yield Point(start.x + 1e-3 * step), {}
+        raise self.error("array must not contain infs or NaNs\nmore")
+
+
+def test_a_peer_that_fails_leaves_a_result_in_its_own_words():
+    for error in (ValueError, FloatingPointError, np.linalg.LinAlgError):
+        r = bn.solve(ridge(), Fails(error), check=CHECK)
+        assert (r.status, r.steps) == ("stalled", 2)
+        assert f"scipy:BFGS failed: {error.__name__}: array must not" in r.reason
+        assert "more" not in r.reason
+    with pytest.raises(Misuse, match="array"):
+        bn.solve(ridge(), Fails(Misuse), check=CHECK)

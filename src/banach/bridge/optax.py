@@ -11,6 +11,7 @@ from banach.core.card import method
 from banach.core.from_optax import FromOptax
 from banach.core.hyper import OPEN
 from banach.core.method import Method, Refusal
+from banach.core.problem import Misuse
 
 LEARNING_RATE = 1e-2
 """For rules whose step is scale-free in the gradient (adam and its relatives) no

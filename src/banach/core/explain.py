@@ -30,8 +30,15 @@ def reason(status: str, facts: dict[str, Any]) -> str:
         )
     if status == "budget":
         return f"max_steps {steps} reached; {best}"
+    if status == "stalled" and facts.get("lost"):
+        return f"{facts['lost']}; {best}"
     if status == "stalled":
         return f"the method can make no further step after {steps}; {best}"
+    if status == "nonfinite" and facts.get("lost"):
+        return (
+            f"{facts['lost']}; what is certified is not finite at the best point: a "
+            "value or gradient is infinite or undefined there"
+        )
     if status == "nonfinite":
         return f"{facts['where']}; probable cause: {facts['cause']}"
     if status == "interrupted" and facts.get("lost"):

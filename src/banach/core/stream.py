@@ -14,8 +14,12 @@ from banach.core.check import Check
 from banach.core.finish import Clock, Plan, finish
 from banach.core.method import HostMethod
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 from banach.core.result import Result, TraceView, problem_id
+
+# What peers raise where numbers fail them (LinAlgError is a ValueError). A wrong call
+# is Misuse, and goes on.
+_PEERS = (ValueError, ArithmeticError, RuntimeError)
 
 
 class Seen(NamedTuple):
@@ -55,7 +59,7 @@ def iterate_host(
     check = loop.leaves_in(tree.dtype(start.x), check)
     seen: list[Seen] = []
     look, spent = 0, 0.0
-    status, limit = "stalled", None
+    status, limit, lost = "stalled", None, ""
     _, _, compiling = programs.judge(problem, check, start, raw, 0)
     number = float(number)
     plan = Plan(
@@ -63,7 +67,9 @@ def iterate_host(
     )
 
     def result(status: str, limit: float | None, elapsed: float) -> Result:
-        clock = Clock(compiling, seen[-1].seconds, 0.0, elapsed, limit, compile_free)
+        clock = Clock(
+            compiling, seen[-1].seconds, 0.0, elapsed, limit, compile_free, lost
+        )
         return finish(plan, _Looks(seen, status, rows), clock)
 
     def judged(step: int, point: Point, calls: dict[str, int]) -> Seen:
@@ -94,7 +100,14 @@ def iterate_host(
             try:
                 while True:
                     t0 = time.perf_counter()
-                    item = next(source, None)
+                    try:
+                        item = next(source, None)
+                    except Misuse:
+                        raise
+                    except _PEERS as error:
+                        # Numerical failure of a peer is a Result, in its own words.
+                        lost = f"{method.label()} failed: {_words(error)}"
+                        item = None
                     spent += time.perf_counter() - t0
                     if item is None:
                         break
@@ -122,8 +135,15 @@ def iterate_host(
             if found is None and last is not None:
                 seen.append(judged(*last))
                 found = verdict(seen[-1])
+    if lost and found is None and not np.isfinite(float(seen[-1].certificate.ratio)):
+        status = "nonfinite"
     elapsed = time.perf_counter() - began
     yield result(found or status, limit, elapsed)
+
+
+def _words(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}"[:200]
 
 
 def tree_finite(x: Any) -> bool:
