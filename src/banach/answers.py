@@ -1,9 +1,9 @@
 """Answers after the run: verify them again, read them back from disk."""
 
 import dataclasses
+import os
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -97,7 +97,7 @@ def verify(
     dual = loaded = None
     reading.seed(seed)
     reading.flag(trust, "trust")
-    from_file = isinstance(answer, str | Path)
+    from_file = isinstance(answer, str | os.PathLike)
     file = restore.clear(answer, named=False) if from_file else nullcontext()
     with compat.double(), file:
         if isinstance(answer, Problem):

@@ -150,6 +150,8 @@ def _json_file(path: str) -> None:
     """Find out before the run whether its answer can be written there."""
     from banach.core import files
 
+    if Path(path).suffix != ".json":
+        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
     files.tried(path)
 
 
