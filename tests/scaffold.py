@@ -1,4 +1,4 @@
-"""Write the files of a new method: a small one that passes, to be replaced line by line.
+"""Write the files of a new method: a small one that passes, to be replaced.
 
     python tests/scaffold.py NAME FAMILY        (make new METHOD=NAME FAMILY=FAMILY)
 
@@ -84,7 +84,8 @@ BIB = """\
   title = {M{\\'e}thode g{\\'e}n{\\'e}rale pour la r{\\'e}solution des syst{\\`e}mes
            d'{\\'e}quations simultan{\\'e}es},
   author = {Cauchy, Augustin-Louis},
-  journal = {Comptes rendus hebdomadaires des s{\\'e}ances de l'Acad{\\'e}mie des sciences},
+  journal = {Comptes rendus hebdomadaires des s{\\'e}ances de l'Acad{\\'e}mie des
+             sciences},
   volume = {25},
   pages = {536--538},
   year = {1847},
