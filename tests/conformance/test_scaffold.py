@@ -20,7 +20,9 @@ def loaded(file, text, monkeypatch):
     """A module of this text, in a file of its own."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(f"written_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(
+        "_".join(file.with_suffix("").parts[-3:]), file
+    )
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
