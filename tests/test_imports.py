@@ -1,4 +1,4 @@
-"""The import rules: layers, one file per optional library, and file length.
+"""The import rules: layers, and one file per optional library.
 
 The rules are data (`MAY`, `FREE`, `PRIVATE`); the checker reads sources by ast, so
 it sees imports inside functions and branches too.
@@ -14,7 +14,6 @@ from typing import NamedTuple
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "banach"
-LONGEST = 400
 
 # What each layer may import from banach; a layer that is not listed sits on top and
 # may import anything but racing and cli.
@@ -145,11 +144,6 @@ def test_an_optional_library_has_one_file():
             users[library].append(path)
     shared = {library: paths for library, paths in users.items() if len(paths) > 1}
     assert not shared
-
-
-def test_no_source_file_is_longer_than_the_limit():
-    lengths = {path: len(source.splitlines()) for path, source in sources().items()}
-    assert not {path: n for path, n in lengths.items() if n > LONGEST}
 
 
 # The checker itself: each bad snippet breaks exactly one rule, each good one none.

@@ -95,4 +95,11 @@ def _listed(name: str):
 
 
 def __dir__():
-    return sorted({*globals(), *_WHERE})
+    """Methods, checks, kinds, terms and doors: what `bn.<name>` is meant to give."""
+    index = importlib.import_module("banach.catalogue").load_index()
+    methods = {entry["class"] for entry in index.values()}
+    checks = {
+        cls for _, cls in importlib.import_module("banach.checks").CHECKS.values()
+    }
+    own = {name for name in globals() if name.startswith("__")}
+    return sorted({*_WHERE, *methods, *checks, *own})

@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command line; its exit code says what the answer is worth."""
+    from banach.cli import interrupt
+
+    interrupt.start()
     # The logs of the compiler's start-up are not for users.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Importing and tracing make many objects that stay: fewer collections, 0.1 s.

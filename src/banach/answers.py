@@ -1,6 +1,9 @@
 """Answers after the run: verify them again, read them back from disk."""
 
 import dataclasses
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,12 +12,15 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach import choose, zoo
-from banach.core import compat, programs, save, tree
+from banach.core import compat, programs, reading, restore, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
+from banach.core.door import door
+from banach.core.finish import look, stamped
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.core.result import Result, point_id, problem_id
+from banach.core.record import goal_text, odds_text
+from banach.core.result import LeftOut, Result, point_id, problem_id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,19 +28,24 @@ class Verdict:
     """A fresh look at an answer, by a check with a new key."""
 
     certificate: Certificate
-    certified: bool
     tol: float
     absolute: bool
     problem_matches: bool | None
     point_matches: bool | None
     x: Any
+    run_matches: bool | None = None
+
+    @property
+    def certified(self) -> bool:
+        """Whether the status is: the check passed, on what the claim speaks of."""
+        return self.status == "certified"
 
     @property
     def status(self) -> str:
         """certified, refuted, nonfinite or budget (not within tol)."""
-        if self.point_matches is False or self.problem_matches is False:
+        if False in (self.point_matches, self.problem_matches, self.run_matches):
             return "refuted"
-        if self.certified:
+        if bool(self.certificate.within(self.tol)):
             return "certified"
         if bool(self.certificate.refuted()):
             return "refuted"
@@ -43,20 +54,28 @@ class Verdict:
 
     def __str__(self) -> str:
         c = self.certificate
+        asked = "" if c.signed else f", ratio {float(c.ratio):.3g}, tol {self.tol:.3g}"
         lines = [
-            f"{self.status}: {c.quantity}, ratio {float(c.ratio):.3g}, "
-            f"tol {self.tol:.3g}",
+            f"{self.status}: {goal_text(c) if c.signed else c.quantity}{asked}",
             f"  value {float(c.value):.3g} + slack {float(c.slack):.3g}, scale "
             f"{float(c.scale):.3g}; grade {c.grade}; rounding {c.rounding}; assumes "
             f"{', '.join(c.assumes) or 'nothing'}",
         ]
+        if c.grade == "statistical":
+            lines.append(
+                f"  delta {odds_text(c)}: new evidence with a probability of error of "
+                "its own, added to that of the run"
+            )
         if self.problem_matches is False:
             lines.append("  the problem is NOT the one that the certificate names")
         if self.point_matches is False:
             lines.append("  the point is NOT the one that the certificate names")
+        if self.run_matches is False:
+            lines.append("  the file was EDITED after it was saved: it claims nothing")
         return "\n".join(lines)
 
 
+@door
 def verify(
     answer: Any,
     x: PyTree | None = None,
@@ -65,15 +84,22 @@ def verify(
     check: Any = None,
     tol: Any = None,
     seed: int = 1,
+    trust: bool = False,
 ) -> Verdict:
     """Certify an answer again, trusting nothing that came with it.
 
     `answer` is a Result, a saved file, or a Problem with `x` given. The problem and
-    point are compared with those that the certificate names.
+    point are compared with those that the certificate names. A file is data: what was
+    edited in it is refuted, and a problem that it names in a user's Python file is
+    executed with `trust=True` alone (or give `problem=`).
     """
     claim_problem = claim_point = None
-    dual = None
-    with compat.double():
+    dual = loaded = None
+    reading.seed(seed)
+    reading.flag(trust, "trust")
+    from_file = isinstance(answer, str | Path)
+    file = restore.clear(answer, named=False) if from_file else nullcontext()
+    with compat.double(), file:
         if isinstance(answer, Problem):
             if x is None:
                 raise Misuse("verify(problem, x) needs the point x to judge")
@@ -86,7 +112,7 @@ def verify(
             check = answer.check if check is None else check
             tol = _asked(answer) if tol is None else tol
         else:
-            loaded = load(answer, problem=problem)
+            loaded = load(answer, problem=problem, trust=trust)
             problem, x = loaded.problem, loaded.x
             dual = loaded.dual
             claim_problem, claim_point = loaded.problem_id, loaded.point_id
@@ -98,23 +124,27 @@ def verify(
         fits(x, problem)
         point = Point(x, dual)
         if check.host:
-            cert, kept = check(problem, point, jax.random.key(seed), 0)
+            seen = check(problem, point, jax.random.key(seed), 0)
+            cert, kept = jax.device_get(seen)
         else:
-            raw = programs.raw_key(seed)
             check = loop.leaves_in(tree.dtype(x), check)
-            cert, kept, _ = programs.judge(problem, check, point, raw, 0)
-        cert, kept = jax.device_get((cert, kept))
+            cert, kept = look(problem, check, point, programs.raw_key(seed))
         cert = cert.absolute() if absolute else cert
         pid = problem_id(problem)
-        cert = dataclasses.replace(cert, problem_id=pid, point_id=point_id(kept.x))
-        return Verdict(
-            cert,
-            bool(cert.within(float(number))),
-            float(number),
-            absolute,
+        matches = (
             None if not claim_problem else claim_problem == pid,
             None if not claim_point else claim_point == point_id(x),
+        )
+        whole = None
+        if loaded is not None:
+            whole = loaded.intact and loaded.problem_id == loaded.claimed_problem_id
+        return Verdict(
+            stamped(cert, pid, kept.x),
+            float(number),
+            absolute,
+            *matches,
             kept.x,
+            whole,
         )
 
 
@@ -130,45 +160,64 @@ class Saved:
     problem_id: str
     point_id: str
     data: dict[str, Any]
+    intact: bool
+
+    @property
+    def claimed_problem_id(self) -> str:
+        """The problem that the certificate names."""
+        return self.data["certificate"]["problem_id"]
 
 
-def load(path: Any, *, problem: Problem | str | None = None) -> Saved:
-    """Read a saved run; the problem is loaded again by its name or from its leaves."""
-    saved, store = save.read(path)
-    with compat.double():
-        if problem is None:
-            problem = _saved_problem(saved, store)
+@door
+def load(
+    path: Any, *, problem: Problem | str | None = None, trust: bool = False
+) -> Saved:
+    """Read a saved run; the problem is loaded again by its name or from its leaves.
+
+    Args:
+        path: a file that `Result.save` or a checkpoint wrote.
+        problem: the problem to use instead of the file's.
+        trust: whether a user's Python file that the run names may be executed.
+
+    Returns:
+        Saved: x and what was claimed of it; `intact` is false where the file was
+        edited since. None of it is believed: `verify` judges it again.
+
+    Raises:
+        Misuse: no such file, or anything in it that is not as it was written.
+    """
+    reading.flag(trust, "trust")
+    if problem is not None:
         problem, _ = stated(problem)
-        x, dual = save.restore_point(saved, store, problem.space())
+    saved, store = restore.read(path)
+    with compat.double(), restore.clear(path):
+        if problem is None:
+            named = partial(zoo.from_source, trust=trust)
+            problem, _ = stated(restore.problem_of(saved, store, named))
+        x, dual = restore.point_of(saved, store, problem.space())
         tol: Any = saved["tol"]
-        if saved["tol_is_absolute"]:
-            tol = Absolute(tol)
         return Saved(
             problem,
             x,
-            dual[0] if len(dual) == 1 else None,
-            save.decode(saved["check"], store),
-            tol,
+            dual,
+            restore.check_of(saved, store),
+            Absolute(tol) if saved["tol_is_absolute"] else tol,
             saved["problem_id"],
             saved["certificate"]["point_id"],
             saved,
+            restore.intact(saved),
         )
-
-
-def _saved_problem(saved: dict[str, Any], store: Any) -> Problem:
-    """The problem of a saved run, from its name, file or leaves."""
-    stated = saved["problem"]
-    if "module" in stated:
-        return save.decode(stated["module"], store)
-    from banach.zoo import from_source
-
-    return from_source(stated)
 
 
 def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
     """(problem, its source) of a Problem or a built-in name; else Misuse."""
     if isinstance(problem, str):
         return zoo.load(problem), zoo.source(problem)
+    if isinstance(problem, LeftOut):
+        raise Misuse(
+            f"this result came without its problem: the functions of a {problem.name} "
+            "cannot be pickled. Pass it again, bn.verify(result, problem=...)"
+        )
     if not isinstance(problem, Problem):
         raise Misuse(
             f"problem must be a bn problem or a built-in name, got "
@@ -179,12 +228,22 @@ def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
 
 
 def arrays(x: PyTree) -> PyTree:
-    """Python numbers and lists of leaves as NumPy arrays."""
+    """Python numbers and lists of leaves as NumPy arrays; text and None are refused."""
 
     def fix(leaf):
-        return leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+        if isinstance(leaf, jax.Array):
+            return leaf
+        if reading.masked(leaf):
+            return reading.array(leaf, "x")
+        try:
+            a = np.asarray(leaf)
+        except (ValueError, TypeError) as e:
+            raise Misuse(f"cannot read {reading.shown(leaf)} as numbers: {e}") from e
+        if a.dtype.kind in "OUSMmV" and not jnp.issubdtype(a.dtype, jnp.floating):
+            raise Misuse(f"cannot read {reading.shown(leaf)} as numbers; pass arrays")
+        return a
 
-    return jax.tree.map(fix, x)
+    return jax.tree.map(fix, x, is_leaf=lambda v: v is None)
 
 
 def fits(x: PyTree, problem: Problem, name: str = "x") -> None:
@@ -200,7 +259,7 @@ def fits(x: PyTree, problem: Problem, name: str = "x") -> None:
                 f"has {model.shape}"
             )
         kind = np.dtype(jnp.result_type(leaf))
-        if not np.issubdtype(kind, np.floating):
+        if not jnp.issubdtype(kind, jnp.floating):
             raise Misuse(f"{name} has dtype {kind}; pass {name}.astype(float)")
         if name.startswith("start") and not np.isfinite(np.asarray(leaf)).all():
             raise Misuse(f"{name} contains NaN or infinity; pass a finite start")

@@ -1,9 +1,7 @@
 """The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,15 +11,19 @@ from jaxtyping import PyTree
 from banach import choose
 from banach.answers import Saved, arrays, fits, stated
 from banach.core import adjoint as adj
-from banach.core import compat, explain, host, kept, programs, save, stream, tree
+from banach.core import checkpoint as checkpoints
+from banach.core import compat, host, kept, programs, reading, restore, stream, tree
 from banach.core import run as loop
 from banach.core.check import Check
+from banach.core.door import door
+from banach.core.finish import Clock, OneLook, Plan, finish
 from banach.core.method import HostMethod
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.result import Result, problem_id
 
 
+@door
 def solve(
     problem: Problem | str,
     method: Any = None,
@@ -51,7 +53,8 @@ def solve(
         time_limit: seconds, compile time included.
         seed: of the method's and the check's separate random streams.
         rows: rows of the trace (even; 0 turns it off).
-        checkpoint: file to write about every `checkpoint_seconds`, and at the end.
+        checkpoint: file to write about every `checkpoint_seconds`, and at the end; it
+            is tried before the run. A write that fails later is a warning.
         resume: a checkpoint file; the run goes on bit for bit.
         progress: called with a running Result at chunk borders.
 
@@ -62,6 +65,8 @@ def solve(
     Raises:
         Misuse: bad input, with the cure in the message.
     """
+    _callback(progress)
+    seconds(checkpoint_seconds, "checkpoint_seconds")
     final = None
     saved_at = time.perf_counter()
     options = dict(
@@ -69,17 +74,18 @@ def solve(
         time_limit=time_limit, seed=seed, resume=resume,
         live=progress is not None or checkpoint is not None,
     )  # fmt: skip
-    for final in iterate(problem, method, **options):
-        if progress is not None:
-            progress(final)
-        late = time.perf_counter() - saved_at >= checkpoint_seconds
-        if checkpoint is not None and (late or final.status != "running"):
-            final.save(checkpoint, checkpoint=final.carry is not None)
-            saved_at = time.perf_counter()
+    with checkpoints.checkpoint(checkpoint, problem, method) as kept_file:
+        for final in iterate(problem, method, **options):
+            if progress is not None:
+                progress(final)
+            late = time.perf_counter() - saved_at >= checkpoint_seconds
+            if kept_file is not None and kept_file.offer(final, late):
+                saved_at = time.perf_counter()
     assert final is not None
     return final
 
 
+@door
 def iterate(
     problem: Problem | str,
     method: Any = None,
@@ -97,20 +103,24 @@ def iterate(
 ) -> Iterator[Result]:
     """Like `solve`, but yields a Result at every chunk border; the last is final.
 
-    With `compile_free` the clock of `time_limit` starts once all is compiled.
+    Misuse is raised by the call, before the first Result is asked for. With
+    `compile_free` the clock of `time_limit` starts once all is compiled.
     """
     began = time.perf_counter()
-    _limits(max_steps, time_limit, rows)
+    _limits(max_steps, time_limit, rows, seed)
+    reading.flag(live, "live")
+    reading.flag(compile_free, "compile_free")
     loop.split_tol(tol)
     with compat.double():
         problem, source = stated(problem)
-        back = None if resume is None else _resume(resume, problem)
+        back = None
+        if resume is not None:
+            back = restore.checkpoint_of(resume, problem, problem_id(problem))
         plan = _plan(problem, method, check, start, back)
         method, check, point, proof, data, ready = plan
         if proof is not None:
-            result = _proven(problem, method, check, point, tol, *proof)
-            yield result if source is None else result.replaced(source=source)
-            return
+            ended = _proven(problem, method, check, point, tol, *proof)
+            return _told(iter([ended]), source)
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
                        time_limit=time_limit, began=began, rows=rows,
                        compile_free=compile_free)  # fmt: skip
@@ -120,30 +130,36 @@ def iterate(
                     f"{method.label()} runs inside a peer library and cannot be "
                     "resumed; use start=bn.load(file)"
                 )
-            runs = stream.iterate_host(problem, method, point, **options)
-        elif check.host:
+            return _told(stream.iterate_host(problem, method, point, **options), source)
+        if check.host:
             raise Misuse(
                 f"the check {check.name} works on the host, after a run: use "
                 f"bn.verify(result, check={check.name!r})"
             )
-        else:
-            if back is not None:
-                settings = back["settings"]
-                options |= {
-                    "carry": _carry(back, problem, point, settings),
-                    "spent": back["seconds"],
-                    "every": settings.every,
-                    "rows": settings.rows,
-                    "seed": _seed(back["key"]),
-                }
-            options |= {"data": data, "ready": ready}
-            runs = host.iterate(problem, method, point, **options)
-        for result in runs:
-            if source is not None:
-                result = result.replaced(source=source)
-            yield result
+        if back is not None:
+            settings = back["settings"]
+            options |= {
+                "carry": restore.carry_of(back, problem, point, tol),
+                "spent": back["seconds"],
+                "every": settings.every,
+                "rows": settings.rows,
+                "seed": _seed(back["key"]),
+            }
+        options |= {"data": data, "ready": ready}
+        return _told(host.iterate(problem, method, point, **options), source)
 
 
+def _told(runs: Iterator[Result], source: dict[str, Any] | None) -> Iterator[Result]:
+    """The results of a run; the caller's own code, between them, keeps its bits."""
+    while True:
+        with compat.double():
+            result = next(runs, None)
+        if result is None:
+            return
+        yield result if source is None else result.replaced(source=source)
+
+
+@door(options_of=solve)
 def minimize(
     fun: Callable[..., Any], x0: PyTree, args: tuple = (), **options: Any
 ) -> Result:
@@ -157,6 +173,7 @@ def minimize(
     return solve(Smooth(fun, x0, args), **options)
 
 
+@door
 def solve_many(
     problems: Sequence[Problem],
     method: Any = None,
@@ -176,13 +193,24 @@ def solve_many(
     """
     from banach.many import solve_lanes
 
-    _limits(max_steps, time_limit, 0)
+    _limits(max_steps, time_limit, 0, seed)
+    _callback(progress)
+    if not isinstance(problems, Iterable) or isinstance(problems, str):
+        raise Misuse(
+            f"solve_many takes a list of problems, got {reading.shown(problems)}; "
+            "bn.solve takes one"
+        )
+    if starts is not None and not isinstance(starts, list | tuple | np.ndarray):
+        raise Misuse(
+            f"starts must be a list, one start a problem, got {reading.shown(starts)}"
+        )
     return solve_lanes(
         list(problems), method, starts=starts, tol=tol, check=check, seed=seed,
         max_steps=max_steps, time_limit=time_limit, progress=progress,
     )  # fmt: skip
 
 
+@door
 def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     """Pull a cotangent of x back to the problem's data by the implicit function.
 
@@ -190,6 +218,12 @@ def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     residual of the adjoint solve and the condition number of its matrix. The
     gradient is NaN where the result is not certified or the solve is bad.
     """
+    if not isinstance(result, Result):
+        raise Misuse(
+            f"sensitivity takes a Result of bn.solve, got {reading.shown(result)}"
+        )
+    stated(result.problem)
+    cotangent = arrays(cotangent)
     fits(cotangent, result.problem, "cotangent")
     with compat.double():
         pulled = jax.jit(adj.sensitivity_at)(result.problem, result.x, cotangent)
@@ -220,12 +254,14 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     if known is not None and asked in known.plans:
         return known.plans[asked]._replace(data=known)
     proof = problem.unsolvable()
-    check = choose.check_for(check, problem)
     if back is None:
+        check = choose.check_for(check, problem)
         method = _chosen(method, problem, proof)
     else:
-        _same_run(back, method, start, check)
-        method, check = back["method"], back["check"]
+        asked_for = None if check is None else choose.check_for(check, problem)
+        dtype = tree.dtype(problem.start().x)
+        restore.same_run(back, method, start, asked_for, dtype)
+        check, method = choose.check_for(back["check"], problem), back["method"]
     point = _start(start, problem)
     plan = _Plan(method, check, point, proof)
     on_host = check.host or isinstance(method, HostMethod)
@@ -260,71 +296,48 @@ def _start(start: Any, problem: Problem) -> Point:
     return point
 
 
-def _limits(max_steps: Any, time_limit: Any, rows: Any) -> None:
-    if not isinstance(max_steps, int | np.integer) or max_steps < 0:
-        raise Misuse(f"max_steps must be an integer >= 0, got {max_steps!r}")
-    if time_limit is not None and not time_limit > 0:
-        raise Misuse(f"time_limit must be positive seconds, got {time_limit!r}")
-    if not isinstance(rows, int) or rows < 0 or rows % 2:
+def _limits(max_steps: Any, time_limit: Any, rows: Any, seed: Any) -> None:
+    """Misuse unless each is a number of its kind; before any work."""
+    reading.integer(max_steps, "max_steps", low=0, high=loop.MOST_STEPS)
+    seconds(time_limit, "time_limit")
+    if reading.integer(rows, "rows", low=0) % 2:
         raise Misuse(f"rows must be an even integer >= 0, got {rows!r}")
+    reading.seed(seed)
+
+
+def seconds(value: Any, name: str) -> None:
+    """Misuse unless None (no limit) or a positive finite number of seconds."""
+    if value is None:
+        return
+    try:
+        reading.number(value, name, low="positive")
+    except Misuse:
+        said = f"{name} must be positive seconds, got {reading.shown(value)}"
+        raise Misuse(f"{said}; None for no limit") from None
+
+
+def _callback(progress: Any) -> None:
+    if progress is not None and not callable(progress):
+        raise Misuse(
+            f"progress must be a function, got {reading.shown(progress)}; it is called "
+            "with each running Result"
+        )
 
 
 def _seed(raw: np.ndarray) -> int:
     return int(raw[0]) << 32 | int(raw[1])
 
 
-def _resume(path: Any, problem: Problem) -> dict[str, Any]:
-    saved, store = save.read(Path(path))
-    if saved["problem_id"] != problem_id(problem):
-        raise Misuse(
-            f"{path} is a run of another problem (data or function differ); resume it "
-            "with its own problem, or use start=bn.load(file)"
-        )
-    return save.restore_carry(saved, store, problem)
-
-
-def _same_run(back: dict[str, Any], method: Any, start: Any, check: Check) -> None:
-    if start is not None:
-        raise Misuse("resume= continues from its own point; drop start=")
-    name = back["method"].label()
-    asked = method if isinstance(method, str) else getattr(method, "card", None)
-    asked = asked.name if asked is not None and not isinstance(asked, str) else asked
-    if asked is not None and asked not in (name, name.partition(":")[0]):
-        raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
-    if type(check) is not type(back["check"]):
-        raise Misuse(
-            f"the checkpoint was judged by {back['check'].name}, not {check.name}; "
-            "drop check="
-        )
-
-
-def _carry(back: dict[str, Any], problem: Any, point: Point, settings: Any) -> Any:
-    method, check = loop.leaves_in(tree.dtype(point.x), (back["method"], back["check"]))
-    struct = loop.carry_like(problem, method, check, point, jax.random.key(0), settings)
-    leaves, treedef = jax.tree.flatten(struct)
-    saved = back["carry"]
-    if [(v.shape, v.dtype) for v in leaves] != [(v.shape, v.dtype) for v in saved]:
-        raise Misuse("the checkpoint was written by another version of this method")
-    carry = jax.tree.unflatten(treedef, saved)
-    # A run stopped by its budget goes on; a verdict stays a verdict.
-    if int(carry.status) == loop.CODE["budget"]:
-        carry = dataclasses.replace(carry, status=np.int32(0))
-    return carry
-
-
 def _proven(problem, method, check, point, tol, status, proof) -> Result:
     """A Result for a problem that the data show to have no solution."""
+    began = time.perf_counter()
     number, absolute = loop.split_tol(tol)
     raw = programs.raw_key(0)
     check = loop.leaves_in(tree.dtype(point.x), check)
     cert, kept, seconds = programs.judge(problem, check, point, raw, 0)
     cert, kept = jax.device_get((cert, kept))
-    facts = {"certificate": cert, "tol": number, "steps": 0, "proof": proof}
-    empty = stream.TraceView(*[np.zeros(0)] * 4, {}, np.zeros(0, bool))
-    return Result(
-        problem=problem, method=method, check=check, point=kept, certificate=cert,
-        status=status, reason=explain.reason(status, facts), hint="", tol=float(number),
-        absolute=absolute, steps=0, best_step=0, calls={},
-        seconds={"compile": seconds, "run": 0.0, "check": 0.0}, trace=empty,
-        manifest=host.manifest(str(tree.dtype(point.x)), raw), key_data=raw,
-    )  # fmt: skip
+    cert = cert.absolute() if absolute else cert
+    plan = Plan(problem, method, check, float(number), absolute, raw,
+                lambda: problem_id(problem), proof=proof)  # fmt: skip
+    clock = Clock(seconds, 0.0, 0.0, time.perf_counter() - began)
+    return finish(plan, OneLook(status, cert, kept), clock)

@@ -64,10 +64,18 @@ def first_choice(problem: Problem) -> Any:
     return catalogue.load_method(name).suggest(problem, facts)
 
 
+def card_of(name: str) -> dict[str, Any]:
+    """The catalogue's entry of a method; Misuse with the nearest names without one."""
+    try:
+        return catalogue.find(name)
+    except catalogue.UnknownMethod as e:
+        raise Misuse(str(e)) from None
+
+
 def suggest(name: str, problem: Problem, facts: Facts) -> Any:
     """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
     base, _, variant = name.partition(":")
-    entry = catalogue.find(base)
+    entry = card_of(base)
     if variant and entry["host"]:
         # A host bridge restates problems for its peer, algorithm by algorithm.
         return catalogue.load_method(base).variant(variant, problem, facts)

@@ -1,6 +1,6 @@
 """solve_many: stack problems, run the lanes, unstack the verdicts."""
 
-import dataclasses
+import functools
 import time
 from typing import Any
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from banach import choose
 from banach.answers import arrays, fits
-from banach.core import batch, compat, explain, programs, tree
+from banach.core import batch, compat, programs, tree
 from banach.core import run as loop
-from banach.core.manifest import manifest
+from banach.core.finish import Clock, Plan, finish, no_rows
 from banach.core.method import HostMethod, Refusal, decided, open_fields
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.core.result import Result, TraceView, point_id
+from banach.core.result import Result, TraceView, problem_id
 
 
 def solve_lanes(
@@ -77,69 +77,60 @@ def solve_lanes(
             max_steps=max_steps, raw_keys=keys, time_limit=time_limit, began=began,
             progress=progress,
         )  # fmt: skip
-        share = {"compile": lanes.compile, "run": lanes.run / n, "check": 0.0}
-        circumstances = manifest(str(dtype), keys[0])
-        limit = time_limit if lanes.timed_out else None
         elapsed = time.perf_counter() - began
+        limit = time_limit if lanes.timed_out else None
         calls = jax.vmap(lambda c: loop.calls_of(template, c))(lanes.carry)
         calls = jax.device_get(calls)
-        view = TraceView(*[np.zeros(0)] * 4, {}, np.zeros(0, bool))
         results = []
         for i, problem in enumerate(problems):
-            carry = jax.tree.map(lambda v, i=i: v[i], lanes.carry)
-            counted = {k: int(v[i]) for k, v in calls.items()}
-            results.append(
-                _lane(problem, template, check, carry, number, absolute, share,
-                      counted, view, circumstances, keys[i], limit, elapsed)
-            )  # fmt: skip
+            left = _Lane(lanes.carry, calls, i)
+            plan = Plan(problem, template, check, float(number), absolute, keys[i],
+                        functools.partial(problem_id, problem))  # fmt: skip
+            ended = limit if left.status == "budget" else None
+            clock = Clock(lanes.compile, lanes.run / n, 0.0, elapsed, ended)
+            results.append(finish(plan, left, clock))
         return results
 
 
-def _lane(
-    problem, method, check, carry, tol, absolute, seconds, calls, view, circumstances,
-    key, limit, elapsed,
-) -> Result:  # fmt: skip
-    status = loop.STATUSES[int(carry.status)]
-    status = "budget" if status == "running" else status
-    certificate = carry.best.certificate
-    if status in ("refuted", "unverifiable"):
-        certificate = carry.last
-    x = carry.best.point.x
-    certificate = dataclasses.replace(certificate, point_id=point_id(x))
-    facts: dict[str, Any] = {
-        "certificate": certificate,
-        "tol": float(tol),
-        "steps": int(carry.step),
-        "best_step": int(carry.best.step),
-        "dtype": str(tree.dtype(x)),
-        "elapsed": elapsed,
-        "time_limit": limit,
-    }
-    if status == "nonfinite":
-        where, cause = explain.locate(x, int(carry.bad_step), int(carry.bad_leaf), view)
-        facts |= {"where": where, "cause": cause}
-    if status == "unverifiable":
-        facts["floor"] = 2 * explain.smallest_tol(certificate, 0.0)
-    return Result(
-        problem=problem,
-        method=method,
-        check=check,
-        point=carry.best.point,
-        certificate=certificate,
-        status=status,
-        reason=explain.reason(status, facts),
-        hint=explain.hint(status, facts),
-        tol=float(tol),
-        absolute=absolute,
-        steps=int(carry.step),
-        best_step=int(carry.best.step),
-        calls=calls,
-        seconds=seconds,
-        trace=view,
-        manifest=circumstances,
-        key_data=key,
-        timed_out=limit is not None and status == "budget",
-    )
+class _Lane:
+    """What one lane leaves; it is cut out of the stack when it is read."""
+
+    def __init__(self, carry: Any, calls: Any, i: int):
+        self.stack, self.counts, self.i = carry, calls, i
+        status = loop.STATUSES[int(carry.status[i])]
+        self.status = "budget" if status == "running" else status
+        self.steps = int(carry.step[i])
+
+    def cut(self, tree: Any) -> Any:
+        """This lane of stacked leaves."""
+        return jax.tree.map(lambda v: v[self.i], tree)
+
+    def point(self) -> Point:
+        """The best point."""
+        return self.cut(self.stack.best.point)
+
+    def certificate(self) -> Any:
+        """What was written of it."""
+        return self.cut(self.stack.best.certificate)
+
+    def best_step(self) -> int:
+        """The step that it belongs to."""
+        return int(self.stack.best.step[self.i])
+
+    def bad(self) -> tuple[int, int]:
+        """(step, leaf) of the first non-finite value."""
+        return int(self.stack.bad_step[self.i]), int(self.stack.bad_leaf[self.i])
+
+    def calls(self) -> dict[str, int]:
+        """Oracle calls of the method."""
+        return {k: int(v[self.i]) for k, v in self.counts.items()}
+
+    def trace(self) -> TraceView:
+        """Lanes keep no rows."""
+        return no_rows()
+
+    def carry(self) -> None:
+        """Lanes are not resumed."""
 
 
 def _shapes(problem: Problem) -> list[Any]:

@@ -147,7 +147,12 @@ def test_swapped_data_do_not_pass(name):
     check = checks.by_name(name, **hyper)
     _, point = check(problem, Point(C), jax.random.key(0), 0)
     assert bool(check(problem, point, jax.random.key(0), 0)[0].within(1e-6))
-    assert not bool(check(other, point, jax.random.key(0), 0)[0].within(1e-6))
+    cert, after = check(other, point, jax.random.key(0), 0)
+    if name == "step" and bool(cert.within(1e-6)):
+        # One step of 1 / L solves this problem: what is certified is what it returns.
+        np.testing.assert_allclose(after.x, swap, atol=1e-9)
+        return
+    assert not bool(cert.within(1e-6))
 
 
 class Counting:

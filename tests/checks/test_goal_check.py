@@ -8,10 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import banach as bn
 from banach.checks.goal import Goal
 from banach.checks.residual import Residual
 from banach.core.point import Point
-from banach.parts.sets import Simplex
+from banach.parts.affine import HalfSpace
+from banach.parts.norms import L1
+from banach.parts.product import Product
+from banach.parts.sets import Box, L2Ball, Simplex
 from banach.problems.composite import Composite
 from banach.problems.root import Root
 
@@ -47,6 +51,79 @@ def test_an_infeasible_point_reaches_no_goal():
     p = Composite(lambda x: jnp.sum(x), Simplex(), np.ones(3), convex=True)
     assert not bool(certify(Goal(0.5), p, np.zeros(3)).within(0.1))
     assert bool(certify(Goal(1.5), p, np.full(3, 1 / 3)).within(0.1))
+
+
+STEEP = np.array([3.0, -200.0, 1e4])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("far", [0.0, 1e-9, 1e-5, 3.0])
+@pytest.mark.parametrize("name", ["box", "simplex", "ball", "half", "product"])
+def test_the_value_is_that_of_a_feasible_point(name, far, dtype):
+    """The least value over the set, exactly: no target below it is reached."""
+    steep = STEEP.astype(dtype)
+    f = lambda x, c: jnp.sum(c * x)  # noqa: E731
+    term, x, least = {
+        "box": lambda: (Box(-0.7, 0.3), np.where(STEEP > 0, -0.7, 0.3),
+                        -0.7 * 3.0 - 200 * 0.3 - 7e3),
+        "simplex": lambda: (Simplex(), np.array([0.0, 1.0, 0.0]), -200.0),
+        "ball": lambda: (L2Ball(2.0), -2 * STEEP / np.linalg.norm(STEEP),
+                         -2 * np.linalg.norm(STEEP)),
+        "half": lambda: (HalfSpace(-STEEP, 5.0), -5 * STEEP / (STEEP @ STEEP), -5.0),
+        "product": lambda: (Product(Box(-0.7, 0.3), L1(2.0)),
+                            (np.where(STEEP > 0, -0.7, 0.3), np.zeros(3)),
+                            -0.7 * 3.0 - 200 * 0.3 - 7e3),
+    }[name]()  # fmt: skip
+    if name == "product":
+        f = lambda x, c: jnp.sum(c * x[0])  # noqa: E731
+    # Out of the set, where f is lower.
+    out = -far * STEEP / np.linalg.norm(STEEP)
+    at = (x[0] + out, x[1]) if name == "product" else x + out
+    at = jax.tree.map(lambda v: np.asarray(v, dtype), at)
+    p = Composite(f, term, at, (steep,), convex=True)
+    # Data are rounded in float32: the set and the slope are those of the problem.
+    loose = (1e-6 if dtype == np.float32 else 1e-13) * abs(least)
+    check = Goal(least - loose)
+    cert, after = check(p, Point(at), jax.random.key(KEY), 0)
+    assert not bool(cert.within(0.1))
+    assert float(cert.value + cert.slack) >= least - loose
+    easy = Goal(least + 1e-3 * abs(least))
+    cert, after = easy(p, Point(at), jax.random.key(KEY), 0)
+    assert bool(cert.within(1e-6))
+    leaf = jax.tree.leaves(after.x)[0]
+    assert leaf.dtype == dtype
+    set_ = term.terms[0] if name == "product" else term
+    assert float(set_.violation(leaf)) <= 1e-6 * (1 + np.max(np.abs(leaf)))
+    # What is certified is what is returned.
+    assert float(p.objective(after.x)) == pytest.approx(float(cert.value), rel=1e-6)
+
+
+def test_an_intercept_is_not_projected():
+    A = np.arange(12.0).reshape(6, 2) / 10
+    p = bn.BoxLeastSquares(A, np.arange(6.0), 0.0, 1.0, intercept=True)
+    x = np.array([0.5, -3.0, 7.0])
+    cert, after = Goal(1e6)(p, Point(x), jax.random.key(KEY), 0)
+    np.testing.assert_array_equal(after.x, [0.5, 0.0, 7.0])
+    told = float(p.objective(np.array([0.5, 0.0, 7.0])))
+    assert float(cert.value) == pytest.approx(told, rel=1e-12)
+
+
+def test_problems_without_an_objective_of_x_are_refused():
+    pair = bn.Bilevel(
+        lambda x, y: (x - y) ** 2, lambda x, y: (y - x) ** 2, 1.0, 1.0, lower_mu=2.0
+    )
+    assert "lower problem" in Goal(1.0).refuses(pair)
+    held = bn.Constrained(lambda x: x @ x, np.ones(2), eq=lambda x: x[0] - 1)
+    assert "bn.Composite" in Goal(1.0).refuses(held)
+    root = Root(lambda x: x - 1, np.ones(2))
+    assert "lacks" in Goal(1.0).refuses(root)
+    inclusion = bn.Inclusion(lambda z: z, np.ones(2), term=Box(0.0, 1.0))
+    assert "lacks" in Goal(1.0).refuses(inclusion)
+    fixed = bn.FixedPoint(lambda x: 0.5 * x, np.ones(2), q=0.5)
+    assert "lacks" in Goal(1.0).refuses(fixed)
+    for p in (pair, held, root, inclusion, fixed):
+        with pytest.raises(bn.Misuse):
+            bn.verify(p, p.start().x, check=Goal(1.0))
 
 
 @pytest.mark.parametrize("target", [0.0, 5.0])

@@ -1,5 +1,7 @@
 """The residuals of the hypergradient: each lie about y, v or mu is seen."""
 
+from fractions import Fraction
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -226,3 +228,64 @@ def test_the_bound_refuses_a_cross_derivative_too_large_to_form():
         smoothness=dict.fromkeys(("upper_x", "upper_y", "cross", "hess"), 1.0),
     )
     assert "600 x 600" in HypergradientBound().refuses(p)
+
+
+def cancelling(big, cross):
+    """min over x of F(x, y*), F = y^2 / 2, g = (y - 1)^2 / 2 - cross x y, badly said.
+
+    y* = 1 + cross x and G_xy = -cross: grad Phi = cross (1 + cross x).
+    """
+    return bn.Bilevel(
+        lambda x, y, big, c: 0.5 * jnp.sum(y**2),
+        lambda x, y, big, c: jnp.sum(
+            0.5 * (y - 1) ** 2 - (((big + c) * x - big * x) * y)
+        ),
+        np.array([0.25]),
+        np.array([1.0]),
+        (np.array(big), np.array(cross)),
+        lower_mu=1.0,
+        smoothness=dict.fromkeys(("upper_x", "upper_y", "cross", "hess"), 0.0)
+        | {"upper_y": 1.0},
+    )
+
+
+@pytest.mark.parametrize("big", [0.0, 1e8, 1e14, 1e19, -3e17])
+def test_cancellation_in_the_cross_derivative_is_charged(big):
+    """Truth in rational arithmetic: what cancels is not small where it is lost."""
+    for cross in (5e-4, -0.3, 7.0):
+        p = cancelling(big, cross)
+        c, b = Fraction(cross), Fraction(big)
+        x = Fraction(float(p.x0[0]))
+        # The problem as it is computed: (fl(big + cross)) is a number of the data.
+        kept = Fraction(big + cross) - b if big else c
+        for y in (float(1 + kept * x), 1.0):
+            cert, _ = certify(
+                p.x0, np.array([y]), problem=p, check=HypergradientBound()
+            )
+            claim = Fraction(float(cert.value)) + Fraction(float(cert.slack))
+            assert claim >= abs(c * (1 + c * x)) * Fraction(999, 1000)
+            if not big:
+                assert float(cert.slack) < 1e-12
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_norm_of_the_cross_derivative_charges_what_its_sum_loses(wide, dtype):
+    """G_xy = 1/3 is lost in rows of 1e17, and F_y = 0 here hides the rest."""
+    big = np.array([1e17, 1.0, -1e17], dtype)
+    n = 3 if wide else 1
+    p = bn.Bilevel(
+        lambda x, y, row: 0.5 * jnp.sum((y - 1e-3) ** 2),
+        lambda x, y, row: jnp.sum(0.5 * y**2) - row * x[0] * y[0],
+        np.zeros(n, dtype),
+        np.zeros(1, dtype),
+        upper_rows=big,
+        lower_rows=big,
+        lower_mu=1.0,
+        smoothness=dict.fromkeys(("upper_x", "cross", "hess"), 1e-9) | {"upper_y": 1.0},
+    )
+    y = np.array([1e-3], dtype)
+    cert, _ = certify(p.x0, y, problem=p, check=HypergradientBound())
+    # y* = 0, so that grad Phi = G_xy (y* - 1e-3) = 1e-3 / 3.
+    assert float(cert.value) + float(cert.slack) >= 1e-3 / 3
+    assert not bool(cert.within(1e-4))

@@ -173,6 +173,87 @@ def test_infeasible_stationary_points_fail():
     assert float(found["Lagrangian gradient"].value) == 0
 
 
+def repeated(copies, factors, reference=True):
+    """min |x - 2|^2 over x_0 <= 0.1, x_1 + x_2 <= 1, x_2 >= -3, rows as asked for."""
+    order = np.repeat(np.arange(3), copies)
+    factors = np.broadcast_to(factors, order.shape)
+    A = np.array([[1.0, 0, 0], [0, 1, 1], [0, 0, -1]])[order] * factors[:, None]
+    b = np.array([0.1, 1.0, 3.0])[order] * factors
+    return Constrained(
+        lambda x, A, b: jnp.sum((x - 2) ** 2), np.zeros(3), (A, b),
+        ineq=lambda x, A, b: A @ x - b, reference=np.zeros(3) if reference else None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reference", [True, False])
+def test_no_verdict_sees_copies_or_units_of_a_row(reference):
+    best = np.array([0.1, 0.5, 0.5])
+    factors = 10.0 ** np.random.default_rng(3).integers(-8, 8, 23)
+    shapes = [((1, 1, 1), 1.0), ((1, 1, 1), [1e-8, 1e3, 7e6]), ((20, 1, 2), factors),
+              ((1, 300, 1), 3.0), ((2, 2, 40), 0.1)]  # fmt: skip
+    for x, ok in ((best, True), (best - 1e-7, True), (best - 1e-4, False),
+                  (best + np.array([1e-4, 0, 0]), False)):  # fmt: skip
+        base = None
+        for copies, factor in shapes:
+            p = repeated(copies, np.asarray(factor), reference)
+            cert, at = certify(p, x)
+            assert bool(cert.within(TOL)) == ok
+            ratios = np.array([float(v.value / v.scale) for v in cert.parts])
+            base = ratios if base is None else base
+            np.testing.assert_allclose(ratios, base, rtol=1e-5, atol=1e-9)
+            # Copies share: the multiplier of the first constraint is 3.8 in all.
+            rows = np.asarray(p.args[0][: copies[0], 0])
+            shares = np.asarray(at.dual)[: copies[0]] * rows
+            assert shares.sum() == pytest.approx(3.8, rel=1e-3)
+            np.testing.assert_allclose(shares, shares[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("m", [1, 7, 1000])
+def test_copies_of_a_degenerate_row_switch_no_guard_off(m):
+    for row, at in ((lambda x: x[0] ** 2, 1.0), (lambda x: x[0] ** 4, 2.0)):
+        p = Constrained(
+            lambda x: x[0], np.ones(1), ineq=lambda x, r=row: jnp.ones(m) * r(x),
+            reference=np.full(1, at),
+        )  # fmt: skip
+        for t in (1e-3, 1e-6, 1e-9):
+            cert, _ = certify(p, [-t])
+            assert not bool(cert.within(TOL)) and float(cert.ratio) > 0.05
+
+
+def test_many_rows_are_fitted_without_a_square_of_them():
+    """Multipliers of 10,000 rows in 30 unknowns, of which 8 are active."""
+    rng = np.random.default_rng(0)
+    m, n = 10_000, 30
+    A = rng.standard_normal((m, n))
+    x = rng.standard_normal(n)
+    slack = rng.uniform(0.1, 3.0, m)
+    slack[:8] = 0
+    lam = np.zeros(m)
+    lam[:8] = rng.uniform(0.5, 2.0, 8)
+    g = -A.T @ lam
+    p = Constrained(
+        lambda x, g, A, b: g @ x, np.zeros(n), (g, A, A @ x + slack),
+        ineq=lambda x, g, A, b: A @ x - b, reference=np.zeros(n),
+    )  # fmt: skip
+    cert, at = certify(p, x)
+    np.testing.assert_allclose(at.dual[:8], lam[:8], rtol=1e-7)
+    assert bool(cert.within(1e-9))
+    shape = jax.eval_shape(lambda: KKT().prepared(p)(p, Point(x), jax.random.key(0), 0))
+    made = jax.make_jaxpr(lambda: KKT()(p, Point(x), jax.random.key(0), 0))()
+    largest = max(v.aval.size for e in _every(made.jaxpr) for v in e.outvars)
+    assert shape is not None and largest <= 4 * (m + n) * n
+
+
+def _every(jaxpr):
+    for e in jaxpr.eqns:
+        yield e
+        for v in e.params.values():
+            for item in v if isinstance(v, tuple | list) else (v,):
+                inner = getattr(item, "jaxpr", item)
+                if hasattr(inner, "eqns"):
+                    yield from _every(inner)
+
+
 def test_row_scaling_does_not_hide_a_violation():
     x = BEST * 1.001
     base = parts(circle(), x)
@@ -181,10 +262,16 @@ def test_row_scaling_does_not_hide_a_violation():
         for name in base:
             ratio = [float(f[name].value / f[name].scale) for f in (base, found)]
             assert ratio[1] == pytest.approx(ratio[0], rel=1e-6)
-    # Without a reference the units of the rows are the user's own.
-    small = parts(circle(row=1e-9, reference=None), x)
-    assert float(small["equations"].scale) == 1.0
-    assert float(small["equations"].value) == pytest.approx(2e-12, rel=1e-2)
+    # Without a reference a row is measured by itself at x0 and at x.
+    for row in (1e-9, 1.0, 1e9):
+        small, _ = certify(circle(row=row, reference=None), x)
+        equations = small.parts[1]
+        assert float(equations.scale) == 1.0
+        told = (x @ x - 1) / (2 * np.linalg.norm(x))
+        assert float(equations.value) == pytest.approx(told, rel=1e-9)
+        # An absolute tolerance is of the row as it was given.
+        bare = small.absolute().parts[1]
+        assert float(bare.value) == pytest.approx(row * (x @ x - 1), rel=1e-9)
 
 
 def test_scaling_f_changes_nothing():
@@ -222,7 +309,8 @@ def test_float32_points_are_judged_in_float64():
     assert cert.parts[0].value.dtype == np.float64
     assert kept.x.dtype == kept.dual.dtype == np.float32
     wide = BEST.astype(np.float32).astype(float)
-    assert float(cert.parts[1].value) == pytest.approx(abs(wide @ wide - 1), rel=1e-9)
+    told = abs(wide @ wide - 1) / (2 * np.linalg.norm(wide))
+    assert float(cert.parts[1].value) == pytest.approx(told, rel=1e-9)
 
 
 def test_other_kinds_are_refused_and_the_norm_of_the_multipliers_is_printed():

@@ -34,7 +34,7 @@ def healthy():
 
 
 @pytest.mark.parametrize(
-    ("poison", "status"), [(np.nan, "nonfinite"), (np.inf, "unverifiable")]
+    ("poison", "status"), [(np.nan, "nonfinite"), (np.inf, "stalled")]
 )
 def test_a_poisoned_lane_leaves_the_others_bit_equal(healthy, poison, status):
     out = bn.solve_many(lanes(poison), Lbfgs(memory=5), check=CHECK, tol=1e-9)

@@ -1,19 +1,22 @@
 """Runs on disk: verified in a fresh process, resumed bit for bit, written whole."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from core_bed import bits
 
 import banach as bn
-from banach.core import save
+from banach.core import files, restore, save
 from banach.core.problem import Misuse
 from banach.methods.smooth.gradient_descent import GradientDescent
 from banach.methods.smooth.lbfgs import Lbfgs
@@ -43,22 +46,34 @@ def answer(tmp_path_factory):
     return path
 
 
-def edited(answer, folder, change):
-    """A copy of the saved run after change(document)."""
+@pytest.fixture(scope="module")
+def wide():
+    """A certified run whose matrix goes into the npz."""
+    A = np.sin(np.arange(9000.0)).reshape(100, 90)
+    r = bn.solve(bn.Ridge(A, A @ np.cos(np.arange(90.0)), 2.0))
+    assert r.certified
+    return r
+
+
+def edited(answer, folder, change, seal=False):
+    """A copy of the saved run after change(document), its run_id made to fit or not."""
     saved = json.loads(answer.read_text())
     change(saved)
+    if seal:
+        save.seal(saved)
     path = folder / "edited.json"
     path.write_text(json.dumps(saved))
     return path
 
 
 def test_round_trip(answer):
-    loaded = bn.load(answer)
+    loaded = bn.load(answer, trust=True)
+    assert loaded.intact
     r = bn.solve(EASY, Lbfgs(memory=5), tol=1e-9)
     assert bits(loaded.x) == bits(r.x) and loaded.tol == 1e-9
     assert loaded.problem_id == r.problem_id
     assert loaded.point_id == r.certificate.point_id
-    verdict = bn.verify(answer)
+    verdict = bn.verify(answer, trust=True)
     assert verdict.certified and verdict.status == "certified"
     assert verdict.point_matches and verdict.problem_matches
     assert float(verdict.certificate.value) == float(r.certificate.value)
@@ -68,7 +83,7 @@ def test_round_trip(answer):
 
 
 def test_verify_in_a_fresh_process(answer):
-    done = python("-m", "banach", "verify", answer, "--json")
+    done = python("-m", "banach", "verify", answer, "--json", "--trust")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["status"] == "certified" and said["point_matches"] is True
@@ -77,28 +92,32 @@ def test_verify_in_a_fresh_process(answer):
 
 
 def test_a_polished_point_is_not_the_one_that_was_certified(answer, tmp_path):
-    store = save.Store(inline=True)
+    store = restore.Store(inline=True)
 
     def polish(saved):
         (x,) = (store.get(v) for v in saved["point"])
         saved["point"] = [store.put(np.nextafter(x, 2))]
 
-    verdict = bn.verify(edited(answer, tmp_path, polish))
+    verdict = bn.verify(edited(answer, tmp_path, polish, seal=True), trust=True)
     # Still a good point, and not the one that the certificate speaks of.
-    assert verdict.certified and verdict.point_matches is False
+    assert verdict.certificate.within(verdict.tol)
+    assert verdict.point_matches is False and not verdict.certified
     assert verdict.status == "refuted" and "point is NOT" in str(verdict)
+    assert verdict.run_matches is True
 
 
 def test_a_forged_point_fails(answer, tmp_path):
-    store = save.Store(inline=True)
+    store = restore.Store(inline=True)
 
     def forge(saved):
         saved["point"] = [store.put(np.full(5, 0.9))]
         saved["certificate"]["point_id"] = bn.core.result.point_id(np.full(5, 0.9))
 
-    verdict = bn.verify(edited(answer, tmp_path, forge))
+    verdict = bn.verify(edited(answer, tmp_path, forge, seal=True), trust=True)
     assert verdict.point_matches and not verdict.certified
     assert verdict.status == "budget"
+    verdict = bn.verify(edited(answer, tmp_path, forge), trust=True)
+    assert verdict.status == "refuted" and "file was EDITED" in str(verdict)
 
 
 def test_a_forged_certificate_has_no_say(answer, tmp_path):
@@ -107,7 +126,7 @@ def test_a_forged_certificate_has_no_say(answer, tmp_path):
         saved["status"] = "certified"
         saved["point"] = [save.Store(inline=True).put(np.zeros(5))]
 
-    verdict = bn.verify(edited(answer, tmp_path, forge))
+    verdict = bn.verify(edited(answer, tmp_path, forge, seal=True), trust=True)
     assert not verdict.certified and float(verdict.certificate.ratio) > 0.5
 
 
@@ -116,7 +135,7 @@ def test_another_problem_is_seen(answer, tmp_path):
     assert verdict.problem_matches is False and verdict.status == "refuted"
     assert "problem is NOT" in str(verdict)
     moved = edited(answer, tmp_path, lambda s: s["problem"].update(object="other"))
-    assert bn.verify(moved).problem_matches is False
+    assert bn.verify(moved, trust=True).problem_matches is False
 
 
 def test_a_changed_problem_file_is_refused(tmp_path):
@@ -124,13 +143,13 @@ def test_a_changed_problem_file_is_refused(tmp_path):
     copy.write_text(FILE.read_text())
     path = tmp_path / "run.json"
     bn.solve(f"{copy}:easy", Lbfgs(memory=5)).save(path)
-    assert bn.verify(path).certified
+    assert bn.verify(path, trust=True).certified
     copy.write_text(FILE.read_text().replace("0.05]", "0.04]"))
     with pytest.raises(Misuse, match="has changed since the run was saved"):
-        bn.verify(path)
+        bn.verify(path, trust=True)
     copy.unlink()
     with pytest.raises(Misuse, match="which is gone; pass problem="):
-        bn.verify(path)
+        bn.verify(path, trust=True)
     assert bn.verify(path, problem=EASY).certified
 
 
@@ -163,53 +182,106 @@ def test_names_are_checked_and_nothing_is_overwritten(answer, tmp_path):
 
 
 def test_only_classes_of_banach_are_built_from_a_file():
-    evil = {"class": "subprocess:Popen", "fields": {}}
-    with pytest.raises(Misuse, match="not one of banach's"):
-        save.decode(evil, save.Store())
-    with pytest.raises(Misuse, match="no banach class"):
-        save.decode({"class": "banach.core.save:read", "fields": {}}, save.Store())
+    made = restore.decode(save.encode(FIXED, save.Store()), restore.Store())
+    assert restore.same(made, FIXED)
+    for name, said in {
+        "subprocess:Popen": "not one of banach's",
+        "banach.core.save:read": "not one of banach's",
+        "banach.claims.figures:Path": "not one of banach's",
+        "banach.problems.nothing:Here": "does not have",
+        "banach.problems.glm:Any": "no banach class",
+        "banach.checks.frame:Scaled": "nothing can be built",
+        "banach.parts.norms:Norm": "nothing can be built",
+        "banach.problems.glm:GLM.__init__": "not one of banach's",
+    }.items():
+        with pytest.raises(Misuse, match=said):
+            restore.decode({"class": name, "fields": {}}, restore.Store())
 
 
-def test_large_arrays_go_beside_and_old_ones_go(tmp_path):
-    store = save.Store()
-    big = np.arange(20_000.0)
-    tree = {"a": big, "b": (np.float32(1.5), None, True, 0.1, "s"), "c": [np.int8(3)]}
-    item = save.encode(tree, store)
-    path = tmp_path / "x.json"
-    head = {"certificate": {}, "schema_version": save.SCHEMA}
-    save.write_atomically(path, head | {"it": item}, store)
-    first = {p.name for p in tmp_path.iterdir()}
+def test_any_dtype_comes_back_bit_for_bit():
+    store, back = save.Store(inline=True), restore.Store()
+    odd = [1e-310, -0.0, 0.1, np.inf, 3.0]
+    kinds = ("<f8", ">f8", "<f4", ">f4", "<f2", "<i8", ">i4", "|u1", "|b1", "bfloat16")
+    for kind in (*kinds, np.dtype(np.longdouble).str):
+        dtype = np.dtype(kind)
+        given = np.array(odd if dtype.kind in "fV" else [0, 1, 1, 0, 1]).astype(dtype)
+        for a in (given, given.reshape(5, 1), given[:0], given[2], given[::-2]):
+            got = back.get(json.loads(json.dumps(store.put(a))))
+            assert (got.dtype, got.shape) == (a.dtype, a.shape)
+            # Ten bytes of an extended number count, the other six are padding.
+            assert got.tobytes() == a.tobytes() or dtype.itemsize == 16
+            assert np.array_equal(got, a)
+    with pytest.raises(Misuse, match="dtype complex128"):
+        store.put(np.ones(2) * 1j)
+
+
+def test_large_arrays_go_beside_and_old_ones_go(tmp_path, wide):
+    path, other = tmp_path / "x.json", tmp_path / "x.0123456789abcdef.npz"
+    other.write_bytes(b"somebody else's")
+    wide.save(path)
+    first = {p.name for p in tmp_path.iterdir()} - {other.name}
     assert len(first) == 2
-    saved, back = save.read(path)
-    got = save.decode(saved["it"], back)
-    assert bits(got) == bits(tree) and got["b"][3] == 0.1 and got["b"][4] == "s"
-    store = save.Store()
-    item = save.encode({"a": big + 1}, store)
-    save.write_atomically(path, head | {"it": item}, store)
-    second = {p.name for p in tmp_path.iterdir()}
-    assert len(second) == 2 and first & second == {"x.json"}
-    (beside,) = tmp_path.glob("*.npz")
-    beside.write_bytes(beside.read_bytes()[:1000])
+    back = bn.load(path)
+    assert bits(back.problem) == bits(wide.problem) and bits(back.x) == bits(wide.x)
+    assert bn.verify(path).certified
+    # A copy keeps the arrays under their name.
+    copy = tmp_path / "copy.json"
+    copy.write_text(path.read_text())
+    assert bn.verify(copy).certified
+    copy.unlink()
+    nudged = eqx.tree_at(lambda p: p.A, wide.problem, wide.problem.A + 1e-16)
+    wide.replaced(problem=nudged).save(path)
+    second = {p.name for p in tmp_path.iterdir()} - {other.name}
+    assert len(second) == 2 and first & second == {"x.json"} and other.exists()
+    (name,) = second - {"x.json"}
+    beside = tmp_path / name
+    whole = beside.read_bytes()
+    with zipfile.ZipFile(beside, "a") as z:
+        z.writestr("more.npy", whole[:200])
     with pytest.raises(Misuse, match="keep both files together"):
-        save.read(path)
+        bn.load(path)
+    arrays = dict(np.load(io.BytesIO(whole)))
+    for change, said in {
+        "a flipped bit": (lambda a: {"a0": a["a0"] ^ 1}, "not the one that was saved"),
+        "one more": (lambda a: a | {"a1": a["a0"][:8]}, "does not name"),
+        "none": (lambda a: {"b": a["a0"][:8]}, "keep both files together"),
+        "objects": (lambda a: {"a0": np.array([{}, []])}, "keep both files together"),
+        "numbers": (lambda a: {"a0": a["a0"].view(float)}, "keep both files together"),
+    }.values():
+        np.savez(beside, **change(arrays))
+        with pytest.raises(Misuse, match=said):
+            bn.load(path)
+    np.savez_compressed(beside, **arrays)
+    with pytest.raises(Misuse, match="compressed"):
+        bn.load(path)
+    beside.write_bytes(whole[:1000])
+    with pytest.raises(Misuse, match="keep both files together"):
+        bn.load(path)
     beside.unlink()
     with pytest.raises(Misuse, match="keep both files together"):
-        save.read(path)
+        bn.load(path)
+    (tmp_path / "sub").mkdir()
+    moved = edited(path, tmp_path / "sub", lambda s: s.update(npz="../" + s["npz"]))
+    with pytest.raises(Misuse, match="no file beside it"):
+        bn.load(moved)
 
 
-def test_a_failed_write_leaves_the_old_run(answer, tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_run(tmp_path, wide, monkeypatch):
     path = tmp_path / "run.json"
-    r = bn.solve(EASY, Lbfgs(memory=5), tol=1e-9)
-    r.save(path)
-    old = path.read_bytes()
+    wide.save(path)
+    old = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(save.json, "dump", full)
-    with pytest.raises(OSError, match="No space"):
-        bn.solve(EASY, Lbfgs(memory=5), tol=1e-3).save(path)
-    assert path.read_bytes() == old
+    moved = eqx.tree_at(lambda p: p.A, wide.problem, wide.problem.A + 1)
+    changed = wide.replaced(problem=moved)
+    for what in ("replace", "fsync"):
+        with monkeypatch.context() as m:
+            m.setattr(files.os, what, full)
+            with pytest.raises(Misuse, match="cannot be written: No space"):
+                changed.save(path)
+        assert old == {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("half", [10, 217, 220])

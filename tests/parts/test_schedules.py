@@ -94,10 +94,10 @@ def test_a_norm_of_zero_is_the_smallest_and_not_infinite():
     ("norms", "says"),
     [
         ([1.0], "at least two steps"),
-        ([[1.0, 2.0]], "one number a step"),
-        ([1.0, -1.0], ">= 0"),
-        ([1.0, np.nan], "finite"),
-        ([0.0, 0.0], "not all 0"),
+        ([[1.0, 2.0]], "must have 1 axes"),
+        ([1.0, -1.0], "must be nonnegative"),
+        ([1.0, np.nan], "NaN or infinity"),
+        ([0.0, 0.0], "are all 0"),
     ],
 )
 def test_bad_norms_are_refused(norms, says):

@@ -89,8 +89,8 @@ def test_a_shard_dropped_or_counted_twice_is_refuted():
 @pytest.mark.parametrize(
     "workers, options, says",
     [
-        (0, {}, "at least 1"),
-        (2.0, {}, "at least 1"),
+        (0, {}, "integer >= 1"),
+        (2.0, {}, "integer >= 1.*write 2"),
         (N + 1, {}, "use at most 11"),
         (2, {"order": np.zeros(N, int)}, "each of 0..10 once"),
         (2, {"order": np.arange(3)}, "each of 0..10 once"),

@@ -185,7 +185,7 @@ def test_a_term_that_is_not_smooth_has_no_such_view():
         ((), {}, "no arrays"),
         ((A, np.float64(2.0)), {}, "single number"),
         ((np.where(A > 2, np.nan, A) * np.nan, Y), {}, "NaN"),
-        ((A, Y), {"l2": -1.0}, "l2 must be finite and >= 0"),
+        ((A, Y), {"l2": -1.0}, "l2 must be nonnegative and finite"),
         ((A, Y), {"l2": np.ones(3)}, "structure of x0"),
         ((A, Y), {"l2": {"w": np.ones(4), "b": np.array(1.0)}}, "structure of x0"),
         ((A, Y), {"L": -2.0}, "L must be positive"),

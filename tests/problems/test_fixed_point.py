@@ -24,10 +24,10 @@ def test_a_factor_outside_0_1_is_misuse(q):
     ("build", "words"),
     [
         (lambda: bn.FixedPoint(lambda x: x[:1], np.ones(2)), "same shapes"),
-        (lambda: bn.FixedPoint(half, np.ones(2), norm="1"), "weights"),
+        (lambda: bn.FixedPoint(half, np.ones(2), norm="1"), "norm must be one of"),
         (lambda: bn.FixedPoint(half, np.ones(2), weights=[1.0, 0.0]), "positive"),
         (lambda: bn.FixedPoint(half, np.ones(2), weights=[1.0]), "weights"),
-        (lambda: bn.FixedPoint(half, np.array([1, 2])), "floating"),
+        (lambda: bn.FixedPoint(half, np.array([1, 2j])), "real numbers"),
         (lambda: bn.FixedPoint(half, np.array([np.nan])), "NaN"),
     ],
 )

@@ -84,14 +84,14 @@ def test_fresh_lambda_is_the_same_program():
 @pytest.mark.parametrize(
     ("x0", "says"),
     [
-        (np.array([1, 2]), "astype"),
-        ([1, 2], r"\[1\.0, 2\.0\]"),
+        (np.array([True, False]), "astype"),
+        ([1.0, None], "x0 must hold real numbers.*NoneType"),
         ([], "no entries"),
         (np.zeros(0), "no entries"),
-        (np.array([np.nan]), "finite point"),
-        (np.array([np.inf]), "finite point"),
-        (np.array([1j]), "real floating"),
-        ("start", "cannot read"),
+        (np.array([np.nan]), "x0 holds NaN or infinity"),
+        (np.array([np.inf]), "x0 holds NaN or infinity"),
+        (np.array([1j]), "x0 must hold real numbers"),
+        ("start", "x0 must hold real numbers"),
     ],
 )
 def test_bad_starts_are_refused_with_the_cure(x0, says):
@@ -106,7 +106,7 @@ def test_bad_starts_are_refused_with_the_cure(x0, says):
         (lambda x: x, "jnp.sum"),
         (lambda x: (jnp.sum(x), x), "one scalar"),
         (lambda x: jnp.sum(x > 0), "cannot be differentiated"),
-        (lambda x: jnp.sum(x) * 1j, "cannot be differentiated"),
+        (lambda x: jnp.sum(x) * 1j, r"complex.*\.real"),
     ],
 )
 def test_bad_functions_are_refused_with_the_cure(fun, says):

@@ -1,18 +1,17 @@
 """Optimisers of optax: adam, lbfgs, sgd with momentum, and every other alias."""
 
-import difflib
 import functools
 import inspect
 from typing import Any
 
 import equinox as eqx
 
+from banach.bridge import _inputs
 from banach.core.card import method
 from banach.core.from_optax import FromOptax
 from banach.core.hyper import OPEN
 from banach.core.method import Method, Refusal
 from banach.core.problem import Misuse
-from banach.core.reading import shown
 
 LEARNING_RATE = 1e-2
 """For rules whose step is scale-free in the gradient (adam and its relatives) no
@@ -127,14 +126,7 @@ def names() -> tuple[str, ...]:
 def _factory(name: Any) -> Any:
     import optax
 
-    if not isinstance(name, str):
-        raise Misuse(f"optax takes the name of an optimiser, got {shown(name)}")
-    if name not in names():
-        near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else ""
-        raise Misuse(
-            f"optax has no optimiser {name!r}; {hint or 'it has ' + ', '.join(names())}"
-        )
+    _inputs.algorithm(name, "optax", "optimiser", names())
     return _nesterov if name == "nesterov" else vars(optax)[name]
 
 

@@ -1,6 +1,6 @@
 """Minimisers of Optimistix: BFGS, L-BFGS, nonlinear CG, gradient descent."""
 
-import difflib
+import inspect
 from typing import Any
 
 import equinox as eqx
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
+from banach.bridge import _inputs
 from banach.core import tree
 from banach.core.card import method
 from banach.core.from_optax import MOTIONLESS, split
@@ -62,8 +63,18 @@ class Optimistix(Method):
             # What `suggest` finds for the problem.
             self.solver = self.hyper = self.fixed = OPEN
             return
-        if isinstance(solver, str):
-            _factory(solver)
+        if not _instance(solver):
+            allowed = inspect.signature(_factory(solver)).parameters
+            if ours := sorted({"rtol", "atol"} & set(hyper)):
+                raise Misuse(
+                    f"{' and '.join(ours)}: Optimistix's own stopping is off, because "
+                    "the check decides; use tol= of bn.solve"
+                )
+            if unknown := sorted(set(hyper) - set(allowed)):
+                raise Misuse(
+                    f"optimistix.{solver} has no argument {unknown[0]!r}; it has "
+                    f"{', '.join(allowed)}"
+                )
         elif hyper:
             raise Misuse(
                 f"{', '.join(hyper)}: an instance has its hyperparameters already; "
@@ -171,14 +182,16 @@ def _installed() -> bool:
     return importlib.util.find_spec("optimistix") is not None
 
 
+def _instance(solver: Any) -> bool:
+    if not _installed():
+        return False
+    import optimistix
+
+    return isinstance(solver, optimistix.AbstractMinimiser)
+
+
 def _factory(name: str) -> Any:
-    if name not in NAMES:
-        near = difflib.get_close_matches(name.upper(), NAMES, n=2, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else ""
-        raise Misuse(
-            f"optimistix has no minimiser {name!r} that fits here; "
-            f"{hint or 'there are ' + ', '.join(NAMES)}"
-        )
+    _inputs.algorithm(name, "optimistix", "minimiser", NAMES)
     if not _installed():
         raise Misuse(f'optimistix:{name} needs Optimistix: pip install "banach[peers]"')
     import optimistix

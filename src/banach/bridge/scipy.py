@@ -1,6 +1,5 @@
 """Every method of scipy.optimize.minimize, streamed from its callback."""
 
-import difflib
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _oracles, _terms, _worker
+from banach.bridge import _inputs, _oracles, _terms, _worker
 from banach.core.card import method
 from banach.core.facts import Facts
 from banach.core.hyper import OPEN, Open
 from banach.core.method import HostMethod, Refusal, applicable
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.core.reading import shown
 
 # What each algorithm is given, whether it takes bounds, and the options that turn
 # its own stopping off, so that only the outside check ends the run.
@@ -113,23 +111,11 @@ class Scipy(HostMethod):
     def __init__(
         self, algorithm: str | None = None, options: dict[str, Any] | None = None
     ):
-        self.options = _options(options)
+        self.options = _inputs.options(options, "scipy")
         if algorithm is None or isinstance(algorithm, Open):
             self.algorithm = OPEN  # what `suggest` finds for the problem
             return
-        if not isinstance(algorithm, str):
-            raise Misuse(
-                f"scipy takes the name of a method, got {shown(algorithm)}; it has "
-                f"{', '.join(ALGORITHMS)}"
-            )
-        if algorithm not in ALGORITHMS:
-            near = {k.lower(): k for k in ALGORITHMS}
-            close = difflib.get_close_matches(algorithm.lower(), near, n=2, cutoff=0.5)
-            hint = f"it has {', '.join(ALGORITHMS)}"
-            if close:
-                hint = f"did you mean {' or '.join(near[c] for c in close)}?"
-            raise Misuse(f"scipy has no method {algorithm!r}; {hint}")
-        self.algorithm = algorithm
+        self.algorithm = _inputs.algorithm(algorithm, "scipy", "method", ALGORITHMS)
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:
@@ -259,15 +245,6 @@ class Scipy(HostMethod):
             raise Misuse(f"{self.label()}: {unknown}") from None
         if not np.array_equal(found.x, last):
             worker.emit(np.array(found.x))
-
-
-def _options(options: Any) -> dict[str, Any]:
-    """The peer's options: a dictionary with names for keys."""
-    if options is None:
-        return {}
-    if not isinstance(options, dict) or not all(isinstance(k, str) for k in options):
-        raise Misuse(f"options of scipy are a dictionary by name, got {shown(options)}")
-    return dict(options)
 
 
 def _constraint(oracles: _oracles.Oracles, uses: Any, form: _terms.Form) -> Any:

@@ -1,6 +1,5 @@
 """scikit-learn's solvers of generalised linear models, as peers in a race."""
 
-import difflib
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _terms
+from banach.bridge import _inputs, _terms
 from banach.core.card import method
 from banach.core.facts import Facts
 from banach.core.hyper import OPEN, Open
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.core.reading import shown
 from banach.problems import losses
 from banach.problems.glm import GLM
 
@@ -63,25 +61,11 @@ class Sklearn(HostMethod):
     def __init__(
         self, algorithm: str | None = None, options: dict[str, Any] | None = None
     ):
-        self.options = _options(options)
+        self.options = _inputs.options(options, "sklearn")
         if algorithm is None or isinstance(algorithm, Open):
             self.algorithm = OPEN  # what `suggest` finds for the problem
             return
-        if not isinstance(algorithm, str):
-            raise Misuse(
-                f"sklearn takes the name of a solver, got {shown(algorithm)}; it has "
-                f"{', '.join(LADDERS)}"
-            )
-        if algorithm not in LADDERS:
-            near = difflib.get_close_matches(
-                algorithm.lower(), LADDERS, n=2, cutoff=0.4
-            )
-            hint = f"did you mean {' or '.join(near)}?" if near else ""
-            raise Misuse(
-                f"sklearn has no solver {algorithm!r} here; "
-                f"{hint or 'there are ' + ', '.join(LADDERS)}"
-            )
-        self.algorithm = algorithm
+        self.algorithm = _inputs.algorithm(algorithm, "sklearn", "solver", LADDERS)
 
     @classmethod
     def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:
@@ -142,17 +126,6 @@ class Sklearn(HostMethod):
                 warnings.simplefilter("ignore")
                 model.fit(A, y, sample_weight=w)
             yield Point(_get(model, problem)), {}
-
-
-def _options(options: Any) -> dict[str, Any]:
-    """The peer's options: a dictionary with names for keys."""
-    if options is None:
-        return {}
-    if not isinstance(options, dict) or not all(isinstance(k, str) for k in options):
-        raise Misuse(
-            f"options of sklearn are a dictionary by name, got {shown(options)}"
-        )
-    return dict(options)
 
 
 def _able(problem: Problem) -> tuple[str, ...] | Refusal:

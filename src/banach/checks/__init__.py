@@ -1,6 +1,8 @@
 """Why believe an answer: the checks, by name. Importing this imports no check."""
 
+import difflib
 import importlib
+import inspect
 from typing import Any
 
 # name -> (module, class); the quantities are listed in CHECKS' docstrings.
@@ -48,12 +50,24 @@ def names() -> list[str]:
 
 def by_name(name: str, **hyper: Any) -> Any:
     """Build the check of this name; hyperparameters are those of its class."""
-    if name not in CHECKS:
-        raise ValueError(
-            f"no check named {name!r}; the checks are {', '.join(names())}"
+    from banach.core.problem import Misuse
+
+    if not isinstance(name, str) or name not in CHECKS:
+        near = difflib.get_close_matches(str(name), CHECKS, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise Misuse(
+            f"no check named {name!r}; {hint}the checks are {', '.join(names())}"
         )
-    module, cls = CHECKS[name]
-    return getattr(importlib.import_module(f"{__name__}.{module}"), cls)(**hyper)
+    module, title = CHECKS[name]
+    cls = getattr(importlib.import_module(f"{__name__}.{module}"), title)
+    try:
+        inspect.signature(cls).bind(**hyper)
+    except TypeError as error:
+        raise Misuse(
+            f"the check {name!r} is bn.{title}{inspect.signature(cls)}: {error}; build "
+            f"it with its arguments, e.g. check=bn.{title}(...)"
+        ) from error
+    return cls(**hyper)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,17 +1,20 @@
 """What the checks share: judged dtype, norms with their slack, screens, scales."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import rounding
 from banach.core import tree
+from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 Scalar = Float[Array, ""]
 
@@ -29,7 +32,39 @@ def lift(problem: Problem, point: Point) -> tuple[Problem, Point]:
     double = jax.dtypes.canonicalize_dtype("float64")
     if tree.dtype(point.x) == double:
         return problem, Point(jax.tree.map(jnp.asarray, point.x), point.dual)
-    return tree.cast(problem, double), tree.cast(Point(point.x, point.dual), double)
+    return _widened(problem, double), _widened(Point(point.x, point.dual), double)
+
+
+def _widened(x: PyTree, double: Any) -> PyTree:
+    """Floating leaves in a wider dtype; the small numbers that XLA reads as 0 too."""
+
+    def one(leaf: Any) -> Any:
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            return leaf
+        leaf = jnp.asarray(leaf)
+        wide = leaf.astype(double)
+        if dtype != jnp.float32 or double != jnp.float64:
+            return wide
+        bits = jax.lax.bitcast_convert_type(leaf, jnp.uint32)
+        size = bits & jnp.uint32(2**31 - 1)
+        small = size.astype(double) * 2.0**-149
+        small = jnp.where(bits >= jnp.uint32(2**31), -small, small)
+        return jnp.where(size < jnp.uint32(2**23), small, wide)
+
+    return jax.tree.map(one, x)
+
+
+def rounded_down(constant: Any, dtype: Any) -> Scalar:
+    """A positive constant in a dtype, never above it: mu, a radius of safety.
+
+    A narrower dtype rounds to nearest, which may be up.
+    """
+    given = constant if hasattr(constant, "dtype") else np.asarray(constant)
+    value = jnp.asarray(constant, dtype)
+    if np.dtype(given.dtype) == np.dtype(dtype):
+        return value
+    return value * (1 - 4 * gam(1, dtype))
 
 
 def judged_dtype(problem: Problem) -> Any:
@@ -51,12 +86,50 @@ def judge(fun: Callable[[PyTree], PyTree], x: PyTree) -> Judged:
     # A bound method is a pytree with the problem's data in it: they move as well.
     key = jax.random.key(0)
     value, error = rounding.perturbed(lambda f, v: f(v), key, fun, x)
-    return Judged(value, tree.scale(100, error), "estimated")
+    # What vanishes moves by nothing, and is charged all the same.
+    error = jax.tree.map(lambda e: 100 * (e + least(e.dtype)), error)
+    return Judged(value, error, "estimated")
 
 
 def believed(what: str, label: str) -> tuple[str, ...]:
     """The line of `assumes` for a rounding error that is only estimated."""
     return (f"{what} rounding: estimated",) if label == "estimated" else ()
+
+
+def half_square(norm: Scalar, e: Scalar, mu: Scalar) -> tuple[Scalar, Scalar]:
+    """norm^2 / (2 mu) and its slack, where norm is off by at most e.
+
+    Divided by sqrt(2 mu) before it is squared: ||g||^2 alone vanishes, or overflows,
+    long before ||g||^2 / mu does.
+    """
+    dtype = norm.dtype
+    root = jnp.sqrt(mu) * math.sqrt(2.0)
+    q, p = norm / root, e / root + least(dtype)
+    value = jnp.square(q)
+    slack = 1.01 * (2 * q * p + jnp.square(p)) + gam(16, dtype) * value
+    return value, slack + 4 * least(dtype)
+
+
+def settled(x: PyTree) -> PyTree:
+    """x with 0 in place of every entry that is read as 0."""
+    return jax.tree.map(lambda v: jnp.where(abs(v) < least(v.dtype), 0, v), x)
+
+
+def stopped(problem: Problem) -> tuple[str, ...]:
+    """The lines of `assumes` for functions whose derivative was stopped by hand.
+
+    What JAX calls the gradient of such a function is not that of its values.
+    """
+    found = jax.tree.leaves(problem, is_leaf=lambda v: isinstance(v, TracedFunction))
+    names = {
+        f.program.name
+        for f in found
+        if isinstance(f, TracedFunction) and getattr(f.program, "stops_gradient", False)
+    }
+    return tuple(
+        f"derivative of {name} is that of its values: stop_gradient found in it"
+        for name in sorted(names)
+    )
 
 
 def norm_slack(norm: Scalar, error: PyTree, size: int) -> Scalar:
@@ -66,7 +139,7 @@ def norm_slack(norm: Scalar, error: PyTree, size: int) -> Scalar:
     """
     e = tree.norm(error)
     dtype = norm.dtype
-    g, tiny = gam(size + 4, dtype), float(jnp.finfo(dtype).tiny)
+    g, tiny = gam(size + 4, dtype), least(dtype)
     return 1.01 * (e * (1 + g) + g * norm) + size * tiny
 
 
@@ -103,6 +176,17 @@ def behind(
     return screened(
         below(screen, value, scale), lambda: (value, abs(value) / part), full
     )
+
+
+def null_scale(F: Scalar, steepest: Scalar) -> Scalar:
+    """An objective F >= 0 at the null model as a scale, from the largest slope there.
+
+    1 where F is exactly 0, as it is where all slopes are; 0, which certifies nothing,
+    where it vanished: what is small against a number that is not known to be 0 is
+    not known to be small.
+    """
+    known = (F > 0) | (steepest == 0)
+    return jnp.where(known, usable(F, jnp.zeros_like(F)), 0)
 
 
 def usable(value: Scalar, slack: Scalar) -> Scalar:

@@ -15,7 +15,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Part, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 RADII = (1e-2, 1.0, 10.0)
 PAIRS = 2 * len(RADII) + 1
@@ -38,7 +38,7 @@ class _Energy(Floored):
         """The bound at the point itself."""
         judged, at = common.lift(problem, point)
         x = at.x
-        mu = jnp.asarray(judged.facts().get("lower"), x.dtype)
+        mu = common.rounded_down(judged.facts().get("lower"), x.dtype)
         label = common.provenance(judged.grad, x)
         if self.screen is None:
             seen = _look(judged, at, key)
@@ -71,10 +71,13 @@ class _Energy(Floored):
         """The bound at u = 0."""
         judged, at = common.lift(problem, problem.reference_point())
         g = judged.grad(at.x)
-        mu = jnp.asarray(judged.facts().get("lower"), g.dtype)
+        mu = common.rounded_down(judged.facts().get("lower"), g.dtype)
         # The slopes at u = 0 are exact: a few roundings of the load and of F'(0).
         norm, e = _dual(judged, g, gam(64, g.dtype) * jnp.abs(g))
-        return based(*self.bound(norm, e, mu))
+        scale, base = based(*self.bound(norm, e, mu))
+        # A bound that vanished though its norm did not is no scale.
+        kept = (norm <= e) | (self.bound(norm, 0 * e, mu)[0] > 0)
+        return jnp.where(kept, scale, 0), base
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient and one solve; without a screen, the sampled pairs."""
@@ -105,8 +108,8 @@ class EnergyDistance(_Energy):
     @staticmethod
     def bound(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
         """||E'(u)||_H-1 / mu and its slack."""
-        value = norm / mu
-        return value, 1.01 * e / mu + gam(4, norm.dtype) * value
+        value, tiny = norm / mu, least(norm.dtype)
+        return value, 1.01 * e / mu + gam(4, norm.dtype) * value + 4 * tiny
 
 
 class EnergyGap(_Energy):
@@ -121,9 +124,7 @@ class EnergyGap(_Energy):
     @staticmethod
     def bound(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
         """||E'(u)||_H-1^2 / (2 mu) and its slack."""
-        value = norm**2 / (2 * mu)
-        slack = 1.01 * (2 * norm * e + e**2) / (2 * mu)
-        return value, slack + gam(8, norm.dtype) * value
+        return common.half_square(norm, e, mu)
 
 
 class _Seen(NamedTuple):
@@ -145,13 +146,14 @@ def _look(problem: Problem, point: Point, key: Array) -> _Seen:
 
 def _dual(problem: Problem, g: Array, error: Array) -> tuple[Array, Array]:
     """|z|_H1 with K z = g, and what the solve and the errors of g leave open."""
-    size, least = problem.size(), problem.poincare() * problem.cell()
+    size, lowest = problem.size(), problem.poincare() * problem.cell()
     z = problem.riesz(g)
     rest = common.judge(lambda v: g - problem.stiffness(v), z)
     left = tree.norm(rest.value)
     left = left + common.norm_slack(left, rest.error, size)
     value = problem.h1(z)
-    slack = 1.01 * (tree.norm(error) + left) / np.sqrt(least * (1 - 1e-9))
+    slack = 1.01 * (tree.norm(error) + left) / np.sqrt(lowest * (1 - 1e-9))
+    slack = slack + 8 * size * least(z.dtype)
     return value, slack + 2 * gam(4 * size + 8, z.dtype) * value
 
 
@@ -182,7 +184,10 @@ def _refuted(problem: Problem, d: Array, g: Array, errors: Array) -> Array:
     work = jnp.sum(change * d, axes)
     rough = jnp.sum(jnp.abs(change * d), axes)
     slack = 2 * jnp.sum(error * jnp.abs(d), axes) + gam(size + 8, dtype) * rough
-    need = mu * jax.vmap(problem.h1)(d) ** 2
+    lost = 1 + jnp.max(jnp.abs(change), axes) + jnp.max(jnp.abs(d), axes)
+    slack = slack + 8 * size * least(dtype) * lost
+    long = jax.vmap(problem.h1)(d) * jnp.sqrt(mu)
+    need = jnp.square(long)
     room = work - need + slack + gam(8 * size + 8, dtype) * need
     room = jnp.where(jnp.isfinite(room), room, 0)
     return jnp.minimum(jnp.min(room), 0)

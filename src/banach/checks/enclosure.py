@@ -11,7 +11,7 @@ from jaxtyping import Array
 from banach.checks import common
 from banach.checks.frame import refuse_unless
 from banach.checks.interval import NoEnclosure, krawczyk
-from banach.core import compat
+from banach.core import compat, reading
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -30,6 +30,9 @@ class EnclosureCheck(Check):
     name: ClassVar[str] = "enclosure"
 
     rigor: str = eqx.field(static=True, default="libm")
+
+    def __check_init__(self):
+        reading.choice(self.rigor, "rigor", ("libm", "arb"))
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -58,6 +61,7 @@ class EnclosureCheck(Check):
                 notes += ("libm <= 4 ulp",)
             if minimise and convex:
                 notes += common.declared(problem, "convex")
+            notes += common.stopped(problem) if minimise else ()
             what = "minimiser" if convex else "strict local minimiser"
             return single(
                 f"||x-x*||_inf, x* {what if minimise else 'the root'}",

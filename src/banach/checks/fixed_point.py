@@ -14,7 +14,7 @@ from banach.core.check import Certificate, Part, single
 from banach.core.facts import DECLARED
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 NAME = "contraction at sampled pairs"
 
@@ -144,7 +144,8 @@ def _distance(problem: Problem, x: PyTree, screen: Any, scale: Any):
     safe = jnp.where(left > 0, left, 1)
     norm, e, label = _residual(problem, x, screen, scale * safe)
     value = jnp.where(left > 0, norm / safe, jnp.inf)
-    return value, 1.01 * e / safe + gam(4, dtype) * norm / safe, label
+    slack = 1.01 * e / safe + gam(4, dtype) * (norm / safe) + 4 * least(dtype)
+    return value, slack, label
 
 
 def norm_slack(problem: Problem, value: Array, error: PyTree) -> Array:

@@ -13,7 +13,7 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least, subnormal
 
 
 class FrankWolfeGap(Floored):
@@ -41,7 +41,8 @@ class FrankWolfeGap(Floored):
             self.scale,
             grade="bound" if convex else "residual",
             assumes=(common.declared(problem, "convex") if convex else ())
-            + common.believed("gradient", label),
+            + common.believed("gradient", label)
+            + common.stopped(problem),
             rounding=label,
             look=look,
         )
@@ -96,10 +97,14 @@ def _gap(problem: Problem, point: Point, screen: Any, scale: Array):
             d = tree.sub(x, judged.lmo(g))
             value = tree.vdot(g, d)
             far = tree.norm(d)
-            slack = 1.01 * tree.norm(error) * far
-            slack = slack + gam(size + 6, value.dtype) * norm * (far + tree.norm(x))
-        slack = slack + 1.01 * term.violation(x) * (norm + tree.norm(error))
-        return value, slack
+            wide = far + tree.norm(x)
+            slack = 1.01 * (tree.norm(error) * far)
+            slack = slack + gam(size + 6, value.dtype) * (norm * wide)
+            slack = slack + 4 * size * least(value.dtype) * (1 + norm + wide)
+        off = term.violation(x) + 4 * size * least(value.dtype)
+        slack = slack + 1.01 * off * (norm + tree.norm(error))
+        # Of a set whose numbers are read as 0 nothing is known.
+        return value, jnp.where(subnormal(term), jnp.inf, slack)
 
     def full():
         g = common.judge(judged.grad, x)

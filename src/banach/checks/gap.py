@@ -15,6 +15,7 @@ is left is charged with a bound of |b* - b| proved from the data.
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -25,7 +26,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
 _QUANTITY = "f(x)-f*"
@@ -75,8 +76,10 @@ class Gap(Check):
         """With row and column norms, F at the null model, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
         norms = judged.data_norms(tree.dtype(at.x))
-        F = judged.objective(at.x)
-        scale = common.usable(F, jnp.zeros_like(F))
+        # Data that are read as 0 are another problem: nothing is said of this one.
+        rows = jnp.where(subnormal(judged), jnp.inf, norms.rows)
+        norms = eqx.tree_at(lambda m: m.rows, norms, rows)
+        scale = _null(judged, at.x)
         seen, _ = _look(judged, at, norms)
         return Gap(norms, scale, seen.slack / scale)
 
@@ -114,7 +117,8 @@ class GapDistance(Check):
         mu = mu * (1 - 4 * gam(1, mu.dtype))
 
         def root(gap):
-            return jnp.sqrt(2 * jnp.maximum(gap, 0) / mu)
+            # gap / mu may vanish, or overflow, where its root does not.
+            return jnp.sqrt(2 * jnp.maximum(gap, 0)) / jnp.sqrt(mu)
 
         low, high = root(seen.value), root(seen.value + seen.slack)
         # A refuted gap stays negative: no root may hide it.
@@ -124,7 +128,7 @@ class GapDistance(Check):
         certificate = single(
             "||x-x*||_2",
             value,
-            jnp.maximum(slack, 0) + 8 * gam(1, value.dtype) * high,
+            jnp.maximum(slack, 0) + 8 * gam(1, high.dtype) * high + least(high.dtype),
             root(ready.gap.scale),
             grade="bound",
             assumes=common.declared(problem, "convex", "mu"),
@@ -169,7 +173,8 @@ def _refuses(name: str, problem: Problem) -> str | None:
 def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     """The best bound at the point, and the point in the bits that it speaks of."""
     kind = tree.dtype(point.x)
-    x = jnp.asarray(point.x)
+    # An entry that is read as 0 is certified, and returned, as 0.
+    x = common.settled(jnp.asarray(point.x))
     if "project" in problem.oracles():
         out = problem.term.violation(problem.split(x)[0]) > 0
         x = jnp.where(out, problem.project(x), x)
@@ -197,6 +202,13 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     return best, Point(tree.cast(x, kind), tree.cast(best.dual, kind))
 
 
+def _null(problem: Problem, x: Array) -> Scalar:
+    """F at the null model."""
+    slopes = problem.loss.derivative(problem.linear(x), jnp.asarray(problem.y))
+    felt = _each(problem.weights(x.dtype), slopes) > 0
+    return common.null_scale(problem.objective(x), jnp.max(felt * jnp.abs(slopes)))
+
+
 def _each(w: Array, z: Array) -> Array:
     return w[:, None] if z.ndim == 2 else w
 
@@ -221,7 +233,8 @@ class _Near:
         if self.problem.offset is not None:
             rough = rough + jnp.abs(jnp.asarray(self.problem.offset, dtype))
         n = coef.shape[0] + 4
-        return 1.01 * gam(n, dtype) * rough + n * float(jnp.finfo(dtype).tiny)
+        lost = n * least(dtype) * (2 + rows)
+        return 1.01 * gam(n, dtype) * rough + (lost[:, None] if z.ndim == 2 else lost)
 
     def repaired(self, th: Array) -> Array:
         """th in the domain of the conjugates, balanced where there is an intercept."""
@@ -237,23 +250,27 @@ class _Near:
         loss, term, y, e_z = problem.loss, problem.term, self.y, self.e_z
         n, dtype = z.shape[0], z.dtype
         each = _each(self.w, z)
-        tiny = float(jnp.finfo(dtype).tiny)
+        tiny = least(dtype)
         scaled = each * th
         v, v_b = problem.split(problem.adjoint(scaled))
         # Columns: |A'||w th| <= ||a_j|| ||w th||, and the same for the error of th.
         g, off = gam(n + 8, dtype), each * loss.dual_error(th, y)
+        # Products w th that vanish.
+        off = off + 2 * tiny
         e_v = 1.01 * (g * _length(scaled) + _length(off))
         columns = norms.columns
-        e_v = (columns[:, None] if z.ndim == 2 else columns) * e_v + n * tiny
+        e_v = (columns[:, None] if z.ndim == 2 else columns) * e_v + 2 * n * tiny
         s = term.dual_scale(v, e_v)
+        # The dual point meant is s th (1 + d) with |d| <= u: what vanishes from the
+        # product is charged by the losses, and moves no v.
         th, scaled, v, v_b = s * th, s * scaled, s * v, s * v_b
+        e_b = 1.01 * jnp.sum(g * jnp.abs(scaled) + off, axis=0) + 2 * n * tiny
         g_value, g_slack = term.fenchel_young(coef, v, e_v)
         losses, rough = loss.fenchel_young(z, th, y, e_z)
         value, slack = jnp.vdot(self.w, losses), jnp.vdot(self.w, rough)
         slack = slack + gam(n + 4, dtype) * jnp.vdot(self.w, jnp.abs(losses))
-        value, slack = value + g_value, 1.01 * slack + g_slack
+        value, slack = value + g_value, 1.01 * slack + g_slack + 8 * n * tiny
         if problem.intercept:
-            e_b = 1.01 * jnp.sum(g * jnp.abs(scaled) + off, axis=0) + n * tiny
             far = problem.travel(norms, self.x, z, e_z, self._above())
             value = value + jnp.sum(jnp.abs(v_b) * far)
             slack = slack + 1.01 * jnp.sum(e_b * far)
@@ -261,6 +278,8 @@ class _Near:
         # An overflow at a finite x is no bound, but no breakdown of the run either.
         lost = jnp.isnan(value) & tree.all_finite(self.x)
         free = jnp.any(jnp.asarray(term.unpenalised)) | lost
+        # A sum of weights that overflows divides what it should bound.
+        free = free | ~jnp.isfinite(jnp.sum(self.w))
         return Seen(
             jnp.where(free, jnp.inf, value),
             slack,
@@ -274,6 +293,9 @@ class _Near:
         F = jnp.vdot(w, problem.loss.value(z, y)) + problem.term.value(self.coef)
         steep = jnp.abs(problem.loss.derivative(z, y)) * self.e_z
         own = 64 * gam(1, z.dtype) * jnp.sum(w) + jnp.sum(_each(w, z) * steep)
+        # Losses, and terms of the term, that vanish beside a weight.
+        lost = jnp.sum(w) + 4 * z.size + jnp.sum(jnp.abs(self.coef)) + self.coef.size
+        own = own + 16 * least(z.dtype) * lost
         return 1.01 * (F * (1 + gam(z.size + 8, z.dtype)) + own)
 
 

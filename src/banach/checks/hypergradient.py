@@ -64,9 +64,13 @@ class Hypergradient(Check):
             Part(name, common.where_defined(seen.judged, seen.z, value), slack, one)
             for name, value, slack in zip(NAMES, seen.values, seen.slacks, strict=True)
         )
-        assumes = (*_declared(problem), *common.believed("residuals", seen.label))
+        assumes = (
+            *_declared(problem),
+            *common.believed("residuals", seen.label),
+            *common.stopped(problem),
+        )
         certificate = _certificate(
-            (*parts, seen.bend), "||grad Phi(x)|| (residuals)", "residual", assumes,
+            (*parts, seen.bend), "residuals of grad Phi(x)", "residual", assumes,
             seen.label, look,
         )  # fmt: skip
         return certificate, Point(point.x, _like(seen.v, point.x[1]))
@@ -103,7 +107,8 @@ class HypergradientBound(Check):
         mu = jnp.asarray(judged.lower_mu, dtype)
         smooth = {k: jnp.asarray(c, dtype) for k, c in judged.smoothness.items()}
         size = tree.norm(seen.v)
-        across, blur = _cross_norm(judged, z)
+        across, blur, how = _cross_norm(judged, z)
+        label = "estimated" if "estimated" in (seen.label, how) else seen.label
 
         def bound(lower, adjoint, upper, width):
             e = lower / mu
@@ -113,7 +118,8 @@ class HypergradientBound(Check):
 
         value = bound(*seen.values, across)
         worst = [a + b for a, b in zip(seen.values, seen.slacks, strict=True)]
-        slack = 1.01 * (bound(*worst, across + blur) - value) + gam(40, dtype) * value
+        rounds = gam(problem.size() + 40, dtype)
+        slack = 1.01 * (bound(*worst, across + blur) - value) + rounds * value
         value = common.where_defined(judged, z, value)
         name = "||grad Phi(x)||_2"
         main = Part(name, value, slack, jnp.ones_like(value))
@@ -121,9 +127,11 @@ class HypergradientBound(Check):
             *_declared(problem),
             "smoothness: declared",
             *common.believed("residuals", seen.label),
+            *common.believed("cross derivative", how),
+            *common.stopped(problem),
         )
         certificate = _certificate(
-            (main, seen.bend), name, "bound", assumes, seen.label, look
+            (main, seen.bend), name, "bound", assumes, label, look
         )
         return certificate, Point(point.x, _like(seen.v, point.x[1]))
 
@@ -237,19 +245,26 @@ def _curvature(problem: Problem, z: PyTree, v: PyTree, out: Any) -> Part:
     return Part(CURVATURE, worst, noise.astype(dtype), jnp.ones((), dtype))
 
 
-def _cross_norm(problem: Problem, z: PyTree) -> tuple[Scalar, Scalar]:
-    """Frobenius norm of G_xy and its slack, by products with unit vectors."""
+def _cross_norm(problem: Problem, z: PyTree) -> tuple[Scalar, Scalar, str]:
+    """Frobenius norm of G_xy, its slack and how that is known.
+
+    By products with unit vectors, each judged: an entry may be a difference of large
+    numbers, and what cancels is not small where it is lost.
+    """
     flat, back = tree.ravel(z[1])
-    fx = lambda w: tree.ravel(problem.cross(z, back(w)))[0]  # noqa: E731
-    if flat.size <= tree.size(z[0]):
-        dense = lambda: jax.vmap(fx)(jnp.eye(flat.size, dtype=flat.dtype))  # noqa: E731
-    else:
+    n = tree.size(z[0])
+
+    def dense(z: PyTree) -> Array:
+        fx = lambda w: tree.ravel(problem.cross(z, back(w)))[0]  # noqa: E731
+        if flat.size <= n:
+            return jax.vmap(fx)(jnp.eye(flat.size, dtype=flat.dtype))
         turn = jax.linear_transpose(fx, flat)
-        n = tree.size(z[0])
-        dense = lambda: jax.vmap(turn)(jnp.eye(n, dtype=flat.dtype))  # noqa: E731
-    norm = tree.norm(dense())
-    # Entries are sums over the data; a generous share of the norm covers them.
-    return norm, 1e3 * gam(flat.size, norm.dtype) * norm
+        return jax.vmap(turn)(jnp.eye(n, dtype=flat.dtype))[0]
+
+    found = common.judge(dense, z)
+    norm = tree.norm(found.value)
+    slack = common.norm_slack(norm, found.error, n * flat.size)
+    return norm, slack, found.rounding
 
 
 def _certificate(parts, quantity, grade, assumes, label, look) -> Certificate:

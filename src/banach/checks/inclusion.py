@@ -39,7 +39,9 @@ class InclusionResidual(Floored):
             slack,
             self.scale,
             grade="residual",
-            assumes=_claims(problem) + common.believed("operator", label),
+            assumes=_claims(problem)
+            + common.believed("operator", label)
+            + common.stopped(problem),
             rounding=label,
             look=look,
         )
@@ -84,7 +86,8 @@ class InclusionDistance(Floored):
             self.scale,
             grade="bound",
             assumes=common.declared(problem, *names)
-            + common.believed("operator", label),
+            + common.believed("operator", label)
+            + common.stopped(problem),
             rounding=label,
             look=look,
         )

@@ -15,6 +15,7 @@ from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import kkt
+from banach.parts.term import gam
 
 Scalar = Float[Array, ""]
 
@@ -23,14 +24,20 @@ class KKT(Scaled):
     """First-order conditions at x, with multipliers as the witness.
 
     With L = f + lam.c, P the projection onto the bounds, s = ||grad f(reference)||
-    and u_i = max(|c_i|, ||grad c_i||) at the reference (both 1 without one), the parts
-    and their scales are
+    (1 without one) and u_i the size of row i, the parts and their scales are
 
         Lagrangian gradient    ||x - P(x - grad L(x, lam))||_2           of s
         equations              max |c_i| / u_i                           of 1
         inequalities           max max(c_i, 0) / u_i                     of 1
-        complementarity        max |lam_i c_i|, inequalities             of s
-        multiplier growth      max (lam_i u_i / s)^2 |c_i| / u_i         of 1
+        complementarity        sum |lam_i c_i|, inequalities             of s
+        multiplier growth      sum |lam_i| u_i sum |lam_i c_i| / s^2     of 1
+
+    u_i is max(|c_i|, ||grad c_i||) at the reference. Without one it is the smaller of
+    that at the problem's own x0 and at x: a start far away excuses nothing. No verdict
+    sees the units of a row, or how often it is repeated: maxima and sums stay where
+    they are when c_i becomes k c_i and lam_i becomes lam_i / k, and when a row shares
+    its multiplier with its copies. A violation in natural units is what an absolute
+    tolerance is of.
 
     A residual: nothing is said of f(x) - f* or of the distance to a solution, and
     maximisers and saddle points satisfy it too.
@@ -69,14 +76,14 @@ class KKT(Scaled):
         labels = look_at.labels(best.lam)
         worst = look_at.worst(best)
         passes = common.below(self.screen, worst, jnp.ones_like(worst))
-        slacks = common.screened(
+        slacks, rough = common.screened(
             passes,
-            lambda: tuple(v / 8 for v in best.parts),
+            lambda: (tuple(v / 8 for v in best.parts), look_at.nothing()),
             lambda: look_at.slacks(best),
         )
         broken = judged.undefined(at.x)
         parts = tuple(
-            Part(name, jnp.where(broken, jnp.nan, v), e, s)
+            Part(name, jnp.where(broken, jnp.nan, v), e, s, look_at.bare(name, rough))
             for name, v, e, s in zip(
                 look_at.names, best.parts, slacks, look_at.scales, strict=True
             )
@@ -86,7 +93,8 @@ class KKT(Scaled):
             "KKT residual",
             "residual",
             common.believed("gradient", labels[0])
-            + common.believed("constraints", labels[1]),
+            + common.believed("constraints", labels[1])
+            + common.stopped(problem),
             "estimated" if "estimated" in labels else "modelled",
             False,
             jnp.zeros_like(worst),
@@ -100,20 +108,21 @@ class KKT(Scaled):
         """The gradient norm, the units of the rows at the reference, and the floor."""
         dtype = common.judged_dtype(problem)
         one = jnp.ones((), dtype)
-        units = jnp.ones(problem.rows(), dtype)
+        scale, base = one, 0 * one
         reference = problem.reference_point()
-        if reference is None:
-            return one, units, 0 * one
-        judged, at = common.lift(problem, reference)
-        value, slack, _ = common.grad_norm(judged, at.x, None, None)
-        scale = common.usable(value, slack)
-        base = jnp.where(scale == value, slack / scale, 0)
+        if reference is not None:
+            judged, at = common.lift(problem, reference)
+            value, slack, _ = common.grad_norm(judged, at.x, None, None)
+            scale = common.usable(value, slack)
+            base = jnp.where(scale == value, slack / scale, 0)
+        units = jnp.ones(problem.rows(), dtype)
         if problem.rows():
-            c = common.judge(judged.constraints, at.x)
-            size = jnp.where(jnp.abs(c.value) > c.error, jnp.abs(c.value), 0)
-            size = jnp.maximum(size, jnp.linalg.norm(judged.jacobian(at.x), axis=1))
-            units = jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
-        return scale, units.astype(dtype), base
+            units = _sizes(problem, problem.start())
+            if reference is not None:
+                own = _sizes(problem, reference)
+                units = jnp.where(own > 0, own, units)
+            units = jnp.where(units > 0, units, 1).astype(dtype)
+        return scale, units, base
 
     def floor(self) -> Any:
         """Slack of the gradient at the reference over its scale."""
@@ -127,6 +136,15 @@ class KKT(Scaled):
         """Problems without constraints of this form."""
         says = f"{self.name} judges problems with the oracle constraints"
         return refuse_without("constraints", problem, says)
+
+
+def _sizes(problem: Problem, point: Point) -> Array:
+    """max(|c_i|, ||grad c_i||) where that is finite and above rounding, else 0."""
+    judged, at = common.lift(problem, point)
+    c = common.judge(judged.constraints, at.x)
+    size = jnp.where(jnp.abs(c.value) > c.error, jnp.abs(c.value), 0)
+    size = jnp.maximum(size, jax.vmap(tree.norm)(judged.jacobian(at.x)))
+    return jnp.where(jnp.isfinite(size), size, 0)
 
 
 class _Values(NamedTuple):
@@ -145,6 +163,7 @@ class _At(eqx.Module):
     c: Float[Array, " m"]
     J: Float[Array, "m n"]
     units: Float[Array, " m"]
+    own: Float[Array, " m"]
     scale: Scalar
     names: tuple[str, ...] = eqx.field(static=True)
 
@@ -153,6 +172,11 @@ class _At(eqx.Module):
         self.bounds = problem.bounds()
         _, self.g, self.c, self.J = problem.evaluate(x)
         self.units, self.scale = ready.units, ready.scale
+        # A row is no larger than it is here, where nothing but the start measured it.
+        here = jnp.maximum(jnp.abs(self.c), jax.vmap(tree.norm)(self.J))
+        far = problem.reference_point() is not None
+        tight = jnp.minimum(self.units, jnp.where(here > 0, here, self.units))
+        self.own = self.units if far else tight
         names = ["projected Lagrangian gradient" if problem.bounded()
                  else "Lagrangian gradient"]  # fmt: skip
         names += ["equations"] * bool(problem.equations())
@@ -202,17 +226,31 @@ class _At(eqx.Module):
 
     def _parts(self, first: Scalar, lam: Array, c: Array) -> tuple[Scalar, ...]:
         """The parts after the first, which is given."""
-        k, relative = self.first, c / self.units
+        k, relative = self.first, c / self.own
         parts = [first]
         if k:
             parts.append(tree.max_abs(relative[:k]))
         if self.problem.inequalities():
             parts.append(jnp.max(jnp.maximum(relative[k:], 0)))
-            parts.append(tree.max_abs(lam[k:] * c[k:]))
+            parts.append(jnp.sum(jnp.abs(lam[k:] * c[k:])))
         if self.problem.rows():
-            growth = (lam * self.units / self.scale) ** 2
-            parts.append(tree.max_abs(growth * relative))
+            moves = jnp.sum(jnp.abs(lam * c)) / self.scale
+            parts.append(jnp.sum(jnp.abs(lam) * self.units) / self.scale * moves)
         return tuple(parts)
+
+    def bare(self, name: str, error: Array) -> tuple[Scalar, Scalar] | None:
+        """A violation in natural units with its slack; None for the other parts."""
+        k = self.first
+        if name == "equations":
+            return tree.max_abs(self.c[:k]), 1.01 * tree.max_abs(error[:k])
+        if name == "inequalities":
+            found = jnp.max(jnp.maximum(self.c[k:], 0))
+            return found, 1.01 * tree.max_abs(error[k:])
+        return None
+
+    def nothing(self) -> Array:
+        """Placeholder errors of the rows: an eighth of each."""
+        return jnp.abs(self.c) / 8
 
     def worst(self, v: _Values) -> Scalar:
         """The largest ratio, infinite where there is a NaN."""
@@ -230,8 +268,8 @@ class _At(eqx.Module):
             common.provenance(self.problem.constraints, self.x),
         )
 
-    def slacks(self, v: _Values) -> tuple[Scalar, ...]:
-        """Rounding allowances of the parts."""
+    def slacks(self, v: _Values) -> tuple[tuple[Scalar, ...], Array]:
+        """Rounding allowances of the parts, and errors of the rows."""
         eps = jnp.finfo(self.c.dtype).eps
         h = common.judge(self.gradient(v.lam), self.x)
         error = h.error
@@ -241,11 +279,13 @@ class _At(eqx.Module):
             error = error + eps * (jnp.abs(self.flat) + jnp.abs(h.value))
         slack = common.norm_slack(v.parts[0], error, self.flat.size) + jnp.abs(again)
         if not self.problem.rows():
-            return (slack,)
+            return (slack,), self.c
         c = common.judge(self.problem.constraints, self.x)
-        # Every other part is at most max_i w_i |c_i| and moves by max_i w_i e_i.
+        # Every other part is linear in |c| and moves by itself at the errors of c.
         error = c.error + jnp.abs(c.value - self.c)
         moved = self._parts(slack, v.lam, error)
-        rough = [1.01 * m + 16 * eps * p for m, p in
+        # Products and sums of as many terms as there are rows.
+        g = 2 * gam(self.c.size + 16, self.c.dtype)
+        rough = [1.01 * m + g * p for m, p in
                  zip(moved[1:], v.parts[1:], strict=True)]  # fmt: skip
-        return (slack, *rough)
+        return (slack, *rough), error

@@ -15,7 +15,7 @@ from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.operators import DenseMatrix
-from banach.parts.term import gam
+from banach.parts.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
 DENSE = 2000
@@ -145,8 +145,12 @@ def _residual(
 
     def full() -> Scalar:
         if known:
-            entries = judged.A.absolute(jax.tree.map(jnp.abs, x))
-            error = _times(judged.A.terms(), entries, judged.b)
+            big = jax.tree.map(jnp.abs, x)
+            error = _times(judged.A.terms(), judged.A.absolute(big), judged.b)
+            error = tree.add(error, judged.A.vanished(big))
+            # Data that are read as 0 are another system.
+            lost = jnp.where(subnormal(judged), jnp.inf, 0)
+            error = jax.tree.map(lambda e: e + lost, error)
         else:
             error = common.judge(judged.residual, x).error
         return common.norm_slack(value, error, size)
@@ -157,13 +161,20 @@ def _residual(
 
 def _times(terms: int, entries: PyTree, b: PyTree) -> PyTree:
     g = gam(terms + 2, tree.dtype(entries))
-    return jax.tree.map(lambda e, c: 1.01 * g * (e + jnp.abs(c)), entries, b)
+    tiny = 2 * least(tree.dtype(entries))
+    return jax.tree.map(lambda e, c: 1.01 * g * (e + jnp.abs(c)) + tiny, entries, b)
 
 
 def _right_side(problem: Problem) -> tuple[Scalar, Scalar]:
-    """||b|| or 1, and the slack of the residual at x = 0 over it."""
+    """||b||, and the slack of the residual at x = 0 over it.
+
+    1 where b is exactly 0; 0, which certifies nothing, where b is only read as 0.
+    """
     value, slack, _ = _residual(problem, problem.reference_point(), None, None)
-    return based(value, slack)
+    scale, base = based(value, slack)
+    empty = tree.max_abs(problem.b) == 0
+    known = (value > slack) | (empty & ~subnormal(problem.b))
+    return jnp.where(known, scale, 0), base
 
 
 def _shrunk(problem: Problem, by: Any) -> Scalar:
@@ -173,7 +184,8 @@ def _shrunk(problem: Problem, by: Any) -> Scalar:
     L = judged.facts().L
     if L is None:
         return jnp.ones_like(size)
-    L = jnp.asarray(L, size.dtype)
+    # A norm may have vanished in a square.
+    L = jnp.asarray(L, size.dtype) + 4 * (problem.size() + 4) * least(size.dtype)
     empty = tree.max_abs(judged.b) == 0
     good = jnp.isfinite(L) & (L > 0) & ~empty
     return jnp.where(good, 0.99 * size / by(jnp.where(good, L, 1)), 1)
@@ -184,7 +196,8 @@ def _bounded(quantity, problem, point, ready, sigma, look):
     good = sigma > 0
     safe = jnp.where(good, sigma, 1)
     value, e, label = _residual(problem, point, ready.screen, ready.scale * safe)
-    slack = 1.01 * (e / safe) + gam(6, value.dtype) * value / safe
+    tiny = 4 * least(value.dtype)
+    slack = 1.01 * (e / safe) + gam(6, value.dtype) * (value / safe) + tiny
     certificate = single(
         quantity,
         jnp.where(good, value / safe, jnp.inf),
@@ -212,21 +225,39 @@ def _sigma(problem: Problem) -> Scalar:
     dtype = common.judged_dtype(problem)
     facts = judged.facts()
     if facts.mu is not None:
-        return jnp.asarray(facts.mu, dtype)
+        return common.rounded_down(facts.mu, dtype)
     A = jnp.asarray(judged.A.entries, dtype)
+    # Of A over a power of two, whose squares are in range; exact but for entries
+    # that vanish beside the largest one.
+    unit = _power(tree.max_abs(A))
+    A, n = A / unit, A.shape[0]
+    lost = jnp.where(subnormal(judged.A), jnp.inf, n * least(dtype))
     if facts.has("positive_definite"):
         half = (A + A.T) / 2
-        return proved_lower_bound(half, 1.01 * tree.norm(A - half))
-    n = A.shape[0]
+        low = proved_lower_bound(half, 1.01 * tree.norm(A - half) + lost)
+        # Below the normal numbers nothing is proved.
+        return jnp.where(jnp.isfinite(low), low, -1) * unit
     eye = jnp.eye(n, dtype=dtype)
     finite = jnp.all(jnp.isfinite(A))
     C = jnp.linalg.inv(jnp.where(finite, A, eye))
     product = jnp.matmul(C, A, precision=tree.PRECISION)
     rough = jnp.matmul(jnp.abs(C), jnp.abs(A), precision=tree.PRECISION) + eye
     g = 1.01 * gam(n + 4, dtype)
-    off = (tree.norm(eye - product) + g * tree.norm(rough)) * (1 + gam(n * n, dtype))
     top = tree.norm(C) * (1 + gam(n * n + 4, dtype))
-    return jnp.where(finite & (off < 1), 0.99 * (1 - off) / top, 0)
+    off = (tree.norm(eye - product) + g * tree.norm(rough)) * (1 + gam(n * n, dtype))
+    off = off + n * lost * (4 + top)
+    low = 0.99 * (1 - off) / top * unit
+    # Rounded down only where the product is a normal number.
+    return jnp.where(finite & (off < 1) & (low > least(dtype)), low, 0)
+
+
+def _power(size: Scalar) -> Scalar:
+    """A power of two within a factor of two of a size; normal, its inverse too."""
+    dtype = size.dtype
+    info = jnp.finfo(dtype)
+    exponent = jnp.floor(jnp.log2(jnp.where(size > 0, size, 1)))
+    exponent = jnp.clip(exponent, info.minexp + 2, info.maxexp - 3)
+    return jnp.ldexp(jnp.ones((), dtype), exponent.astype(jnp.int32))
 
 
 def _only_linear(problem: Problem, name: str) -> str | None:

@@ -35,7 +35,7 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.cone import cone_multipliers
 from banach.parts.groups import GroupL2
-from banach.parts.term import gam
+from banach.parts.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
 
@@ -80,14 +80,16 @@ class ReluGap(Floored):
             look=jnp.asarray(look, jnp.int32) + 1,
             witness=best.offered,
         )
-        return certificate, Point(point.x, tree.cast(best.dual, tree.dtype(point.x)))
+        x = common.settled(jnp.asarray(point.x))
+        return certificate, Point(x, tree.cast(best.dual, tree.dtype(point.x)))
 
     def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
         """F at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
-        F = judged.objective(at.x)
-        scale = common.usable(F, jnp.zeros_like(F))
-        slack = _Near(judged, at.x).bound(None, 0).slack
+        near = _Near(judged, at.x)
+        steepest = jnp.max(jnp.abs(judged.loss.derivative(near.z, near.y)))
+        scale = common.null_scale(judged.objective(at.x), steepest)
+        slack = near.bound(None, 0).slack
         return scale, slack / scale
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
@@ -101,7 +103,8 @@ class ReluGap(Floored):
 
 
 def _look(problem: Problem, point: Point, in_run: bool, look: Any) -> Bound:
-    judged, at = common.lift(problem, Point(jnp.asarray(point.x), point.dual))
+    x = common.settled(jnp.asarray(point.x))
+    judged, at = common.lift(problem, Point(x, point.dual))
     near = _Near(judged, at.x)
     offer = offered(at.dual, near.inside)
     if near.inside.shape[-1] == 0:
@@ -138,8 +141,9 @@ class _Near:
         self.groups = x.shape[0] * x.shape[1]
         rows = jax.vmap(tree.norm)(self.X) * (1 + 4 * gam(d + 8, x.dtype))
         reach = jax.vmap(jax.vmap(tree.norm))(x)[..., None] * rows
-        tiny = d * float(jnp.finfo(x.dtype).tiny)
-        each = 1.01 * gam(d + 4, x.dtype) * reach + jnp.where(reach > 0, tiny, 0)
+        tiny = 2 * d * least(x.dtype)
+        live = (rows > 0) & (jax.vmap(jax.vmap(tree.max_abs))(x)[..., None] > 0)
+        each = 1.01 * gam(d + 4, x.dtype) * reach + jnp.where(live, tiny, 0)
         sums = gam(self.groups + 2, x.dtype) * jnp.sum(reach, axis=(0, 1))
         self.e_z = 1.01 * (jnp.sum(each, axis=(0, 1)) + sums)
         self.th = problem.loss.repair(-problem.loss.derivative(self.z, self.y), self.y)
@@ -163,8 +167,9 @@ class _Near:
         whole = size + held if held.shape[-1] else size
         r = self.q + problem.cones_adjoint(held)
         off = gam(n + 8, dtype) * whole + problem.loss.dual_error(self.th, self.y)
+        off = off + 2 * least(dtype)
         reach = jnp.matmul(off, jnp.abs(self.X), precision=tree.PRECISION)
-        e_r = jnp.broadcast_to(1.01 * reach + n * float(jnp.finfo(dtype).tiny), x.shape)
+        e_r = jnp.broadcast_to(1.01 * reach + 2 * n * least(dtype), x.shape)
         order = np.arange(self.groups).reshape(*x.shape[:2], 1)
         labels = np.broadcast_to(order, x.shape)
         term = GroupL2(jnp.asarray(problem.beta, dtype), labels, self.groups)
@@ -179,5 +184,8 @@ class _Near:
             value = value + s * (jnp.sum(into * held) + jnp.sum(out * size))
             slack = slack + s * jnp.sum(self.e_inside * (held + whole))
         slack = 1.01 * slack + gam(n * self.groups + 16, dtype) * value
+        slack = slack + 8 * n * (self.groups + 1) * least(dtype)
+        # Of data that are read as 0 nothing is known.
+        slack = jnp.where(subnormal(problem), jnp.inf, slack)
         new = None if dual is None else s * dual
         return Bound(value, slack, new, jnp.asarray(offered, jnp.int32))

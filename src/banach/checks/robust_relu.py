@@ -35,7 +35,7 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.cone import cone_multipliers
 from banach.parts.groups import GroupL2
-from banach.parts.term import gam
+from banach.parts.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
 
@@ -75,7 +75,8 @@ class RobustReluGap(Check):
     ) -> tuple[Certificate, Point]:
         """The smaller of the bounds of the own and of the offered witness."""
         ready = self if self.scale is not None else self.prepared(problem)
-        judged, at = common.lift(problem, Point(jnp.asarray(point.x), point.dual))
+        point = Point(common.settled(jnp.asarray(point.x)), point.dual)
+        judged, at = common.lift(problem, point)
         near = _Near(judged, at.x)
         best = near.bound(near.own(), 0)
         offer = _offer(at.dual, near)
@@ -100,9 +101,8 @@ class RobustReluGap(Check):
     def prepared(self, problem: Problem) -> "RobustReluGap":
         """With the objective at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
-        F = judged.objective(at.x)
-        scale = common.usable(F, jnp.zeros_like(F))
         near = _Near(judged, at.x)
+        scale = common.null_scale(judged.objective(at.x), jnp.max(near.R))
         nothing = Witness(
             jnp.zeros_like(near.X), jnp.zeros_like(at.x), jnp.zeros_like(near.inside)
         )
@@ -138,7 +138,7 @@ class _Near:
 
     def __init__(self, problem: Problem, x: Array):
         plain = problem.plain
-        self.plain, self.x, dtype = plain, x, x.dtype
+        self.problem, self.plain, self.x, dtype = problem, plain, x, x.dtype
         self.X, self.y = jnp.asarray(plain.X, dtype), jnp.asarray(plain.y, dtype)
         self.eps = jnp.asarray(problem.eps, dtype)
         d, self.groups = self.X.shape[1], x.shape[0] * x.shape[1]
@@ -157,7 +157,7 @@ class _Near:
         # One product with a row, its 1-norm, and the sums over groups.
         reach = jax.vmap(tree.norm)(self.X) * (1 + 4 * gam(d + 8, dtype))
         reach = reach * jax.vmap(jax.vmap(tree.norm))(x)[..., None] + self.eps * size
-        tiny = (d + self.groups) * float(jnp.finfo(dtype).tiny)
+        tiny = 4 * (d + self.groups) * least(dtype) * (1 + self.eps)
         self.e_in = 1.01 * gam(d + 8, dtype) * reach + tiny
         total = jnp.sum(reach, axis=(0, 1)) + jnp.abs(self.y)
         self.e_R = 4.1 * gam(d + self.groups + 16, dtype) * total + self.groups * tiny
@@ -193,7 +193,7 @@ class _Near:
         r = self.pulled(attack) + self.plain.cones_adjoint(dual) + box
         rough = _times(self.R, jnp.abs(self.X) + eps) + _times(dual, jnp.abs(self.X))
         e_r = 1.01 * gam(n + 12, dtype) * (rough + limit)
-        e_r = e_r + n * float(jnp.finfo(dtype).tiny)
+        e_r = e_r + 4 * n * least(dtype)
         order = np.arange(self.groups).reshape(*x.shape[:2], 1)
         term = GroupL2(
             jnp.asarray(self.plain.beta, dtype),
@@ -213,6 +213,10 @@ class _Near:
         lost = 3 * gam(n + 8, dtype) * jnp.sum(jnp.abs(x) * limit)
         slack = jnp.sum(moved) + n_slack + s * (jnp.sum(self.e_in * dual) + lost)
         slack = 1.01 * slack + gam(n * (self.groups + d) + 16, dtype) * value
+        far = jnp.sum(idle) + jnp.sum(jnp.abs(x)) + jnp.sum(th) * jnp.sum(abs(self.c))
+        slack = slack + 8 * least(dtype) * (n * (self.groups + d) + far)
+        # Of data that are read as 0 nothing is known.
+        slack = jnp.where(subnormal(self.problem), jnp.inf, slack)
         return Bound(value, slack, jnp.asarray(offered, jnp.int32))
 
 

@@ -13,7 +13,7 @@ from banach.checks import common
 from banach.checks.frame import refuse_without
 from banach.checks.lanczos import lanczos_lower_bound
 from banach.checks.stationarity import gradient_scale, no_term
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -21,6 +21,19 @@ from banach.parts.term import gam
 
 DENSE = 2000
 _MARGINS = (4.0, 64.0, 4096.0)
+
+
+def _positive(name: str) -> Any:
+    """A converter to None or a positive number."""
+
+    def read(value: Any) -> Any:
+        return None if value is None else reading.number(value, name, low="positive")
+
+    return read
+
+
+def _delta(value: Any) -> Any:
+    return reading.probability(value, "delta")
 
 
 class SecondOrder(Check):
@@ -38,12 +51,17 @@ class SecondOrder(Check):
 
     name: ClassVar[str] = "second_order"
 
-    tol: Any = 1e-6
-    curvature: Any = None
-    delta: Any = 0.01
+    tol: Any = eqx.field(default=1e-6, converter=_positive("tol"))
+    curvature: Any = eqx.field(default=None, converter=_positive("curvature"))
+    delta: Any = eqx.field(default=0.01, converter=_delta)
     steps: int = eqx.field(static=True, default=50)
     dense: bool | None = eqx.field(static=True, default=None)
     scales: Any = None
+
+    def __check_init__(self):
+        reading.integer(self.steps, "steps", low=1)
+        if self.dense is not None:
+            reading.flag(self.dense, "dense")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -57,7 +75,7 @@ class SecondOrder(Check):
         dtype = norm.dtype
         tol = jnp.asarray(self.tol, dtype)
         own = jnp.sqrt(tol) if self.curvature is None else self.curvature
-        notes = common.believed("gradient", label)
+        notes = common.believed("gradient", label) + common.stopped(problem)
         if self._dense(problem):
             lower, how = cholesky_lower_bound(judged, at.x)
             notes += common.believed("Hessian", how)

@@ -34,7 +34,7 @@ class Stationarity(Floored):
             slack,
             self.scale,
             grade="residual",
-            assumes=common.believed("gradient", label),
+            assumes=common.believed("gradient", label) + common.stopped(problem),
             rounding=label,
             look=look,
         )

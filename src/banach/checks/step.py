@@ -1,10 +1,11 @@
-"""The residual of one proximal gradient step."""
+"""The residual of one proximal gradient step, judged where the step ends."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from banach.checks import common
 from banach.checks.frame import Floored, refuse_without
@@ -14,14 +15,22 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.term import gam
 
+QUANTITY = "dist(0,dF(x+))"
+
 
 class ProxStep(Floored):
-    """x+ = prox(x - t grad f(x), t), e = ||x - x+||; x+ is what is returned.
+    """dist(0, dF(x+)) at x+ = prox(v, t), v = x - t grad f(x); x+ is what is returned.
 
-    With a bound L of the gradient's Lipschitz constant, dist(0, dF(x+)) is at most
-    (1/t + L) e; without one the value is e / t, and nothing is said of dF. t belongs
-    to the problem: t -> 0 would make any e small. At x itself the distance may be
-    of order 1 while it is tiny at x+.
+    (v - x+) / t is a subgradient of the term at x+, whatever t is and whether or not
+    the term is convex, so that
+
+        dist(0, dF(x+)) <= ||(v - x+) / t + grad f(x+)||
+                         = ||(x - x+) / t - (grad f(x) - grad f(x+))||.
+
+    No Lipschitz constant is assumed: the gradient is looked at where the step ends.
+    t belongs to the problem; a bad one makes the bound large, never false. At x itself
+    the distance may be of order 1 while it is tiny at x+. The scale is ||x - x+|| / t
+    at the reference.
     """
 
     name: ClassVar[str] = "step"
@@ -29,21 +38,27 @@ class ProxStep(Floored):
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
-        """The residual, and x+."""
-        value, slack, label, after = _residual(problem, point, self)
-        L = problem.facts().L
+        """The bound, and x+."""
+        step = _step(problem, point)
+        label = common.provenance(step.judged.grad, step.wide)
+        value, slack = common.behind(
+            self.screen,
+            self.scale,
+            lambda: _bound(step, step.judged.grad(step.wide)),
+            lambda: _charged(step),
+            2,
+        )
         certificate = single(
-            "||x-x+||/t" if L is None else "dist(0,dF(x+))",
-            value,
+            QUANTITY,
+            common.where_defined(step.judged, step.wide, value),
             slack,
             self.scale,
             grade="residual",
-            assumes=(() if L is None else common.declared(problem, "L"))
-            + common.believed("gradient", label),
+            assumes=common.believed("gradient", label) + common.stopped(problem),
             rounding=label,
             look=look,
         )
-        return certificate, Point(after)
+        return certificate, Point(step.after)
 
     def measured(self, problem: Problem) -> tuple[Array, Array]:
         """e / t at the reference, or 1."""
@@ -51,55 +66,76 @@ class ProxStep(Floored):
         reference = problem.reference_point()
         if reference is None:
             return one, 0 * one
-        bare = ProxStep(None, one)
-        value, slack, _, _ = _residual(problem, reference, bare)
-        L, t = problem.facts().L, _step(problem, one.dtype)
-        share = 1 if L is None else 1 + t * jnp.asarray(L, one.dtype)
-        scale = common.usable(value / share, slack / share)
+        step = _step(problem, reference)
+        error = common.judge(step.judged.grad, step.x).error
+        value = tree.norm(tree.sub(step.x, step.wide)) / step.t
+        slack = common.norm_slack(value, error, problem.size()) + _moved(step)
+        scale = common.usable(value, slack)
         return scale, slack / scale
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One value, gradient and prox; where a screen passes, one gradient more."""
-        return {"value": 1, "grad": 1, "prox": 1}
+        """A value, two gradients and a prox; a gradient more where a screen passes."""
+        return {"value": 1, "grad": 2, "prox": 1}
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems without a prox."""
         return refuse_without("prox", problem, f"{self.name} needs the oracle prox")
 
 
-def _step(problem: Problem, dtype: Any) -> Array:
-    return jnp.asarray(problem.residual_step(), dtype)
+class _Step(NamedTuple):
+    judged: Problem
+    x: PyTree
+    t: Array
+    g: PyTree
+    v: PyTree
+    exact: PyTree
+    after: PyTree
+    wide: PyTree
 
 
-def _residual(problem: Problem, point: Point, ready: ProxStep):
+def _step(problem: Problem, point: Point) -> _Step:
+    """The step from the point; `after` is x+ in the dtype that is returned."""
     judged, at = common.lift(problem, point)
-    x, size = at.x, problem.size()
-    dtype = tree.dtype(x)
-    t = _step(judged, dtype)
-    L = judged.facts().L
-    factor = 1 / t if L is None else 1 / t + jnp.asarray(L, dtype)
-    label = common.provenance(judged.grad, x)
-    # Without a screen one pass gives the gradient and its error.
-    known = common.judge(judged.grad, x) if ready.screen is None else None
-    g = judged.grad(x) if known is None else known.value
-    forward = tree.axpy(-t, g, x)
-    exact = judged.prox(forward, t)
+    x, t = at.x, jnp.asarray(judged.residual_step(), tree.dtype(at.x))
+    g = judged.grad(x)
+    v = tree.axpy(-t, g, x)
+    exact = judged.prox(v, t)
     after = tree.cast(exact, tree.dtype(point.x))
-    wide = tree.cast(after, dtype)
-    value = factor * tree.norm(tree.sub(x, wide))
+    return _Step(judged, x, t, g, v, exact, after, tree.cast(after, tree.dtype(x)))
 
-    def full():
-        error = (known or common.judge(judged.grad, x)).error
-        # The prox is modelled as exact up to gam(n + 8) of its argument and result;
-        # the cast to a narrower dtype is charged in full.
-        moved = tree.norm(tree.sub(exact, wide))
-        rough = gam(size + 8, dtype) * (
-            tree.norm(forward) + tree.norm(x) + tree.norm(wide) + t * tree.norm(g)
-        )
-        e = common.norm_slack(tree.norm(g), error, size)
-        return 1.01 * (e + factor * (moved + rough)) + gam(size + 8, dtype) * value
 
-    value = common.where_defined(judged, wide, value)
-    passes = common.below(ready.screen, value, ready.scale)
-    slack = common.screened(passes, lambda: value / 2, full)
-    return value, slack, label, after
+def _subgradient(step: _Step) -> PyTree:
+    return tree.scale(1 / step.t, tree.sub(step.v, step.wide))
+
+
+def _bound(step: _Step, end: PyTree) -> Array:
+    """||(v - x+) / t + grad f(x+)||."""
+    return tree.norm(tree.add(_subgradient(step), end))
+
+
+def _charged(step: _Step) -> tuple[Array, Array]:
+    """The bound with the rounding of everything in it."""
+    end = common.judge(step.judged.grad, step.wide)
+    value = _bound(step, end.value)
+    size = step.judged.size()
+    slack = common.norm_slack(tree.norm(end.value), end.error, size)
+    return value, 1.01 * (slack + _moved(step)) + gam(size + 8, value.dtype) * value
+
+
+def _moved(step: _Step) -> Array:
+    """What the rounding of v, of the prox and of the cast does to the subgradient.
+
+    The prox is modelled as exact up to gam(n + 8) of its argument and result. A cast
+    to a narrower dtype moves x+ by d: a subgradient s of a set or an l1 norm by
+    nothing, where a term is curved by about s d / x+, and (v - x+) / t by d / t.
+    """
+    dtype = step.t.dtype
+    g = gam(tree.size(step.x) + 8, dtype)
+    sizes = [tree.norm(v) for v in (step.v, step.x, step.wide)]
+    rough = g * (sum(sizes) + step.t * tree.norm(step.g))
+    d = tree.sub(step.exact, step.wide)
+    curved = jax.tree.map(
+        lambda s, d, x: s * d / jnp.where(x == 0, 1, x),
+        _subgradient(step), d, step.exact,
+    )  # fmt: skip
+    return (tree.norm(d) + rough) / step.t + tree.norm(curved)

@@ -1,8 +1,10 @@
 """Bounds from the gradient alone: strongly convex functions, and bounded solutions."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -14,7 +16,7 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 
 class StrongGap(Scaled):
@@ -32,19 +34,24 @@ class StrongGap(Scaled):
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
         judged, at = common.lift(problem, point)
-        mu = jnp.asarray(problem.facts().mu, common.judged_dtype(problem))
+        dtype = common.judged_dtype(problem)
+        mu = common.rounded_down(problem.facts().mu, dtype)
         screen = None
         if self.screen is not None:
             # (g^2 / (2 mu) <= screen * scale) in terms of g, for the shared screen.
-            screen = jnp.sqrt(2 * mu * self.screen * self.scale)
+            root = jnp.sqrt(mu) * math.sqrt(2.0)
+            screen = root * jnp.sqrt(self.screen * self.scale)
         norm, e, label = common.grad_norm(judged, at.x, screen, 1)
-        value = norm**2 / (2 * mu)
-        slack = (2 * norm * e + e**2) / (2 * mu) * 1.01 + gam(8, value.dtype) * value
+        value, slack = common.half_square(norm, e, mu)
         return _bound(problem, point, "f(x)-f*", value, slack, self, key, look, label)
 
     def measured(self, problem: Problem) -> tuple[Array]:
         """The predicted decrease at the reference."""
-        return at_reference(problem, _decrease)[:1]
+        reference = problem.reference_point()
+        if reference is None:
+            return (jnp.ones((), common.judged_dtype(problem)),)
+        judged, at = common.lift(problem, reference)
+        return (_decrease(judged, at.x),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient, and the midpoints of the convexity test."""
@@ -68,10 +75,10 @@ class StrongDistance(Scaled):
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
         judged, at = common.lift(problem, point)
-        mu = jnp.asarray(problem.facts().mu, common.judged_dtype(problem))
+        mu = common.rounded_down(problem.facts().mu, common.judged_dtype(problem))
         norm, e, label = common.grad_norm(judged, at.x, self.screen, self.scale * mu)
         value = norm / mu
-        slack = 1.01 * (e / mu) + gam(4, value.dtype) * value
+        slack = 1.01 * (e / mu) + gam(4, value.dtype) * value + 4 * least(value.dtype)
         return _bound(
             problem, point, "||x-x*||_2", value, slack, self, key, look, label
         )
@@ -81,7 +88,7 @@ class StrongDistance(Scaled):
 
         def bound(judged, x):
             value, slack, _ = common.grad_norm(judged, x, None, None)
-            mu = jnp.asarray(problem.facts().mu, value.dtype)
+            mu = common.rounded_down(problem.facts().mu, value.dtype)
             return value / mu, slack / mu
 
         return at_reference(problem, bound)[:1]
@@ -145,13 +152,18 @@ class BallGap(Scaled):
 
 
 def _decrease(problem, x):
-    """What a quadratic model promises at x; nothing is charged to it."""
+    """What a quadratic model promises at x, else 1; nothing is charged to it."""
     g = problem.grad(x)
-    bend = tree.vdot(g, problem.hvp(x, g))
-    square = tree.vdot(g, g)
+    big = tree.max_abs(g)
+    # Of the direction alone: the fourth power of g is out of range long before g is.
+    unit = jnp.where((big > 0) & jnp.isfinite(big), big, 1)
+    d = jax.tree.map(lambda v: v / unit, g)
+    bend, square = tree.vdot(d, problem.hvp(x, d)), tree.vdot(d, d)
     safe = jnp.where(bend > 0, bend, 1)
-    value = jnp.where(bend > 0, square * (square / (2 * safe)), 0)
-    return value, 0 * value
+    value = unit * (square * (square / (2 * safe)) * unit)
+    # Where the product vanishes 0 stays, and certifies nothing.
+    known = (big > 0) & (bend > 0) & jnp.isfinite(value)
+    return jnp.where(known, value, jnp.ones_like(value))
 
 
 def _judged_ball(problem, x):
@@ -166,8 +178,11 @@ def _ball(problem, x, g):
     rough = tree.norm(g.value) * tree.norm(d)
     norm = tree.norm(g.value)
     e = common.norm_slack(norm, g.error, size)
-    slack = 1.01 * (e * (tree.norm(d) + R) + gam(size + 6, dtype) * (rough + R * norm))
-    return dots + R * norm, slack
+    far = tree.norm(d) + R
+    slack = 1.01 * (e * far + gam(size + 6, dtype) * (rough + R * norm))
+    # Products, and differences from x0, that vanish.
+    lost = 4 * least(dtype) * (size + size * norm + far)
+    return dots + R * norm, slack + lost
 
 
 def _bound(problem, point, quantity, value, slack, check, key, look, label, *facts):
@@ -179,7 +194,9 @@ def _bound(problem, point, quantity, value, slack, check, key, look, label, *fac
         slack,
         check.scale,
         grade="bound",
-        assumes=common.declared(problem, *names) + common.believed("gradient", label),
+        assumes=common.declared(problem, *names)
+        + common.believed("gradient", label)
+        + common.stopped(problem),
         rounding=label,
         look=look,
     )

@@ -1,5 +1,6 @@
 """The gap of entropic transport, from a plan rounded to the exact marginals."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,7 +14,7 @@ from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import scaling
-from banach.parts.term import gam
+from banach.parts.term import gam, least, subnormal
 from banach.parts.transport_cost import both_sums, row_sums
 
 Scalar = Float[Array, ""]
@@ -65,11 +66,12 @@ class TransportGap(Scaled):
 
 
 def typical(problem: Problem) -> Scalar:
-    """<|C|, a b'>, or 1 where that is 0."""
+    """<|C|, a b'>; 1 where C is 0, and 0 where the product vanished."""
     judged, _ = common.lift(problem, problem.reference_point())
     mass = jnp.sum(jnp.asarray(judged.a))
     value = judged.average_cost() * mass * mass
-    return jnp.where(value == 0, jnp.ones_like(value), value)
+    free = judged.cost.vanished() == 0 and jnp.max(jnp.abs(judged.cost.rows(None))) == 0
+    return jnp.where(value == 0, jnp.where(free, 1, 0), value)
 
 
 def without_plan(name: str, problem: Problem) -> str | None:
@@ -102,7 +104,7 @@ def certified(
 
     def full():
         value, slack, moved = gap(eye, r)
-        apart = 1.02 * (moved + eye.g * (total + mass)) + eye.tiny
+        apart = eye.known(1.02 * (moved + eye.g * (total + mass)) + eye.tiny)
         return value, slack, apart + eye.g * row, apart + eye.g * column
 
     def cheap():
@@ -161,7 +163,15 @@ class Eye:
         self.u = float(jnp.finfo(self.dtype).eps) / 2
         # A sum of rows or columns, the product of a, b and exp, and exp's own error.
         self.g = gam(max(m, n) + 16, self.dtype)
-        self.tiny = m * n * float(jnp.finfo(self.dtype).tiny)
+        tiny = least(self.dtype)
+        self.tiny = 8 * m * n * tiny
+        # Of an entry of the cost, and of f + g - C.
+        self.lost = problem.cost.vanished() + 4 * tiny
+        low = _lightest(self.a) * _lightest(self.b)
+        fine = math.sqrt(tiny) / (2 * self.u)
+        # Squares of the mass, and products of masses, are normal numbers.
+        inside = (low > tiny) & (self.mass > fine) & (self.mass < 1 / fine)
+        self.blind = ~inside | subnormal(problem)
 
     def plan(self, block: Any) -> tuple[Array, Array, Array]:
         """P, the exponents s, and a bound on the relative error of P."""
@@ -171,7 +181,7 @@ class Eye:
         k = self.problem.cost.roundings()
         # Roundings of f + g, of its difference with C, of the quotient, and of C.
         e = self.u * ((jnp.abs(pair) + 1.01 * k * jnp.abs(block.C)) / self.eps)
-        e = 1.02 * (e + 2 * self.u * jnp.abs(s))
+        e = 1.02 * (e + 2 * self.u * jnp.abs(s) + self.lost / self.eps)
         P = block.pick(self.a) * self.b * jnp.exp(s)
         return block.mask(P), s, e
 
@@ -262,8 +272,13 @@ class Eye:
         missed = jnp.sum(jnp.abs(r - self.a)) + jnp.sum(jnp.abs(c - self.b))
         value = self.eps * jnp.sum(terms)
         slack = self.eps * (jnp.sum(off) + self.g * jnp.sum(terms))
-        slack = slack + steep * (missed + 2 * jnp.sum(size) + 4 * self.g * self.mass)
-        return value, 1.05 * slack + self.tiny * (1 + self.eps), jnp.sum(moved)
+        off = missed + 2 * jnp.sum(size) + 4 * self.g * self.mass + self.tiny
+        slack = 1.05 * (slack + steep * off) + self.tiny * (1 + self.eps)
+        return value, self.known(slack), jnp.sum(moved)
+
+    def known(self, slack: Scalar) -> Scalar:
+        """The slack, infinite where the data are outside the range of products."""
+        return jnp.where(self.blind, jnp.inf, slack)
 
 
 def _bounded(total: Scalar, value: Scalar, slack: Scalar) -> tuple[Scalar, Scalar]:
@@ -273,6 +288,11 @@ def _bounded(total: Scalar, value: Scalar, slack: Scalar) -> tuple[Scalar, Scala
     """
     over = jnp.isposinf(total)
     return jnp.where(over, total, value), jnp.where(over, 0, slack)
+
+
+def _lightest(mass: Array) -> Scalar:
+    """The least mass that is not 0."""
+    return jnp.min(jnp.where(mass > 0, mass, jnp.inf))
 
 
 def _phi(d: Array, log: Array) -> Array:

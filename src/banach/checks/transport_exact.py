@@ -70,7 +70,8 @@ def _gap(eye: Eye, r: Array) -> tuple[Scalar, Scalar, Scalar]:
         Q, _, _ = rounded.plan(block, P)
         left = jnp.maximum((block.C - block.pick(f)) - h, 0)
         size = jnp.abs(block.C) + jnp.abs(block.pick(f)) + jnp.abs(h)
-        rough = Q * (eye.u * (4 + 1.01 * k) * size + (e + eye.g) * left)
+        rough = eye.u * (4 + 1.01 * k) * size + (e + eye.g) * left + 4 * eye.lost
+        rough = Q * rough
         r, c = both_sums(Q)
         rest = (row_sums(v) for v in (Q * left, rough, Q * (e + eye.g), P * e))
         return (r, *rest, jnp.max(block.mask(jnp.abs(block.C)), axis=1)), c
@@ -79,10 +80,11 @@ def _gap(eye: Eye, r: Array) -> tuple[Scalar, Scalar, Scalar]:
     top = jnp.max(biggest)
     # An entry of h was rounded where it was attained, at another C and f.
     tall = top + jnp.max(jnp.abs(f))
-    rough = jnp.sum(rough) + eye.u * (4 + 1.01 * k) * tall * jnp.sum(r)
+    tall = eye.u * (4 + 1.01 * k) * tall + 4 * eye.lost
+    rough = jnp.sum(rough) + tall * jnp.sum(r)
     missed = jnp.sum(jnp.abs(r - eye.a)) + jnp.sum(jnp.abs(c - eye.b))
-    missed = missed + 2 * jnp.sum(size) + 4 * eye.g * eye.mass
+    missed = missed + 2 * jnp.sum(size) + 4 * eye.g * eye.mass + eye.tiny
     steep = jnp.max(jnp.abs(f)) + jnp.max(jnp.abs(h)) + 2 * top
     value = jnp.sum(terms)
     slack = 1.05 * (rough + eye.g * value + steep * missed) + eye.tiny
-    return value, slack, jnp.sum(moved)
+    return value, eye.known(slack), jnp.sum(moved)

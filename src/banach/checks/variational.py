@@ -21,11 +21,13 @@ from banach.parts.term import Term, gam
 class VariationalGap(Floored):
     """max over v in C of <F(z), z - v>, which is 0 exactly at solutions.
 
-    For a saddle function, convex in x and concave in y, it bounds the duality gap
+    For a saddle function, convex in x and concave in y (`is_saddle` and `monotone`,
+    both among what is assumed), it bounds the duality gap
     max_y' phi(x, y') - min_x' phi(x', y); for monotone F it bounds
-    max <F(v), z - v>. The maximum is exact: responses found by an inner solver would
-    only bound it from below. C is the term's compact set; a point outside is
-    projected first, and that point is returned. Without a term, C is the ball of the
+    max <F(v), z - v>. Without monotonicity it is the gap of the linearised problem, a
+    residual, and no duality gap. The maximum is exact: responses found by an inner
+    solver would only bound it from below. C is the term's compact set; a point outside
+    is projected first, and that point is returned. Without a term, C is the ball of the
     declared radius around the start, and the gap is restricted to it: <F(z), z - z*>
     is then nonnegative for the solution z* in the ball, and a negative gap refutes
     the radius or monotonicity.
@@ -48,7 +50,9 @@ class VariationalGap(Floored):
             slack,
             self.scale,
             grade="bound" if problem.facts().has("monotone") else "residual",
-            assumes=_claims(problem) + common.believed("operator", label),
+            assumes=_claims(problem)
+            + common.believed("operator", label)
+            + common.stopped(problem),
             rounding=label,
             look=look,
         )
@@ -136,10 +140,12 @@ def _gap(problem: Problem, point: Point, screen: Any, scale: Any):
 
 
 def _quantity(problem: Problem) -> str:
-    if problem.term is None:
-        where = " over ||v-z0||<=radius"
-        return f"restricted duality gap{where}" if problem.is_saddle else _MAX + where
-    return "duality gap" if problem.is_saddle else _MAX
+    where = "" if problem.term is not None else " over ||v-z0||<=radius"
+    if not problem.is_saddle:
+        return _MAX + where
+    if not problem.facts().has("monotone"):
+        return f"VI gap {_MAX}{where} (no duality gap without monotonicity)"
+    return f"restricted duality gap{where}" if where else "duality gap"
 
 
 _MAX = "max <F(z),z-v>"
@@ -147,7 +153,11 @@ _MAX = "max <F(z),z-v>"
 
 def _claims(problem: Problem) -> tuple[str, ...]:
     facts = problem.facts()
-    says = (facts.says("monotone"),) if facts.has("monotone") else ()
+    says = ("monotone: not declared",)
+    if facts.has("monotone"):
+        says = (facts.says("monotone"),)
+        # That F is (grad_x phi, -grad_y phi) makes of it a duality gap.
+        says += ("is_saddle: declared",) if problem.is_saddle else ()
     if problem.term is None:
         says += (facts.says("radius"),)
-    return says or ("monotone: not declared",)
+    return says

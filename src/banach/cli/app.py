@@ -95,12 +95,15 @@ def verify(
     tol: Annotated[float | None, typer.Option(help="relative tolerance")] = None,
     check: CheckName = None,
     seed: Seed = 1,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="execute the Python file that RUN names")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Certify a saved answer again, in this fresh process."""
     from banach.cli.running import verify_command
 
-    return verify_command(file, problem, tol, check, seed, json)
+    return verify_command(file, problem, tol, check, seed, json, trust)
 
 
 @app.command()
@@ -191,7 +194,7 @@ def run(argv: list[str]) -> int:
     except typer.Exit as e:
         return e.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        common.say("banach: interrupted")
+        common.say(common.STOPPED)
         return common.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()

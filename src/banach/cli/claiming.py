@@ -1,14 +1,14 @@
 """claims list and claims run: each claim in a process of its own."""
 
 import json as js
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any
 
 from banach import catalogue, claims
-from banach.cli import common
+from banach.cli import common, interrupt
 
 
 def list_command(json: bool) -> int:
@@ -38,6 +38,8 @@ def run_command(
     for name in names:
         if name not in known:
             raise common.Usage(f"no claim {name!r}; see banach claims list")
+    if figures is not None:
+        Path(figures).mkdir(parents=True, exist_ok=True)
     rows = []
     with ThreadPoolExecutor(jobs) as pool, _bar(len(names)) as tick:
         waiting = [pool.submit(_measure, n, figures) for n in names]
@@ -59,19 +61,22 @@ def _measure(name: str, figures: Any) -> dict[str, Any]:
     command = [sys.executable, "-m", "banach.claims", name]
     if figures is not None:
         command.append(str(figures))
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
-    lines = done.stdout.strip().splitlines()
-    if done.returncode == 0 and lines:
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+    with interrupt.with_child(child.pid):
+        out, err = child.communicate()
+    lines = out.strip().splitlines()
+    if child.returncode == 0 and lines:
         return js.loads(lines[-1])
     return {
         "name": name,
         "family": claims.names()[name],
         "title": catalogue.load_index().get(name, {}).get("title", ""),
         "verdict": "error",
-        "measured": f"the process ended with code {done.returncode}",
+        "measured": f"the process ended with code {child.returncode}",
         "required": "",
         "seconds": 0.0,
-        "traceback": done.stderr,
+        "traceback": err,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 CERTIFIED, INTERNAL, USAGE, UNCERTIFIED, NO_SOLUTION, NONFINITE = range(6)
 TIME_LIMIT, INTERRUPTED = 124, 130
+STOPPED = "banach: interrupted"
 
 
 class Usage(Exception):
@@ -67,7 +68,9 @@ def usage_errors() -> Iterator[None]:
         if type(e).__name__ == "Misuse":
             raise Usage(str(e)) from e
         raise
-    except (FileNotFoundError, PermissionError, IsADirectoryError) as e:
+    except OSError as e:
+        if e.filename is None:
+            raise
         raise Usage(f"{e.strerror}: {e.filename}") from e
 
 

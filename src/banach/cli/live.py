@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from banach.cli import common
+from banach.cli import common, interrupt
 
 
 class Board:
@@ -39,6 +39,8 @@ class Board:
         elif type(what).__name__ == "Refused":
             self.rows.pop(label, None)
         else:
+            if what.status != "running":
+                interrupt.keep()
             self.rows[label] = _row(label, what)
             if self._live is None and what.status != "running":
                 common.say("  " + _line(self.rows[label]))
@@ -60,7 +62,9 @@ class Board:
 
 def _row(label: str, r: Any) -> tuple[str, ...]:
     seconds = f"{r.seconds['compile']:.2f} + {r.seconds['run']:.4f}"
-    return label, r.status, f"{float(r.certificate.ratio):.1e}", str(r.steps), seconds
+    # A running answer is not judged for the sake of a table.
+    seen = r.trace.ratio if r.status == "running" else [r.certificate.ratio]
+    return label, r.status, f"{float(min(seen)):.1e}", str(r.steps), seconds
 
 
 def _line(row: tuple[str, ...]) -> str:

@@ -1,11 +1,12 @@
 """race, solve and verify."""
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from banach.cli import common
+from banach.cli import common, interrupt
 from banach.cli.live import Board
 
 
@@ -13,39 +14,47 @@ def race_command(
     problems: list[str], method: Any, *, html: Any, json: bool, **o
 ) -> int:
     """Run the races; table on stdout, progress on stderr, page in a file."""
+    from banach.core import host
     from banach.racing import race
     from banach.report.page import write_page
     from banach.report.table import plain_lines, rich_table
 
     if html is not None:
-        _writable(html)
+        _page(html)
     common.warm_cache()
     command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
     tol = common.tolerance(o["tol"], o["absolute"])
     races, interrupted = [], False
-    for name in problems:
-        with Board(name) as board:
-            done = race(
-                name, method or None, tol=tol, check=o["check"], seed=o["seed"],
-                seeds=o["seeds"], max_steps=o["max_steps"], time_limit=o["time_limit"],
-                command=command, progress=board.update,
-            )  # fmt: skip
-        races.append(done)
-        if done.runs:
-            _tell_refused(done, bool(method))
-        data = done.to_dict()
-        if not json:
-            _print_table(data, rich_table, plain_lines)
-        interrupted = any(r.status == "interrupted" for r in done.runs)
-        if interrupted:
-            break
+    with contextlib.ExitStack() as later:
+        stop = [False]
+        for name in problems:
+            with Board(name) as board:
+                done = race(
+                    name, method or None, tol=tol, check=o["check"], seed=o["seed"],
+                    seeds=o["seeds"], max_steps=o["max_steps"],
+                    time_limit=o["time_limit"], command=command, progress=board.update,
+                )  # fmt: skip
+            races.append(done)
+            if done.runs:
+                _tell_refused(done, bool(method))
+            data = done.to_dict()
+            if not json:
+                _print_table(data, rich_table, plain_lines)
+            interrupted = any(r.status == "interrupted" for r in done.runs)
+            interrupted = interrupted or stop[0] or interrupt.noted()
+            if interrupted:
+                break
+            # With one race finished, Ctrl-C ends the next with what there is.
+            stop = later.enter_context(host.interrupts())
     dicts = [r.to_dict() for r in races]
     if html is not None:
-        common.say(f"report: {write_page(dicts, html)}")
+        _written("report", lambda: write_page(dicts, html))
     if json:
         one = len(problems) == 1
         common.emit(dicts[0] if one else {"schema_version": 1, "races": dicts})
-    if interrupted:
+    if interrupted or interrupt.noted():
+        if not any(r.status == "interrupted" for r in races[-1].runs):
+            common.say(common.STOPPED)
         return common.INTERRUPTED
     if all(r.certified for r in races):
         return common.CERTIFIED
@@ -68,11 +77,20 @@ def _tell_refused(done: Any, asked: bool) -> None:
         common.say(f"  {n} more do not apply; --json and --html say why")
 
 
-def _writable(path: str) -> None:
-    folder = Path(path).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    if Path(path).is_dir():
-        raise common.Usage(f"{path} is a folder; name a file such as race.html")
+def _page(path: str) -> None:
+    from banach.core import files
+
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    files.tried(path, ".html")
+
+
+def _written(what: str, write: Any) -> None:
+    """Write, and say where; a failure is told, and the answer stands."""
+    try:
+        common.say(f"{what}: {write()}")
+    except (OSError, ValueError) as e:
+        common.say(f"banach: not {what}: {e}")
 
 
 def _print_table(data: Any, rich_table: Any, plain_lines: Any) -> None:
@@ -100,31 +118,41 @@ def solve_command(
     common.warm_cache()
     from banach import api
 
-    for path in (save, checkpoint):
-        if path is not None:
-            _json_file(path)
+    if save is not None:
+        _json_file(save)
+    shown = _progress()
+
+    def progress(result: Any) -> None:
+        if result.status != "running":
+            interrupt.keep()
+        if shown is not None:
+            shown(result)
+
     result = api.solve(
         problem, method, tol=common.tolerance(o["tol"], o["absolute"]),
         check=o["check"], max_steps=o["max_steps"], time_limit=o["time_limit"],
-        seed=o["seed"], checkpoint=checkpoint, resume=resume, progress=_progress(),
+        seed=o["seed"], checkpoint=checkpoint, resume=resume, progress=progress,
     )  # fmt: skip
     _end_progress()
-    if save is not None:
-        common.say(f"saved: {result.save(save)}")
     if json:
         from banach.core.save import as_document
 
         common.emit(as_document(result))
     else:
         common.out(str(result))
+    if save is not None:
+        _written("saved", lambda: result.save(save))
+    if interrupt.noted():
+        common.say(common.STOPPED)
+        return common.INTERRUPTED
     return common.code_of(result.status, result.timed_out)
 
 
 def _json_file(path: str) -> None:
-    if Path(path).suffix != ".json":
-        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
-    if not Path(path).resolve().parent.is_dir():
-        raise common.Usage(f"{path}: its folder does not exist; create it first")
+    """Find out before the run whether its answer can be written there."""
+    from banach.core import files
+
+    files.tried(path)
 
 
 def _progress() -> Any:
@@ -132,9 +160,10 @@ def _progress() -> Any:
         return None
 
     def show(result: Any) -> None:
-        text = (
-            f"\r\x1b[Kstep {result.steps}  ratio {float(result.certificate.ratio):.3g}"
-        )
+        # A running answer is not judged for the sake of a line.
+        seen = result.trace.ratio
+        ratio = f"  ratio {float(min(seen)):.3g}" if len(seen) else ""
+        text = f"\r\x1b[Kstep {result.steps}{ratio}"
         print(text, end="", file=sys.stderr, flush=True)
 
     return show
@@ -146,14 +175,15 @@ def _end_progress() -> None:
 
 
 def verify_command(
-    file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool
+    file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool, trust: bool
 ) -> int:
     """Judge a saved answer again."""
     common.warm_cache()
     from banach.answers import verify
     from banach.core.record import certificate_json
 
-    verdict = verify(file, problem=problem, tol=tol, check=check, seed=seed)
+    options = dict(problem=problem, tol=tol, check=check, seed=seed, trust=trust)
+    verdict = verify(file, **options)
     if json:
         common.emit(
             {
@@ -163,6 +193,7 @@ def verify_command(
                 "tol": verdict.tol,
                 "problem_matches": verdict.problem_matches,
                 "point_matches": verdict.point_matches,
+                "run_matches": verdict.run_matches,
             }
         )
     else:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from banach.core import reading
 from banach.core.point import Point
 from banach.core.problem import Problem
 
@@ -18,19 +19,29 @@ GRADES = ("enclosure", "bound", "statistical", "residual")
 ROUNDINGS = ("proved", "modelled", "estimated")
 
 
+def _positive(tol: Any) -> Any:
+    reading.number(tol, "tol", low="positive")
+    return tol
+
+
 class Absolute(eqx.Module):
     """A tolerance in the units of the quantity: sets the scale to 1."""
 
-    tol: Any
+    tol: Any = eqx.field(converter=_positive)
 
 
 class Part(eqx.Module):
-    """One nonnegative quantity of a certificate."""
+    """One nonnegative quantity of a certificate.
+
+    `bare` is (value, slack) in natural units, where `value` is already relative
+    (each row of the constraints to its own size): what an absolute tolerance is of.
+    """
 
     name: str = eqx.field(static=True)
     value: Float[Array, ""]
     slack: Float[Array, ""]
     scale: Float[Array, ""]
+    bare: tuple[Float[Array, ""], Float[Array, ""]] | None = None
 
 
 class Certificate(eqx.Module):
@@ -38,6 +49,10 @@ class Certificate(eqx.Module):
 
     The true quantity is at most value + slack; `within(tol)` decides. `parts` is
     never empty: value, slack and scale are those of the worst part.
+
+    A `signed` quantity (a goal, a mean) may have any sign. It has a `target`, and is
+    certified where value + slack <= target: a tolerance has no say, and its ratio is
+    what is missing, at most 0 where the target is reached.
     """
 
     parts: tuple[Part, ...]
@@ -51,6 +66,7 @@ class Certificate(eqx.Module):
     witness: Any = 0
     problem_id: str = eqx.field(static=True, default="")
     point_id: str = eqx.field(static=True, default="")
+    target: Any = None
 
     def _np(self) -> Any:
         """NumPy on host records, jax.numpy while tracing: one rule for both."""
@@ -58,15 +74,26 @@ class Certificate(eqx.Module):
         return jnp if on_device else np
 
     def ratios(self) -> Float[Array, " parts"]:
-        """(max(value, 0) + slack) / scale of each part, infinite where invalid."""
+        """(max(value, 0) + slack) / scale of each part, infinite where invalid.
+
+        Of a signed quantity (value - target + slack) / scale.
+        """
         xp = self._np()
         out = []
         for p in self.parts:
-            value = p.value if self.signed else xp.maximum(p.value, 0)
+            value = p.value - self._goal() if self.signed else xp.maximum(p.value, 0)
             scale = xp.where(p.scale > 0, p.scale, 1)
             ratio = xp.asarray((value + p.slack) / scale)
             out.append(xp.where(_valid(xp, p), ratio, xp.asarray(np.inf, ratio.dtype)))
         return xp.stack(out)
+
+    def bare(self) -> Float[Array, ""]:
+        """max(value, 0) / scale of the worst part, its slack left out.
+
+        What a trace shows of a look behind a screen, whose slack is a placeholder.
+        """
+        none = tuple(Part(p.name, p.value, p.slack * 0, p.scale) for p in self.parts)
+        return eqx.tree_at(lambda c: c.parts, self, none).ratio
 
     @property
     def worst(self) -> Array:
@@ -120,17 +147,43 @@ class Certificate(eqx.Module):
                 good = good & (p.value >= -p.slack)
                 value = xp.maximum(p.value, 0)
             total = xp.asarray(value + p.slack)
-            limit = xp.asarray(tol * p.scale, dtype=total.dtype)
             far = xp.asarray(np.inf, dtype=total.dtype)
-            up, down = xp.nextafter(total, far), xp.nextafter(limit, -far)
+            up = xp.nextafter(total, far)
+            if self.signed:
+                # The target is exact, and value + slack is where there is no slack.
+                goal = xp.asarray(self._goal(), dtype=total.dtype)
+                ok = ok & good & (tol > 0) & (xp.where(p.slack == 0, total, up) <= goal)
+                continue
+            limit = xp.asarray(tol * p.scale, dtype=total.dtype)
+            down = xp.nextafter(limit, -far)
             exact = (p.slack == 0) & (total <= 0) & (limit >= 0)
             ok = ok & good & ((up <= down) | exact)
         return ok
 
+    def blurred(self, tol: Any) -> Bool[Array, ""]:
+        """Whether rounding decides: a part's value lies within its slack, and the
+        slack is more than half of what tol allows (CERTIFICATES 2.6).
+
+        Never where slack is no rounding (statistical) or the value may be negative.
+        """
+        xp = self._np()
+        if self.signed or self.grade == "statistical":
+            return xp.asarray(False)
+        flags = [
+            (p.value <= p.slack) & (p.slack > tol * p.scale / 2) for p in self.parts
+        ]
+        return xp.any(xp.stack(flags))
+
+    def _goal(self) -> Any:
+        return 0.0 if self.target is None else self.target
+
     def absolute(self) -> "Certificate":
-        """The same statement with every scale set to 1."""
+        """The same statement with every scale set to 1; a goal stays as it is."""
+        if self.signed:
+            return self
         parts = tuple(
-            Part(p.name, p.value, p.slack, jnp.ones_like(p.scale)) for p in self.parts
+            Part(p.name, *(p.bare or (p.value, p.slack)), jnp.ones_like(p.scale))
+            for p in self.parts
         )
         return eqx.tree_at(lambda c: c.parts, self, parts)
 
@@ -229,6 +282,7 @@ def single(
     delta: Any = 0.0,
     look: Any = 0,
     name: str | None = None,
+    target: Any = None,
 ) -> Certificate:
     """A certificate of one part; value, slack and scale take the value's dtype."""
     value = jnp.asarray(value)
@@ -248,6 +302,7 @@ def single(
         jnp.asarray(delta, value.dtype),
         jnp.asarray(look, jnp.int32),
         jnp.asarray(witness, jnp.int32),
+        target=None if target is None else jnp.asarray(target, value.dtype),
     )
 
 

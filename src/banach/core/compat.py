@@ -1,6 +1,7 @@
 """The only file that touches private or moving parts of JAX."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,3 +37,58 @@ def bind(eqn: Any, values: list[Any]) -> list[Any]:
     else:
         out = eqn.primitive.bind(*values, **params)
     return list(out) if eqn.primitive.multiple_results else [out]
+
+
+def subjaxprs(eqn: Any) -> Iterator[Jaxpr]:
+    """The jaxprs inside one equation: of calls, loops, branches and custom rules."""
+    for value in eqn.params.values():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(item, ClosedJaxpr):
+                yield item.jaxpr
+            elif isinstance(item, Jaxpr):
+                yield item
+
+
+def holds(jaxpr: Jaxpr, names: frozenset[str]) -> bool:
+    """Whether a jaxpr applies a primitive of these names, at any depth."""
+    return any(
+        eqn.primitive.name in names
+        or any(holds(inner, names) for inner in subjaxprs(eqn))
+        for eqn in jaxpr.eqns
+    )
+
+
+# Where stop_gradient guards against overflow and leaves every derivative as it is.
+_LIBRARY = tuple(
+    os.path.join(os.path.dirname(jax.__file__), "_src", *part)
+    for part in (("nn", ""), ("numpy", ""), ("scipy", ""), ("ops", "special.py"))
+)
+
+
+def stops_gradient(jaxpr: Jaxpr, trusted: str = "") -> bool:
+    """Whether a jaxpr drops derivatives by a stop_gradient of its author.
+
+    Those inside JAX's own softmax, logsumexp and the like cancel, and do not count;
+    neither do those in files below the folder `trusted`. In doubt the answer is yes.
+    """
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == "stop_gradient":
+            if not _caller(eqn).startswith((*_LIBRARY, trusted or _LIBRARY[0])):
+                return True
+        elif any(stops_gradient(inner, trusted) for inner in subjaxprs(eqn)):
+            return True
+    return False
+
+
+def _caller(eqn: Any) -> str:
+    """The file that called jax.lax.stop_gradient for this equation, or ""."""
+    traceback = getattr(eqn.source_info, "traceback", None)
+    frames = [] if traceback is None else list(traceback.frames)
+    inside = [
+        i
+        for i, frame in enumerate(frames)
+        if frame.function_name == "stop_gradient"
+        and frame.file_name.endswith(os.path.join("lax", "lax.py"))
+    ]
+    last = inside[0] + 1 if inside else len(frames)
+    return str(frames[last].file_name) if last < len(frames) else ""

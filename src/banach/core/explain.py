@@ -5,34 +5,46 @@ from typing import Any
 import jax
 import numpy as np
 
+from banach.core.record import goal_text
+
 
 def reason(status: str, facts: dict[str, Any]) -> str:
     """One sentence with value and threshold."""
     c = facts["certificate"]
     ratio, tol = float(c.ratio), facts["tol"]
     steps = facts["steps"]
+    best = f"best ratio {ratio:.3g} > tol {tol:.3g}"
+    if c.signed:
+        best = f"best {goal_text(c)} not reached"
+        if c.grade == "statistical" and np.isinf(float(c.slack)):
+            best += " (a loss left its declared range [low, high])"
+    if status == "certified" and c.signed:
+        return f"{goal_text(c)} reached after {steps} steps"
     if status == "certified":
         return f"certified ratio {ratio:.3g} <= tol {tol:.3g} after {steps} steps"
     if status == "budget" and facts.get("time_limit") is not None:
         counted = "not counted" if facts.get("compile_free") else "included"
         return (
             f"time limit {facts['time_limit']:.3g} s reached at "
-            f"{facts['elapsed']:.3g} s (compile time {counted}); best ratio "
-            f"{ratio:.3g} > tol {tol:.3g}"
+            f"{facts['elapsed']:.3g} s (compile time {counted}); {best}"
         )
     if status == "budget":
-        return f"max_steps {steps} reached; best ratio {ratio:.3g} > tol {tol:.3g}"
+        return f"max_steps {steps} reached; {best}"
+    if status == "stalled" and facts.get("lost"):
+        return f"{facts['lost']}; {best}"
     if status == "stalled":
+        return f"the method can make no further step after {steps}; {best}"
+    if status == "nonfinite" and facts.get("lost"):
         return (
-            f"the method can make no further step after {steps}; best ratio "
-            f"{ratio:.3g} > tol {tol:.3g}"
+            f"{facts['lost']}; what is certified is not finite at the best point: a "
+            "value or gradient is infinite or undefined there"
         )
     if status == "nonfinite":
         return f"{facts['where']}; probable cause: {facts['cause']}"
     if status == "interrupted" and facts.get("lost"):
         return f"stopped at step {steps}: {facts['lost']}"
     if status == "interrupted":
-        return f"interrupted at step {steps}; best ratio {ratio:.3g} > tol {tol:.3g}"
+        return f"interrupted at step {steps}; {best}"
     if status == "refuted":
         claims = ", ".join(c.assumes) or "the problem's own structure"
         low = [p for p in c.parts if float(p.value) < -float(p.slack)]
@@ -43,23 +55,34 @@ def reason(status: str, facts: dict[str, Any]) -> str:
             f"{float(part.slack):.3g}, which is impossible unless an assumption is "
             f"false: {claims}"
         )
-    if status == "unverifiable":
+    if status == "unverifiable" and _hopeless(c, tol):
         return (
-            f"rounding alone leaves a slack of {facts['floor']:.3g} relative, above "
-            f"half of tol {tol:.3g}: {facts['dtype']} cannot tell"
+            f"tol {tol:.3g} is below 4 u = {_least(c):.2g} of {_kind(c)}: no "
+            "comparison with a rounded scale could pass"
+        )
+    if status == "unverifiable":
+        hidden = [p for p in c.parts if float(p.value) <= float(p.slack)]
+        part = max(hidden or c.parts, key=lambda p: float(p.slack) / float(p.scale))
+        return (
+            f"rounding hides {part.name}: its value {float(part.value):.3g} lies "
+            f"within its slack {float(part.slack):.3g}, which is more than half of tol "
+            f"{tol:.3g} times its scale {float(part.scale):.3g}"
         )
     return facts.get("proof", status)
 
 
 def hint(status: str, facts: dict[str, Any]) -> str:
     """The cure, or an empty string."""
+    goal = facts["certificate"].signed
     if status in ("budget", "stalled") and "diagnose" in facts:
         known = facts["diagnose"]()
         if known is not None:
             return known
     if status == "budget" and facts.get("time_limit") is not None:
         return "raise time_limit, continue with start=result, or race other methods"
-    if status == "budget" and facts["dtype"] == "float32" and _flat(facts):
+    if status == "stalled" and goal:
+        return "try another method; the target may lie below what can be reached"
+    if status == "budget" and not goal and facts["dtype"] == "float32" and _flat(facts):
         return _FLOAT32 + _tol_that_passes(facts)
     if status == "budget":
         return (
@@ -71,8 +94,12 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "stalled":
         return "try another method, or a larger tol"
     if status == "unverifiable":
+        c = facts["certificate"]
+        if _hopeless(c, facts["tol"]):
+            return f"ask for tol={_round_up(2 * _least(c)):.1g} or more"
         cure = (
-            f"smallest tolerance that could pass: tol={_round_up(facts['floor']):.2g}"
+            "the smallest tolerance that this point passes: "
+            f"tol={_round_up(1.001 * float(c.ratio)):.1g}"
         )
         if facts["dtype"] == "float32":
             cure += "; or pass float64 data"
@@ -96,9 +123,17 @@ def _flat(facts: dict[str, Any]) -> bool:
     return facts["best_step"] < facts["steps"] / 2
 
 
-def smallest_tol(certificate: Any, floor: float) -> float:
-    """The relative slack that a tolerance has to exceed twice over."""
-    return max(float(certificate.slack) / float(certificate.scale), floor)
+def _kind(certificate: Any) -> Any:
+    return np.asarray(certificate.value).dtype
+
+
+def _least(certificate: Any) -> float:
+    """4 u: below it no tolerance can be told from 0."""
+    return 2 * float(np.finfo(_kind(certificate)).eps)
+
+
+def _hopeless(certificate: Any, tol: float) -> bool:
+    return tol < _least(certificate)
 
 
 def _round_up(v: float) -> float:

@@ -81,9 +81,12 @@ class FromOptax(Method):
                 "pass the function and its arguments apart, e.g. "
                 "bn.FromOptax(optax.adam, learning_rate=1e-2)"
             )
-        for name, value in {"oracle": oracle, "searched": searched}.items():
-            if value is not None and not callable(value):
-                raise Misuse(f"{name} must be a function, got {reading.shown(value)}")
+        for name, part in (("oracle", oracle), ("searched", searched)):
+            if part is not None and not callable(part):
+                raise Misuse(
+                    f"FromOptax {name} must be a function, got {reading.shown(part)}"
+                )
+        _fits(factory, hyper)
         self.hyper, self.fixed = split(hyper)
         self.factory, self.oracle, self.searched = factory, oracle, searched
 
@@ -141,7 +144,7 @@ class FromOptax(Method):
 
     def _transform(self) -> Any:
         made = self.factory(**self.hyper, **dict(self.fixed))
-        if not (isinstance(made, tuple) and made._fields == ("init", "update")):
+        if getattr(made, "_fields", None) != ("init", "update"):
             raise Misuse(
                 f"{self.label()} made {type(made).__name__}, not a gradient "
                 "transformation; the factory must return what optax.adam(...) returns"
@@ -168,6 +171,23 @@ def split(hyper: dict[str, Any]) -> tuple[dict[str, Any], tuple]:
             ) from None
         fixed.append((name, value))
     return leaves, tuple(sorted(fixed, key=lambda pair: pair[0]))
+
+
+def _fits(factory: Callable, hyper: dict[str, Any]) -> None:
+    """Misuse where the factory does not take these arguments."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        return  # built in C: it says so itself
+    try:
+        signature.bind(**hyper)
+    except TypeError as e:
+        name = getattr(factory, "__name__", "the factory")
+        raise Misuse(f"{name}: {e}; it takes {signature}") from None
+    rate = signature.parameters.get("learning_rate")
+    if rate is not None and rate.default is rate.empty:
+        if hyper.get("learning_rate") is None:
+            raise Misuse("learning_rate must be a number or a schedule, got None")
 
 
 def _read(name: str, value: Any) -> Any:

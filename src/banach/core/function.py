@@ -5,9 +5,11 @@ mathematics is the same program and compiles once.
 """
 
 import hashlib
+import os
 import re
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -16,16 +18,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat
+from banach.core import compat, wrong_calls
 from banach.core.problem import Misuse
 
+# Stops in banach's own files keep every derivative, as JAX's do.
+_OURS = str(Path(__file__).resolve().parents[1]) + os.sep
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
 class Program:
-    """A closed-over jaxpr without its constants; equal when the text is equal."""
+    """A closed-over jaxpr without its constants; equal when the text is equal.
 
-    def __init__(self, jaxpr: Any, in_tree: Any, out_tree: Any, name: str):
+    `stops_gradient`: whether its author wrote stop_gradient, so that what JAX calls
+    its derivative is not that of the values. Whoever certifies by derivatives says so.
+    """
+
+    def __init__(
+        self,
+        jaxpr: Any,
+        in_tree: Any,
+        out_tree: Any,
+        name: str,
+        stops_gradient: bool = False,
+    ):
+        self.stops_gradient = stops_gradient
         self.jaxpr = jaxpr
         self.in_tree = in_tree
         self.out_tree = out_tree
@@ -33,7 +49,8 @@ class Program:
         functions: list[int] = []
         text = canonical(jaxpr, functions)
         self.text = f"{text}\n{in_tree}\n{out_tree}"
-        self._key = (self.text, tuple(functions))
+        # The text shows every stop, but not whose it is.
+        self._key = (self.text, tuple(functions), stops_gradient)
         self._hash = hash(self._key)
 
     def __eq__(self, other: object) -> bool:
@@ -84,14 +101,18 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
         out = fun(*jax.tree.unflatten(in_tree, flat_args))
         out_leaves, tree = jax.tree.flatten(out)
         trees.append(tree)
-        return [jnp.asarray(leaf) for leaf in out_leaves]
+        if out is None:
+            raise Misuse(f"{name} returns None\n  end it with: return value")
+        return [wrong_calls.result(leaf, name) for leaf in out_leaves]
 
-    closed = jax.make_jaxpr(flat)(*leaves)
+    with wrong_calls.translated(fun, args, name):
+        closed = jax.make_jaxpr(flat)(*leaves)
+    stops = compat.stops_gradient(closed.jaxpr, _OURS)
     inlined = jax.make_jaxpr(lambda *a: _inline(closed.jaxpr, closed.consts, a))(
         *leaves
     )
     consts = tuple(_own(c) for c in inlined.consts)
-    program = Program(inlined.jaxpr, in_tree, trees[0], label)
+    program = Program(inlined.jaxpr, in_tree, trees[0], label, stops)
     _warn_if_ever_new(fun, program)
     return TracedFunction(consts, program)
 

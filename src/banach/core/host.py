@@ -5,59 +5,63 @@ trace and resume never depend on timing.
 """
 
 import contextlib
-import dataclasses
 import functools
 import signal
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
 
-from banach.core import compat, explain, kept, mesh, programs, tree
+from banach.core import kept, mesh, programs
 from banach.core import run as loop
 from banach.core.check import Check
-from banach.core.manifest import manifest
+from banach.core.finish import Clock, Plan, finish
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.core.result import Result, TraceView, point_id
+from banach.core.result import Result, TraceView
 
 CHUNK_SECONDS = 0.05
-_UNDECIDED = ("budget", "stalled", "interrupted", "nonfinite")
 FIRST_CHUNK_BYTES_PER_SECOND = 4e9
-
-
-class Clock(NamedTuple):
-    """Marks of one run: (steps, run seconds) at every chunk border."""
-
-    began: float
-    compile: float
-    marks: list[tuple[int, float]]
 
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[list[bool]]:
-    """Turn the first Ctrl-C into a flag; a second one raises as usual."""
-    flag = [False]
+    """Turn the first Ctrl-C into a flag; a second one does what it did before.
+
+    Inside another `interrupts` the flag is the outer one, raised or not.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield flag
+        yield [False]
         return
     before = signal.getsignal(signal.SIGINT)
-
-    def note(signum, frame):
-        if flag[0]:
-            raise KeyboardInterrupt
-        flag[0] = True
-
+    if isinstance(before, _Note):
+        yield before.flag
+        return
+    note = _Note(before)
     signal.signal(signal.SIGINT, note)
     try:
-        yield flag
+        yield note.flag
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class _Note:
+    """The handler of `interrupts`."""
+
+    def __init__(self, before: Any):
+        self.flag, self.before = [False], before
+
+    def __call__(self, signum: int, frame: Any) -> None:
+        if not self.flag[0]:
+            self.flag[0] = True
+        elif callable(self.before):
+            self.before(signum, frame)
+        else:
+            raise KeyboardInterrupt
 
 
 def iterate(
@@ -98,7 +102,8 @@ def iterate(
     settings = _settings(ready.pace, rows, absolute)
     kernel = programs.kernel_for(ready.key, leaves, settings)
     began = time.perf_counter() if compile_free else began
-    clock = Clock(began, kernel.seconds + ready.spent, [])
+    compiling = kernel.seconds + ready.spent
+    marks: list[tuple[int, float]] = []
     fresh = carry is None
     state = kernel.zero if fresh else kernel.packed(carry)
     raw = programs.raw_key(seed)
@@ -106,7 +111,18 @@ def iterate(
     blocks = 1 if kernel.place is not None else _first_blocks(ready, kernel)
     run_seconds = spent
     cap, asked = max_steps, np.asarray(number, kernel.dtype)
-    how = _How(problem, data, ready, settings, number, absolute, raw, compile_free)
+    plan = Plan(
+        problem, method, check, number, absolute, raw, data.problem_id, settings
+    )
+
+    def result(status: str, limit: float | None, elapsed: float, lost: str = "") -> Any:
+        seconds = marks[-1][1]
+        clock = Clock(
+            compiling, seconds, seconds * ready.share, elapsed, limit, compile_free,
+            lost,
+        )  # fmt: skip
+        return finish(plan, _Chunk(kernel, state, status, list(marks), method), clock)
+
     with interrupts() as stop:
         while True:
             t0 = time.perf_counter()
@@ -121,20 +137,19 @@ def iterate(
             except jax.errors.JaxRuntimeError as error:
                 if fresh or not mesh.shared(kernel.place):
                     raise
-                how = how._replace(lost=mesh.lost(error))
                 elapsed = time.perf_counter() - began
-                yield build(how, kernel, state, "interrupted", clock, None, elapsed)
+                yield result("interrupted", None, elapsed, mesh.lost(error))
                 return
             state, fresh = after, False
             run_seconds += took
-            clock.marks.append((step, run_seconds))
+            marks.append((step, run_seconds))
             ended, limit = loop.STATUSES[status], None
             if status == 0 and halted:
                 ended = "interrupted"
             elif status == 0 and late:
                 ended, limit = "budget", time_limit
             if live or ended != "running":
-                yield build(how, kernel, state, ended, clock, limit, elapsed)
+                yield result(ended, limit, elapsed)
             if ended != "running":
                 return
 
@@ -154,18 +169,6 @@ def _decision(
 _settings = functools.lru_cache(loop.Settings)  # a module takes 16 us to make
 
 
-class _How(NamedTuple):
-    problem: Problem
-    data: kept.Kept
-    ready: kept.Ready
-    settings: Any
-    tol: float
-    absolute: bool
-    raw: np.ndarray
-    compile_free: bool
-    lost: str = ""
-
-
 def _first_blocks(ready: kept.Ready, kernel: programs.Kernel) -> int:
     # A step passes over its own state too, which may be larger than the data.
     touched = ready.nbytes + sum(v.nbytes for v in kernel.zero) + 2000
@@ -173,109 +176,55 @@ def _first_blocks(ready: kept.Ready, kernel: programs.Kernel) -> int:
     return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 
 
-def build(
-    how: _How,
-    kernel: programs.Kernel,
-    state: list[Any],
-    status: str,
-    clock: Clock,
-    limit: Any,
-    elapsed: float,
-) -> Result:
-    """A Result from a carry at a chunk border; words and copies only when read."""
-    method, check, marks = how.ready.method, how.ready.check, list(clock.marks)
-    seconds = marks[-1][1]
+class _Chunk:
+    """What a compiled run leaves at a chunk border; arrays move when they are read."""
 
-    @functools.cache
-    def carry() -> loop.Carry:
-        return kernel.carry(state)
+    def __init__(self, kernel: programs.Kernel, state: list[Any], status: str,
+                 marks: list[tuple[int, float]], method: Method):  # fmt: skip
+        self.kernel, self.state, self.status = kernel, state, status
+        self.marks, self.method, self.steps = marks, method, marks[-1][0]
 
-    @functools.cache
-    def host_carry() -> Any:
-        c = carry()
-        return jax.device_get((c.best, c.last, c.bad_step, c.bad_leaf, c.trace))
+    @functools.cached_property
+    def whole(self) -> loop.Carry:
+        """The structured carry."""
+        return self.kernel.carry(self.state)
 
-    def certificate() -> Any:
-        best, last, *_ = host_carry()
-        spoken = last if status in ("refuted", "unverifiable") else best.certificate
-        if status in _UNDECIDED and check.screens() and not how.absolute:
-            spoken = whole(best)
-        stamp = {"problem_id": how.data.problem_id(), "point_id": point_id(me().x)}
-        return dataclasses.replace(spoken, **stamp)
+    @functools.cached_property
+    def seen(self) -> Any:
+        """What results show of the carry, as NumPy arrays."""
+        c = self.whole
+        shown = (c.best.certificate, c.best.step, c.last, c.bad_step, c.bad_leaf)
+        return jax.device_get((*shown, c.trace))
 
-    def whole(best: Any) -> Any:
-        """The best point's certificate with its slack, which screens had spared."""
-        with compat.double():
-            judged = programs.judge(how.problem, check, best.point, how.raw, 0)
-            return jax.device_get(judged[0])
+    def carry(self) -> loop.Carry:
+        """The whole carry."""
+        return self.whole
 
-    def calls() -> dict[str, int]:
-        counted = jax.device_get(loop.calls_of(method, carry()))
+    def point(self) -> Point:
+        """The best point."""
+        return self.kernel.point(self.state)
+
+    def certificate(self) -> Any:
+        """What was written of it inside the run."""
+        return self.seen[0]
+
+    def best_step(self) -> int:
+        """The step that it belongs to."""
+        return int(self.seen[1])
+
+    def bad(self) -> tuple[int, int]:
+        """(step, leaf) of the first non-finite value."""
+        return int(self.seen[3]), int(self.seen[4])
+
+    def calls(self) -> dict[str, int]:
+        """Oracle calls of the method."""
+        counted = jax.device_get(loop.calls_of(self.method, self.whole))
         return {k: int(v) for k, v in counted.items()}
 
-    def trace() -> TraceView:
-        last, rows = host_carry()[1], host_carry()[4]
-        return trace_view(rows, marks, me().steps, last, method, me().calls)
-
-    def dtype_name() -> str:
-        # Read by the user, outside the 64-bit context of the run.
-        with compat.double():
-            return str(tree.dtype(me().x))
-
-    def words() -> dict[str, Any]:
-        facts: dict[str, Any] = {
-            "certificate": me().certificate,
-            "tol": how.tol,
-            "steps": me().steps,
-            "best_step": me().best_step,
-            "dtype": dtype_name(),
-            "elapsed": elapsed,
-            "time_limit": limit,
-            "compile_free": how.compile_free,
-            "lost": how.lost,
-            "diagnose": lambda: how.problem.diagnosis(me().x),
-        }
-        if status == "nonfinite":
-            _, _, bad_step, bad_leaf, _ = host_carry()
-            where, cause = explain.locate(
-                me().x, int(bad_step), int(bad_leaf), me().trace
-            )
-            facts |= {"where": where, "cause": cause}
-        if status == "unverifiable":
-            facts["floor"] = 2 * explain.smallest_tol(me().certificate, 0.0)
-        return facts
-
-    result = Result(
-        problem=how.problem,
-        method=method,
-        check=check,
-        status=status,
-        tol=how.tol,
-        absolute=how.absolute,
-        steps=marks[-1][0],
-        seconds={
-            "compile": clock.compile,
-            "run": seconds,
-            "check": seconds * how.ready.share,
-        },
-        key_data=how.raw,
-        settings=how.settings,
-        timed_out=limit is not None,
-        later={
-            "carry": carry,
-            "point": lambda: kernel.point(state),
-            "certificate": certificate,
-            "best_step": lambda: int(host_carry()[0].step),
-            "calls": calls,
-            "trace": trace,
-            "reason": lambda: explain.reason(status, words()),
-            "hint": lambda: explain.hint(status, words()),
-            "manifest": lambda: manifest(dtype_name(), how.raw),
-        },
-    )
-    # A strong reference from the closures would keep results until a collection.
-    me: Callable[[], Any] = weakref.ref(result)
-    return result
+    def trace(self) -> TraceView:
+        """Rows, with seconds interpolated between chunk borders."""
+        last, rows = self.seen[2], self.seen[5]
+        return trace_view(rows, self.marks, self.steps, last, self.method, self.calls())
 
 
 def trace_view(trace, marks, carry_step, certificate, method, calls) -> TraceView:

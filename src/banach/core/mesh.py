@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from banach.core import reading
+from banach.core.door import door
 from banach.core.problem import Misuse
 
 
@@ -43,6 +45,7 @@ def struct(leaf: Any, otherwise: NamedSharding | None) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
 
 
+@door
 def join(
     coordinator: str, processes: int, index: int, *, patience: int = 60
 ) -> tuple[int, int]:
@@ -70,6 +73,14 @@ def join(
     fewer processes, so start all again and resume. JAX's coordinator lives in process
     0: without it the others are ended at once.
     """
+    if not isinstance(coordinator, str) or ":" not in coordinator:
+        raise Misuse(
+            f"coordinator must be host:port, got {reading.shown(coordinator)}; e.g. "
+            "'localhost:9876'"
+        )
+    processes = reading.integer(processes, "processes", low=1)
+    index = reading.integer(index, "index")
+    patience = reading.integer(patience, "patience", low=1)
     if not 0 <= index < processes:
         raise Misuse(f"index must be 0 to {processes - 1}, got {index}")
     jax.config.update("jax_cpu_collectives_implementation", "gloo")

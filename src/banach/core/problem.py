@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PyTree
 
 from banach.core.facts import Facts
@@ -60,6 +61,41 @@ class Problem(eqx.Module):
     @abc.abstractmethod
     def default_check(self) -> str:
         """Name of the one default quantity of this kind (CERTIFICATES 2.4)."""
+
+    def restated(self) -> "Problem | None":
+        """The same problem through its own constructor, from its own fields.
+
+        `validate` compares the two. None (a kind that gives no constructor again):
+        only the demands of the modules inside are made again.
+        """
+        return None
+
+    def validate(self) -> None:
+        """Make every demand of the constructor again, on this very instance.
+
+        For a problem that no constructor made: read from a file, or edited leaf by
+        leaf. The terms, losses and operators inside repeat their own demands, the
+        kind reads all of its fields anew, and the outcome must be this instance:
+        leaves of another value, shape or dtype are not what the constructor stores.
+
+        Raises:
+            Misuse: what a constructor would have refused, or would have stored
+                otherwise.
+        """
+        try:
+            for inner in modules(self):
+                recheck(inner)
+            again = self.restated()
+            if again is not None:
+                _unchanged(self, again)
+        except Misuse:
+            raise
+        except Exception as error:
+            raise Misuse(
+                f"this {type(self).__name__} is malformed, its constructor fails on "
+                f"its own fields ({type(error).__name__}: {error}); state the problem "
+                "anew"
+            ) from None
 
     def essential(self) -> frozenset[str]:
         """Oracles of which a method must use at least one, or it solves another
@@ -129,6 +165,58 @@ class Problem(eqx.Module):
     def size(self) -> int:
         """Number of scalar unknowns."""
         return sum(_entries(leaf.shape) for leaf in jax.tree.leaves(self.space()))
+
+
+def modules(value: Any) -> list[eqx.Module]:
+    """The modules inside a module (terms, losses, operators), problems left out."""
+    found: list[eqx.Module] = []
+
+    def visit(part: Any) -> None:
+        if isinstance(part, eqx.Module) and not isinstance(part, Problem):
+            found.append(part)
+            visit(vars(part))
+        elif isinstance(part, dict):
+            visit(tuple(part.values()))
+        elif isinstance(part, tuple | list):
+            for each in part:
+                visit(each)
+
+    visit(vars(value))
+    return found
+
+
+def recheck(module: eqx.Module) -> None:
+    """Run the demands that equinox runs after a constructor: `__check_init__`."""
+    for cls in type(module).__mro__:
+        check = vars(cls).get("__check_init__")
+        if check is not None:
+            check(module)
+
+
+def _unchanged(one: Problem, again: Problem) -> None:
+    name = type(one).__name__
+    paths, structure = jax.tree_util.tree_flatten_with_path(one)
+    if structure != jax.tree.structure(again):
+        raise Misuse(
+            f"this {name} holds fields of another structure than its constructor "
+            "stores; state the problem anew"
+        )
+    for (path, leaf), fresh in zip(paths, jax.tree.leaves(again), strict=True):
+        if not _alike(leaf, fresh):
+            raise Misuse(
+                f"{name}{jax.tree_util.keystr(path)} is not what the constructor "
+                "stores (another value, shape or dtype); state the problem anew"
+            )
+
+
+def _alike(leaf: Any, fresh: Any) -> bool:
+    if np.shape(leaf) != np.shape(fresh) or leaf.dtype != fresh.dtype:
+        return False
+    hidden = isinstance(leaf, jax.core.Tracer) or isinstance(fresh, jax.core.Tracer)
+    # Keys and extended dtypes have no values to compare outside JAX.
+    if hidden or jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
+        return True
+    return bool(np.array_equal(np.asarray(leaf), np.asarray(fresh)))
 
 
 def _entries(shape: tuple[int, ...]) -> int:

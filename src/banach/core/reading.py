@@ -61,6 +61,51 @@ def array(
     return a
 
 
+def datum(value: Any, name: str) -> Any:
+    """Data for a function: floats as `array` reads them, whole numbers as they are.
+
+    Integers and booleans may index, count or choose, so they keep their dtype, in the
+    machine's byte order. JAX's random keys pass.
+    """
+    if isinstance(value, jax.Array):
+        if jnp.issubdtype(value.dtype, jax.dtypes.extended):
+            return value
+        a = value
+    else:
+        a = _rectangular(value, name)
+    if a.dtype.kind not in "biu":
+        return array(value, name)
+    if isinstance(value, list | tuple):
+        _listed(value, name, exact=True)
+    return a if a.dtype.isnative else a.astype(a.dtype.newbyteorder("="))
+
+
+def labels(value: Any, name: str) -> np.ndarray:
+    """Names of classes: text, or real numbers in a dtype that holds them exactly.
+
+    Mixed types, None, masked and complex labels are refused.
+    """
+    a = _rectangular(value, name)
+    if isinstance(value, list | tuple):
+        texts = [isinstance(v, str) for v in value]
+        if any(texts) and not all(texts):
+            raise Misuse(f"{name} mixes text with other labels; use one type for all")
+        _listed(value, name, exact=a.dtype.kind != "f")
+    if a.dtype.kind in "OT":
+        flat = [v for v in np.ravel(a)]
+        whole = all(isinstance(v, int) and not isinstance(v, bool) for v in flat)
+        if not (whole or all(isinstance(v, str) for v in flat)):
+            raise Misuse(
+                f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
+            )
+        return a.astype(object)
+    if a.dtype.kind not in "U" + _REAL:
+        raise Misuse(
+            f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
+        )
+    return a if a.dtype.isnative else a.astype(a.dtype.newbyteorder("="))
+
+
 def number(
     value: Any,
     name: str,
@@ -95,24 +140,45 @@ def integer(
     value: Any, name: str, *, low: int | None = None, high: int | None = None
 ) -> int:
     """A Python int from an integer of any type; booleans and floats are refused."""
+    # A Python int within its limits is the usual case, on every call of a door.
+    if type(value) is int and _between(value, low, high):
+        return value
     ok = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not ok and isinstance(value, np.ndarray | jax.Array):
         ok = value.ndim == 0 and value.dtype.kind in "iu" and not masked(value)
         ok = ok and not compat.is_tracer(value)
-    want = "an integer"
-    if low is not None:
-        want += f" >= {low}"
-    if high is not None:
-        want += f" and <= {high}"
+    want = "an integer" if low is None else f"an integer >= {low}"
     if not ok:
         cure = ""
         if isinstance(value, float | np.floating) and float(value).is_integer():
             cure = f"; write {int(value)}"
         raise Misuse(f"{name} must be {want}, got {shown(value)}{cure}")
     n = int(value)
-    if (low is not None and n < low) or (high is not None and n > high):
+    if not _between(n, low, high):
+        want += "" if high is None or n <= high else f" and at most {high}"
         raise Misuse(f"{name} must be {want}, got {n}")
     return n
+
+
+def _between(n: int, low: int | None, high: int | None) -> bool:
+    return (low is None or low <= n) and (high is None or n <= high)
+
+
+def seed(value: Any, name: str = "seed") -> int:
+    """An integer that fits a key of 64 bits."""
+    return integer(value, name, low=0, high=2**64 - 1)
+
+
+def key(value: Any, name: str = "key") -> Any:
+    """One random key of JAX, typed or raw; a tracer of one stays."""
+    kind = getattr(value, "dtype", None)
+    raw = kind == np.uint32 and np.shape(value) == (2,)
+    typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
+    if not (raw or (typed and not np.shape(value))):
+        raise Misuse(
+            f"{name} must be one random key, got {shown(value)}; e.g. jax.random.key(0)"
+        )
+    return value
 
 
 def flag(value: Any, name: str) -> bool:
@@ -144,21 +210,30 @@ def shown(value: Any) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def _word(name: str) -> str:
+    """The argument alone of "Class argument", as the caller's code may write it."""
+    return name.rpartition(" ")[2]
+
+
 def _numpy(value: Any, name: str) -> np.ndarray:
-    if masked(value):
-        raise Misuse(
-            f"{name} is a masked array: banach would read its masked entries as data; "
-            f"drop those rows, impute them, or pass {name}.filled(value)"
-        )
-    if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise Misuse(f"{name} is a sparse matrix; pass {name}.toarray()")
-    try:
-        a = np.asarray(value)
-    except (ValueError, TypeError, OverflowError) as e:
-        raise Misuse(f"{name} is not a rectangular array of real numbers: {e}") from e
+    a = _rectangular(value, name)
     if isinstance(value, list | tuple):
         _listed(value, name)
     return a
+
+
+def _rectangular(value: Any, name: str) -> np.ndarray:
+    if masked(value):
+        raise Misuse(
+            f"{name} is a masked array: banach would read its masked entries as data; "
+            f"drop those rows, impute them, or pass {_word(name)}.filled(value)"
+        )
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise Misuse(f"{name} is a sparse matrix; pass {_word(name)}.toarray()")
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as e:
+        raise Misuse(f"{name} is not a rectangular array of real numbers: {e}") from e
 
 
 def _floating(a: Any, name: str) -> Any:
@@ -170,7 +245,7 @@ def _floating(a: Any, name: str) -> Any:
     if isinstance(a, jax.Array):
         if jnp.issubdtype(kind, jnp.floating):
             return a.astype(np.float32)  # bfloat16 and float16, exactly
-        return a.astype(jax.dtypes.canonicalize_dtype(float))
+        return a.astype(_float_of(a, name))
     if kind.kind in "biu":
         return _whole(a, name)
     if kind.itemsize < 4:
@@ -188,6 +263,19 @@ def _floating(a: Any, name: str) -> Any:
     return out
 
 
+def _float_of(a: jax.Array, name: str) -> Any:
+    """JAX's float for whole numbers, where it holds them."""
+    to = jax.dtypes.canonicalize_dtype(float)
+    if not compat.is_tracer(a):
+        host = _whole(np.asarray(a), name)
+        if (host.astype(to) != host).any():
+            raise Misuse(
+                f"{name} holds integers that {np.dtype(to)} would round, and JAX is in "
+                f"32 bits; pass NumPy arrays, np.asarray({name})"
+            )
+    return to
+
+
 def _whole(a: np.ndarray, name: str) -> np.ndarray:
     """Integers and booleans as float64, exactly or not at all."""
     out = a.astype(np.float64)
@@ -201,30 +289,30 @@ def _exact(n: int, name: str) -> None:
     if int(float(n)) != n:
         raise Misuse(
             f"{name} holds the integer {n}, which float64 would round; pass "
-            f"{name}.astype(float) if rounding is meant, or subtract an offset"
+            f"{_word(name)}.astype(float) if rounding is meant, or subtract an offset"
         )
 
 
-def _listed(value: Any, name: str) -> None:
+def _listed(value: Any, name: str, exact: bool = False) -> None:
     """Lists may hide what NumPy swallows: masked arrays, and integers it rounds."""
     for v in value:
         if isinstance(v, list | tuple):
-            _listed(v, name)
+            _listed(v, name, exact)
         elif masked(v):
             raise Misuse(f"{name} holds a masked array; drop or fill masked entries")
-        elif isinstance(v, int) and abs(v) >= 2**53 and abs(v) < 2**1023:
+        elif not exact and isinstance(v, int) and 2**53 <= abs(v) < 2**1023:
             _exact(v, name)
 
 
 def _why(a: Any, kind: Any, name: str) -> str:
     if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
-        return f"{kind}; pass {name}.real, or state real and imaginary parts"
+        return f"{kind}; pass {_word(name)}.real, or state real and imaginary parts"
     if kind.kind == "O":
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}
         listed = ", ".join(sorted(found)[:4])
         return (
             f"Python objects ({listed}); pass numbers, e.g. "
-            f"np.asarray({name}, dtype=float)"
+            f"np.asarray({_word(name)}, dtype=float)"
         )
     return f"{kind}; pass numbers"
 
@@ -233,6 +321,8 @@ def _entries(a: np.ndarray, name: str, low: str | None, infinite: bool) -> None:
     bad = np.isnan(a) if infinite else ~np.isfinite(a)
     if bad.any():
         what = "NaN" if infinite else "NaN or infinity"
+        if not a.ndim and infinite:
+            raise Misuse(f"{name} is NaN; pass a number, or inf where there is none")
         if not a.ndim:
             raise Misuse(f"{name} must be {_LOWS[low][1]} and finite, got {a}")
         first = np.argwhere(bad)[0].tolist()
@@ -240,4 +330,4 @@ def _entries(a: np.ndarray, name: str, low: str | None, infinite: bool) -> None:
     test, word = _LOWS[low]
     if test is not None and not test(a).all():
         worst = a[~test(a)].ravel()[0]
-        raise Misuse(f"{name} must be {word} and finite, got {worst:g}")
+        raise Misuse(f"{name} must be {word} and finite, got {worst}")

@@ -1,5 +1,6 @@
 """Words and plain data for certificates and results."""
 
+import decimal
 import math
 from typing import Any
 
@@ -14,14 +15,67 @@ def number(v: Any) -> float | None:
     return v if math.isfinite(v) else None
 
 
+def up(v: Any, digits: int = 3) -> str:
+    """A number in a few digits, rounded up: what is printed as a bound is one."""
+    v = float(v)
+    if not math.isfinite(v):
+        return f"{v:g}"
+    rounds = decimal.Context(prec=digits, rounding=decimal.ROUND_CEILING)
+    return f"{float(rounds.create_decimal_from_float(v)):.{digits}g}"
+
+
+def goal_text(c: Certificate) -> str:
+    """A signed quantity with its bound and its target: f(x) <= 15 + 2e-14, target 20.
+
+    Never max(value, 0), and never the value less the target.
+    """
+    name = c.quantity.removesuffix(" (goal)")
+    target = 0.0 if c.target is None else float(c.target)
+    short = f"{target:.6g}"
+    exact = short if float(short) == target else repr(target)
+    return f"{name} <= {up(c.value, 6)} + {up(c.slack)}, target {exact}"
+
+
+def bound_text(c: Certificate) -> str:
+    """What a certificate bounds, and by how much."""
+    if c.signed:
+        return goal_text(c)
+    return f"{c.quantity} <= {up(max(float(c.value), 0) + float(c.slack))}"
+
+
+def odds_text(c: Certificate, check: Any = None) -> str:
+    """The error probability of a statistical certificate: spent here, and in a run."""
+    spent = float(c.delta)
+    said = f"{spent:.3g} spent by look {int(c.look)}" if spent else "none spent yet"
+    whole = run_delta(check)
+    return said if whole is None else f"{said}, at most {whole:.3g} in this run"
+
+
+def run_delta(check: Any) -> float | None:
+    """The error probability that a check allows itself over all looks of one run."""
+    whole = getattr(check, "delta", None)
+    return None if whole is None else float(whole)
+
+
 def certificate_json(c: Certificate) -> dict[str, Any]:
-    """A certificate as plain data."""
+    """A certificate as plain data.
+
+    `bound` is what is proved of the quantity, value + slack; a signed quantity has a
+    `target` beside it, None elsewhere.
+    """
     return {
         "quantity": c.quantity,
         "value": number(c.value),
         "slack": number(c.slack),
         "scale": number(c.scale),
         "ratio": number(c.ratio),
+        "bound": number(
+            math.nextafter(
+                float(c.value if c.signed else max(float(c.value), 0)) + float(c.slack),
+                math.inf,
+            )
+        ),
+        "target": None if c.target is None else number(c.target),
         "grade": c.grade,
         "rounding": c.rounding,
         "assumes": list(c.assumes),
@@ -47,20 +101,29 @@ def seconds_text(s: float) -> str:
     return f"{s * 1e3:.2f} ms" if s < 0.1 else f"{s:.2f} s"
 
 
+def asked_text(r: Any) -> str:
+    """The tolerance of a result; a goal asks for its target alone."""
+    if r.certificate.signed:
+        return "0: a goal has no tolerance"
+    return f"{r.tol:.3g} {'absolute' if r.absolute else 'relative'}"
+
+
 def plain_block(r: Any) -> str:
     """The printed form of a Result."""
     c = r.certificate
     head = "certified" if r.certified else f"NOT CERTIFIED ({r.status})"
-    mark = "" if r.absolute else f"  (scale {float(c.scale):.3g})"
+    bare = r.absolute or c.signed
+    mark = "" if bare else f"  (scale {float(c.scale):.3g})"
     lines = [
-        f"{head}: {c.quantity} <= {max(float(c.value), 0) + float(c.slack):.3g}{mark}",
-        f"  ratio       {float(c.ratio):.3g}   asked {r.tol:.3g}"
-        f"{' absolute' if r.absolute else ' relative'}",
-        f"  value       {float(c.value):.3g} + slack {float(c.slack):.3g}"
-        f" ({c.rounding} rounding)",
+        f"{head}: {bound_text(c)}{mark}",
+        f"  ratio       {float(c.ratio):.3g}   asked {asked_text(r)}",
+        f"  value       {float(c.value):.{6 if c.signed else 3}g} + slack "
+        f"{float(c.slack):.3g} ({c.rounding} rounding)",
         f"  grade       {c.grade}",
         f"  assumes     {', '.join(c.assumes) if c.assumes else 'nothing'}",
     ]
+    if c.grade == "statistical":
+        lines.append(f"  delta       {odds_text(c, r.check)}")
     if len(c.parts) > 1:
         for p in c.parts:
             lines.append(

@@ -1,7 +1,9 @@
 """What a run hands to the user: the verdict, its evidence and how it came about."""
 
+import copy
 import dataclasses
 import hashlib
+import pickle
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,8 +22,44 @@ class NotCertified(RuntimeError):
 
 
 @dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """Stands in a pickled Result for what only the first process could call.
+
+    A user's function cannot be pickled: the problem (method, check) that holds one
+    is left out, and `bn.verify(result, problem=...)` asks for it.
+    """
+
+    what: str
+    name: str
+    family: str = ""
+    sends: tuple[tuple[str, int], ...] = ()
+    constrained: bool = False
+
+    @property
+    def card(self) -> "LeftOut":
+        """What remains of a method's card: name and family."""
+        return self
+
+    def label(self) -> str:
+        """Name in tables."""
+        return self.name
+
+    def sent(self, problem: Any, steps: int) -> dict[str, int]:
+        """Bytes sent in the run."""
+        return dict(self.sends)
+
+    def oracles(self) -> frozenset[str]:
+        """Of a problem's oracles, the one that decides what is printed."""
+        return frozenset({"constraints"} if self.constrained else ())
+
+
+@dataclasses.dataclass(frozen=True)
 class TraceView:
-    """Rows of a run: step, seconds (interpolated inside a chunk), ratio, calls."""
+    """Rows of a run: step, seconds (interpolated inside a chunk), ratio, calls.
+
+    `ratio` is (value + slack) / scale; of looks that did not pass and had no need of
+    a slack (decision 0004) it is value / scale.
+    """
 
     step: np.ndarray
     seconds: np.ndarray
@@ -39,6 +77,8 @@ FIELDS = (
     "best_step calls seconds trace manifest key_data settings carry timed_out source"
 ).split()
 _FIELDS = frozenset(FIELDS)
+# What a deep copy makes anew; problem, method and check never change.
+_ARRAYS = ("point", "trace", "calls", "seconds", "manifest", "key_data")
 DEFAULTS = {"settings": None, "carry": None, "timed_out": False, "source": None}
 
 
@@ -97,6 +137,23 @@ class Result:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a Result is evidence: {name} cannot be set")
 
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *FIELDS})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain data: every field, without what only this process can call."""
+        return {k: _portable(k, getattr(self, k), self) for k in FIELDS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _later={})
+
+    def __copy__(self) -> "Result":
+        return self.replaced()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Result":
+        own = {k: copy.deepcopy(getattr(self, k), memo) for k in _ARRAYS}
+        return self.replaced(**own)
+
     def replaced(self, **changes: Any) -> "Result":
         """A copy with some fields changed (for the library's own doors)."""
         now = {k: self.__dict__[k] for k in FIELDS if k in self.__dict__} | changes
@@ -121,6 +178,8 @@ class Result:
     @property
     def problem_id(self) -> str:
         """Hash of all data leaves and the program."""
+        if isinstance(self.problem, LeftOut):
+            return self.certificate.problem_id
         return problem_id(self.problem)
 
     @property
@@ -144,7 +203,7 @@ class Result:
         return number(np.linalg.norm(np.concatenate(leaves))) if leaves else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, the JSON of `banach solve --json` (schema_version 1)."""
+        """Plain data, as in races; saved runs hold more (schema_version 2)."""
         card = self.method.card
         return {
             "schema_version": 1,
@@ -193,6 +252,27 @@ class Result:
         from html import escape
 
         return f"<pre>{escape(plain_block(self))}</pre>"
+
+
+def _portable(field: str, value: Any, result: Any) -> Any:
+    """The value as plain data, or what stands for it where it cannot be pickled."""
+    value = jax.device_get(value) if field == "carry" else value
+    if field not in ("problem", "method", "check"):
+        return value
+    try:
+        pickle.dumps(value)
+    except (pickle.PicklingError, AttributeError, TypeError, NotImplementedError):
+        return _stand_in(field, value, result)
+    return value
+
+
+def _stand_in(field: str, value: Any, result: Any) -> LeftOut:
+    if field == "problem":
+        return LeftOut(field, value.kind, constrained="constraints" in value.oracles())
+    if field == "check":
+        return LeftOut(field, value.name)
+    sends = tuple(result.sent.items())
+    return LeftOut(field, value.label(), value.card.family, sends)
 
 
 def problem_id(problem: Problem) -> str:

@@ -12,10 +12,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
+from banach.core import compat, reading, tree
 from banach.core import trace as tr
-from banach.core import tree
 from banach.core.adjoint import attach_derivative
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.method import Method, settled
@@ -34,6 +34,7 @@ STATUSES = (
     "refuted",
     "unverifiable",
 )
+MOST_STEPS = 2**31 - 1  # steps are counted in 32 bits
 CODE = {name: i for i, name in enumerate(STATUSES)}
 _UNVERIFIABLE_AFTER = 3
 # How a block may end, the first that is true: see `block`.
@@ -60,6 +61,7 @@ class Carry(eqx.Module):
     last: Certificate
     look: Int[Array, ""]
     strikes: Int[Array, ""]
+    blurred_at: Float[Array, ""]
     bad_step: Int[Array, ""]
     bad_leaf: Int[Array, ""]
     checks: Int[Array, ""]
@@ -150,7 +152,8 @@ def kernel(
     The loop hands on wrap(carry): fewer arrays, fewer operations on a CPU.
     """
     check = check.prepared(problem)
-    if not settings.absolute:
+    screening = check.screens() and not settings.absolute
+    if screening:
         check = check.screened(tol)
     method_key, check_key, init_key = jax.random.split(key, 3)
 
@@ -160,10 +163,11 @@ def kernel(
         return wrap(eqx.tree_at(lambda q: q.state, c, state))
 
     carry = jax.lax.cond(fresh, begin, lambda c: c, carry)
-    floor = check.floor()
+    # Below 4 u no comparison with a rounded scale could pass: the one tolerance that
+    # ends a run before its first step (CERTIFICATES 2.6).
+    hopeless = jnp.asarray(tol < 2 * jnp.finfo(jnp.asarray(tol).dtype).eps)
     if settings.absolute:
-        floor = 0.0
-    hopeless = jnp.asarray(floor > tol / 2)
+        hopeless = jnp.asarray(False)
 
     def advance(c):
         n = jnp.where(c.checks == 0, 0, jnp.minimum(settings.every, max_steps - c.step))
@@ -195,12 +199,14 @@ def kernel(
         passed = cert.within(tol) & (bad < 0)
         ratio = cert.ratio
         better = (bad < 0) & ((ratio < c.best.certificate.ratio) | (c.checks == 0))
-        take = passed | better
+        # What refutes is what is spoken of, however small its ratio.
+        take = passed | better | (cert.refuted() & (bad < 0))
         best = _select(take, Best(_like(point, c.best.point), cert, step), c.best)
-        blur = (cert.slack > tol * cert.scale / 2) & (
-            cert.value <= jnp.maximum(cert.slack, tol * cert.scale)
-        )
-        strikes = jnp.where(blur, c.strikes + 1, 0)
+        blur = best.certificate.blurred(tol)
+        # The same blur goes on while the best ratio has not halved since it began.
+        same = (c.strikes > 0) & (best.certificate.ratio > c.blurred_at / 2)
+        strikes = jnp.where(blur, jnp.where(same, c.strikes + 1, 1), 0)
+        blurred_at = jnp.where(same, c.blurred_at, best.certificate.ratio)
         status = jnp.select(
             [
                 passed,
@@ -216,7 +222,8 @@ def kernel(
             0,
         ).astype(jnp.int32)
         calls = _counted(method, state)
-        trace = tr.record(c.trace, step, ratio, cert.value, calls)
+        shown = jnp.where(passed, ratio, cert.bare()) if screening else ratio
+        trace = tr.record(c.trace, step, shown, cert.value, calls)
         new = Carry(
             state,
             step,
@@ -225,6 +232,7 @@ def kernel(
             cert,
             cert.look,
             strikes,
+            blurred_at,
             jnp.where(bad >= 0, step, c.bad_step),
             jnp.where(bad >= 0, bad, c.bad_leaf),
             c.checks + 1,
@@ -253,8 +261,11 @@ def carry_like(problem, method, check, start, key, settings: Settings) -> Carry:
         width = _counted(method, state).shape[0]
         trace = tr.empty(settings.rows, width, cert.ratio.dtype)
         best = Best(kept, cert, zero)
+        far = jnp.zeros((), cert.ratio.dtype)
         return _strong(
-            Carry(state, zero, zero, best, cert, zero, zero, zero, zero, zero, trace)
+            Carry(
+                state, zero, zero, best, cert, zero, zero, far, zero, zero, zero, trace
+            )
         )
 
     return jax.eval_shape(build, problem, method, check, start, key)
@@ -293,13 +304,12 @@ def calls_of(method: Method, carry: Carry) -> dict[str, Any]:
 
 
 def split_tol(tol: Any) -> tuple[Any, bool]:
-    """(number, whether it is absolute)."""
+    """(number, whether it is absolute); Misuse unless positive and finite."""
     absolute = isinstance(tol, Absolute)
     number = tol.tol if absolute else tol
-    if isinstance(number, float | int | np.number) and not (
-        number > 0 and math.isfinite(number)
-    ):
-        raise Misuse(f"tol must be positive and finite, got {number!r}; e.g. tol=1e-6")
+    if type(number) is not float or not 0 < number < math.inf:
+        number = reading.number(number, "tol", low="positive")
+        number = number if compat.is_tracer(number) else float(number)
     return number, absolute
 
 
@@ -322,16 +332,20 @@ def run(
     `problem.optimality`, NaN in a lane that is not certified. The caller's dtype
     and x64 setting rule. `trace` is the number of rows kept (0: none).
     """
-    if max_steps is not None and isinstance(max_steps, int) and max_steps < 0:
-        raise Misuse(f"max_steps must be at least 0, got {max_steps}")
+    number, absolute = _asked(problem, method, check, tol, max_steps, every, trace)
     start = problem.start() if start is None else start
-    number, absolute = split_tol(tol)
+    if not isinstance(start, Point):
+        raise Misuse(
+            f"run takes a bn.Point as start, got {type(start).__name__}; write "
+            "start=bn.Point(x)"
+        )
+    _floating(start)
     _same_precision((problem, start))
     dtype = tree.dtype(start.x)
     method, check = leaves_in(dtype, (settled(method), check))
     given = problem
     problem, method, start = jax.lax.stop_gradient((problem, method, start))
-    key = jax.random.key(0) if key is None else key
+    key = jax.random.key(0) if key is None else reading.key(key)
     every = cadence(method, check, problem) if every is None else every
     settings = Settings(every, trace, absolute)
     carry = fill(carry_like(problem, method, check, start, key, settings))
@@ -340,9 +354,58 @@ def run(
         problem, method, check, start, key, carry, True, blocks, max_steps,
         jnp.asarray(number, carry.last.parts[0].value.dtype), settings,
     )  # fmt: skip
+    if check.screens() and not absolute:
+        carry = _without_placeholder(problem, check, carry, key)
     out = outcome(problem, method, check, carry)
     x = attach_derivative(given, out.point.x, out.certified)
     return eqx.tree_at(lambda o: o.point.x, out, x)
+
+
+def _without_placeholder(problem: Any, check: Check, carry: Carry, key: Any) -> Carry:
+    """The best point judged once more where a screen had spared its slack."""
+    check_key = jax.random.split(key, 3)[1]
+    best = carry.best
+
+    def whole():
+        look = check.prepared(problem)(problem, best.point, check_key, carry.look)
+        cert, point = _like(look, (best.certificate, best.point))
+        return Best(point, cert, best.step)
+
+    certified = carry.status == CODE["certified"]
+    best = jax.lax.cond(certified, lambda: best, whole)
+    return eqx.tree_at(lambda c: c.best, carry, best)
+
+
+def _asked(problem, method, check, tol, max_steps, every, trace) -> tuple[Any, bool]:
+    """(tol, absolute) of a pure run whose arguments are what they should be."""
+    wanted = [("problem", problem, Problem), ("method", method, Method),
+              ("check", check, Check)]  # fmt: skip
+    for name, value, base in wanted:
+        if not isinstance(value, base):
+            raise Misuse(
+                f"run takes a {base.__name__} object as {name}, got "
+                f"{reading.shown(value)}; bn.solve also takes names and classes"
+            )
+    no = check.refuses(problem)
+    if no is not None:
+        raise Misuse(no)
+    if not compat.is_tracer(max_steps):
+        reading.integer(max_steps, "max_steps", low=0, high=MOST_STEPS)
+    if every is not None:
+        reading.integer(every, "every", low=1)
+    if reading.integer(trace, "trace", low=0) % 2:
+        raise Misuse(f"trace must be an even number of rows, got {trace}")
+    return split_tol(tol)
+
+
+def _floating(start: Point) -> None:
+    for leaf in jax.tree.leaves(start.x):
+        kind = getattr(leaf, "dtype", np.dtype(type(leaf)))
+        if not jnp.issubdtype(kind, jnp.floating):
+            raise Misuse(
+                f"start must hold floating arrays, got {reading.shown(leaf)}; pass "
+                "bn.Point(np.asarray(x, float))"
+            )
 
 
 def _same_precision(data: PyTree) -> None:

@@ -1,6 +1,6 @@
 """Host methods (peer libraries): iterates timed live, judged off the clock."""
 
-import dataclasses
+import functools
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -8,14 +8,18 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import explain, host, programs, tree
+from banach.core import host, programs, tree
 from banach.core import run as loop
 from banach.core.check import Check
-from banach.core.manifest import manifest
+from banach.core.finish import Clock, Plan, finish
 from banach.core.method import HostMethod
 from banach.core.point import Point
-from banach.core.problem import Problem
-from banach.core.result import Result, TraceView, point_id, problem_id
+from banach.core.problem import Misuse, Problem
+from banach.core.result import Result, TraceView, problem_id
+
+# What peers raise where numbers fail them (LinAlgError is a ValueError). A wrong call
+# is Misuse, and goes on.
+_PEERS = (ValueError, ArithmeticError, RuntimeError)
 
 
 class Seen(NamedTuple):
@@ -55,10 +59,18 @@ def iterate_host(
     check = loop.leaves_in(tree.dtype(start.x), check)
     seen: list[Seen] = []
     look, spent = 0, 0.0
-    status, limit = "stalled", None
+    status, limit, lost = "stalled", None, ""
     _, _, compiling = programs.judge(problem, check, start, raw, 0)
     number = float(number)
-    how = _Run(problem, method, check, number, absolute, raw, compile_free, compiling)
+    plan = Plan(
+        problem, method, check, number, absolute, raw, lambda: problem_id(problem)
+    )
+
+    def result(status: str, limit: float | None, elapsed: float) -> Result:
+        clock = Clock(
+            compiling, seen[-1].seconds, 0.0, elapsed, limit, compile_free, lost
+        )
+        return finish(plan, _Looks(seen, status, rows), clock)
 
     def judged(step: int, point: Point, calls: dict[str, int]) -> Seen:
         nonlocal look
@@ -82,13 +94,20 @@ def iterate_host(
         with host.interrupts() as stop:
             t0 = time.perf_counter()
             source = method.stream(problem, start, jax.random.wrap_key_data(raw))
-            how = how._replace(compile=how.compile + time.perf_counter() - t0)
+            compiling += time.perf_counter() - t0
             began = time.perf_counter() if compile_free else began
             last: tuple[int, Point, dict[str, int]] | None = None
             try:
                 while True:
                     t0 = time.perf_counter()
-                    item = next(source, None)
+                    try:
+                        item = next(source, None)
+                    except Misuse:
+                        raise
+                    except _PEERS as error:
+                        # Numerical failure of a peer is a Result, in its own words.
+                        lost = f"{method.label()} failed: {_words(error)}"
+                        item = None
                     spent += time.perf_counter() - t0
                     if item is None:
                         break
@@ -99,7 +118,7 @@ def iterate_host(
                         last = None
                         found = verdict(seen[-1])
                         if live and found is None:
-                            yield how.result(seen, "running", None, spent, rows)
+                            yield result("running", None, spent)
                     if found is not None:
                         break
                     if step >= max_steps:
@@ -116,8 +135,15 @@ def iterate_host(
             if found is None and last is not None:
                 seen.append(judged(*last))
                 found = verdict(seen[-1])
+    if lost and found is None and not np.isfinite(float(seen[-1].certificate.ratio)):
+        status = "nonfinite"
     elapsed = time.perf_counter() - began
-    yield how.result(seen, found or status, limit, elapsed, rows)
+    yield result(found or status, limit, elapsed)
+
+
+def _words(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}"[:200]
 
 
 def tree_finite(x: Any) -> bool:
@@ -125,33 +151,51 @@ def tree_finite(x: Any) -> bool:
     return all(np.all(np.isfinite(np.asarray(v))) for v in jax.tree.leaves(x))
 
 
-class _Run(NamedTuple):
-    problem: Problem
-    method: HostMethod
-    check: Check
-    tol: float
-    absolute: bool
-    raw: np.ndarray
-    compile_free: bool
-    compile: float
+class _Looks:
+    """What a peer leaves: the iterates that were judged."""
 
-    def result(self, seen, status, limit, elapsed, rows) -> Result:
-        finite = [s for s in seen if tree_finite(s.point.x)] or seen[:1]
-        best = min(finite, key=lambda s: float(s.certificate.ratio))
-        if status == "refuted":
-            best = seen[-1]
-        step, seconds = seen[-1].step, seen[-1].seconds
-        x = jax.tree.map(np.asarray, best.point.x)
-        stamp = {"problem_id": problem_id(self.problem), "point_id": point_id(x)}
-        certificate = dataclasses.replace(best.certificate, **stamp)
-        stride = 1
-        while rows and len(seen) // stride > rows:
+    def __init__(self, seen: list[Seen], status: str, rows: int):
+        self.seen, self.status, self.rows = list(seen), status, rows
+        self.steps = seen[-1].step
+
+    @functools.cached_property
+    def best(self) -> Seen:
+        """The judged iterate with the smallest ratio; the last where it refutes."""
+        if self.status == "refuted":
+            return self.seen[-1]
+        finite = [s for s in self.seen if tree_finite(s.point.x)] or self.seen[:1]
+        return min(finite, key=lambda s: float(s.certificate.ratio))
+
+    def point(self) -> Point:
+        """The best point."""
+        best = self.best.point
+        return Point(jax.tree.map(np.asarray, best.x), best.dual)
+
+    def certificate(self) -> Any:
+        """What was written of it."""
+        return self.best.certificate
+
+    def best_step(self) -> int:
+        """The peer's iteration that it belongs to."""
+        return self.best.step
+
+    def bad(self) -> tuple[int, int]:
+        """(step, leaf) of the first non-finite value."""
+        return (-1 if tree_finite(self.seen[-1].point.x) else self.steps), 0
+
+    def calls(self) -> dict[str, int]:
+        """Oracle calls of the peer."""
+        return dict(self.seen[-1].calls)
+
+    def trace(self) -> TraceView:
+        """The judged iterates, thinned to at most the rows that were asked for."""
+        seen, stride = self.seen, 1
+        while self.rows and len(seen) // stride > self.rows:
             stride *= 2
-        kept = seen[::stride] if seen[-1] in seen[::stride] else [
-            *seen[::stride], seen[-1]
-        ]  # fmt: skip
+        kept = seen[::stride]
+        kept = kept if kept[-1] is seen[-1] else [*kept, seen[-1]]
         names = sorted({k for s in kept for k in s.calls})
-        view = TraceView(
+        return TraceView(
             np.array([s.step for s in kept]),
             np.array([s.seconds for s in kept]),
             np.array([float(s.certificate.ratio) for s in kept]),
@@ -159,39 +203,6 @@ class _Run(NamedTuple):
             {n: np.array([s.calls.get(n, 0) for s in kept]) for n in names},
             np.ones(len(kept), bool),
         )
-        dtype = str(tree.dtype(x))
-        facts: dict[str, Any] = {
-            "certificate": certificate,
-            "tol": self.tol,
-            "steps": step,
-            "best_step": best.step,
-            "dtype": dtype,
-            "elapsed": elapsed,
-            "time_limit": limit,
-            "compile_free": self.compile_free,
-            "diagnose": lambda: self.problem.diagnosis(x),
-        }
-        if status == "nonfinite":
-            at = -1 if tree_finite(seen[-1].point.x) else step
-            where, cause = explain.locate(x, at, 0, view)
-            facts |= {"where": where, "cause": cause}
-        return Result(
-            problem=self.problem,
-            method=self.method,
-            check=self.check,
-            point=Point(x, best.point.dual),
-            certificate=certificate,
-            status=status,
-            reason=explain.reason(status, facts),
-            hint=explain.hint(status, facts),
-            tol=self.tol,
-            absolute=self.absolute,
-            steps=step,
-            best_step=best.step,
-            calls=dict(seen[-1].calls),
-            seconds={"compile": self.compile, "run": seconds, "check": 0.0},
-            trace=view,
-            manifest=manifest(dtype, self.raw),
-            key_data=self.raw,
-            timed_out=limit is not None,
-        )
+
+    def carry(self) -> None:
+        """A peer cannot be resumed."""

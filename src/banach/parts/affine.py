@@ -2,21 +2,20 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
+from banach.parts.hyper import hyper
 from banach.parts.term import (
     Scalar,
     Set,
     arrays,
     concrete,
-    keep,
     positive,
     rebuild,
     single,
@@ -31,16 +30,16 @@ class HalfSpace(Set):
 
     oracles = _PLAIN
 
-    a: Any = eqx.field(converter=keep)
-    b: Any = eqx.field(converter=keep)
+    a: Any = hyper("HalfSpace a")
+    b: Any = hyper("HalfSpace b", scalar=True)
 
     def __check_init__(self):
-        if np.ndim(self.b):
-            raise Misuse(f"HalfSpace b must be a scalar, got {np.shape(self.b)}")
-        if concrete(self.a, self.b):
-            n = sum(np.sum(np.square(np.asarray(w))) for w in jax.tree.leaves(self.a))
-            if not (np.isfinite(n) and np.isfinite(np.asarray(self.b)) and n > 0):
-                raise Misuse("HalfSpace needs a finite, nonzero a and a finite b")
+        if concrete(self.a):
+            if not any(np.any(np.asarray(w)) for w in jax.tree.leaves(self.a)):
+                raise Misuse(
+                    "HalfSpace a is 0 in every entry, which bounds nothing: give a "
+                    "direction, or drop the half-space"
+                )
 
     def project(self, v: PyTree) -> PyTree:
         """v - (<a, v> - b)_+ a / ||a||^2."""
@@ -75,8 +74,9 @@ class AffineSet(Set):
     level: Array
 
     def __init__(self, A: Any, b: Any):
-        A, b = keep(A), keep(b)
-        if np.ndim(A) != 2 or np.shape(b) != np.shape(A)[:1]:
+        A = reading.array(A, "AffineSet A", ndim=2)
+        b = reading.array(b, "AffineSet b", ndim=1)
+        if np.shape(b) != np.shape(A)[:1]:
             raise Misuse(
                 f"AffineSet needs A of shape (m, n) and b of shape (m,), got "
                 f"{np.shape(A)} and {np.shape(b)}"
@@ -123,8 +123,6 @@ class SecondOrderCone(Set):
 
 
 def _row_space(A: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if not (np.isfinite(A).all() and np.isfinite(b).all()):
-        raise Misuse("AffineSet needs finite A and b")
     left, s, rows = np.linalg.svd(A, full_matrices=False)
     small = max(A.shape) * np.finfo(s.dtype).eps * (s[0] if s.size else 0)
     rank = int(np.sum(s > small))

@@ -8,15 +8,15 @@ returned is the vector that the receiver rebuilds.
 
 import abc
 import math
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.problem import Misuse
+from banach.parts.hyper import count
 
 Vector = Float[Array, " n"]
 
@@ -56,10 +56,7 @@ class Identity(Compressor):
 class TopK(Compressor):
     """The k entries of largest magnitude; delta = k / n. k >= n sends everything."""
 
-    k: int = eqx.field(static=True)
-
-    def __init__(self, k: int):
-        self.k = _count(k, "TopK's k")
+    k: int = count("TopK k")
 
     def __call__(self, v: Vector, key: Array) -> Vector:
         """The k largest, exactly; zeros elsewhere."""
@@ -83,10 +80,7 @@ class RandK(Compressor):
     Sender and receiver draw from one key, so that indices need not travel.
     """
 
-    k: int = eqx.field(static=True)
-
-    def __init__(self, k: int):
-        self.k = _count(k, "RandK's k")
+    k: int = count("RandK k")
 
     def __call__(self, v: Vector, key: Array) -> Vector:
         """The drawn entries, exactly; zeros elsewhere."""
@@ -119,8 +113,10 @@ class LowRank(Compressor):
     columns: int | None = eqx.field(static=True)
 
     def __init__(self, rank: int, columns: int | None = None):
-        self.rank = _count(rank, "LowRank's rank")
-        self.columns = columns if columns is None else _count(columns, "columns")
+        self.rank = reading.integer(rank, "LowRank rank", low=1)
+        if columns is not None:
+            columns = reading.integer(columns, "LowRank columns", low=1)
+        self.columns = columns
 
     def shape(self, n: int) -> tuple[int, int]:
         """(rows, columns), about square unless columns are given."""
@@ -157,10 +153,7 @@ class Quantised(Compressor):
     delta = 1 / (1 + w). A message is the norm, and for each entry a sign and a level.
     """
 
-    levels: int = eqx.field(static=True)
-
-    def __init__(self, levels: int):
-        self.levels = _count(levels, "Quantised's levels")
+    levels: int = count("Quantised levels")
 
     def __call__(self, v: Vector, key: Array) -> Vector:
         """Q(v) / (1 + w)."""
@@ -183,15 +176,11 @@ class Quantised(Compressor):
 
 def of_share(share: float, n: int) -> TopK:
     """TopK of a share of n entries, at least one."""
+    share = float(reading.number(share, "share"))
     if not 0 < share <= 1:
-        raise Misuse(f"a share is above 0 and at most 1, got {share}; e.g. 0.1")
+        raise Misuse(f"a share is above 0 and at most 1, got {share:g}; e.g. 0.1")
+    n = reading.integer(n, "the number of entries", low=1)
     return TopK(max(1, math.floor(share * n)))
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise Misuse(f"{name} is an integer of at least 1, got {value!r}")
-    return value
 
 
 def _sparse(k: int, n: int, word: int, *, indices: bool) -> int:

@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 from banach.core import tree
 from banach.parts import newton
 from banach.parts.cg import cg
+from banach.parts.hyper import count, number
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " n"]
@@ -113,8 +114,8 @@ class MatrixFree(eqx.Module):
     both easier. max_steps bounds the products of one solve.
     """
 
-    tol: Scalar = 1e-2
-    max_steps: Int[Array, ""] = 200
+    tol: Scalar = number("MatrixFree tol", "positive", default=1e-2)
+    max_steps: Int[Array, ""] = count("MatrixFree max_steps", static=False, default=200)
 
     def oracle(self) -> str | None:
         """None: products are counted one by one."""

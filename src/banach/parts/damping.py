@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from banach.core import tree
+from banach.core import compat, tree
+from banach.core.problem import Misuse
+from banach.parts.hyper import count, number, switch
 from banach.parts.newton import dual_square
 
 Scalar = Float[Array, ""]
@@ -54,8 +56,12 @@ class Explicit(eqx.Module):
     derivative above.
     """
 
-    M: Scalar
-    q: Scalar
+    M: Scalar = number("Explicit M", "nonnegative")
+    q: Scalar = number("Explicit q", "positive")
+
+    def __check_init__(self):
+        if not compat.is_tracer(self.q) and not 2 <= float(self.q) <= 4:
+            raise Misuse(f"Explicit q must be from 2 to 4, got {float(self.q):g}")
 
     def first(self, dtype) -> Scalar:
         """Damping is not remembered."""
@@ -81,9 +87,13 @@ class Backtracking(eqx.Module):
     rule works down to their rounding error.
     """
 
-    theta: Scalar = 1e-2
-    grow: Scalar = 4.0
-    max_steps: int = eqx.field(static=True, default=60)
+    theta: Scalar = number("Backtracking theta", "positive", default=1e-2)
+    grow: Scalar = number("Backtracking grow", "positive", default=4.0)
+    max_steps: int = count("Backtracking max_steps", default=60)
+
+    def __check_init__(self):
+        if not compat.is_tracer(self.grow) and not float(self.grow) > 1:
+            raise Misuse(f"Backtracking grow must be above 1, got {float(self.grow):g}")
 
     def first(self, dtype) -> Scalar:
         """The damping that counts as the one before the first step."""
@@ -122,8 +132,8 @@ class Search(eqx.Module):
     by the trapezoid rule.
     """
 
-    regulated: bool = eqx.field(static=True, default=True)
-    max_steps: int = eqx.field(static=True, default=20)
+    regulated: bool = switch("Search regulated", default=True)
+    max_steps: int = count("Search max_steps", default=20)
 
     def first(self, dtype) -> Scalar:
         """Damping is not remembered."""

@@ -7,7 +7,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Key
+
+from banach.core import compat, reading
+from banach.core.problem import Misuse
+from banach.parts.hyper import count, hyper
 
 
 class Layers(eqx.Module):
@@ -85,8 +90,17 @@ class GraphSolver(eqx.Module):
     edge: Layers
     node: Layers
     decode: Layers
-    gamma: Any
-    heads: int = eqx.field(static=True)
+    gamma: Any = hyper("GraphSolver gamma", "positive", scalar=True)
+    heads: int = count("GraphSolver heads")
+
+    def __check_init__(self):
+        _contracts(self.gamma)
+        for name in ("listen", "edge", "node", "decode"):
+            if not callable(part := getattr(self, name)):
+                raise Misuse(
+                    f"GraphSolver {name} must be a network, got {reading.shown(part)}; "
+                    "bn.graph_solver(key, features, edge_features) makes all of them"
+                )
 
     def maps(
         self,
@@ -144,6 +158,16 @@ def graph_solver(
     dtype: Any = float,
 ) -> GraphSolver:
     """An untrained GraphSolver for graphs with so many features."""
+    reading.key(key)
+    features = reading.integer(features, "features", low=1)
+    edge_features = reading.integer(edge_features, "edge_features", low=0)
+    heads = reading.integer(heads, "heads", low=1)
+    width = reading.integer(width, "width", low=1)
+    state = reading.integer(state, "state", low=1)
+    hidden = reading.integer(hidden, "hidden", low=1)
+    out = reading.integer(out, "out", low=1)
+    _contracts(reading.number(gamma, "gamma", low="positive"))
+    dtype = _floating(dtype)
     keys = jax.random.split(key, 4)
     p, r = features, edge_features
     return GraphSolver(
@@ -154,6 +178,23 @@ def graph_solver(
         gamma=jnp.asarray(gamma, dtype),
         heads=heads,
     )
+
+
+def _contracts(gamma: Any) -> None:
+    if not compat.is_tracer(gamma) and not float(gamma) < 1:
+        raise Misuse(f"gamma must be between 0 and 1 to contract, got {float(gamma):g}")
+
+
+def _floating(dtype: Any) -> Any:
+    try:
+        good = dtype is not None and jnp.issubdtype(np.dtype(dtype), jnp.floating)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise Misuse(
+            f"dtype must be a floating dtype, got {reading.shown(dtype)}; e.g. float"
+        )
+    return dtype
 
 
 def pairs(h: Float[Array, "n k"], edges: Float[Array, "n n r"]) -> Array:

@@ -2,16 +2,29 @@
 
 from typing import Any, ClassVar
 
-import jax
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from banach.core import compat
+from banach.core import compat, reading
 from banach.core.problem import Misuse
 from banach.parts.operators import Operator, Scalar, _up
 
 Grid = Float[Array, "n m"]
+
+
+def _weights(name: str) -> Any:
+    return eqx.field(converter=lambda v: reading.array(v, name, ndim=2))
+
+
+def _one_shape(*weights: Any) -> None:
+    shapes = [tuple(v.shape) for v in weights]
+    if len(set(shapes)) != 1:
+        raise Misuse(
+            "right, down and extra must be arrays of one shape (n, m), got "
+            f"{', '.join(map(str, shapes))}"
+        )
 
 
 class GridLaplacian(Operator):
@@ -27,9 +40,12 @@ class GridLaplacian(Operator):
     entrywise: ClassVar[bool] = True
     symmetric: ClassVar[bool] = True
 
-    right: Grid
-    down: Grid
-    extra: Grid
+    right: Grid = _weights("right")
+    down: Grid = _weights("down")
+    extra: Grid = _weights("extra")
+
+    def __check_init__(self):
+        _one_shape(self.right, self.down, self.extra)
 
     def definite(self) -> bool:
         """Where every connected part has some extra > 0."""
@@ -86,21 +102,14 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
     Raises Misuse for other shapes, for negative or non-finite weights, and for a
     connected part without any extra > 0, on which A would be singular.
     """
-    given = {"right": right, "down": down, "extra": extra}
-    shapes = {k: np.shape(v) for k, v in given.items()}
-    if len(set(shapes.values())) != 1 or len(shapes["extra"]) != 2:
-        raise Misuse(
-            f"right, down and extra must be arrays of one shape (n, m), got {shapes}"
-        )
-    if min(shapes["extra"]) < 2:
-        raise Misuse(f"a grid needs at least 2 x 2 cells, got {shapes['extra']}")
-    made = GridLaplacian(*(_floating(v) for v in given.values()))
+    made = GridLaplacian(right, down, extra)
+    for name in ("right", "down", "extra"):
+        reading.array(getattr(made, name), name, low="nonnegative")
+    n, m = made.extra.shape
+    if min(n, m) < 2:
+        raise Misuse(f"a grid needs at least 2 x 2 cells, got {n} x {m}")
     if compat.any_tracer(made):
         return made
-    for name in given:
-        v = np.asarray(getattr(made, name))
-        if not (np.isfinite(v).all() and (v >= 0).all()):
-            raise Misuse(f"{name} must be finite and at least 0 in every cell")
     lost = ~_grounded(made)
     if lost.any():
         i, j = np.argwhere(lost)[0]
@@ -119,10 +128,15 @@ def poisson(solid: Any) -> GridLaplacian:
     their own. Multiply b by the squared spacing of a physical grid. Raises Misuse
     where a pocket of free cells is closed off by solid ones.
     """
-    solid = np.asarray(solid)
-    if solid.ndim != 2 or solid.dtype != bool:
+    good = not (reading.masked(solid) or compat.is_tracer(solid))
+    if good and not isinstance(solid, np.ndarray):
+        try:
+            solid = np.asarray(solid)
+        except (ValueError, TypeError):
+            good = False
+    if not good or solid.ndim != 2 or solid.dtype != bool:
         raise Misuse(
-            f"solid must be a boolean array (n, m), got {solid.dtype} {solid.shape}; "
+            f"solid must be a boolean array (n, m), got {reading.shown(solid)}; "
             "np.zeros((n, m), bool) is a grid without obstacles"
         )
     free = ~solid
@@ -154,13 +168,6 @@ def obstacles(n: int, seed: int, count: int = 5) -> np.ndarray:
         if not around.any():
             solid[top : top + height, left : left + width] = True
     return solid
-
-
-def _floating(v: Any) -> Any:
-    if isinstance(v, jax.Array):
-        return v
-    v = np.asarray(v)
-    return v if np.issubdtype(v.dtype, np.floating) else v.astype(float)
 
 
 def _grounded(A: GridLaplacian) -> np.ndarray:

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from banach.core import reading
 from banach.core.problem import Misuse
+from banach.parts.hyper import keep
 from banach.parts.term import (
     Norm,
     Partition,
@@ -17,8 +19,6 @@ from banach.parts.term import (
     arrays,
     charge,
     concrete,
-    demand,
-    keep,
     positive,
     rebuild,
     safe_factor,
@@ -44,12 +44,9 @@ class GroupL2(Norm):
     count: int = eqx.field(static=True)
 
     def __init__(self, lam: Any, groups: Any, count: int | None = None):
-        if isinstance(groups, tuple | list) and groups and np.ndim(groups[0]):
-            groups = _labels(groups)
-        if not isinstance(groups, jax.Array):
-            groups = np.asarray(groups)
-        if not jnp.issubdtype(groups.dtype, jnp.integer):
-            raise Misuse(f"GroupL2 labels must be integers, got {groups.dtype}")
+        if count is not None:
+            count = reading.integer(count, "GroupL2 count", low=1)
+        groups = _read(groups)
         if concrete(groups):
             if groups.size == 0 or np.min(groups) < -1:
                 raise Misuse("GroupL2 needs one label >= -1 for each coordinate")
@@ -59,8 +56,8 @@ class GroupL2(Norm):
                 raise Misuse(f"GroupL2 count must be at least {max(top, 1)}")
         if count is None:
             raise Misuse("GroupL2 needs count=... where the labels are traced")
-        self.lam, self.groups, self.count = keep(lam), groups, count
-        demand("GroupL2 lam", self.lam, "nonnegative")
+        self.lam = keep(lam, "GroupL2 lam", "nonnegative")
+        self.groups, self.count = groups, count
         if np.shape(self.lam) not in ((), (count,)):
             raise Misuse(
                 f"GroupL2 lam has shape {np.shape(self.lam)}: give one number, or "
@@ -114,7 +111,37 @@ class GroupL2(Norm):
         return x, Partition(jnp.asarray(self.groups), self.count), lam
 
 
-def _labels(groups: Any) -> np.ndarray:
+def _read(groups: Any) -> Any:
+    """Labels as an array of integers; a tracer stays one."""
+    if isinstance(groups, tuple | list) and any(
+        isinstance(g, tuple | list | range | np.ndarray | jax.Array) for g in groups
+    ):
+        return _labels([_whole(list(g) if isinstance(g, range) else g) for g in groups])
+    return _whole(groups)
+
+
+def _whole(values: Any) -> Any:
+    if not isinstance(values, jax.Array):
+        values = values if reading.masked(values) else _array(values)
+    kind = np.dtype(getattr(values, "dtype", object))
+    if reading.masked(values) or not np.issubdtype(kind, np.integer):
+        held = "a masked array" if reading.masked(values) else str(kind)
+        raise Misuse(
+            "GroupL2 groups must be one integer label for each coordinate, or a tuple "
+            f"of tuples of indices, got {held}"
+        )
+    # JAX reads the machine's byte order only.
+    return values if isinstance(values, jax.Array) else values.astype(int)
+
+
+def _array(values: Any) -> Any:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _labels(groups: list[Any]) -> np.ndarray:
     flat = np.concatenate([np.asarray(g, int).ravel() for g in groups])
     if not np.array_equal(np.sort(flat), np.arange(flat.size)):
         raise Misuse(

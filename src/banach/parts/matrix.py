@@ -9,7 +9,6 @@ factorisation: X = U S W' + R with R evaluated, and R is charged.
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
@@ -17,6 +16,7 @@ from jaxtyping import Array, Float, PyTree
 from banach.core import tree
 from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
+from banach.parts.hyper import hyper
 from banach.parts.term import (
     Norm,
     Scalar,
@@ -24,9 +24,8 @@ from banach.parts.term import (
     Term,
     arrays,
     charge,
-    demand,
     gam,
-    keep,
+    least,
     onto_simplex,
     positive,
     rebuild,
@@ -43,10 +42,7 @@ class Nuclear(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("Nuclear lam", self.lam, "nonnegative", scalar=True)
+    lam: Any = hyper("Nuclear lam", "nonnegative", scalar=True)
 
     def value(self, x: PyTree) -> Scalar:
         """Lam times the nuclear norm."""
@@ -89,10 +85,7 @@ class NuclearBall(Set):
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("NuclearBall radius", self.radius, "positive", scalar=True)
+    radius: Any = hyper("NuclearBall radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """Shrink the singular values on the simplex."""
@@ -124,7 +117,8 @@ class NuclearBall(Set):
         value = value + (r - jnp.sum(s)) * top
         over = jnp.maximum(_spectral_bound(V) - top, 0) + tree.norm(e)
         g = gam(sum(X.shape) + 12, X.dtype)
-        moved = moved + over * r + g * (r + 2 * jnp.sum(s)) * top
+        moved = moved + over * r + g * ((r + 2 * jnp.sum(s)) * top)
+        moved = moved + 4 * sum(X.shape) * least(X.dtype) * (r + jnp.sum(s) + top)
         return value, charge(value, moved, sum(X.shape) + 12)
 
 
@@ -144,10 +138,7 @@ class Spectrahedron(Set):
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = eqx.field(converter=keep, default=1.0)
-
-    def __check_init__(self):
-        demand("Spectrahedron radius", self.radius, "positive", scalar=True)
+    radius: Any = hyper("Spectrahedron radius", "positive", scalar=True, default=1.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Symmetrise, and project the eigenvalues on the simplex."""
@@ -196,11 +187,13 @@ class Spectrahedron(Set):
         low = _dot(q * lam, q.T)
         rough = _dot(jnp.abs(q) * jnp.abs(lam), jnp.abs(q.T))
         # <V, X> = sum l_i q_i'V q_i + <V, X - Q L Q'>, asymmetry of X included.
-        left = jnp.sum(absv * (jnp.abs(X - low) + g * (rough + jnp.abs(X))))
+        tiny = 8 * n * least(X.dtype)
+        left = jnp.sum(absv * (jnp.abs(X - low) + g * (rough + jnp.abs(X)) + tiny))
         off = jnp.abs(r - jnp.sum(lam)) + g * jnp.sum(jnp.abs(lam))
         moved = (
             left
             + g * jnp.sum(jnp.abs(lam) * (size + jnp.abs(top)))
+            + tiny * (r + jnp.abs(top) + jnp.sum(jnp.abs(lam)) + jnp.sum(jnp.abs(X)))
             + jnp.abs(top) * off
             + over * r
             + jnp.sum(e * jnp.abs(X))
@@ -220,12 +213,14 @@ def _triples(X: Matrix, V: Matrix, e: Matrix, top: Scalar) -> tuple[Scalar, Scal
     quad = jnp.sum(u * _dot(V, w), axis=0)
     size = jnp.sum(jnp.abs(u) * _dot(jnp.abs(V), jnp.abs(w)), axis=0)
     long = jnp.sqrt(jnp.sum(u * u, 0) * jnp.sum(w * w, 0)) - 1
-    rest = jnp.abs(X - _dot(u * s, w.T))
+    tiny = 4 * (m + n) * least(X.dtype)
+    rest = jnp.abs(X - _dot(u * s, w.T)) + tiny
     rest = rest + g * (_dot(jnp.abs(u) * s, jnp.abs(w.T)) + jnp.abs(X))
     value = jnp.sum(s * (top - quad))
     k = float(min(m, n)) ** 0.5
     moved = (
-        jnp.sum(s * (top * (jnp.abs(long) + 2 * g) + g * size))
+        jnp.sum(s * (top * (jnp.abs(long) + 2 * g) + g * size + tiny))
+        + tiny * (top + jnp.sum(jnp.abs(V)) + jnp.sum(jnp.abs(X)))
         + top * k * tree.norm(rest)
         + jnp.sum(jnp.abs(V) * rest)
         + jnp.sum(e * jnp.abs(X))
@@ -237,7 +232,7 @@ def _spectral_bound(V: Matrix) -> Scalar:
     """Upper bound of ||V||: ||U|| ||W|| s_max + ||V - U S W'||_F, all evaluated."""
     u, s, w = _svd(V)
     g = gam(sum(V.shape) + 12, V.dtype)
-    rest = jnp.abs(V - _dot(u * s, w.T))
+    rest = jnp.abs(V - _dot(u * s, w.T)) + 4 * sum(V.shape) * least(V.dtype)
     rest = rest + g * (_dot(jnp.abs(u) * s, jnp.abs(w.T)) + jnp.abs(V))
     # ||U||^2 <= 1 + ||U'U - I||_F, so the product is at most 1 + the larger one.
     skew = jnp.maximum(_skew(u, g), _skew(w, g))
@@ -248,7 +243,7 @@ def _top_eigen_bound(V: Matrix) -> Scalar:
     """Upper bound of the largest eigenvalue of a symmetric V."""
     lam, q = _eigh(V)
     g = gam(2 * V.shape[0] + 12, V.dtype)
-    rest = jnp.abs(V - _dot(q * lam, q.T))
+    rest = jnp.abs(V - _dot(q * lam, q.T)) + 8 * V.shape[0] * least(V.dtype)
     rest = rest + g * (_dot(jnp.abs(q) * jnp.abs(lam), jnp.abs(q.T)) + jnp.abs(V))
     spread_ = jnp.max(jnp.abs(lam)) * (1.01 * _skew(q, g) + 4 * g)
     return lam[-1] + spread_ + 1.01 * tree.norm(rest)

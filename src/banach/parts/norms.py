@@ -5,15 +5,16 @@ are nonnegative one by one, so that rounding is relative to the bracket itself
 wherever the mathematics allows it.
 """
 
+import math
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
 from banach.core import tree
+from banach.parts.hyper import hyper
 from banach.parts.term import (
     Norm,
     Partition,
@@ -21,10 +22,9 @@ from banach.parts.term import (
     angle,
     arrays,
     charge,
-    demand,
     gam,
-    keep,
     leafwise,
+    least,
     onto_simplex,
     positive,
     rebuild,
@@ -65,12 +65,8 @@ class ElasticNet(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    l1: Any = eqx.field(converter=keep)
-    l2: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("ElasticNet l1", self.l1, "nonnegative")
-        demand("ElasticNet l2", self.l2, "nonnegative")
+    l1: Any = hyper("ElasticNet l1", "nonnegative")
+    l2: Any = hyper("ElasticNet l2", "nonnegative")
 
     def value(self, x: PyTree) -> Scalar:
         """Sum of l1 |x| + l2 x^2 / 2."""
@@ -108,10 +104,7 @@ class L1(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("L1 lam", self.lam, "nonnegative")
+    lam: Any = hyper("L1 lam", "nonnegative")
 
     def value(self, x: PyTree) -> Scalar:
         """Sum of lam |x|."""
@@ -140,10 +133,7 @@ class SquaredL2(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("SquaredL2 lam", self.lam, "nonnegative")
+    lam: Any = hyper("SquaredL2 lam", "nonnegative")
 
     def value(self, x: PyTree) -> Scalar:
         """Sum of lam x^2 / 2."""
@@ -172,10 +162,7 @@ class L2Norm(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("L2Norm lam", self.lam, "nonnegative", scalar=True)
+    lam: Any = hyper("L2Norm lam", "nonnegative", scalar=True)
 
     def value(self, x: PyTree) -> Scalar:
         """Lam times the norm."""
@@ -217,10 +204,7 @@ class LInf(Norm):
 
     oracles = frozenset({"prox", "conjugate"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("LInf lam", self.lam, "nonnegative", scalar=True)
+    lam: Any = hyper("LInf lam", "nonnegative", scalar=True)
 
     def value(self, x: PyTree) -> Scalar:
         """Lam times the largest absolute entry."""
@@ -249,7 +233,8 @@ class LInf(Norm):
         lam, m, total = jnp.asarray(self.lam, x.dtype), jnp.max(abs(x)), jnp.sum(abs(v))
         first = jnp.maximum(lam - total, 0) * m
         value = first + jnp.sum(abs(v) * (m - jnp.sign(v) * x))
-        moved = jnp.sum(e * abs(x)) + gam(v.size + 2, x.dtype) * total * m
+        moved = jnp.sum(e * abs(x)) + gam(v.size + 2, x.dtype) * (total * m)
+        moved = moved + 4 * least(x.dtype) * (v.size * m + total)
         live = lam > 0
         value = jnp.where(live, value, 0)
         return value, charge(value, jnp.where(live, moved, 0), v.size + 8)
@@ -271,7 +256,7 @@ def _l1_l2_value(x: PyTree, l1: Any, l2: Any) -> Scalar:
 
 def _l1_l2_bracket(x: PyTree, v: PyTree, e: PyTree, l1: Any, l2: Any):
     def entry(x, v, e, a, b):
-        u = jnp.finfo(x.dtype).eps / 2
+        u, tiny = jnp.finfo(x.dtype).eps / 2, least(x.dtype)
         cut = jnp.clip(v, -a, a)
         # |cut| |x| - cut x is 0 or twice a product. Written as a difference, a
         # fused multiply-add would turn its exact 0 into a rounding error.
@@ -280,12 +265,18 @@ def _l1_l2_bracket(x: PyTree, v: PyTree, e: PyTree, l1: Any, l2: Any):
         # b (x - s)^2 / 2 = r^2 / (2 b) with r = b x - (v - cut); its rounding and
         # the change e of v move r by at most `step`.
         r = b * x - (v - cut)
-        step = 1.1 * u * (jnp.abs(b * x) + jnp.abs(v - cut) + jnp.abs(r)) + e
+        lost = 4 * tiny * (1 + a + b + jnp.abs(x))
+        step = 1.1 * u * (jnp.abs(b * x) + jnp.abs(v - cut) + jnp.abs(r)) + e + lost
         curved = b > 0
-        b = positive(b)
-        square = jnp.where(curved, jnp.square(r) / (2 * b), 0)
-        moved = (jnp.abs(r) * step + jnp.square(step) / 2) / b
-        moved = jnp.where(curved, moved, jnp.where(a > 0, e * jnp.abs(x), 0))
+        # Divided before squaring: r^2 alone vanishes long before r^2 / b does. A
+        # quotient that vanishes all the same has a square far below `lost`.
+        root = jnp.sqrt(positive(b)) * math.sqrt(2.0)
+        near, step = jnp.abs(r) / root, 1.01 * step / root + tiny
+        square = jnp.where(curved, jnp.square(near), 0)
+        moved = jnp.where(curved, 2 * near * step + jnp.square(step), 0)
+        moved = jnp.where(curved | (a > 0), moved + lost, 0)
+        straight = jnp.where(a > 0, e * jnp.abs(x) + lost, 0)
+        moved = jnp.where(curved, moved, straight)
         return jnp.where(curved | (a > 0), flat, 0) + square, moved
 
     v = arrays(v)

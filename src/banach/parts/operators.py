@@ -47,6 +47,16 @@ class Operator(eqx.Module):
         """Roundings on the longest path of one entry of A x."""
         raise NotImplementedError
 
+    def vanished(self, x: PyTree) -> PyTree:
+        """What products below the normal numbers may lose, entry by entry of A x.
+
+        x >= 0 holds the absolute values; numbers below the normal ones count as 0.
+        """
+        ones = jax.tree.map(jnp.ones_like, x)
+        far = (self.terms() + 1) * (2 + tree.max_abs(x))
+        least = float(jnp.finfo(tree.dtype(x)).tiny)
+        return jax.tree.map(lambda a: 2 * least * (far + a), self.absolute(ones))
+
     def diagonal(self) -> PyTree | None:
         """The diagonal in the structure of x, or None where it is unknown."""
         return None
@@ -190,6 +200,15 @@ class NormalOperator(Operator):
         ahead = self.inner.absolute(x)
         back = jax.linear_transpose(self.inner.absolute, x)(ahead)[0]
         return back + jnp.asarray(self.ridge, x.dtype) * x
+
+    def vanished(self, x: Vector) -> Vector:
+        """Those of A x, carried through |A'|, and those of A' (A x) and ridge x."""
+        ahead = self.inner.absolute(x)
+        back = jax.linear_transpose(self.inner.absolute, x)
+        lost, ridge = self.inner.vanished(x), jnp.asarray(self.ridge, x.dtype)
+        least = float(jnp.finfo(x.dtype).tiny)
+        far = self.terms() * (2 + tree.max_abs(ahead)) + ridge + tree.max_abs(x)
+        return 1.01 * back(lost + 2 * least)[0] + 4 * least * far
 
     def terms(self) -> int:
         """Those of A, and as many as A' has."""

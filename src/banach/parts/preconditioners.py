@@ -15,8 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from banach.core import tree
+from banach.core import compat, tree
+from banach.core.problem import Misuse
 from banach.parts.grid import Grid, GridLaplacian
+from banach.parts.hyper import count, number
 from banach.parts.operators import FunctionOperator, Operator
 
 
@@ -105,7 +107,14 @@ class IncompleteCholesky(Preconditioner):
     Both triangular solves go over the n + m - 1 antidiagonals, one after another.
     """
 
-    modified: Any = 0.0
+    modified: Any = number("IncompleteCholesky modified", "nonnegative", default=0.0)
+
+    def __check_init__(self):
+        if not compat.is_tracer(self.modified) and float(self.modified) > 1:
+            raise Misuse(
+                "IncompleteCholesky modified is the share of the dropped fill, 0 to 1, "
+                f"got {float(self.modified):g}"
+            )
 
     def label(self) -> str:
         """Its key in RECIPES."""
@@ -180,8 +189,8 @@ class Multigrid(Preconditioner):
     differs (their coarse cells at a boundary are voxelised again).
     """
 
-    sweeps: int = eqx.field(static=True, default=2)
-    damping: Any = 0.8
+    sweeps: int = count("Multigrid sweeps", default=2)
+    damping: Any = number("Multigrid damping", "positive", default=0.8)
 
     def label(self) -> str:
         """Its key in RECIPES."""

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from banach.core import compat, reading
 from banach.core.problem import Misuse
 
 WIDTH = 0.2
@@ -26,6 +27,7 @@ WIDTH = 0.2
 
 def smoothed(norms: Any, width: float = WIDTH) -> Any:
     """Running median over an odd window of about `width` T, reflected at the ends."""
+    width = float(reading.number(width, "width", low="nonnegative"))
     xp, T = _xp(norms), norms.shape[0]
     reach = min(round(width * T) // 2, T - 1)
     at = np.abs(np.arange(-reach, T + reach))
@@ -36,7 +38,7 @@ def smoothed(norms: Any, width: float = WIDTH) -> Any:
 
 def weights_of(norms: Any, order: int = 2, width: float = WIDTH) -> Any:
     """w_t = G_t^-2 of the smoothed norms (order 2), or G_t^-1 of l1 norms (order 1)."""
-    if order not in (1, 2):
+    if reading.integer(order, "order") not in (1, 2):
         raise Misuse(
             f"order is 2 for steps along the gradient (2-norms) or 1 for Adam and its "
             f"relatives (l1 norms), got {order!r}"
@@ -61,18 +63,14 @@ def refine_schedule(
 
     Raises Misuse for fewer than two norms, or any that is negative or not finite.
     """
-    if np.ndim(norms) != 1 or np.shape(norms)[0] < 2:
+    norms = reading.array(norms, "gradient norms", low="nonnegative", ndim=1)
+    if norms.shape[0] < 2:
         raise Misuse(
             f"norms must hold one number a step of at least two steps, got shape "
-            f"{np.shape(norms)}"
+            f"{norms.shape}"
         )
-    if not isinstance(norms, jax.Array):
-        norms = np.asarray(norms, float)
-        if not (np.isfinite(norms) & (norms >= 0)).all() or not norms.any():
-            raise Misuse(
-                "gradient norms must be finite, >= 0 and not all 0; refine from a run "
-                "that did not diverge"
-            )
+    if not compat.is_tracer(norms) and not np.any(np.asarray(norms)):
+        raise Misuse("gradient norms are all 0: there is nothing to refine")
     xp, w = _xp(norms), weights_of(norms, order, width)
     tail = xp.cumsum(w[::-1])[::-1] - w
     # The running sum leaves rounding where nothing is left to add.
@@ -86,8 +84,8 @@ def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
 
     Against optax: linear_schedule(peak, 0.0, steps).
     """
-    if steps < 1:
-        raise Misuse(f"a schedule needs steps >= 1, got {steps}")
+    reading.number(peak, "peak")  # kept as given: a Python number takes any dtype
+    steps = reading.integer(steps, "steps", low=1)
     return lambda count: peak * (1 - jnp.minimum(count, steps) / steps)
 
 
@@ -98,6 +96,7 @@ def refined_schedule(
 
     `optax.sgd(refined_schedule(norms, 0.1))`; order=1 and l1 norms for optax.adam.
     """
+    reading.number(peak, "peak")
     eta = refine_schedule(norms, order=order, width=width)
     last = eta.shape[0] - 1
     return lambda count: peak * jnp.asarray(eta)[jnp.minimum(count, last)]
@@ -110,6 +109,14 @@ def last_iterate_bound(
 
     It bounds E f(x_T) - f* for convex f where the steps were `steps_of(weights)`.
     """
+    norms = reading.array(norms, "gradient norms", low="nonnegative", ndim=1)
+    weights = reading.array(weights, "weights", low="positive", ndim=1)
+    distance = reading.number(distance, "distance", low="nonnegative")
+    if norms.shape != weights.shape:
+        raise Misuse(
+            f"last_iterate_bound needs one weight for each norm, got shapes "
+            f"{norms.shape} and {weights.shape}"
+        )
     total = 2 * weights.sum()
     return distance**2 / total + (weights**2 * norms**2).sum() / total
 

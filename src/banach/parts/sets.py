@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.problem import Misuse
+from banach.parts.hyper import hyper, keep
 from banach.parts.term import (
     Partition,
     Scalar,
@@ -23,10 +24,9 @@ from banach.parts.term import (
     arrays,
     charge,
     concrete,
-    demand,
     gam,
-    keep,
     leafwise,
+    least,
     onto_simplex,
     positive,
     rebuild,
@@ -52,7 +52,10 @@ class Box(Set):
     bounded: bool = eqx.field(static=True)
 
     def __init__(self, lower: Any, upper: Any, bounded: bool | None = None):
-        self.lower, self.upper = keep(lower), keep(upper)
+        self.lower = _side(lower, "Box lower", "-np.inf")
+        self.upper = _side(upper, "Box upper", "np.inf")
+        if bounded is not None:
+            bounded = reading.flag(bounded, "Box bounded")
         if concrete(self.lower, self.upper):
             finite = all(
                 np.isfinite(np.asarray(b)).all()
@@ -126,10 +129,7 @@ class LInfBall(Set):
 
     oracles = _COMPACT
 
-    radius: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("LInfBall radius", self.radius, "positive", scalar=True)
+    radius: Any = hyper("LInfBall radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """Clip at the radius."""
@@ -174,10 +174,7 @@ class Simplex(Set):
 
     oracles = _COMPACT
 
-    radius: Any = eqx.field(converter=keep, default=1.0)
-
-    def __check_init__(self):
-        demand("Simplex radius", self.radius, "positive", scalar=True)
+    radius: Any = hyper("Simplex radius", "positive", scalar=True, default=1.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Subtract the threshold, keep the positive part."""
@@ -213,6 +210,7 @@ class Simplex(Set):
         off = jnp.abs(r - jnp.sum(x)) + g * mass
         moved = jnp.sum(e * jnp.abs(x)) + r * jnp.max(e) + jnp.abs(top) * off
         moved = moved + g * jnp.sum(jnp.abs(terms)) + jnp.max(e) * off
+        moved = moved + 4 * least(x.dtype) * (mass + r + x.size * jnp.max(jnp.abs(v)))
         value = jnp.sum(terms)
         return value, charge(value, moved, x.size + 8)
 
@@ -222,10 +220,7 @@ class L1Ball(Set):
 
     oracles = _COMPACT
 
-    radius: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("L1Ball radius", self.radius, "positive", scalar=True)
+    radius: Any = hyper("L1Ball radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """The signs times the projection of |v| on the simplex."""
@@ -252,7 +247,9 @@ class L1Ball(Set):
         mass = jnp.sum(jnp.abs(x))
         value = (r - mass) * top + jnp.sum(jnp.abs(x) * (top - jnp.sign(x) * v))
         moved = jnp.sum(e * jnp.abs(x)) + r * jnp.max(e)
-        moved = moved + 2 * gam(x.size + 8, x.dtype) * (mass + jnp.abs(r - mass)) * top
+        size = (mass + jnp.abs(r - mass)) * top
+        moved = moved + 2 * gam(x.size + 8, x.dtype) * size
+        moved = moved + 4 * least(x.dtype) * (mass + r + x.size * top)
         return value, charge(value, moved, x.size + 8)
 
 
@@ -264,15 +261,8 @@ class L2Ball(Set):
 
     oracles = _COMPACT
 
-    radius: Any = eqx.field(converter=keep)
-    middle: Any = eqx.field(converter=keep, default=0.0)
-
-    def __check_init__(self):
-        demand("L2Ball radius", self.radius, "positive", scalar=True)
-        if concrete(self.middle):
-            for leaf in jax.tree.leaves(self.middle):
-                if not np.isfinite(np.asarray(leaf)).all():
-                    raise Misuse("L2Ball needs a finite centre")
+    radius: Any = hyper("L2Ball radius", "positive", scalar=True)
+    middle: Any = hyper("L2Ball middle", default=0.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Scale v - center to the radius where it is longer."""
@@ -316,7 +306,8 @@ class L2Ball(Set):
         value = jnp.sum((r - ny) * nv + turn)
         g = gam(v.size + 12, v.dtype)
         # Rounding of y = x - center is relative to y; the norms err by g each.
-        moved = jnp.sum(slack + g * nv * (ny + r)) + r * tree.norm(e)
+        moved = jnp.sum(slack + g * (nv * (ny + r))) + r * tree.norm(e)
+        moved = moved + 4 * v.size * least(v.dtype) * jnp.sum(1 + nv + r)
         return value, charge(value, moved, v.size + 12)
 
     def _about(self, x: PyTree) -> tuple[PyTree, PyTree]:
@@ -336,7 +327,9 @@ def _box_bracket(x, v, e, lo, up):
     term = jnp.abs(v) * near
     # v' may cross 0, where the other face is the maximising one.
     cross = jnp.maximum(e - jnp.abs(v), 0) * other
-    return term, jnp.abs(term), jnp.maximum(e * near, cross)
+    # Distances and slopes that vanish, each beside the other.
+    lost = 4 * least(v.dtype) * (1 + jnp.abs(v) + jnp.abs(near) + jnp.abs(other))
+    return term, jnp.abs(term), jnp.maximum(e * near, cross) + lost
 
 
 def _corner(w: Array, j: Array, r: Array) -> Array:
@@ -354,13 +347,27 @@ def _up(x: Array, k: int) -> Array:
     return x * (1 + 2.1 * gam(k + 8, x.dtype))
 
 
+def _side(side: Any, name: str, opened: str) -> Any:
+    if side is None:
+        raise Misuse(f"{name} must be real, got None; a side that is open is {opened}")
+    return keep(side, name, infinite=True)
+
+
 def _check_sides(lower: PyTree, upper: PyTree) -> None:
     lows, ups = jax.tree.leaves(lower), jax.tree.leaves(upper)
-    if 1 not in (len(lows), len(ups)) and len(lows) != len(ups):
+    same = jax.tree.structure(lower) == jax.tree.structure(upper)
+    if 1 not in (len(lows), len(ups)) and not same:
         raise Misuse("Box: lower and upper need the same structure, or one number")
     n = max(len(lows), len(ups))
     lows, ups = (s * n if len(s) == 1 else s for s in (lows, ups))
     for lo, up in zip(lows, ups, strict=True):
         lo, up = np.asarray(lo), np.asarray(up)
+        try:
+            np.broadcast_shapes(lo.shape, up.shape)
+        except ValueError:
+            raise Misuse(
+                f"Box: lower has shape {lo.shape} and upper {up.shape}: give one "
+                "number, or one for each coordinate"
+            ) from None
         if not (np.all(lo <= up) and np.all(lo < np.inf) and np.all(up > -np.inf)):
             raise Misuse("Box is empty: every lower side must be <= its upper side")

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from banach.core import tree
-from banach.core.problem import Misuse
+from banach.core import reading, tree
+from banach.parts.hyper import count
 
 Vector = Float[Array, " d"]
 Matrix = Float[Array, "d d"]
@@ -38,13 +38,10 @@ class Sketch(eqx.Module):
     """
 
     kind: str = eqx.field(static=True)
-    block: int = eqx.field(static=True)
+    block: int = count("Sketch block")
 
     def __check_init__(self):
-        if self.kind not in KINDS:
-            raise Misuse(f"a sketch is one of {', '.join(KINDS)}, got {self.kind!r}")
-        if not (isinstance(self.block, int) and self.block >= 1):
-            raise Misuse(f"block must be a whole number from 1, got {self.block!r}")
+        reading.choice(self.kind, "Sketch kind", KINDS)
 
     def draw(self, key: Array, d: int, dtype) -> Array:
         """S of one projection: row numbers, or a (d, block) matrix."""

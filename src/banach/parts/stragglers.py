@@ -7,6 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from banach.core import compat
+from banach.core.problem import Misuse
+from banach.parts.hyper import number
+
+
+def _number(name: str, **default: Any) -> Any:
+    return number(f"Bursts {name}", "nonnegative", **default)
+
 
 class Bursts(eqx.Module):
     """The Gilbert-Elliott model: each worker is slow or not, and tends to stay so.
@@ -17,11 +25,17 @@ class Bursts(eqx.Module):
     whole sum on one worker takes 1 second.
     """
 
-    slows: Float[Array, ""] = 0.05
-    recovers: Float[Array, ""] = 0.5
-    factor: Float[Array, ""] = 5.0
-    latency: Float[Array, ""] = 0.01
-    jitter: Float[Array, ""] = 0.05
+    slows: Float[Array, ""] = _number("slows", default=0.05)
+    recovers: Float[Array, ""] = _number("recovers", default=0.5)
+    factor: Float[Array, ""] = _number("factor", default=5.0)
+    latency: Float[Array, ""] = _number("latency", default=0.01)
+    jitter: Float[Array, ""] = _number("jitter", default=0.05)
+
+    def __check_init__(self):
+        for name in ("slows", "recovers"):
+            chance = getattr(self, name)
+            if not compat.is_tracer(chance) and float(chance) > 1:
+                raise Misuse(f"Bursts {name} is a probability, got {float(chance):g}")
 
     def round(
         self, slow: Bool[Array, " n"], load: float, key: Array, dtype: Any

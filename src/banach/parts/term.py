@@ -87,7 +87,8 @@ class Term(eqx.Module):
 
         value + slack bounds the exact bracket at every v' in dom g* with
         |v' - v| <= e entrywise; e is a scalar or has the structure of v. A set
-        assumes nothing of x: outside it the value may be negative.
+        assumes nothing of x: outside it the value may be negative. Nothing is said
+        where a hyperparameter is `subnormal`: the caller looks.
         """
         self.refuse("conjugate", "a duality gap needs a term with a finite conjugate")
 
@@ -135,37 +136,10 @@ class Norm(Term):
         return tree.zeros_like(arrays(like))
 
 
-def keep(x: Any) -> Any:
-    """Field converter: arrays and tracers stay, Python numbers become NumPy."""
-
-    def one(leaf: Any) -> Any:
-        if isinstance(leaf, jax.Array | np.ndarray | np.generic):
-            return leaf
-        # Times 1.0: an integer field would promote or truncate later.
-        return np.asarray(leaf) * np.asarray(1.0)
-
-    # A list of numbers is a vector; a dict or a tuple of arrays is a pytree.
-    return one(x) if isinstance(x, list) else jax.tree.map(one, x)
-
-
 def concrete(*fields: PyTree) -> bool:
     """Whether every leaf has a value now, so that it can be tested."""
     leaves = jax.tree.leaves(fields)
     return not any(isinstance(v, jax.core.Tracer) for v in leaves)
-
-
-def demand(name: str, x: PyTree, low: str, scalar: bool = False) -> None:
-    """Check a hyperparameter: low is "positive" or "nonnegative"."""
-    if scalar and any(np.ndim(v) for v in jax.tree.leaves(x)):
-        raise Misuse(f"{name} must be a scalar, got shapes {_shapes(x)}")
-    if not concrete(x):
-        return
-    for leaf in jax.tree.leaves(x):
-        a = np.asarray(leaf)
-        good = np.isfinite(a) & ((a > 0) if low == "positive" else (a >= 0))
-        if not good.all():
-            bad = a[~good].ravel()[0]
-            raise Misuse(f"{name} must be {low} and finite, got {bad}")
 
 
 def arrays(x: PyTree) -> PyTree:
@@ -219,13 +193,42 @@ def gam(k: int, dtype: Any) -> float:
     return ku / (1 - ku) if ku < 0.5 else math.inf
 
 
+def least(dtype: Any) -> float:
+    """The smallest normal number: what one flushed result may have lost.
+
+    XLA writes 0 for every result below it, and reads 0 for every such operand, in
+    comparisons too. A product of three factors loses more where the first two vanish
+    and the third is large: multiply the small factor in last, or charge this before.
+    """
+    return float(jnp.finfo(dtype).tiny)
+
+
+def subnormal(x: PyTree) -> Array:
+    """Whether some entry is not 0 and yet read as 0, a boolean scalar.
+
+    Looks at the bits: every comparison of floats would read 0 as well.
+    """
+    found = jnp.zeros((), bool)
+    for leaf in jax.tree.leaves(x):
+        dtype = jnp.result_type(leaf)
+        if jnp.issubdtype(dtype, jnp.floating):
+            info = jnp.finfo(dtype)
+            whole = jnp.dtype(f"uint{info.bits}")
+            bits = jax.lax.bitcast_convert_type(jnp.asarray(leaf), whole)
+            size = bits & jnp.asarray(2 ** (info.bits - 1) - 1, whole)
+            first = jnp.asarray(2**info.nmant, whole)
+            found = found | jnp.any((size > 0) & (size < first))
+    return found
+
+
 def charge(value: Scalar, moved: Scalar, k: int) -> Scalar:
     """Slack of a sum of nonnegative terms with k roundings on its longest path.
 
-    `moved` bounds all other errors; k tiny covers flushed subnormals.
+    `moved` bounds all other errors; 4 k tiny covers flushed subnormals, up to four
+    for each entry.
     """
-    g, tiny = gam(k, value.dtype), float(jnp.finfo(value.dtype).tiny)
-    return 1.01 * (moved * (1 + g) + g * jnp.abs(value)) + k * tiny
+    g, tiny = gam(k, value.dtype), least(value.dtype)
+    return 1.01 * (moved * (1 + g) + g * jnp.abs(value)) + 4 * k * tiny
 
 
 def safe_factor(ratio: Scalar, k: int) -> Scalar:
@@ -323,6 +326,8 @@ def angle(v: Array, x: Array, e: Array, part: Partition) -> tuple[Array, ...]:
     both, g = nv * nx, gam(v.size + 12, v.dtype)
     move = 3 * g
     slack = both * (apart * move + move**2 / 2 + g) + part.sum(e * jnp.abs(x))
+    # Norms of entries below the smallest normal number count as 0.
+    slack = slack + 4 * least(v.dtype) * part.sum(1 + jnp.abs(v) + jnp.abs(x))
     return nv, nx, both * jnp.square(apart) / 2, slack
 
 

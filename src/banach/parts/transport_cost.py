@@ -46,6 +46,10 @@ class Cost(eqx.Module):
     def roundings(self) -> int:
         """An entry is computed up to this many units of relative roundoff."""
 
+    def vanished(self) -> float:
+        """And up to this, where squares are below the normal numbers."""
+        return 0.0
+
     def block(self) -> int:
         """Rows that are worth holding at once."""
         m, n = self.shape
@@ -119,6 +123,10 @@ class SquaredEuclidean(_Clouds):
         """Differences, squares and their sum."""
         return self.x.shape[1] + 4
 
+    def vanished(self) -> float:
+        """A smallest normal number for each coordinate."""
+        return _lost(self)
+
 
 class Euclidean(_Clouds):
     """C_ij = |x_i - y_j|; never stored."""
@@ -132,6 +140,14 @@ class Euclidean(_Clouds):
     def roundings(self) -> int:
         """Those of the square, halved, and one of the root."""
         return self.x.shape[1] + 5
+
+    def vanished(self) -> float:
+        """The root of what the square may have lost."""
+        return _lost(self) ** 0.5
+
+
+def _lost(clouds: _Clouds) -> float:
+    return (clouds.x.shape[1] + 4) * float(jnp.finfo(clouds.dtype).tiny)
 
 
 COSTS = {"sqeuclidean": SquaredEuclidean, "euclidean": Euclidean}

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from banach.parts.term import Norm, Scalar, demand, keep, rebuild, single
+from banach.parts.hyper import hyper
+from banach.parts.term import Norm, Scalar, rebuild, single
 
 
 class TotalVariation1D(Norm):
@@ -22,10 +22,7 @@ class TotalVariation1D(Norm):
 
     oracles = frozenset({"prox"})
 
-    lam: Any = eqx.field(converter=keep)
-
-    def __check_init__(self):
-        demand("TotalVariation1D lam", self.lam, "nonnegative", scalar=True)
+    lam: Any = hyper("TotalVariation1D lam", "nonnegative", scalar=True)
 
     def value(self, x: PyTree) -> Scalar:
         """Lam times the sum of absolute steps."""

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, ESTIMATED, Fact, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -85,6 +85,7 @@ class Bilevel(Problem):
         lower_L: Any = None,
         smoothness: Mapping[str, Any] | None = None,
     ):
+        self.blocks = blocks = reading.flag(blocks, "blocks")
         start = (inputs.variable(x0, "x0"), inputs.variable(y0, "y0"))
         rows = (
             bilevel_inputs.rows(upper_rows, "upper_rows", start[1], blocks),
@@ -93,7 +94,6 @@ class Bilevel(Problem):
         start, data = inputs.canonical(start, (inputs.arguments(args), *rows))
         self.x0, self.y0 = start
         self.args, self.upper_rows, self.lower_rows = data
-        self.blocks = bool(blocks)
         one = bilevel_inputs.first(self.y0, 1 if blocks else 0)
         self.upper, self.lower = (
             bilevel_inputs.function(
@@ -106,8 +106,28 @@ class Bilevel(Problem):
         )
         self.lower_mu = inputs.constant(lower_mu, "lower_mu")
         self.lower_L = inputs.constant(lower_L, "lower_L")
+        names = ("lower_mu", "lower_L")
+        inputs.ordered(self.lower_mu, self.lower_L, names, inputs.CURVATURES)
         self.smoothness = bilevel_inputs.smoothness(smoothness)
-        self.lower_strongly_convex = bool(lower_strongly_convex) or lower_mu is not None
+        strong = reading.flag(lower_strongly_convex, "lower_strongly_convex")
+        self.lower_strongly_convex = strong or lower_mu is not None
+
+    def restated(self) -> "Bilevel":
+        """Through the constructor, both functions as traced."""
+        return Bilevel(
+            self.upper,
+            self.lower,
+            self.x0,
+            self.y0,
+            self.args,
+            upper_rows=self.upper_rows,
+            lower_rows=self.lower_rows,
+            blocks=self.blocks,
+            lower_strongly_convex=self.lower_strongly_convex,
+            lower_mu=self.lower_mu,
+            lower_L=self.lower_L,
+            smoothness=self.smoothness,
+        )
 
     def oracles(self) -> frozenset[str]:
         """Full and sampled derivatives of both levels."""

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat
+from banach.core import reading
 from banach.core.problem import Misuse
 from banach.problems import inputs
 from banach.problems.smooth import check_floating
@@ -27,7 +26,7 @@ def rows(given: PyTree, name: str, y0: PyTree, blocks: bool) -> PyTree:
             )
     if given is None:
         return None
-    given = inputs.arrays(given)
+    given = inputs.data(given, name)
     depth = 2 if blocks else 1
     heads = {np.shape(v)[:depth] for v in jax.tree.leaves(given)}
     if len(heads) != 1 or any(len(h) < depth or 0 in h for h in heads):
@@ -43,10 +42,6 @@ def rows(given: PyTree, name: str, y0: PyTree, blocks: bool) -> PyTree:
                 f"{name} has {next(iter(heads))[0]} blocks and y0 has {m}; give one "
                 "set of rows to each block"
             )
-    for leaf in jax.tree.leaves(given):
-        bad = jnp.issubdtype(leaf.dtype, jnp.inexact) and not compat.is_tracer(leaf)
-        if bad and not np.isfinite(np.asarray(leaf)).all():
-            raise Misuse(f"{name} contains NaN or infinity; drop or impute those rows")
     return given
 
 
@@ -70,6 +65,7 @@ def function(
             "it, e.g. with jnp.sum"
         )
     check_floating(traced.narrow, name)
+    inputs.differentiable(traced, x0, (y, *row, *args), name)
     return traced
 
 
@@ -80,12 +76,12 @@ def smoothness(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not isinstance(given, Mapping) or set(given) != set(SMOOTHNESS):
         raise Misuse(
             "smoothness must be a dict of the Lipschitz constants in y of F_x, F_y, "
-            f"G_xy and G_yy by the names {', '.join(SMOOTHNESS)}; got {given!r}"
+            f"G_xy and G_yy by the names {', '.join(SMOOTHNESS)}; got "
+            f"{reading.shown(given)}"
         )
     out = {}
     for name in SMOOTHNESS:
-        value = np.asarray(given[name], float)
-        if value.ndim or not np.isfinite(value) or value < 0:
-            raise Misuse(f"smoothness[{name!r}] must be a number >= 0, got {value}")
-        out[name] = value
+        title = f"smoothness[{name!r}]"
+        value = reading.number(given[name], title, low="nonnegative")
+        out[name] = value.astype(float) if isinstance(value, np.ndarray) else value
     return out

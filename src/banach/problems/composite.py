@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import tree
+from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.term import Term
 from banach.problems import inputs
-from banach.problems.smooth import Smooth, like
+from banach.problems.smooth import Smooth
 
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
@@ -54,12 +54,10 @@ class Composite(Problem):
         rho: Any = 0,
         reference: PyTree = None,
     ):
-        if not isinstance(term, Term):
-            raise Misuse(
-                f"Composite needs a term of banach.parts, got {type(term).__name__}; "
-                "pass e.g. bn.L1(0.1), or state f alone as bn.Smooth"
-            )
+        inputs.is_term(term, "Composite")
+        inputs.optional(convex, "convex")
         if isinstance(smooth, Problem):
+            args = inputs.arguments(args)
             given = {"args": args or None, "L": L, "convex": convex, "mu": mu}
             extra = [k for k, v in given.items() if v is not None]
             if extra:
@@ -69,26 +67,38 @@ class Composite(Problem):
                 )
         else:
             if x0 is None:
-                raise Misuse("Composite of a function needs x0, the start")
+                raise Misuse("Composite of a function needs x0, the start; pass x0=")
             smooth = Smooth(smooth, x0, args, L=L, mu=mu, convex=bool(convex))
+        inputs.smooth_part(smooth, "Composite")
         self.smooth = smooth
-        self.term = term
         base = smooth.start().x
-        self.x0 = base if x0 is None else like(base, x0, "x0")
-        if reference is None:
-            at = smooth.reference_point()
-            self.reference = None if at is None else at.x
-        else:
-            self.reference = like(base, reference)
+        self.term = inputs.in_dtype(term, tree.dtype(base))
+        self.x0 = base if x0 is None else inputs.like(base, x0, "x0")
+        at = smooth.reference_point() if reference is None else Point(reference)
+        self.reference = inputs.reference(base, None if at is None else at.x)
         self.step = inputs.constant(step, "step")
+        rho = reading.number(rho, "rho", low="nonnegative")
         # Zero is the one value of rho that changes what may be claimed.
-        self.weak = not (isinstance(rho, (int, float, np.ndarray)) and not np.any(rho))
+        self.weak = compat.is_tracer(rho) or float(rho) > 0
         self.rho = inputs.constant(rho, "rho") if self.weak else np.zeros(())
+        _fits(self.term, base)
         if not self.essential():
             raise Misuse(
                 f"{type(term).__name__} offers none of prox, project and lmo, so no "
                 "method can respect it; use a term that offers one"
             )
+
+    def restated(self) -> "Composite":
+        """Through the constructor; the smooth part validates itself."""
+        self.smooth.validate()
+        return Composite(
+            self.smooth,
+            self.term,
+            self.x0,
+            step=self.step,
+            rho=self.rho,
+            reference=self.reference,
+        )
 
     def oracles(self) -> frozenset[str]:
         """Those of the smooth part and those of the term."""
@@ -206,3 +216,10 @@ class Composite(Problem):
     def as_composite(self) -> Problem:
         """This problem."""
         return self
+
+
+def _fits(term: Term, x0: PyTree) -> None:
+    """Refuse a term that cannot act on the variable."""
+    with inputs.context(x0, ()):
+        call = term.prox if "prox" in term.offers() else lambda v, t: term.lmo(v)
+        inputs.acts(lambda v: call(v, 1.0), x0, type(term).__name__)

@@ -21,7 +21,6 @@ from banach.problems.smooth import (
     check_floating,
     check_scalar,
     dense_hessian,
-    like,
 )
 
 Scalar = Float[Array, ""]
@@ -90,25 +89,41 @@ class Constrained(Differentiable, Started):
         self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Constrained's fun")
         check_scalar(self.fun.narrow, "Constrained's fun")
+        inputs.differentiable(self.fun, self.x0, self.args, "Constrained's fun")
         self.eq = self._traced(eq, "eq")
         self.ineq = self._traced(ineq, "ineq")
         self.linear = stated.equations(self.x0, linear)
         self.lower, self.upper = stated.bounds(self.x0, lower, upper)
-        self.reference = None if reference is None else like(self.x0, reference)
+        self.reference = inputs.reference(self.x0, reference)
         if self.rows() == 0 and not self.bounded():
             raise Misuse(
                 "Constrained was given no constraint; pass eq=, ineq=, linear=(A, b), "
                 "lower= or upper=, or state f alone as bn.Smooth(f, x0)"
             )
 
+    def restated(self) -> "Constrained":
+        """Through the constructor, the functions as traced."""
+        return Constrained(
+            self.fun,
+            self.x0,
+            self.args,
+            eq=self.eq,
+            ineq=self.ineq,
+            linear=self.linear,
+            lower=self.lower,
+            upper=self.upper,
+            reference=self.reference,
+        )
+
     def _traced(self, fun: Any, name: str) -> inputs.Function | None:
         if fun is None:
             return None
         title = f"Constrained's {name}"
         traced = inputs.function(fun, self.x0, self.args, title)
-        check_floating(traced.narrow, title)
         if not _count(traced):
             raise Misuse(f"{title} returns no numbers; leave {name} out instead")
+        check_floating(traced.narrow, title)
+        inputs.differentiable(traced, self.x0, self.args, title)
         return traced
 
     def equations(self) -> int:

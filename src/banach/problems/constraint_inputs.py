@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree
 from banach.core.problem import Misuse
 from banach.problems import inputs
 
@@ -15,19 +15,22 @@ def equations(x0: PyTree, linear: Any) -> tuple[Any, Any] | None:
     """(A, b) as arrays of the dtype of x0, or Misuse."""
     if linear is None:
         return None
-    if not (isinstance(linear, tuple) and len(linear) == 2):
-        raise Misuse("linear must be a pair (A, b) of the equations A x = b")
-    A, b = (inputs.arrays(v) for v in map(_plain, linear))
+    if not (isinstance(linear, tuple | list) and len(linear) == 2):
+        raise Misuse(
+            "linear must be a pair (A, b) of the equations A x = b, got "
+            f"{reading.shown(linear)}"
+        )
+    A, b = (
+        reading.array(v, f"linear=(A, b): {name}")
+        for name, v in zip("Ab", linear, strict=True)
+    )
     n, dtype = tree.size(x0), tree.dtype(x0)
     if np.ndim(A) != 2 or np.shape(A)[1] != n or np.shape(b) != np.shape(A)[:1]:
         raise Misuse(
             f"linear=(A, b) has shapes {np.shape(A)} and {np.shape(b)}; {n} unknowns "
             f"need A of shape (p, {n}) and b of shape (p,)"
         )
-    for name, v in (("A", A), ("b", b)):
-        if not compat.is_tracer(v) and not np.isfinite(np.asarray(v)).all():
-            raise Misuse(f"linear=(A, b): {name} contains NaN or infinity")
-    return A.astype(dtype), b.astype(dtype)
+    return tuple(inputs.narrowed(v, dtype, "linear=(A, b)") for v in (A, b))
 
 
 def bounds(x0: PyTree, lower: Any, upper: Any) -> tuple[PyTree, PyTree]:
@@ -49,10 +52,10 @@ def bounds(x0: PyTree, lower: Any, upper: Any) -> tuple[PyTree, PyTree]:
 
 
 def _bound(x0: PyTree, bound: Any, name: str) -> PyTree:
-    bound = inputs.arrays(_plain(bound))
+    bound = inputs.sides(bound, name)
     if jax.tree.structure(bound) == jax.tree.structure(0) and not np.ndim(bound):
-        everywhere = bound
-        bound = jax.tree.map(lambda v: np.full(v.shape, everywhere, v.dtype), x0)
+        everywhere = reading.number(bound, name, infinite=True)
+        bound = jax.tree.map(lambda v: inputs.full(v, everywhere, name), x0)
     shapes = [v.shape for v in jax.tree.leaves(x0)]
     if jax.tree.structure(bound) != jax.tree.structure(x0) or shapes != [
         np.shape(v) for v in jax.tree.leaves(bound)
@@ -62,15 +65,4 @@ def _bound(x0: PyTree, bound: Any, name: str) -> PyTree:
             f"{shapes}; write inf for a coordinate without a bound"
         )
 
-    def one(v: Any, x: Any) -> Any:
-        v = v.astype(x.dtype)
-        if not compat.is_tracer(v) and np.isnan(np.asarray(v)).any():
-            raise Misuse(f"{name} contains NaN")
-        return v
-
-    return jax.tree.map(one, bound, x0)
-
-
-def _plain(value: Any) -> Any:
-    """Nested lists of numbers as an array; `inputs.arrays` would split a matrix."""
-    return np.asarray(value, float) if isinstance(value, list) else value
+    return jax.tree.map(lambda v, x: inputs.narrowed(v, x.dtype, name), bound, x0)

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import tree
+from banach.core import compat, reading, tree
 from banach.core.facts import DECLARED, Fact, Facts
 from banach.core.mesh import Layout
 from banach.core.point import Point
@@ -72,14 +72,22 @@ class DistributedSum(Problem):
                 "a GLM gives one by glm.as_finite_sum()"
             )
         n = whole.n
+        workers = reading.integer(workers, "workers", low=1)
         _check_workers(workers, n, mesh)
         index, real = _pieces(_permutation(order, n), workers)
         rows = jax.tree.map(lambda v: np.asarray(v)[index.ravel()], whole.data)
         self.padded = eqx.tree_at(lambda s: s.data, whole, rows)
         self.real, self.n, self.workers = real, n, workers
         self.L = inputs.constant(L, "L")
+        inputs.ordered(self.padded.mu, self.L, ("mu", "L"), inputs.CURVATURES)
         # Axes whose shardings the compiler chooses, whatever the given mesh has.
         self.mesh = None if mesh is None else Mesh(mesh.devices, mesh.axis_names)
+
+    def restated(self) -> "DistributedSum":
+        """Through the constructor, the terms in the order of the workers."""
+        whole = self.as_finite_sum()
+        whole.validate()
+        return DistributedSum(whole, self.workers, L=self.L, mesh=self.mesh)
 
     def oracles(self) -> frozenset[str]:
         """Derivatives of F, and the workers' own gradients."""
@@ -275,9 +283,7 @@ class DistributedSum(Problem):
         )
 
 
-def _check_workers(workers: Any, n: int, mesh: Mesh | None) -> None:
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise Misuse(f"workers is an integer of at least 1, got {workers!r}")
+def _check_workers(workers: int, n: int, mesh: Mesh | None) -> None:
     if workers > n:
         raise Misuse(f"{workers} workers for {n} terms; use at most {n}")
     if mesh is None:
@@ -303,7 +309,11 @@ def _check_workers(workers: Any, n: int, mesh: Mesh | None) -> None:
 def _permutation(order: Any, n: int) -> np.ndarray:
     if order is None:
         return np.arange(n)
-    order = np.asarray(order)
+    if compat.is_tracer(order):
+        raise Misuse("order is being traced; pass a concrete permutation")
+    order = np.asarray(reading.datum(order, "order"))
+    if order.dtype.kind not in "iu":
+        raise Misuse(f"order must hold integers, got {order.dtype}; pass term numbers")
     if order.shape != (n,) or not np.array_equal(np.sort(order), np.arange(n)):
         raise Misuse(
             f"order must hold each of 0..{n - 1} once, got shape {order.shape}; e.g. "

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.parts import sine
 from banach.problems import inputs
-from banach.problems.smooth import Differentiable, like
+from banach.problems.smooth import Differentiable, check_floating
 
 Grid = Float[Array, "*grid"]
 Scalar = Float[Array, ""]
@@ -75,18 +75,33 @@ class EllipticEnergy(Differentiable):
             )
         (self.load,), self.args = inputs.canonical((load,), inputs.arguments(args))
         zero = _zeros(self.load)
-        self.x0 = zero if x0 is None else like(zero, x0, "x0")
+        self.x0 = zero if x0 is None else inputs.like(zero, x0, "x0")
         self.lower = _needed(lower, "lower")
         self.upper = _needed(upper, "upper")
         self.curvature = _curvature(curvature, potential)
         cells = self._slopes_struct()
         self.density = inputs.function(density, cells, self.args, "density")
         _entrywise(self.density, cells, "density")
+        inputs.differentiable(self.density, cells, self.args, "density")
         self.potential = None
         if potential is not None:
             self.potential = inputs.function(potential, zero, self.args, "potential")
             _entrywise(self.potential, zero, "potential")
+            inputs.differentiable(self.potential, zero, self.args, "potential")
         self._usable()
+
+    def restated(self) -> "EllipticEnergy":
+        """Through the constructor, the functions as traced."""
+        return EllipticEnergy(
+            self.density,
+            self.load,
+            lower=self.lower,
+            upper=self.upper,
+            potential=self.potential,
+            curvature=self.curvature,
+            args=self.args,
+            x0=self.x0,
+        )
 
     def _slopes_struct(self) -> Any:
         n, d = self.load.shape[0], self.load.ndim
@@ -255,16 +270,19 @@ def _curvature(pair: Any, potential: Any) -> tuple[Any, Any]:
                 "a potential needs curvature=(m, M) with m <= F'' <= M, e.g. (0, 1)"
             )
         pair = (0.0, 0.0)
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        raise Misuse(f"curvature must be a pair (m, M), got {pair!r}")
-    pair = tuple(inputs.arrays(v) for v in pair)
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise Misuse(
+            f"curvature must be a pair (m, M), got {reading.shown(pair)}; e.g. (0, 1)"
+        )
     for v in pair:
-        if np.ndim(v) or (not compat.is_tracer(v) and not np.isfinite(v)):
-            raise Misuse(f"curvature must be two finite numbers, got {pair}")
-    return tuple(np.asarray(v, float) if isinstance(v, np.ndarray) else v for v in pair)
+        if v is None:
+            raise Misuse("curvature must be two numbers (m, M), got None; e.g. (0, 1)")
+    m, M = (inputs.constant(v, "curvature", low=None) for v in pair)
+    return m, M
 
 
 def _entrywise(fun: inputs.Function, like: Any, name: str) -> None:
+    check_floating(fun.narrow, name)
     outs = [v.aval.shape for v in fun.narrow.program.jaxpr.outvars]
     if outs != [like.shape]:
         raise Misuse(

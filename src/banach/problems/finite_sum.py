@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.problem import Misuse, Problem
 from banach.parts import batches
 from banach.problems import inputs
 from banach.problems.glm_inputs import known
-from banach.problems.smooth import Differentiable, Started, check_scalar, like
+from banach.problems.smooth import Differentiable, Started, check_scalar
 
 Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "sample", "stochastic_grad"})
@@ -70,14 +70,15 @@ class FiniteSum(Differentiable, Started):
         noisy: Callable[..., Scalar] | None = None,
         provenance: str = DECLARED,
     ):
-        if provenance not in (DECLARED, CONSTRUCTION):
-            raise Misuse(f"provenance is {DECLARED!r} or {CONSTRUCTION!r}")
+        sources = (DECLARED, CONSTRUCTION)
+        self.provenance = reading.choice(provenance, "provenance", sources)
         x0 = inputs.variable(x0)
         self.x0, (self.data,) = inputs.canonical(x0, (rows(data),))
         self.n = jax.tree.leaves(self.data)[0].shape[0]
         datum = jax.tree.map(lambda v: v[0], self.data)
         self.fun = inputs.function(fun, self.x0, (datum,), "FiniteSum's fun")
         check_scalar(self.fun.narrow, "FiniteSum's fun")
+        inputs.differentiable(self.fun, self.x0, (datum,), "FiniteSum's fun")
         self.noisy = None
         if noisy is not None:
             name = "FiniteSum's noisy"
@@ -87,9 +88,24 @@ class FiniteSum(Differentiable, Started):
         self.l2 = _penalty(l2, self.x0)
         self.L = inputs.constant(L, "L")
         self.mu = inputs.constant(mu, "mu")
-        self.reference = None if reference is None else like(self.x0, reference)
-        self.convex = bool(convex) or mu is not None
-        self.provenance = provenance
+        inputs.ordered(self.mu, self.L, ("mu", "L"), inputs.CURVATURES)
+        self.reference = inputs.reference(self.x0, reference)
+        self.convex = reading.flag(convex, "convex") or mu is not None
+
+    def restated(self) -> "FiniteSum":
+        """Through the constructor, the functions as traced."""
+        return FiniteSum(
+            self.fun,
+            self.x0,
+            self.data,
+            l2=self.l2,
+            convex=self.convex,
+            L=self.L,
+            mu=self.mu,
+            reference=self.reference,
+            noisy=self.noisy,
+            provenance=self.provenance,
+        )
 
     def oracles(self) -> frozenset[str]:
         """Those of a smooth function (hess up to DENSE_UP_TO) and of its terms."""
@@ -292,9 +308,9 @@ def of_glm(glm: Any) -> FiniteSum:
     )
 
 
-def rows(data: PyTree) -> PyTree:
+def rows(data: PyTree, name: str = "data") -> PyTree:
     """Data whose leaves are arrays with one leading axis, n."""
-    data = inputs.arrays(data)
+    data = inputs.data(data, name)
     leaves = jax.tree.leaves(data)
     if not leaves:
         raise Misuse("data has no arrays; pass e.g. (features, labels), one row a term")
@@ -311,10 +327,6 @@ def rows(data: PyTree) -> PyTree:
         )
     if lengths[0] == 0:
         raise Misuse("data has no rows; a sum needs at least one term")
-    for v in leaves:
-        floating = jnp.issubdtype(v.dtype, jnp.inexact)
-        if floating and known(v) and not np.isfinite(np.asarray(v)).all():
-            raise Misuse("data contain NaN or infinity; drop or repair those rows")
     return data
 
 
@@ -322,7 +334,11 @@ def _penalty(l2: Any, x0: PyTree) -> PyTree:
     """None, a nonnegative number, or weights in the structure of x."""
     if l2 is None:
         return None
-    l2 = inputs.arrays(l2)
+    if not isinstance(l2, list) and jax.tree.structure(l2) == jax.tree.structure(0):
+        one = reading.array(l2, "l2", low="nonnegative")
+        l2 = one if one.ndim else reading.number(l2, "l2", low="nonnegative")
+    else:
+        l2 = inputs.variable(l2, "l2")
     leaves = jax.tree.leaves(l2)
     if jax.tree.structure(l2) == jax.tree.structure(x0):
         fits = [
@@ -334,11 +350,10 @@ def _penalty(l2: Any, x0: PyTree) -> PyTree:
     if not all(fits):
         raise Misuse("l2 must be one number, or weights in the structure of x0")
     for w in leaves:
-        if known(w) and not (np.isfinite(np.asarray(w)) & (np.asarray(w) >= 0)).all():
-            raise Misuse(f"l2 must be finite and >= 0, got {np.min(w)}")
+        reading.array(w, "l2", low="nonnegative")
     if jax.tree.structure(l2) == jax.tree.structure(x0):
-        return jax.tree.map(lambda w, v: w.astype(v.dtype), l2, x0)
-    return l2
+        return jax.tree.map(lambda w, v: inputs.narrowed(w, v.dtype, "l2"), l2, x0)
+    return inputs.narrowed(l2, tree.dtype(x0), "l2")
 
 
 def _least(l2: PyTree) -> Any:

@@ -6,15 +6,14 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.problems import inputs
-from banach.problems.smooth import Started, check_floating, like
+from banach.problems.smooth import Started, check_floating
 
 Scalar = Float[Array, ""]
 NORMS = ("2", "inf")
@@ -71,16 +70,27 @@ class FixedPoint(Started):
                 f"FixedPoint's T returns shapes {got} for a variable of shapes {want};"
                 " T must map a point to a point of the same shapes"
             )
-        if norm not in NORMS:
-            raise Misuse(
-                f"norm must be one of {NORMS}, got {norm!r}; a weighted norm is one "
-                "of them with weights="
-            )
         self.q = contraction_factor(contraction)
-        self.norm = norm
-        self.weights = None if weights is None else _positive(self.x0, weights)
-        self.nonexpansive = bool(nonexpansive) or self.q is not None
-        self.reference = None if reference is None else like(self.x0, reference)
+        self.norm = reading.choice(norm, "norm", NORMS)
+        self.weights = None
+        if weights is not None:
+            self.weights = inputs.weights(self.x0, weights, "weights", "positive")
+        declared = reading.flag(nonexpansive, "nonexpansive")
+        self.nonexpansive = declared or self.q is not None
+        self.reference = inputs.reference(self.x0, reference)
+
+    def restated(self) -> "FixedPoint":
+        """Through the constructor, the map as traced."""
+        return FixedPoint(
+            self.fun,
+            self.x0,
+            self.args,
+            contraction=self.q,
+            norm=self.norm,
+            weights=self.weights,
+            nonexpansive=self.nonexpansive,
+            reference=self.reference,
+        )
 
     def oracles(self) -> frozenset[str]:
         """The map."""
@@ -146,14 +156,3 @@ def contraction_factor(q: Any, name: str = "contraction") -> Any:
         "iterate a contractive map (scale the weights, T applied several times), or "
         "state bn.Root(lambda x: x - T(x), x0)"
     )
-
-
-def _positive(x0: PyTree, weights: PyTree) -> PyTree:
-    weights = inputs.arrays(weights)
-    if isinstance(weights, np.ndarray) and weights.ndim == 0:
-        weights = jax.tree.map(lambda v: np.full(v.shape, weights, v.dtype), x0)
-    weights = like(x0, weights, "weights")
-    for leaf in jax.tree.leaves(weights):
-        if not compat.is_tracer(leaf) and not bool(np.all(np.asarray(leaf) > 0)):
-            raise Misuse("weights must be positive in every entry of the norm")
-    return weights

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
-from banach.problems import finite_sum, glm_bounds, glm_inputs
+from banach.problems import finite_sum, glm_bounds, glm_inputs, inputs
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
@@ -36,8 +36,11 @@ class GLM(Problem):
     Terms Zero and SquaredL2 belong to value, grad, hvp and hess; with any other term
     these are of the losses alone, and prox, project and lmo are the term's.
 
-    Labels: numbers for LeastSquares and Huber; -1/+1 or 0/1 for Logistic and
-    SquaredHinge; nonnegative for Poisson; 0 .. K-1 for Softmax. Bad data raise Misuse.
+    Targets: numbers for LeastSquares and Huber, nonnegative ones for Poisson. Labels:
+    -1/+1 or 0/1 for Logistic and SquaredHinge, 0 .. K-1 for Softmax. Any other labels,
+    text or whole numbers, are sorted and numbered as numpy.unique does: `classes` is
+    their tuple in that order (for two classes the first is -1, the second +1), empty
+    where y held the codes themselves. Bad data raise Misuse.
     """
 
     kind: ClassVar[str] = "GLM"
@@ -49,6 +52,7 @@ class GLM(Problem):
     loss: Loss
     term: Term
     intercept: bool = eqx.field(static=True)
+    classes: tuple = eqx.field(static=True)
 
     def __init__(
         self,
@@ -63,32 +67,41 @@ class GLM(Problem):
     ):
         if not isinstance(loss, Loss):
             raise Misuse(
-                f"GLM needs a loss, got {type(loss).__name__}; e.g. Logistic()"
+                f"GLM needs a loss, got {reading.shown(loss)}; pass e.g. bn.Logistic()"
             )
-        if not (term is None or isinstance(term, Term)):
-            raise Misuse(
-                f"GLM needs a term of banach.parts, got {type(term).__name__}; "
-                "pass e.g. SquaredL2(1.0), L1(0.1), or None"
-            )
+        self.intercept = reading.flag(intercept, "intercept")
+        term = Zero() if term is None else term
+        inputs.is_term(term, "GLM")
         if offset is not None and isinstance(loss, Softmax):
             raise Misuse("Softmax takes no offset; leave it out")
         A = glm_inputs.matrix(A)
         n = A.shape[0]
-        y = glm_inputs.vector(y, "y", n)
+        y, self.classes = glm_inputs.targets(y, loss, n)
         weight = glm_inputs.weights(sample_weight, n)
         if offset is not None:
             offset = glm_inputs.vector(offset, "offset", n)
         dtype = glm_inputs.common_dtype(A, None if loss.discrete else y, weight, offset)
-        self.A = A.astype(dtype) if A.dtype != dtype else A
-        self.y = loss.labels(y, dtype)
-        self.weight = None if weight is None else weight.astype(dtype)
-        self.offset = None if offset is None else offset.astype(dtype)
-        self.loss = loss
-        self.term = Zero() if term is None else term
-        self.intercept = bool(intercept)
+        self.A = inputs.narrowed(A, dtype, "A")
+        self.y = loss.labels(y if loss.discrete else inputs.cast(y, dtype, "y"), dtype)
+        self.weight = inputs.cast(weight, dtype, "sample_weight")
+        self.offset = inputs.cast(offset, dtype, "offset")
+        self.loss = inputs.in_dtype(loss, dtype)
+        self.term = inputs.in_dtype(term, dtype)
         self._check_term()
         if self.intercept:
             loss.check_intercept(self.y, self.weight)
+
+    def restated(self) -> "GLM":
+        """Through the constructor, labels by the names of their classes."""
+        return GLM(
+            self.A,
+            glm_inputs.named(self.y, self.classes),
+            self.loss,
+            self.term,
+            intercept=self.intercept,
+            sample_weight=self.weight,
+            offset=self.offset,
+        )
 
     @property
     def folded(self) -> bool:
@@ -283,7 +296,9 @@ class GLM(Problem):
         n, p = self.A.shape
         text = glm_inputs.term_text(self.term)
         term = "" if isinstance(self.term, Zero) else f" + {text}"
-        return f"sum_i {weight}{self.loss.text}{term}, z = {z}, A {n} x {p}"
+        names = ", ".join(repr(c) for c in self.classes[:20])
+        coded = f", classes {names}" if names else ""
+        return f"sum_i {weight}{self.loss.text}{term}, z = {z}, A {n} x {p}{coded}"
 
     def default_check(self) -> str:
         """The duality gap where one is derivable, else the residual."""

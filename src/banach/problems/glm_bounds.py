@@ -5,6 +5,7 @@ unpenalised intercept can be from its optimum: without one, a dual point that mi
 1'th = 0 by one rounding bounds nothing (CERTIFICATES section 4).
 """
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -17,7 +18,7 @@ from banach.core import tree
 from banach.parts import norms as pn
 from banach.parts.groups import GroupL2
 from banach.parts.sets import Set
-from banach.parts.term import Term, gam
+from banach.parts.term import Term, gam, least
 from banach.problems.glm_inputs import known
 from banach.problems.loss import Loss
 from banach.problems.losses import (
@@ -56,12 +57,15 @@ def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
     big = jnp.max(jnp.abs(A))
     safe = jnp.where(big > 0, big, 1)
     square = jnp.square(A / safe)
-    rows = up * safe * jnp.sqrt(jnp.sum(square, axis=1))
-    columns = up * safe * jnp.sqrt(jnp.sum(square, axis=0))
+    # Squares of entries below sqrt(tiny) of the largest vanish.
+    tiny = least(A.dtype)
+    lost = (n + p) * (2 * math.sqrt(tiny) * big + tiny)
+    rows = up * safe * jnp.sqrt(jnp.sum(square, axis=1)) + lost
+    columns = up * safe * jnp.sqrt(jnp.sum(square, axis=0)) + lost
     total = jnp.sum(w)
-    mean = jnp.matmul(w, A, precision=tree.PRECISION) / total
-    error = gam(n + 8, A.dtype) * columns * tree.norm(w) / total
-    mean = jnp.abs(mean) + error
+    mean = jnp.abs(jnp.matmul(w, A, precision=tree.PRECISION)) + 2 * n * tiny
+    error = gam(n + 8, A.dtype) * (columns * (tree.norm(w) / total) + tiny)
+    mean = up * (mean / total) + 1.01 * error + tiny
     return DataNorms(rows, columns, _sizes(A, term, up), _sizes(mean[None], term, up))
 
 
@@ -76,14 +80,15 @@ def _sizes(A: Array, term: Term, up: float) -> Sizes:
         return jnp.where(lam > 0, jnp.abs(A) / jnp.where(lam > 0, lam, 1), jnp.inf)
 
     none = jnp.full((), jnp.inf, A.dtype)
+    lost = A.shape[1] * least(A.dtype)
     l1, l2 = _weights(term)
     curved = flat = none
     if l2 is not None:
         root = jnp.sqrt(weights(l2))
-        curved = up * jnp.max(jax.vmap(tree.norm)(over(root)))
+        curved = up * jnp.max(jax.vmap(tree.norm)(over(root))) + lost
     if l1 is not None:
-        flat = up * jnp.max(over(weights(l1)))
-    return Sizes(curved, flat, up * jnp.max(jax.vmap(tree.norm)(A)))
+        flat = up * jnp.max(over(weights(l1))) + lost
+    return Sizes(curved, flat, up * jnp.max(jax.vmap(tree.norm)(A)) + lost)
 
 
 def _weights(term: Term) -> tuple[Any, Any]:
@@ -105,7 +110,8 @@ def reach(term: Term, F: Scalar, sizes: Sizes, like: Array) -> Scalar:
     """
     if isinstance(term, GroupL2 | pn.L2Norm):
         low = jnp.asarray(jnp.min(jnp.asarray(term.lam)), F.dtype)
-        out = sizes.plain * jnp.where(low > 0, F / jnp.where(low > 0, low, 1), jnp.inf)
+        far = F / jnp.where(low > 0, low, 1) + least(F.dtype)
+        out = sizes.plain * jnp.where(low > 0, far, jnp.inf)
     elif isinstance(term, Set) and "lmo" in term.offers():
         size = tree.norm(term.center(like)) + jnp.asarray(term.diameter(like), F.dtype)
         out = sizes.plain * size
@@ -113,7 +119,7 @@ def reach(term: Term, F: Scalar, sizes: Sizes, like: Array) -> Scalar:
         # F > 0 beside an infinite size: 0 times infinity would be NaN.
         F = jnp.maximum(F, float(jnp.finfo(F.dtype).tiny))
         out = jnp.minimum(sizes.l2 * jnp.sqrt(2 * F), sizes.l1 * F)
-    return 1.01 * out
+    return 1.01 * out + 4 * least(F.dtype)
 
 
 def no_reach(term: Term) -> str | None:
@@ -157,18 +163,20 @@ def intercept_travel(
         # b* - b = -mean(r) - <mean a, c* - c>: no trace of the targets' offset.
         miss = jnp.abs(jnp.vdot(w, z - y)) + jnp.vdot(w, e_z)
         miss = miss + gam(z.size + 8, z.dtype) * jnp.vdot(w, jnp.abs(z - y))
+        miss = miss + 4 * z.size * least(z.dtype) + least(z.dtype) * total
         far = reach(term, F, norms.mean, coef)
         return 1.01 * (miss / total + 2 * far)
     if isinstance(loss, Huber):
         # delta |r| <= l + delta^2 / 2, at both points.
         d = jnp.asarray(loss.delta, z.dtype)
-        return 1.01 * (2 * F / (d * total) + d + 2 * R)
+        each = 2 * (F / d) + 4 * least(z.dtype)
+        return 1.01 * (each / total + d + 2 * R)
     if isinstance(loss, Logistic):
-        least = _lightest_sign(y, w)
-        return 1.01 * (F / least + R + shift + jnp.abs(intercept))
+        lightest = _lightest_sign(y, w)
+        return 1.01 * (F / lightest + R + shift + jnp.abs(intercept))
     if isinstance(loss, SquaredHinge):
-        least = _lightest_sign(y, w)
-        return 1.01 * (jnp.sqrt(2 * F / least) + 1 + R + shift + jnp.abs(intercept))
+        lightest = _lightest_sign(y, w)
+        return 1.01 * (jnp.sqrt(2 * F / lightest) + 1 + R + shift + jnp.abs(intercept))
     if isinstance(loss, Poisson):
         # gKL(Y || M) <= F for the totals Y, M; (sqrt M - sqrt Y)^2 <= gKL.
         Y = jnp.vdot(w, y)

@@ -6,54 +6,151 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat
+from banach.core import compat, reading
 from banach.core.problem import Misuse
 
 
-def matrix(A: Any) -> Any:
+def matrix(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
     """The data matrix in a floating dtype; NumPy stays NumPy."""
-    A = _array(A, "A")
+    A = reading.array(A, name)
     if A.ndim != 2:
         raise Misuse(
-            f"A must be 2-D, samples by features, got shape {A.shape}; "
-            "reshape one feature with A[:, None]"
+            f"{name} must be 2-D, {rows}, got shape {A.shape}; "
+            f"reshape one column with {name}[:, None]"
         )
     if 0 in A.shape:
-        raise Misuse(f"A is empty, shape {A.shape}; give at least one row and column")
-    if not jnp.issubdtype(A.dtype, jnp.floating):
-        if not (jnp.issubdtype(A.dtype, jnp.integer) or A.dtype == bool):
-            raise Misuse(f"A must hold real numbers, got {A.dtype}; cast it to float")
-        A = A.astype(jax.dtypes.canonicalize_dtype(float) if _jax(A) else float)
-    finite(A, "A")
+        raise Misuse(
+            f"{name} is empty, shape {A.shape}; give at least one row and column"
+        )
     return A
 
 
-def vector(v: Any, name: str, n: int) -> Any:
-    """One number a sample."""
-    v = _array(v, name)
+def vector(v: Any, name: str, n: int, low: str | None = None) -> Any:
+    """One real number a sample; whole numbers keep their dtype."""
+    kept = reading.datum(v, name)
+    read = reading.array(kept, name, low=low)
+    return _rows(kept if kept.dtype.kind in "biu" else read, name, n)
+
+
+def targets(y: Any, loss: Any, n: int) -> tuple[Any, tuple]:
+    """What a loss is fitted to, and the names of its classes (none: the codes).
+
+    Numbers of a measuring loss stay. Labels of a discrete one that are its own codes
+    (-1/+1 or 0/1; 0 .. K-1) stay too. Any other labels, text or whole numbers, are
+    coded by their place among the sorted distinct ones, as numpy.unique does.
+    """
+    if not loss.discrete:
+        return vector(y, "y", n), ()
+    classes = getattr(loss, "classes", 2)
+    codes, names = labels(y, n, classes, type(loss).__name__)
+    return codes, names
+
+
+def named(codes: Any, classes: tuple) -> Any:
+    """The labels that stored codes (-1/+1, or 0 .. K-1) stand for."""
+    if not classes or not known(codes):
+        return codes
+    codes = np.asarray(codes)
+    place = codes if codes.dtype.kind == "i" else (codes + 1) / 2
+    if not np.isin(place, np.arange(len(classes))).all():
+        raise Misuse(f"y holds codes of other classes than {classes}; state it anew")
+    return [classes[int(i)] for i in place]
+
+
+def labels(y: Any, n: int, classes: int, model: str) -> tuple[Any, tuple]:
+    """Codes of labels as numbers, and the classes in order; () for codes as given."""
+    if not known(y):
+        return _rows(y, "y", n), ()
+    a = _rows(_labels(y), "y", n)
+    if a.dtype.kind in "OU":
+        found, codes = np.unique(a, return_inverse=True)
+        names = tuple(v.item() if isinstance(v, np.generic) else v for v in found)
+        return _named(codes, names, classes, model)
+    found, codes = np.unique(a, return_inverse=True)
+    signed = model != "Softmax"
+    if signed and (set(found.tolist()) <= {-1, 1} or set(found.tolist()) <= {0, 1}):
+        return _like(y, a), ()
+    if not signed and found[0] >= 0 and found[-1] < classes:
+        return _like(y, a), ()
+    return _named(codes, tuple(int(v) for v in found), classes, model)
+
+
+def distinct(y: Any) -> int:
+    """How many classes labels name."""
+    a = _labels(y)
+    return len(np.unique(a)) if a.size else 0
+
+
+def _named(codes: Any, names: tuple, classes: int, model: str) -> tuple[Any, tuple]:
+    if len(names) != classes:
+        shown = ", ".join(repr(v) for v in names[:5])
+        more = "..." if len(names) > 5 else ""
+        cure = (
+            "use SoftmaxRegression for several classes, or recode them (y == positive)"
+            if model != "Softmax"
+            else f"recode them as 0 .. {classes - 1}, or pass classes={len(names)}"
+        )
+        count = "two" if classes == 2 else str(classes)
+        raise Misuse(
+            f"{model} needs labels of {count} classes, got {len(names)}: "
+            f"{shown}{more}; {cure}"
+        )
+    return np.asarray(codes, np.float64), names
+
+
+def _labels(y: Any) -> np.ndarray:
+    """Labels as text, integers or whole floats, exactly; anything else is refused."""
+    if isinstance(y, jax.Array):
+        y = np.asarray(y.astype(np.float32) if y.dtype.itemsize < 4 else y)
+    kind = reading.labels(y, "y")
+    if kind.dtype.kind == "f":
+        bad = ~np.isfinite(kind)
+        if bad.any():
+            where = np.argwhere(bad)[0].tolist()
+            raise Misuse(
+                f"y holds NaN or infinity, first at index {where}; drop those rows"
+            )
+        if not np.array_equal(kind, np.floor(kind)):
+            raise Misuse(
+                f"y holds {kind[kind != np.floor(kind)][0]:g}, which is no label: "
+                "classes are whole numbers or text; recode them, or use a model for "
+                "measurements, such as bn.Ridge"
+            )
+    return kind
+
+
+def _like(y: Any, a: np.ndarray) -> Any:
+    """Codes as floats; JAX's stay JAX's."""
+    return y if isinstance(y, jax.Array) else a.astype(np.float64)
+
+
+def _rounds(v: np.ndarray, dtype: Any) -> bool:
+    return bool((v.astype(dtype).astype(np.float64) != v).any())
+
+
+def _rows(v: Any, name: str, n: int) -> Any:
     if v.shape != (n,):
         raise Misuse(
             f"{name} has shape {v.shape} but A has {n} rows; give one number a row, "
             f"shape ({n},)"
         )
-    if jnp.issubdtype(v.dtype, jnp.complexfloating) or v.dtype == object:
-        raise Misuse(f"{name} must hold real numbers, got {v.dtype}; convert it")
-    if v.dtype.kind not in "biuf" and not jnp.issubdtype(v.dtype, jnp.floating):
-        raise Misuse(
-            f"{name} must hold numbers, got {v.dtype}; encode labels as numbers"
-        )
-    if jnp.issubdtype(v.dtype, jnp.floating):
-        finite(v, name)
     return v
 
 
 def common_dtype(A: Any, *others: Any) -> Any:
-    """The dtype of A, widened where floating data beside it are wider."""
+    """The dtype of A, widened where floating data beside it are wider.
+
+    Whole numbers widen it only where it would round them.
+    """
     dtype = A.dtype
     for v in others:
-        if v is not None and jnp.issubdtype(v.dtype, jnp.floating):
+        if v is None:
+            continue
+        if jnp.issubdtype(v.dtype, jnp.floating):
             dtype = jnp.promote_types(dtype, v.dtype)
-    return dtype
+        elif known(v) and _rounds(np.asarray(v), dtype):
+            dtype = jnp.promote_types(dtype, np.float64)
+    return jax.dtypes.canonicalize_dtype(dtype) if isinstance(A, jax.Array) else dtype
 
 
 def weights(w: Any, n: int) -> Any:
@@ -71,15 +168,6 @@ def weights(w: Any, n: int) -> Any:
         if not (a > 0).any():
             raise Misuse("sample_weight is 0 everywhere; give some sample weight > 0")
     return w
-
-
-def finite(v: Any, name: str) -> None:
-    """Misuse where a concrete array holds NaN or infinity."""
-    if known(v) and not np.isfinite(np.asarray(v)).all():
-        where = np.argwhere(~np.isfinite(np.asarray(v)))[0].tolist()
-        raise Misuse(
-            f"{name} holds NaN or infinity, first at index {where}; drop or impute it"
-        )
 
 
 def known(*values: Any) -> bool:
@@ -191,19 +279,3 @@ def some_count(y: Any, w: Any) -> None:
             "Poisson with an intercept needs a positive count, all are 0; "
             "use intercept=False"
         )
-
-
-def _array(v: Any, name: str) -> Any:
-    if _jax(v):
-        return v
-    try:
-        out = np.asarray(v)
-    except ValueError as e:
-        raise Misuse(f"{name} is not a rectangular array of numbers: {e}") from e
-    if out.dtype == object:
-        raise Misuse(f"{name} is not a rectangular array of numbers; convert it")
-    return out
-
-
-def _jax(v: Any) -> bool:
-    return isinstance(v, jax.Array)

@@ -7,8 +7,7 @@ penalised. n is the number of samples.
 
 from typing import Any
 
-import numpy as np
-
+from banach.core import reading
 from banach.core.problem import Misuse
 from banach.parts.groups import GroupL2
 from banach.parts.norms import L1, ElasticNet, SquaredL2
@@ -60,7 +59,8 @@ def LogisticRegression(
 ) -> GLM:
     """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + l2/2 ||c||^2.
 
-    Labels -1/+1 or 0/1. sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
+    Labels -1/+1, 0/1, or any two: the greater one is +1. In units of
+    sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
     """
     return GLM(A, y, Logistic(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -87,14 +87,21 @@ def SoftmaxRegression(
 ) -> GLM:
     """minimise sum_i (logsumexp(z_i) - z_i[y_i]) + l2/2 ||C||_F^2, z_i = C' a_i + b0.
 
-    Labels 0 .. K-1; `classes` is K where y does not show it.
+    Labels of any kind, text or whole numbers: sorted and numbered as numpy.unique
+    does, their order is the result's `problem.classes`. With `classes` = K, labels
+    within 0 .. K-1 are the numbers themselves, and some may be absent.
     sklearn.linear_model.LogisticRegression(C), multinomial: l2 = 1 / C.
     """
     if classes is None:
         if not glm_inputs.known(y):
             raise Misuse("SoftmaxRegression of traced labels needs classes=K")
-        classes = _classes(y)
-    loss = Softmax(classes)
+        classes = glm_inputs.distinct(y)
+        if classes < 2:
+            raise Misuse(
+                f"SoftmaxRegression needs labels y of at least two classes, got "
+                f"{classes}; pass classes=K with labels 0 .. K-1 if others are absent"
+            )
+    loss = Softmax(reading.integer(classes, "classes", low=2))
     return GLM(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
 
 
@@ -171,8 +178,3 @@ def BoxLeastSquares(
 def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
     """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
     return GLM(A, b, LeastSquares(), Simplex(radius), **data)
-
-
-def _classes(y: Any) -> int:
-    top = np.max(np.asarray(y), initial=0)
-    return int(top) + 1 if np.isfinite(top) else 1

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -46,12 +46,19 @@ class GraphFixedPoint(Problem):
         bias = inputs.variable(bias, "bias")
         scores = inputs.variable(scores, "scores")
         (self.scores, self.bias), _ = inputs.canonical((scores, bias), ())
-        self.senders, self.receivers = _nodes(senders), _nodes(receivers)
+        self.senders = _nodes(senders, "senders")
+        self.receivers = _nodes(receivers, "receivers")
         q = contraction_factor(gamma, "gamma")
         if q is None:
             raise Misuse("gamma must be a number in (0, 1), got None; e.g. 0.5")
         self.gamma = q
         _fit(self.scores, self.bias, self.senders, self.receivers)
+
+    def restated(self) -> "GraphFixedPoint":
+        """Through the constructor."""
+        return GraphFixedPoint(
+            self.scores, self.bias, self.senders, self.receivers, self.gamma
+        )
 
     @classmethod
     def from_adjacency(
@@ -62,7 +69,9 @@ class GraphFixedPoint(Problem):
         gamma: Any = 0.5,
     ) -> "GraphFixedPoint":
         """From dense scores; adjacency[i, j] says that node i listens to node j."""
-        receivers, senders = np.nonzero(np.asarray(adjacency))
+        scores = inputs.variable(scores, "scores")
+        adjacency = _relation(adjacency, np.shape(scores))
+        receivers, senders = np.nonzero(adjacency)
         return cls(scores[:, receivers, senders], bias, senders, receivers, gamma)
 
     def oracles(self) -> frozenset[str]:
@@ -153,14 +162,40 @@ class GraphFixedPoint(Problem):
         return zeros(self.bias.shape, self.bias.dtype)
 
 
-def _nodes(values: Any) -> Any:
-    values = inputs.arrays(values)
-    if not np.issubdtype(values.dtype, np.integer):
+def _nodes(values: Any, name: str) -> Any:
+    values = reading.datum(values, name)
+    if values.dtype.kind not in "iu":
         raise Misuse(
-            f"senders and receivers are node numbers, got dtype {values.dtype}; pass "
-            "integers from 0 to nodes - 1"
+            f"{name} are node numbers, got dtype {values.dtype}; pass integers from 0 "
+            "to nodes - 1"
         )
-    return values.astype(np.int32) if isinstance(values, np.ndarray) else values
+    if not isinstance(values, np.ndarray):
+        return values
+    # Before any narrowing: 2**32 would come out as node 0.
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) < 2**31:
+        raise Misuse(
+            f"{name} has node numbers from {values.min()} to {values.max()}; number "
+            "the nodes from 0"
+        )
+    return values.astype(np.int32)
+
+
+def _relation(adjacency: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Who listens to whom, as booleans."""
+    if compat.any_tracer(adjacency):
+        raise Misuse(
+            "from_adjacency reads its edges from adjacency, which is being traced; "
+            "pass a concrete array"
+        )
+    a = np.asarray(reading.datum(adjacency, "adjacency"))
+    if len(shape) != 3 or a.shape != shape[1:] or a.shape[0] != a.shape[1]:
+        raise Misuse(
+            "scores must be (heads, nodes, nodes) and adjacency (nodes, nodes), got "
+            f"{shape} and {a.shape}"
+        )
+    if not np.isin(a, (0, 1)).all():
+        raise Misuse("adjacency must hold True and False, or 0 and 1; recode it")
+    return a
 
 
 def _fit(scores, bias, senders, receivers) -> None:

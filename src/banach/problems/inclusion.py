@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree, wrong_calls
 from banach.core.facts import DECLARED, Facts, given
+from banach.core.function import trace
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.term import Term
 from banach.problems import inputs
-from banach.problems.smooth import check_floating, like, structs
+from banach.problems.smooth import check_floating, structs
 
 Scalar = Float[Array, ""]
 
@@ -76,31 +77,32 @@ class Inclusion(Problem):
         if not callable(components):
             raise Misuse(
                 "Inclusion's components must be a function of (z, datum), got "
-                f"{type(components).__name__}"
+                f"{reading.shown(components)}; pass e.g. lambda z, d: d * z"
             )
         if data is None:
+            wrong_calls.arity(components, (z0,), "Inclusion's components")
             components = _Single(components)
             data = np.zeros((1, 0), tree.dtype(z0))
-        z0, (data,) = inputs.canonical(z0, inputs.arguments((data,)))
+        z0, (data,) = inputs.canonical(z0, (inputs.data(data, "data"),))
         _count(data)
         one = jax.tree.map(lambda v: v[0], data)
         self.z0, self.data = z0, data
         self.fun = inputs.function(components, z0, (one,), "Inclusion's components")
         _check_like(self.fun.narrow, z0)
-        if term is not None and not isinstance(term, Term):
-            raise Misuse(
-                f"Inclusion needs a term of banach.parts, got {type(term).__name__}; "
-                "pass e.g. bn.L2Ball(1.0), or leave term out for F(z) = 0"
-            )
+        if term is not None:
+            inputs.is_term(term, "Inclusion")
         if term is not None and "prox" not in term.offers():
             raise Misuse(
                 f"{type(term).__name__} has no prox, and the resolvent of its "
                 "subgradient is its prox; use a term that offers one"
             )
         if term is not None:
+            term = inputs.in_dtype(term, tree.dtype(z0))
+            name = type(term).__name__
             with inputs.context(z0, (data,)):
-                jax.eval_shape(lambda v: term.prox(v, 1.0), z0)
-        self.term, self.is_saddle = term, is_saddle
+                inputs.acts(lambda v: term.prox(v, 1.0), z0, name)
+        self.term = term
+        self.is_saddle = reading.flag(is_saddle, "is_saddle")
         given = {
             "cocoercive": cocoercive,
             "cocoercive_average": cocoercive_average,
@@ -113,8 +115,21 @@ class Inclusion(Problem):
         self.constants = {k: v for k, v in known.items() if v is not None}
         _consistent(self.constants)
         implied = {"cocoercive", "cocoercive_average", "mu"} & self.constants.keys()
-        self.monotone = bool(monotone) or bool(implied)
-        self.reference = None if reference is None else like(z0, reference)
+        self.monotone = reading.flag(monotone, "monotone") or bool(implied)
+        self.reference = inputs.reference(z0, reference)
+
+    def restated(self) -> "Inclusion":
+        """Through the constructor, the components as traced."""
+        return Inclusion(
+            self.fun,
+            self.z0,
+            self.data,
+            term=self.term,
+            monotone=self.monotone,
+            is_saddle=self.is_saddle,
+            reference=self.reference,
+            **self.constants,
+        )
 
     @property
     def n(self) -> int:
@@ -261,21 +276,25 @@ def saddle(
     """
     if not callable(phi):
         raise Misuse(
-            f"saddle needs a function phi(x, y, datum), got {type(phi).__name__}"
+            f"saddle needs a function phi(x, y, datum), got {reading.shown(phi)}; "
+            "pass e.g. lambda x, y: x @ y"
         )
     z0 = (inputs.variable(x0, "x0"), inputs.variable(y0, "y0"))
     one: tuple = ()
     if data is not None:
-        data = inputs.arrays(data)
+        data = inputs.data(data, "data")
         _count(data)
         one = (jax.tree.map(lambda v: v[0], data),)
+    z0, (one,) = inputs.canonical(z0, (one,))
     with inputs.context(z0, (data,)):
-        out = jax.tree.leaves(jax.eval_shape(phi, *z0, *one))
-    if [v.shape for v in out] != [()]:
+        traced = trace(phi, *z0, *one, name="saddle's phi")
+    got = [v.aval.shape for v in traced.program.jaxpr.outvars]
+    if got != [()]:
         raise Misuse(
-            f"phi must return one scalar, got shapes {[v.shape for v in out]}; reduce "
-            "it, e.g. with jnp.sum; the mean over data is taken for you"
+            f"phi must return one scalar, got shapes {got}; reduce it, e.g. with "
+            "jnp.sum; the mean over data is taken for you"
         )
+    check_floating(traced, "saddle's phi")
     return Inclusion(_Field(phi), z0, data, is_saddle=True, **facts)
 
 

@@ -11,9 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree, wrong_calls
 from banach.core.function import TracedFunction, trace
-from banach.core.problem import Misuse
+from banach.core.problem import Misuse, recheck
+from banach.parts.term import Term
+
+CURVATURES = (
+    "strong convexity never exceeds the Lipschitz constant of the gradient; correct "
+    "or drop one"
+)
 
 
 class Function(eqx.Module):
@@ -37,24 +43,36 @@ class Function(eqx.Module):
 
 
 def variable(x0: PyTree, name: str = "x0") -> PyTree:
-    """A start as arrays: Python numbers and lists of numbers become float64 NumPy.
+    """A start as floating arrays, one dtype a leaf; numbers and lists become NumPy.
 
-    Raises Misuse for integers, complex numbers, no entries, or NaN and infinity.
+    Raises Misuse for anything but finite real numbers, for booleans, and where
+    there are no entries.
     """
-    x0 = arrays(x0)
-    leaves = jax.tree.leaves(x0)
-    if sum(np.size(leaf) for leaf in leaves) == 0:
+    x0 = _each(lambda leaf, where: _entry(leaf, where, name), x0, name)
+    if sum(np.size(leaf) for leaf in jax.tree.leaves(x0)) == 0:
         raise Misuse(f"{name} has no entries; pass at least one number to solve for")
-    for leaf in leaves:
-        dtype = leaf.dtype
-        if not jnp.issubdtype(dtype, jnp.floating):
-            raise Misuse(
-                f"{name} has dtype {dtype}, but the variable must be real floating; "
-                f"pass {name}.astype(float), or [1.0, 2.0] instead of [1, 2]"
-            )
-        if not compat.is_tracer(leaf) and not np.isfinite(np.asarray(leaf)).all():
-            raise Misuse(f"{name} contains NaN or infinity; start at a finite point")
     return x0
+
+
+def _entry(leaf: Any, where: str, name: str) -> Any:
+    dtype = getattr(leaf, "dtype", None)
+    if isinstance(leaf, bool) or (dtype is not None and np.dtype(bool) == dtype):
+        raise Misuse(
+            f"{where} holds True and False, where the variable is real; pass "
+            f"{name}.astype(float) if 0 and 1 are meant"
+        )
+    return reading.array(leaf, where)
+
+
+def sides(bound: PyTree, name: str) -> PyTree:
+    """Bounds as floating arrays; +-inf where there is none."""
+
+    def one(leaf: Any, where: str) -> Any:
+        if np.ndim(leaf) or isinstance(leaf, list):
+            return reading.array(leaf, where, infinite=True)
+        return reading.number(leaf, where, infinite=True)
+
+    return _each(one, bound, name)
 
 
 def read(x0: PyTree, args: Any) -> tuple[PyTree, tuple]:
@@ -62,45 +80,206 @@ def read(x0: PyTree, args: Any) -> tuple[PyTree, tuple]:
     return canonical(variable(x0), arguments(args))
 
 
-def arrays(data: PyTree) -> PyTree:
-    """Python numbers and lists of numbers as NumPy arrays; arrays stay."""
+def data(value: PyTree, name: str) -> PyTree:
+    """A function's data: real, finite arrays; whole numbers, flags and keys stay so.
 
-    def one(leaf: Any) -> Any:
-        if isinstance(leaf, (jax.Array, np.ndarray)):
-            return leaf
-        try:
-            a = np.asarray(leaf)
-        except (ValueError, TypeError):
-            a = None
-        if a is None or a.dtype == object or a.dtype.kind in "USMm":
-            raise Misuse(
-                f"cannot read {type(leaf).__name__} {leaf!r} as numbers; pass arrays, "
-                "numbers, or dicts and tuples of them"
-            )
-        return a
-
-    return jax.tree.map(one, data, is_leaf=_numbers)
+    Integers and booleans keep their dtype, because they may index and choose; floats
+    of any width and byte order are read as `reading.array` does.
+    """
+    return _each(reading.datum, value, name)
 
 
 def arguments(args: Any) -> tuple:
     """Extra arguments of a function as a tuple of pytrees of arrays."""
     if not isinstance(args, tuple):
         raise Misuse(
-            f"args must be a tuple, got {type(args).__name__}; write args=(data,)"
+            f"args must be a tuple, got {reading.shown(args)}; write args=(data,)"
         )
-    return tuple(arrays(a) for a in args)
+    return tuple(data(a, f"args[{i}]") for i, a in enumerate(args))
 
 
-def constant(value: Any, name: str) -> Any:
-    """A declared constant as a leaf: None, or a positive finite scalar."""
+def constant(value: Any, name: str, low: str | None = "positive") -> Any:
+    """A declared constant as a leaf: None, or a finite scalar, positive if not said."""
     if value is None:
         return None
-    value = arrays(value)
-    if np.ndim(value):
-        raise Misuse(f"{name} must be one number, got shape {np.shape(value)}")
-    if not compat.is_tracer(value) and not (np.isfinite(value) and value > 0):
-        raise Misuse(f"{name} must be positive and finite, got {value}")
-    return np.asarray(value, float) if isinstance(value, np.ndarray) else value
+    value = reading.number(value, name, low=low)
+    return value.astype(float) if isinstance(value, np.ndarray) else value
+
+
+def ordered(low: Any, high: Any, names: tuple[str, str], cure: str) -> None:
+    """Refuse a lower constant that exceeds an upper one, by more than roundings."""
+    if low is None or high is None or compat.any_tracer((low, high)):
+        return
+    if float(low) > (1 + 1e-9) * float(high):
+        raise Misuse(
+            f"{names[0]} = {float(low):g} exceeds {names[1]} = {float(high):g}; {cure}"
+        )
+
+
+def weights(x0: PyTree, value: Any, name: str, low: str) -> PyTree:
+    """One number for all, or numbers in the structure and shapes of x0; signed."""
+    if _one_number(value):
+        one = reading.number(value, name, low=low)
+        spread = lambda v: full(v, one, name)  # noqa: E731
+        value = jax.tree.map(spread, x0)
+    value = like(x0, value, name)
+    for leaf in jax.tree.leaves(value):
+        reading.array(leaf, name, low=low)
+    return value
+
+
+def reference(x0: PyTree, point: PyTree) -> PyTree:
+    """The declared reference, or None."""
+    return None if point is None else like(x0, point, "reference")
+
+
+def like(x0: PyTree, point: PyTree, name: str = "reference") -> PyTree:
+    """A second point in the structure, shapes and dtypes of the first, or Misuse."""
+    point = variable(point, name)
+    same = jax.tree.structure(point) == jax.tree.structure(x0) and all(
+        p.shape == q.shape
+        for p, q in zip(jax.tree.leaves(point), jax.tree.leaves(x0), strict=True)
+    )
+    if not same:
+        want = [tuple(v.shape) for v in jax.tree.leaves(x0)]
+        raise Misuse(
+            f"{name} must have the structure and shapes of x0, {want}; got shapes "
+            f"{[tuple(v.shape) for v in jax.tree.leaves(point)]}"
+        )
+    return jax.tree.map(lambda p, q: narrowed(p, q.dtype, name), point, x0)
+
+
+def narrowed(value: Any, dtype: Any, name: str) -> Any:
+    """A floating array in the run's dtype; Misuse where a finite number overflows."""
+    if value.dtype == dtype:
+        return value
+    with np.errstate(over="ignore", under="ignore"):
+        out = value.astype(dtype)
+    if compat.is_tracer(out) or np.dtype(dtype).itemsize >= value.dtype.itemsize:
+        return out
+    if (np.isfinite(np.asarray(value)) & ~np.isfinite(np.asarray(out))).any():
+        raise Misuse(
+            f"{name} holds numbers beyond the range of {np.dtype(dtype)}, the dtype of "
+            "the problem; give its data in float64, or change the units"
+        )
+    return out
+
+
+def optional(value: Any, name: str) -> bool | None:
+    """A flag, or None where the library is to find out."""
+    return None if value is None else reading.flag(value, name)
+
+
+def is_term(term: Any, kind: str) -> None:
+    """Refuse what is no Term of banach.parts."""
+    if not isinstance(term, Term):
+        raise Misuse(
+            f"{kind} needs a term of banach.parts, got {reading.shown(term)}; pass "
+            "e.g. bn.L1(0.1), bn.SquaredL2(1.0) or bn.L2Ball(1.0)"
+        )
+
+
+def smooth_part(problem: Any, kind: str) -> None:
+    """Refuse a problem that is no differentiable function."""
+    if not {"value", "grad"} <= problem.oracles() or problem.essential():
+        raise Misuse(
+            f"{kind} needs a smooth part, and {problem.kind} is none; pass a function, "
+            "or bn.Smooth(f, x0)"
+        )
+
+
+def acts(call: Callable, x0: PyTree, name: str) -> None:
+    """Refuse a term that does not map the variable to its own shapes."""
+    try:
+        out = jax.eval_shape(call, x0)
+    except Misuse:
+        raise
+    except (TypeError, ValueError, IndexError) as error:
+        raise Misuse(
+            f"{name} does not fit a variable of shapes {shapes(x0)}: "
+            f"{first_line(error)}; give it numbers in the structure of the variable"
+        ) from None
+    if shapes(out) != shapes(x0):
+        raise Misuse(
+            f"{name} maps a variable of shapes {shapes(x0)} to {shapes(out)}; give "
+            "it numbers in the structure of the variable"
+        )
+
+
+def shapes(x: PyTree) -> list[tuple[int, ...]]:
+    """The shapes of all leaves."""
+    return [tuple(np.shape(v)) for v in jax.tree.leaves(x)]
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without its traceback or its advice."""
+    text = str(error).strip()
+    return text.splitlines()[0][:200].rstrip(".") if text else type(error).__name__
+
+
+def in_dtype(part: Any, dtype: Any) -> Any:
+    """A term or loss whose numbers are in the dtype of the problem, read again.
+
+    A weight that is positive in float64 and 0 in float32 would otherwise be
+    penalised to a branch and free to the formula.
+    """
+
+    def one(leaf: Any) -> Any:
+        kind = getattr(leaf, "dtype", None)
+        if kind is None or not jnp.issubdtype(kind, jnp.floating):
+            return leaf
+        return narrowed(leaf, dtype, type(part).__name__)
+
+    leaves, structure = jax.tree.flatten(part)
+    cast = [one(v) for v in leaves]
+    if all(new is old for new, old in zip(cast, leaves, strict=True)):
+        return part
+    made = jax.tree.unflatten(structure, cast)
+    recheck(made)
+    return made
+
+
+def cast(value: Any, dtype: Any, name: str) -> Any:
+    """Numbers of any real dtype in the dtype of the problem, or None."""
+    if value is None:
+        return None
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        return value.astype(dtype)
+    return narrowed(value, dtype, name)
+
+
+def full(v: Any, one: Any, name: str) -> Any:
+    """One number in every entry of an array like v."""
+    if compat.is_tracer(one) or isinstance(one, jax.Array):
+        return jnp.full(v.shape, one, v.dtype)
+    return np.full(v.shape, narrowed(one, v.dtype, name))
+
+
+def _one_number(value: Any) -> bool:
+    whole = jax.tree.structure(value) == jax.tree.structure(0)
+    return value is not None and whole and not np.ndim(value)
+
+
+def _each(one: Callable[[Any, str], Any], tree_: PyTree, name: str) -> PyTree:
+    """Map over the leaves of a pytree with the path of each in its name.
+
+    A list of numbers is one array; None in the place of data is refused.
+    """
+    if tree_ is None:
+        raise Misuse(f"{name} must hold numbers, got None; pass arrays or numbers")
+
+    def call(path: Any, leaf: Any) -> Any:
+        return one(leaf, name + jax.tree_util.keystr(path))
+
+    try:
+        return jax.tree_util.tree_map_with_path(call, tree_, is_leaf=_numbers)
+    except Misuse:
+        raise
+    except (TypeError, ValueError) as error:
+        raise Misuse(
+            f"{name} is no pytree of arrays ({error}); pass arrays, or dicts with "
+            "text keys, tuples and lists of them"
+        ) from None
 
 
 def function(fun: Callable, x0: PyTree, args: tuple, name: str) -> Function:
@@ -114,6 +293,26 @@ def function(fun: Callable, x0: PyTree, args: tuple, name: str) -> Function:
         if tree.dtype(x0) == jnp.float32 and not compat.any_tracer(everything):
             wide = _widened(fun, x0, args, name)
     return Function(narrow, wide)
+
+
+_MAYBE_ROUGH = frozenset({"while", "pure_callback", "io_callback"})
+
+
+def differentiable(fun: Function, x0: PyTree, args: tuple, name: str) -> None:
+    """Refuse a function without a gradient, where its program gives reason to doubt.
+
+    Everything else is differentiable by the rules of JAX, and costs nothing here.
+    """
+    if not compat.holds(fun.narrow.program.jaxpr, _MAYBE_ROUGH):
+        return
+
+    def pulled(x: PyTree) -> PyTree:
+        out, back = jax.vjp(lambda v: fun.narrow(v, *args), x)
+        return back(out)
+
+    taken = lambda x: jax.eval_shape(pulled, x)  # noqa: E731
+    with context(x0, args), wrong_calls.translated(taken, (x0,), name):
+        taken(x0)
 
 
 def context(x0: PyTree, args: tuple) -> Any:
@@ -130,7 +329,18 @@ def canonical(x0: PyTree, args: tuple) -> tuple[PyTree, tuple]:
     def one(v: Any) -> Any:
         if not isinstance(v, np.ndarray):
             return v
-        return v.astype(jax.dtypes.canonicalize_dtype(v.dtype), copy=False)
+        dtype = jax.dtypes.canonicalize_dtype(v.dtype)
+        if dtype == v.dtype:
+            return v
+        if v.dtype.kind == "f":
+            return narrowed(v, dtype, "a NumPy array beside float32 JAX arrays")
+        out = v.astype(dtype)
+        if (out != v).any():
+            raise Misuse(
+                f"an array of {v.dtype} holds integers that {dtype} cannot, and JAX "
+                "is in 32 bits; pass NumPy arrays for x0, or enable jax_enable_x64"
+            )
+        return out
 
     with context(x0, args):
         return jax.tree.map(one, (x0, args))
@@ -151,8 +361,10 @@ def _widened(fun, x0, args, name) -> TracedFunction | None:
 
 
 def _numbers(node: Any) -> bool:
-    if not isinstance(node, list):
+    """Whether a list is meant as one array, bad entries included."""
+    if not isinstance(node, list) or not node:
         return False
-    return bool(node) and all(
-        isinstance(v, numbers.Number) or _numbers(v) for v in node
+    return all(
+        v is None or isinstance(v, numbers.Number | str | bytes) or _numbers(v)
+        for v in node
     )

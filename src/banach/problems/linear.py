@@ -13,9 +13,9 @@ from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.operators import NormalOperator, Operator
-from banach.problems import diagnoses
+from banach.problems import diagnoses, inputs
 from banach.problems import linear_inputs as given
-from banach.problems.smooth import like, structs
+from banach.problems.smooth import structs
 
 
 class Linear(Problem):
@@ -59,10 +59,27 @@ class Linear(Problem):
         b = given.right_side(b)
         self.A, self.b = given.operator(A, b, args)
         self.sigma = given.lower_bound(sigma)
-        self.x0 = None if x0 is None else like(self.b, x0, "x0")
+        self.x0 = None if x0 is None else inputs.like(self.b, x0, "x0")
         self.symmetry, self.definiteness = given.structure(
             self.A, self.b, symmetric, positive_definite
         )
+
+    def restated(self) -> "Linear":
+        """Through the constructor; what was declared is declared again."""
+        again = {None: False, DECLARED: True, CONSTRUCTION: None}
+        made = Linear(
+            self.A,
+            self.b,
+            self.x0,
+            symmetric=again[self.symmetry],
+            positive_definite=again[self.definiteness],
+            sigma=self.sigma,
+        )
+        # Declared while it was traced, provable now: less is claimed, rightly.
+        for name in ("symmetry", "definiteness"):
+            if getattr(self, name) == DECLARED and getattr(made, name) is not None:
+                object.__setattr__(made, name, DECLARED)
+        return made
 
     def oracles(self) -> frozenset[str]:
         """Products with A, and the residual."""

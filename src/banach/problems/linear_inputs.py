@@ -8,7 +8,7 @@ import numpy as np
 from jax.experimental.sparse import BCOO
 from jaxtyping import PyTree
 
-from banach.core import compat, tree
+from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.problem import Misuse
 from banach.parts.operators import (
@@ -21,18 +21,22 @@ from banach.parts.operators import (
 from banach.problems import inputs
 
 PROVED_UP_TO = 1000
+_MATRIX = (
+    "a matrix: an array (n, n), a sparse matrix, an operator such as "
+    "bn.poisson(solid), or a linear function"
+)
 
 
 def right_side(b: PyTree) -> PyTree:
     """b as floating arrays; Python numbers and integers become float64."""
-    b = jax.tree.map(_floating, inputs.arrays(b))
     return inputs.canonical(inputs.variable(b, "b"), ())[0]
 
 
 def operator(A: Any, b: PyTree, args: tuple) -> tuple[Operator, PyTree]:
     """A as an Operator that fits b, both in one dtype."""
+    inputs.arguments(args)
     if isinstance(A, Operator):
-        made = A
+        made = _checked(A)
     elif callable(A) and not isinstance(A, type):
         return _function(A, b, args), b
     else:
@@ -48,6 +52,8 @@ def structure(
     A: Operator, b: PyTree, symmetric: bool | None, definite: bool | None
 ) -> tuple[str | None, str | None]:
     """(how symmetry is known, how definiteness is known), declarations tried."""
+    symmetric = inputs.optional(symmetric, "symmetric")
+    definite = inputs.optional(definite, "positive_definite")
     if definite and symmetric is False:
         raise Misuse(
             "positive_definite=True speaks of a symmetric matrix, and symmetric=False "
@@ -100,8 +106,10 @@ def tall(A: Any, y: Any) -> tuple[Operator, Any]:
     made = _matrix(A, "A", square=False)
     y = right_side(y)
     height = made.entries.shape[0] if isinstance(made, DenseMatrix) else made.size
-    if np.shape(y) != (height,):
-        raise Misuse(f"y has shape {np.shape(y)}, but A has {height} rows")
+    if inputs.shapes(y) != [(height,)]:
+        raise Misuse(
+            f"y has {_shapes(y)}, but A has {height} rows; give one number a row"
+        )
     kind = _shared_dtype(made, y)
     return _as(made, kind), _as(y, kind)
 
@@ -122,15 +130,8 @@ def pulled_back(A: Operator, y: Any) -> Any:
 
 def ridge(value: Any, kind: Any) -> Any:
     """A ridge as a scalar of the data's dtype."""
-    value = inputs.arrays(value)
-    if np.ndim(value) or (not compat.is_tracer(value) and not 0 <= value < np.inf):
-        raise Misuse(f"ridge must be one finite number at least 0, got {value}")
-    return value if isinstance(value, jax.Array) else np.asarray(value, kind)
-
-
-def _floating(v: Any) -> Any:
-    whole = np.issubdtype(v.dtype, np.integer) or v.dtype == bool
-    return v.astype(float) if whole and isinstance(v, np.ndarray) else v
+    value = reading.number(value, "ridge", low="nonnegative")
+    return inputs.narrowed(value, np.dtype(kind), "ridge")
 
 
 def _shared_dtype(A: Operator, b: PyTree) -> Any:
@@ -145,7 +146,7 @@ def _as(value: PyTree, kind: Any) -> PyTree:
 
     def one(v):
         same = v.dtype == kind or not jnp.issubdtype(v.dtype, jnp.floating)
-        return v if same else v.astype(kind)
+        return v if same else inputs.narrowed(v, np.dtype(kind), "A x = b")
 
     return jax.tree.map(one, value)
 
@@ -163,35 +164,30 @@ def _matrix(A: Any, name: str, square: bool = True) -> Operator:
     read = getattr(A, "tocoo", None)
     if read is not None:
         coo = read()
-        values = _floating(np.asarray(coo.data))
+        values = np.asarray(coo.data)
         return _sparse(values, np.asarray(coo.row), np.asarray(coo.col), A.shape, name)
-    A = _floating(inputs.arrays(A)) if not isinstance(A, dict | tuple) else None
-    if A is None or np.ndim(A) != 2 or 0 in np.shape(A):
-        shape = "" if A is None else f", got shape {np.shape(A)}"
-        raise Misuse(
-            f"{name} must be a matrix: an array (n, n), a sparse matrix, an operator "
-            f"such as bn.poisson(solid), or a linear function{shape}"
-        )
+    if A is None or isinstance(A, dict | tuple | str | bytes):
+        raise Misuse(f"{name} must be {_MATRIX}; got {reading.shown(A)}")
+    A = reading.array(A, name)
+    if np.ndim(A) != 2 or 0 in np.shape(A):
+        raise Misuse(f"{name} must be {_MATRIX}; got shape {np.shape(A)}")
     if square and A.shape[0] != A.shape[1]:
         raise Misuse(
             f"{name} is {A.shape[0]} x {A.shape[1]}; a linear system needs a square "
             "matrix. For least squares: bn.normal_equations(A, b, ridge), or bn.Ridge"
         )
-    _finite(A, name)
     return DenseMatrix(inputs.canonical(A, ())[0])
 
 
 def _sparse(values, rows, columns, shape, name) -> SparseMatrix:
     if len(shape) != 2 or shape[0] != shape[1]:
         raise Misuse(f"{name} is {shape}; a sparse matrix must be square")
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        raise Misuse(f"{name} has dtype {values.dtype}; pass {name}.astype(float)")
+    values = reading.array(values, name)
     n = shape[0]
     if compat.any_tracer((values, rows, columns)):
         order = jnp.argsort(rows, stable=True)
         longest = min(n, int(rows.size))
         return SparseMatrix(values[order], rows[order], columns[order], n, longest)
-    _finite(values, name)
     order = np.lexsort((np.asarray(columns), np.asarray(rows)))
     counts = np.bincount(np.asarray(rows), minlength=n)
     kept = (values, rows.astype(np.int32), columns.astype(np.int32))
@@ -199,11 +195,42 @@ def _sparse(values, rows, columns, shape, name) -> SparseMatrix:
     return SparseMatrix(values, rows, columns, n, int(counts.max(initial=1)))
 
 
-def _finite(A: Any, name: str) -> None:
-    if not jnp.issubdtype(A.dtype, jnp.floating):
-        raise Misuse(f"{name} has dtype {A.dtype}; real floating numbers are needed")
-    if not compat.is_tracer(A) and not np.isfinite(np.asarray(A)).all():
-        raise Misuse(f"{name} contains NaN or infinity")
+def _checked(A: Operator) -> Operator:
+    """An operator whose own numbers are real and finite, entries in their places."""
+    for part in jax.tree.leaves(A):
+        reading.datum(part, "A")
+    inner = A.inner if isinstance(A, NormalOperator) else A
+    if isinstance(A, NormalOperator):
+        reading.number(A.ridge, "ridge", low="nonnegative")
+        if A.columns != width(inner):
+            raise Misuse(
+                f"A'A + ridge I has {A.columns} columns, its A {width(inner)}; state "
+                "it by bn.normal_equations"
+            )
+    if isinstance(inner, DenseMatrix):
+        square = A is not inner
+        _matrix(inner.entries, "A", square=not square)
+    if isinstance(inner, SparseMatrix):
+        _places(inner)
+    return A
+
+
+def _places(A: SparseMatrix) -> None:
+    """Rows sorted and inside, columns inside, and the longest row counted right."""
+    n = reading.integer(A.size, "the size of A", low=1)
+    if compat.any_tracer(A):
+        return
+    rows, columns = np.asarray(A.rows), np.asarray(A.columns)
+    flat = rows.shape == columns.shape == np.shape(A.values) and rows.ndim == 1
+    if not flat or rows.dtype.kind != "i" or columns.dtype.kind != "i":
+        raise Misuse("a sparse A needs values, rows and columns of one length")
+    inside = all(v.size == 0 or (v.min() >= 0 and v.max() < n) for v in (rows, columns))
+    longest = int(np.bincount(rows, minlength=n).max(initial=1)) if inside else -1
+    if not inside or (np.diff(rows) < 0).any() or longest > A.longest:
+        raise Misuse(
+            f"a sparse A of size {n} needs sorted rows and columns within 0 .. {n - 1} "
+            "and its longest row counted; pass the matrix itself, e.g. SciPy's"
+        )
 
 
 def _function(fun: Any, b: PyTree, args: tuple) -> FunctionOperator:

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 from banach.problems import glm_inputs
 
 # Roundings charged to one exp, log or quotient together with what surrounds it.
@@ -85,11 +85,17 @@ class Loss(eqx.Module):
     def fenchel_young(
         self, z: Array, th: Array, y: Array, e: Array
     ) -> tuple[Array, Array]:
-        """The bracket of each sample and its slack, where z is off by at most e."""
+        """The bracket of each sample and its slack, where z is off by at most e.
+
+        The slack also covers a change of th by the smallest normal number.
+        """
 
     def _moved(self, z: Array, slope: Array, e: Array) -> Array:
-        # The bracket has derivative l'(z) + th and curvature l'' in z.
-        return jnp.abs(slope) * e + self.steepest(z, e) * jnp.square(e) / 2
+        # The bracket has derivative l'(z) + th and curvature l'' in z. Either may
+        # have vanished beside a large e.
+        tiny = least(z.dtype)
+        steep = self.steepest(z, e) + tiny
+        return (jnp.abs(slope) + tiny) * e + steep * jnp.square(e) / 2
 
 
 def unit(z: Array) -> float:
@@ -97,7 +103,7 @@ def unit(z: Array) -> float:
     return gam(1, z.dtype)
 
 
-def spill(z: Array) -> float:
-    """What flushed subnormals may cost one bracket."""
-    # Subnormals may be flushed, beside logarithms of at most 1500.
-    return 1e4 * float(jnp.finfo(z.dtype).tiny)
+def spill(z: Array) -> Array:
+    """What flushed subnormals may cost one bracket, in its value and in its th."""
+    # They stand beside logarithms of at most 1500, and beside z.
+    return least(z.dtype) * (1e4 + 4 * jnp.abs(z))

@@ -11,14 +11,12 @@ factor in [0, 1] keeps a dual point feasible.
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core.problem import Misuse
-from banach.parts.term import keep
+from banach.parts.hyper import count, hyper
+from banach.parts.term import least
 from banach.problems import glm_inputs
 from banach.problems.glm_entropy import relative_entropy
 from banach.problems.loss import ROUNDINGS, Loss, spill, unit
@@ -52,9 +50,10 @@ class LeastSquares(Loss):
         """(r + th)^2 / 2."""
         r = z - y
         slope = r + th
-        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope))
+        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope)) + 4 * least(z.dtype)
         value = jnp.square(slope) / 2
-        return value, 1.01 * self._moved(z, slope, e) + 4 * unit(z) * value
+        own = 4 * unit(z) * value + 4 * least(z.dtype)
+        return value, 1.01 * self._moved(z, slope, e) + own
 
 
 class Huber(Loss):
@@ -63,13 +62,7 @@ class Huber(Loss):
     curvature_bound: ClassVar[float] = 1.0
     text: ClassVar[str] = "huber(z_i - y_i)"
 
-    delta: Any = eqx.field(converter=keep, default=1.0)
-
-    def __check_init__(self):
-        if isinstance(self.delta, np.ndarray | np.generic | float):
-            good = np.ndim(self.delta) == 0 and 0 < self.delta < np.inf
-            if not good:
-                raise Misuse(f"Huber delta must be a positive number: {self.delta}")
+    delta: Any = hyper("Huber delta", "positive", scalar=True, default=1.0)
 
     def value(self, z, y):
         """c (|r| - c / 2) with c = min(|r|, delta)."""
@@ -99,8 +92,9 @@ class Huber(Loss):
         near = jnp.where(far, d - s * u, r - u)
         value = jnp.square(near) / 2 + over * jnp.where(far, near, 0)
         slope = jnp.clip(r, -d, d) - u
-        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope))
-        return value, 1.01 * self._moved(z, slope, e) + 8 * unit(z) * value
+        e = e + unit(z) * (jnp.abs(r) + jnp.abs(slope)) + 4 * least(z.dtype)
+        own = 8 * unit(z) * value + 4 * least(z.dtype) * (1 + over + d)
+        return value, 1.01 * self._moved(z, slope, e) + own
 
     def _delta(self, z):
         return jnp.asarray(self.delta, z.dtype)
@@ -144,8 +138,9 @@ class SquaredHinge(Loss):
         near = jnp.where(out > 0, a, h - a)
         value = jnp.square(near) / 2 + out * a
         slope = jnp.maximum(h, 0) - a
-        e = e + unit(z) * (jnp.abs(h) + jnp.abs(slope))
-        return value, 1.01 * self._moved(z, slope, e) + 8 * unit(z) * value
+        e = e + unit(z) * (jnp.abs(h) + jnp.abs(slope)) + 4 * least(z.dtype)
+        own = 8 * unit(z) * value + 4 * least(z.dtype) * (1 + out)
+        return value, 1.01 * self._moved(z, slope, e) + own
 
 
 class Logistic(Loss):
@@ -255,7 +250,7 @@ class Softmax(Loss):
     discrete: ClassVar[bool] = True
     text: ClassVar[str] = "logsumexp(z_i) - z_i[y_i]"
 
-    classes: int = eqx.field(static=True)
+    classes: int = count("Softmax classes")
 
     def labels(self, y, dtype):
         """Integers 0 .. K-1."""
@@ -319,6 +314,6 @@ class Softmax(Loss):
         rough = (ROUNDINGS + 3 * k + jnp.abs(below)) * unit(z)
         own = rough * (jnp.abs(parts) + 2 * jnp.abs(d)) + p * jnp.square(rough)
         own = own + rough * jnp.square(d)
-        moved = jnp.sum(jnp.abs(d) * e + own, axis=-1)
+        moved = jnp.sum((jnp.abs(d) + least(z.dtype)) * e + own, axis=-1)
         moved = moved + jnp.sum(jnp.square(e), axis=-1) / 4
-        return jnp.sum(parts, axis=-1), 1.01 * moved + k * spill(z)
+        return jnp.sum(parts, axis=-1), 1.01 * moved + jnp.sum(spill(below), axis=-1)

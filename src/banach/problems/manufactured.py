@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from banach.core import compat
+from banach.core import compat, reading
+from banach.problems import inputs
+from banach.problems.smooth import check_scalar
 
 
 def manufactured(
@@ -27,6 +29,10 @@ def manufactured(
     problem: the discrete minimiser differs by the discretisation error, so that u
     certifies nothing.
     """
+    n = reading.integer(n, "n", low=1)
+    dims = reading.integer(dims, "dims", low=1, high=2)
+    args = inputs.arguments(args)
+    _functions(density, exact, potential, dims, args)
     with compat.double():
         slope = jax.grad(lambda s: density(s, *args))
         du = jax.grad(exact)
@@ -47,3 +53,15 @@ def manufactured(
         values = [jax.jit(jax.vmap(g))(points) for g in (load, exact)]
         shape = (n,) * dims
         return tuple(np.asarray(v).reshape(shape) for v in values)
+
+
+def _functions(
+    density: Any, exact: Any, potential: Any, dims: int, args: tuple
+) -> None:
+    """Each function maps one number or one point to one real number."""
+    one = np.ones(())
+    asked = [("density", density, one, args), ("exact", exact, np.ones(dims), ())]
+    if potential is not None:
+        asked.append(("potential", potential, one, args))
+    for name, fun, at, rest in asked:
+        check_scalar(inputs.function(fun, at, rest, name).narrow, name)

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.cone import project_cone
 from banach.parts.term import shrink
-from banach.problems import glm_bounds, glm_inputs, relu_inputs
+from banach.problems import glm_bounds, glm_inputs, inputs, relu_inputs
 from banach.problems.loss import Loss
 from banach.problems.losses import LeastSquares
 from banach.problems.relu_network import ReluNetwork, from_groups
@@ -62,6 +62,7 @@ class ConvexRelu(Problem):
     loss: Loss
     gated: bool = eqx.field(static=True)
     listed: str = eqx.field(static=True)
+    classes: tuple = eqx.field(static=True)
 
     def __init__(
         self,
@@ -76,15 +77,34 @@ class ConvexRelu(Problem):
     ):
         self.loss = LeastSquares() if loss is None else loss
         relu_inputs.check_loss(self.loss)
-        X = glm_inputs.matrix(X)
-        y = glm_inputs.vector(y, "y", X.shape[0])
+        X = glm_inputs.matrix(X, "X")
+        y, self.classes = glm_inputs.targets(y, self.loss, X.shape[0])
         dtype = glm_inputs.common_dtype(X, None if self.loss.discrete else y)
-        self.X = X.astype(dtype)
+        self.X = inputs.narrowed(X, dtype, "X")
         self.y = self.loss.labels(y, dtype)
         self.beta = relu_inputs.positive(beta, "beta", dtype)
-        self.gated = bool(gated)
+        self.gated = reading.flag(gated, "gated")
+        self.loss = inputs.in_dtype(self.loss, dtype)
         found, self.listed = relu_inputs.patterns(X, patterns, seed)
         self.masks = found.masks
+
+    def restated(self) -> "ConvexRelu":
+        """Through the constructor with its masks, which must be patterns of X.
+
+        "all" is enumerated again; how sampled ones were chosen is only a word.
+        """
+        everything = self.listed == "all"
+        made = ConvexRelu(
+            self.X,
+            glm_inputs.named(self.y, self.classes),
+            self.beta,
+            "all" if everything else self.masks,
+            loss=self.loss,
+            gated=self.gated,
+        )
+        reading.choice(self.listed, "listed", ("all", "sampled", "given"))
+        object.__setattr__(made, "listed", self.listed)
+        return made
 
     @property
     def quadratic(self) -> bool:

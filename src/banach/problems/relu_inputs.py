@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from banach.core import compat
+from banach.core import compat, reading
 from banach.core.problem import Misuse
 from banach.problems import glm_inputs, relu_patterns
 from banach.problems.loss import Loss
@@ -28,14 +28,11 @@ def check_loss(loss: Any) -> None:
 
 def positive(value: Any, name: str, dtype: Any) -> Any:
     """One positive finite number in the dtype of the data."""
-    if np.ndim(value):
-        raise Misuse(f"{name} must be one number, got shape {np.shape(value)}")
+    value = reading.number(value, name, low="positive")
     if compat.is_tracer(value):
         return value
-    number = np.asarray(value)
-    if number.dtype.kind not in "iuf" or not (np.isfinite(number) and number > 0):
-        raise Misuse(f"{name} must be positive and finite, got {value!r}")
-    return number.astype(dtype)
+    # Again where it was rounded: the formula sees the dtype of the data.
+    return reading.number(np.asarray(value).astype(dtype), name, low="positive")
 
 
 def patterns(X: Any, asked: Any, seed: int, eps: float = 0.0) -> tuple[Patterns, str]:
@@ -50,17 +47,22 @@ def patterns(X: Any, asked: Any, seed: int, eps: float = 0.0) -> tuple[Patterns,
         raise Misuse("X is zero everywhere, no pattern tells its rows apart; check X")
     if isinstance(asked, str):
         if asked != "all":
-            raise Misuse(f"patterns must be a number, 'all' or rows, got {asked!r}")
+            raise Misuse(
+                "patterns must be a number, 'all' or rows of 0 and 1, got "
+                f"{asked!r}; e.g. 50"
+            )
         return relu_patterns.enumerated(X), "all"
-    if np.ndim(asked) == 0:
-        count = asked
-        if not isinstance(count, int | np.integer) or count < 1:
-            raise Misuse(f"patterns must be at least 1, got {asked!r}; e.g. 50")
-        found = relu_patterns.sampled(X, int(count), seed, eps)
+    seed = reading.integer(seed, "seed", low=0)
+    if asked is None or np.ndim(asked) == 0:
+        count = reading.integer(asked, "patterns", low=1)
+        found = relu_patterns.sampled(X, count, seed, eps)
         if not len(found.masks):
             raise Misuse(
                 "no sampled pattern has a cone with an interior"
                 + (f" when X moves by eps={eps:g}; lower eps" if eps else "")
             )
         return found, "sampled"
-    return relu_patterns.given(X, asked, eps), "given"
+    if not glm_inputs.known(asked):
+        raise Misuse("patterns are being traced; pass concrete rows of 0 and 1")
+    rows = reading.datum(asked, "patterns")
+    return relu_patterns.given(X, np.asarray(rows), eps), "given"

@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.core import tree
+from banach.core import reading, tree
+from banach.core.problem import Misuse
 
 
 class ReluNetwork(eqx.Module):
@@ -13,6 +14,17 @@ class ReluNetwork(eqx.Module):
 
     hidden: Float[Array, "m d"]
     output: Float[Array, " m"]
+
+    def __check_init__(self):
+        hidden, output = (
+            reading.array(v, f"ReluNetwork {name}")
+            for name, v in (("hidden", self.hidden), ("output", self.output))
+        )
+        if hidden.ndim != 2 or output.shape != hidden.shape[:1]:
+            raise Misuse(
+                "ReluNetwork needs hidden (m, d) and output (m,), got shapes "
+                f"{hidden.shape} and {output.shape}; give one output weight a unit"
+            )
 
     def __call__(self, X: Float[Array, "n d"]) -> Float[Array, " n"]:
         """Predictions at the rows of X."""

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.core import tree
+from banach.core import compat, tree
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -61,11 +61,22 @@ class RobustConvexRelu(Problem):
                 "RobustConvexRelu takes a number of patterns or rows of 0 and 1, got "
                 f"{patterns!r}; no list of patterns covers every network here"
             )
-        X = glm_inputs.matrix(X)
+        X = glm_inputs.matrix(X, "X")
         self.eps = relu_inputs.positive(eps, "eps", X.dtype)
+        if compat.is_tracer(self.eps):
+            raise Misuse(
+                "RobustConvexRelu reads its patterns from eps, which is being traced; "
+                "build it outside jit and vmap, and move its data with eqx.tree_at"
+            )
         found, _ = relu_inputs.patterns(X, patterns, seed, float(self.eps))
         self.plain = ConvexRelu(X, y, beta, found.masks)
         self.eps = self.eps.astype(self.plain.X.dtype)
+
+    def restated(self) -> "RobustConvexRelu":
+        """Through the constructor with its masks, which must survive eps."""
+        p = self.plain
+        p.validate()
+        return RobustConvexRelu(p.X, p.y, p.beta, self.eps, p.masks)
 
     @property
     def quantity(self) -> str:

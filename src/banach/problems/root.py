@@ -4,16 +4,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import compat, tree
+from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.problems import inputs
-from banach.problems.smooth import check_floating, like, structs
+from banach.problems.smooth import check_floating, structs
 
 
 class Root(Problem):
@@ -49,7 +47,13 @@ class Root(Problem):
                 f"Root's fun returns shapes {got} for a variable of shapes {want}; as "
                 "many equations as unknowns are needed, or state bn.least_squares"
             )
-        self.scale = None if scale is None else _units(self.x0, scale)
+        self.scale = None
+        if scale is not None:
+            self.scale = inputs.weights(self.x0, scale, "scale", "positive")
+
+    def restated(self) -> "Root":
+        """Through the constructor, the function as traced."""
+        return Root(self.fun, self.x0, self.args, scale=self.scale)
 
     def oracles(self) -> frozenset[str]:
         """The residual."""
@@ -97,15 +101,3 @@ class Root(Problem):
     def as_root(self) -> Problem:
         """This problem."""
         return self
-
-
-def _units(x0: PyTree, scale: Any) -> PyTree:
-    scale = inputs.arrays(scale)
-    if not isinstance(scale, (np.ndarray, jax.Array)) or np.ndim(scale):
-        scale = like(x0, scale, "scale")
-    else:
-        scale = jax.tree.map(lambda v: np.full(v.shape, scale, v.dtype), x0)
-    good = [compat.is_tracer(v) or bool(jnp.all(v > 0)) for v in jax.tree.leaves(scale)]
-    if not all(good):
-        raise Misuse("scale must be positive in every equation")
-    return scale

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import tree
+from banach.core import reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -111,12 +111,28 @@ class Smooth(Differentiable, Started):
         self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Smooth's fun")
         check_scalar(self.fun.narrow, "Smooth's fun")
+        inputs.differentiable(self.fun, self.x0, self.args, "Smooth's fun")
         self.L = inputs.constant(L, "L")
         self.mu = inputs.constant(mu, "mu")
         self.M = inputs.constant(self_concordant, "self_concordant")
         self.radius = inputs.constant(radius, "radius")
-        self.reference = None if reference is None else like(self.x0, reference)
-        self.convex = bool(convex) or mu is not None
+        inputs.ordered(self.mu, self.L, ("mu", "L"), inputs.CURVATURES)
+        self.reference = inputs.reference(self.x0, reference)
+        self.convex = reading.flag(convex, "convex") or mu is not None
+
+    def restated(self) -> "Smooth":
+        """Through the constructor, the function as traced."""
+        return Smooth(
+            self.fun,
+            self.x0,
+            self.args,
+            convex=self.convex,
+            L=self.L,
+            mu=self.mu,
+            self_concordant=self.M,
+            radius=self.radius,
+            reference=self.reference,
+        )
 
     def oracles(self) -> frozenset[str]:
         """Value, gradient, Hessian products and the dense Hessian."""
@@ -186,7 +202,14 @@ class NonlinearLeastSquares(Differentiable, Started):
         name = "NonlinearLeastSquares' residual"
         self.fun = inputs.function(residual, self.x0, self.args, name)
         check_floating(self.fun.narrow, name)
-        self.reference = None if reference is None else like(self.x0, reference)
+        inputs.differentiable(self.fun, self.x0, self.args, name)
+        self.reference = inputs.reference(self.x0, reference)
+
+    def restated(self) -> "NonlinearLeastSquares":
+        """Through the constructor, the function as traced."""
+        return NonlinearLeastSquares(
+            self.fun, self.x0, self.args, reference=self.reference
+        )
 
     def oracles(self) -> frozenset[str]:
         """The oracles of a smooth function, and the residual."""
@@ -249,24 +272,22 @@ def structs(x: PyTree) -> PyTree:
     return jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), x)
 
 
-def like(x0: PyTree, point: PyTree, name: str = "reference") -> PyTree:
-    """A second point in the structure of the first, or Misuse."""
-    point = inputs.variable(point, name)
-    same = jax.tree.structure(point) == jax.tree.structure(x0) and all(
-        p.shape == q.shape
-        for p, q in zip(jax.tree.leaves(point), jax.tree.leaves(x0), strict=True)
-    )
-    if not same:
-        raise Misuse(f"{name} must have the structure and shapes of x0")
-    return jax.tree.map(lambda p, q: p.astype(q.dtype), point, x0)
-
-
 def check_floating(fun: Any, name: str) -> None:
     """Refuse results that are not real floating numbers."""
+    if not fun.program.jaxpr.outvars:
+        raise Misuse(
+            f"{name} returns no numbers\n  return an array, e.g. jnp.sum(x**2)"
+        )
     for v in fun.program.jaxpr.outvars:
-        if not jnp.issubdtype(v.aval.dtype, jnp.floating):
+        kind = v.aval.dtype
+        if jnp.issubdtype(kind, jnp.complexfloating):
             raise Misuse(
-                f"{name} returns {v.aval.dtype}, which cannot be differentiated; "
+                f"{name} returns {kind} numbers, where real ones are minimised or "
+                "solved\n  return their real part, .real, or jnp.abs(value) ** 2"
+            )
+        if not jnp.issubdtype(kind, jnp.floating):
+            raise Misuse(
+                f"{name} returns {kind}, which cannot be differentiated; "
                 "return real floating numbers, e.g. (1.0 * result)"
             )
 

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from banach.core import reading, wrong_calls
 from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.batches import Moments
 from banach.problems import inputs
 from banach.problems.finite_sum import FiniteSum, rows
+from banach.problems.smooth import check_scalar
 
 Scalar = Float[Array, ""]
 
@@ -60,9 +62,16 @@ class Training(Problem):
         for name, given in (("model", model), ("loss", loss)):
             if not callable(given):
                 raise Misuse(
-                    f"Training needs a {name} to call, got {type(given).__name__}; "
-                    "model(params, x, key) and loss(output, target)"
+                    f"Training needs a {name} to call, got {reading.shown(given)}; "
+                    "pass model(params, x, key) and loss(output, target)"
                 )
+        for name, given in (("inputs_", inputs_), ("targets", targets)):
+            rows(given, name)
+        params = inputs.variable(params, "params")
+        params, (data,) = inputs.canonical(params, (rows((inputs_, targets)),))
+        datum = jax.tree.map(lambda v: v[0], data)
+        wrong_calls.arity(model, (params, datum[0], None), "Training's model")
+        wrong_calls.arity(loss, (None, datum[1]), "Training's loss")
 
         def term(params, datum):
             return loss(model(params, datum[0], None), datum[1])
@@ -71,21 +80,37 @@ class Training(Problem):
             return loss(model(params, datum[0], key), datum[1])
 
         term.__name__ = getattr(loss, "__name__", "loss")
-        self.sum = FiniteSum(
-            term, params, (inputs_, targets), l2=l2, reference=reference, noisy=noisy
-        )
-        data = self.sum.data
-        first = jax.tree.map(lambda v: v[0], data[0])
 
         def predictor(params, x):
             return model(params, x, None)
 
         self.predictor = inputs.function(
-            predictor, self.sum.x0, (first,), "Training's model"
+            predictor, params, (datum[0],), "Training's model"
+        )
+        fun = inputs.function(term, params, (datum,), "Training's loss")
+        check_scalar(fun.narrow, "Training's loss")
+        self.sum = FiniteSum(
+            fun,
+            params,
+            data,
+            l2=l2,
+            reference=reference,
+            noisy=inputs.function(
+                noisy,
+                params,
+                (datum, jax.random.key(0)),
+                "Training's model with a key",
+            ),
         )
         self.held_out = None
         if held_out is not None:
             self.held_out = _like_training(held_out, data, self.sum.x0)
+
+    def validate(self) -> None:
+        """The sum's demands again, and those on the held-out pair."""
+        self.sum.validate()
+        if self.held_out is not None:
+            _like_training(self.held_out, self.sum.data, self.sum.x0)
 
     @property
     def n(self) -> int:
@@ -98,18 +123,43 @@ class Training(Problem):
 
     def losses(self, x: PyTree, data: tuple[PyTree, PyTree]) -> Float[Array, " m"]:
         """Eval-mode losses of (inputs, targets), one a row, without l2."""
+        counts = sorted({np.shape(v)[:1] for v in jax.tree.leaves(data)})
+        if len(counts) != 1 or counts == [()]:
+            raise Misuse(
+                f"inputs and targets have {[c[0] if c else 'no' for c in counts]} rows;"
+                " give every array the same leading axis"
+            )
         return jax.vmap(lambda d: self.sum.fun(x, d))(tuple(data))
 
     def misclassified(
         self, x: PyTree, data: tuple[PyTree, PyTree]
     ) -> Float[Array, " m"]:
-        """1 where the largest output is not the integer target, else 0.
+        """1 where the largest output is not the integer target or one is NaN, else 0.
 
         bn.HeldOutRisk(bn.Training.misclassified, problem.held_out, target=0.1) bounds
-        the error rate on new examples.
+        the error rate on new examples. Outputs have the shape (m, classes) and targets
+        the shape (m,): anything that would broadcast is Misuse.
         """
-        z = self.predict(x, data[0])
-        return (jnp.argmax(z, axis=-1) != jnp.asarray(data[1])).astype(z.dtype)
+        z, labels = self.predict(x, data[0]), data[1]
+        leaves = jax.tree.leaves(labels)
+        shapes = [np.shape(v) for v in leaves]
+        outputs = jax.tree.leaves(z)
+        if len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape[1] < 2:
+            raise Misuse(
+                "misclassified compares the largest of at least two outputs an example "
+                f"with its label; the model's outputs have the shapes "
+                f"{[v.shape for v in outputs]}, and (m, classes) is needed: average "
+                "tokens and threshold single outputs in a loss of your own"
+            )
+        z = outputs[0]
+        if shapes != [z.shape[:1]]:
+            raise Misuse(
+                f"misclassified needs one label a row, shape {z.shape[:1]}, got shapes "
+                f"{shapes}; pass labels.ravel() for (m, 1), argmax for one-hot rows"
+            )
+        # argmax takes the first NaN for the largest: it could look right.
+        wrong = (jnp.argmax(z, axis=-1) != leaves[0]) | jnp.any(jnp.isnan(z), axis=-1)
+        return wrong.astype(z.dtype)
 
     def oracles(self) -> frozenset[str]:
         """Those of a finite sum."""
@@ -220,7 +270,8 @@ def _like_training(held_out: Any, data: PyTree, x0: PyTree) -> PyTree:
         raise Misuse(
             "held_out must be a pair (inputs, targets), like the training data"
         )
-    _, (kept,) = inputs.canonical(x0, (rows(tuple(held_out)),))
+    given = rows(tuple(held_out), "held_out")
+    _, (kept,) = inputs.canonical(x0, (given,))
     same = jax.tree.structure(kept) == jax.tree.structure(data) and all(
         np.shape(a)[1:] == np.shape(b)[1:]
         for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(data), strict=True)

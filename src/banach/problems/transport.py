@@ -66,6 +66,10 @@ class Transport(Problem):
     def __init__(self, cost: Any, a: Any, b: Any, eps: Any):
         self.cost, self.a, self.b, self.eps = inputs.read(cost, a, b, eps)
 
+    def restated(self) -> "Transport":
+        """Through the constructor."""
+        return Transport(self.cost, self.a, self.b, self.eps)
+
     @classmethod
     def points(
         cls,
@@ -112,6 +116,7 @@ class Transport(Problem):
 
     def with_eps(self, eps: Any) -> "Transport":
         """The same cost and marginals at another eps."""
+        eps = inputs.positive(eps, self.a.dtype)
         return eqx.tree_at(lambda p: p.eps, self, eps)
 
     def value(self, x: Pair) -> Scalar:

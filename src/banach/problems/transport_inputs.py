@@ -6,32 +6,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from banach.core import reading
 from banach.core.problem import Misuse
 from banach.parts.transport_cost import COSTS, Cost, DenseCost
-from banach.problems import glm_inputs
+from banach.problems import glm_inputs, inputs
 from banach.problems.glm_inputs import known
+
+_SIDES = "one row a mass of a, one column a mass of b"
+_POINTS = "one point a row"
 
 
 def read(cost: Any, a: Any, b: Any, eps: Any) -> tuple[Cost, Any, Any, Any]:
     """Cost, marginals and eps in one dtype, or Misuse."""
     if not isinstance(cost, Cost):
-        cost = DenseCost(_matrix(cost, "cost"))
+        cost = DenseCost(glm_inputs.matrix(cost, "cost", _SIDES))
+    cost = _operator(cost)
     m, n = cost.shape
     a, b = _marginal(a, "a", m, "rows"), _marginal(b, "b", n, "columns")
     dtype = glm_inputs.common_dtype(cost, a, b)
-    a, b = a.astype(dtype), b.astype(dtype)
+    a, b = (inputs.cast(v, dtype, k) for k, v in (("a", a), ("b", b)))
     _alike(a, b, dtype)
-    return _cast(cost, dtype), a, b, _positive(eps, dtype)
+    return _cast(cost, dtype), a, b, positive(eps, dtype)
 
 
 def clouds(x: Any, y: Any, cost: str) -> Cost:
     """The operator of two clouds, or Misuse."""
-    if cost not in COSTS:
+    if not isinstance(cost, str) or cost not in COSTS:
         raise Misuse(
-            f"cost must be one of {', '.join(COSTS)}, got {cost!r}; for another one "
-            "pass its matrix: bn.Transport(cost, a, b, eps)"
+            f"cost must be one of {', '.join(COSTS)}, got {reading.shown(cost)}; for "
+            "another one pass its matrix: bn.Transport(cost, a, b, eps)"
         )
-    x, y = _matrix(x, "x"), _matrix(y, "y")
+    x, y = (glm_inputs.matrix(v, k, _POINTS) for k, v in (("x", x), ("y", y)))
     if x.shape[1] != y.shape[1]:
         raise Misuse(
             f"x has points of {x.shape[1]} coordinates and y of {y.shape[1]}; both "
@@ -41,48 +46,37 @@ def clouds(x: Any, y: Any, cost: str) -> Cost:
     return COSTS[cost](x.astype(dtype), y.astype(dtype))
 
 
-def _positive(eps: Any, dtype: Any) -> Any:
-    eps = np.asarray(eps) if known(eps) else eps
-    real = jnp.issubdtype(eps.dtype, np.floating) or jnp.issubdtype(
-        eps.dtype, np.integer
-    )
-    if eps.ndim or not real:
-        raise Misuse(
-            f"eps must be one positive number in the units of the cost, got {eps!r}; "
-            "e.g. eps=0.01 * np.median(cost)"
-        )
-    given, eps = eps, eps.astype(dtype)
-    if known(eps) and not (np.isfinite(eps) and eps > 0):
-        raise Misuse(
-            f"eps must be positive and finite in {eps.dtype}, got {float(given)}; it "
-            "has the units of the cost, e.g. eps=0.01 * np.median(cost)"
-        )
-    return eps
-
-
-def _matrix(v: Any, name: str) -> Any:
+def positive(eps: Any, dtype: Any) -> Any:
+    """The regularisation as a scalar of the data's dtype."""
     try:
-        return glm_inputs.matrix(v)
-    except Misuse as e:
-        text = str(e)
+        given = reading.number(eps, "eps", low="positive")
+        # Again where it was rounded: the formula sees the dtype of the data.
+        return reading.number(given.astype(dtype), "eps", low="positive")
+    except Misuse as error:
         raise Misuse(
-            f"transport needs {name} as a 2-D array of finite numbers: "
-            + (text.replace("A ", f"{name} ", 1) if text.startswith("A ") else text)
+            f"{error}; it has the units of the cost, e.g. eps=0.01 * np.median(cost)"
         ) from None
 
 
+def _operator(cost: Cost) -> Cost:
+    """The leaves of a cost, read: finite and real, with points of one dimension."""
+    read = [
+        glm_inputs.matrix(v, "cost", _SIDES if cost.stored else _POINTS)
+        for v in jax.tree.leaves(cost)
+    ]
+    made = jax.tree.unflatten(jax.tree.structure(cost), read)
+    if not cost.stored and len({v.shape[1] for v in read}) != 1:
+        raise Misuse("both clouds of a cost need points of as many coordinates")
+    return made
+
+
 def _marginal(v: Any, name: str, k: int, side: str) -> Any:
-    v = v if isinstance(v, jax.Array) else np.asarray(v)
+    v = reading.array(v, name)
     if v.shape != (k,):
         raise Misuse(
             f"{name} has shape {v.shape} but the cost has {k} {side}; give one mass a "
             f"{side[:-1]}, shape ({k},)"
         )
-    if not jnp.issubdtype(v.dtype, jnp.floating):
-        if not jnp.issubdtype(v.dtype, np.integer):
-            raise Misuse(f"{name} must hold real numbers, got {v.dtype}")
-        v = v.astype(np.float64)
-    glm_inputs.finite(v, name)
     if not known(v):
         return v
     low = np.asarray(v).min()

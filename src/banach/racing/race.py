@@ -1,11 +1,12 @@
 """Run every applicable method on one problem, each judged by the same check."""
 
+import contextlib
 import dataclasses
 import datetime
 import functools
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ import jax
 
 from banach import api, catalogue, choose
 from banach.answers import stated
-from banach.core import compat
+from banach.core import compat, host, reading
+from banach.core.check import Check
+from banach.core.door import door
 from banach.core.manifest import manifest
 from banach.core.method import Refusal, applicable
 from banach.core.problem import Misuse, Problem
 from banach.core.programs import raw_key
+from banach.core.record import run_delta
 from banach.core.result import Result
 from banach.racing import seeds as several
+from banach.report import words
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,29 +79,61 @@ class Race:
                 compiled = max(v.seconds["compile"] for v in every)
                 run["seconds"] = run["seconds"] | {"compile": float(compiled)}
             runs.append(run)
-        check = self.runs[0].certificate if self.runs else None
-        grade = "" if check is None else f"{check.quantity} ({check.grade})"
         with compat.double():
             facts = self.problem.facts().table()
-        return {
-            "schema_version": 1,
-            "command": self.command,
-            "machine": machine(),
-            "problem": {
-                "name": self.name,
-                "title": self.name,
-                "kind": self.problem.kind,
-                "size": self.problem.size(),
-                "data": _data(self.problem),
-                "objective": self.problem.formula(),
-                "facts": {k: list(v) for k, v in facts.items()},
-            },
-            "check": grade,
-            "tol": self.tol,
-            "time_limit": self.time_limit,
-            "runs": runs,
-            "refused": [dataclasses.asdict(r) for r in self.refused],
-        } | ({"seeds": list(self.seeds)} if len(self.seeds) > 1 else {})
+        return (
+            {
+                "schema_version": 1,
+                "command": self.command,
+                "machine": machine(),
+                "problem": {
+                    "name": self.name,
+                    "title": self.name,
+                    "kind": self.problem.kind,
+                    "size": self.problem.size(),
+                    "data": _data(self.problem),
+                    "objective": self.problem.formula(),
+                    "facts": {k: list(v) for k, v in facts.items()},
+                },
+                "check": self._judged(),
+                "tol": self.tol,
+                "time_limit": self.time_limit,
+                "runs": runs,
+                "refused": [dataclasses.asdict(r) for r in self.refused],
+            }
+            | self._odds()
+            | self._goal()
+            | ({"seeds": list(self.seeds)} if len(self.seeds) > 1 else {})
+        )
+
+    def _judged(self) -> str:
+        """The quantity, its grade, its target and its odds, in one line."""
+        if not self.runs:
+            return ""
+        c = self.runs[0].certificate
+        said = f"{c.quantity} ({c.grade})"
+        if c.signed:
+            said += f", target {words.number(float(self._goal()['target']))}"
+        odds = self._odds()
+        if odds:
+            said += "; " + words.odds(odds["delta"])
+        return said
+
+    def _goal(self) -> dict[str, Any]:
+        """The target of a signed quantity, if it is one."""
+        signed = bool(self.runs) and self.runs[0].certificate.signed
+        target = self.runs[0].certificate.target if signed else None
+        return {"target": 0.0 if target is None else float(target)} if signed else {}
+
+    def _odds(self) -> dict[str, Any]:
+        """Error probability of a run, and that of any among all of the runs."""
+        if not self.runs or self.runs[0].certificate.grade != "statistical":
+            return {}
+        one = run_delta(self.runs[0].check)
+        if one is None:
+            return {}
+        runs = sum(len(every) for every in self.repeats) or len(self.runs)
+        return {"delta": {"run": one, "runs": runs, "any": min(1.0, runs * one)}}
 
     def plot(self, ax: Any = None, against: str = "seconds") -> Any:
         """Certified ratio of every run, a matplotlib Figure.
@@ -117,7 +154,11 @@ class Race:
     def __str__(self) -> str:
         from banach.report.table import plain_lines
 
-        return "\n".join(plain_lines(r) for r in self.to_dict()["runs"])
+        data = self.to_dict()
+        lines = [plain_lines(r) for r in data["runs"]]
+        if "delta" in data:
+            lines.append(words.odds(data["delta"]))
+        return "\n".join(lines)
 
     __repr__ = __str__
 
@@ -154,7 +195,18 @@ def machine() -> dict[str, Any]:
 def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
     """Names (with a bridge's variants) or instances that are to run."""
     if methods is not None:
-        return list(methods)
+        if isinstance(methods, str | type) or not isinstance(methods, Iterable):
+            raise Misuse(
+                f"methods must be a list of names, classes or instances, got "
+                f"{reading.shown(methods)}; e.g. ['lbfgs']"
+            )
+        asked = list(methods)
+        for entrant in asked:
+            if isinstance(entrant, str):
+                choose.card_of(entrant.partition(":")[0])
+            else:
+                _label(entrant)
+        return asked
     facts = problem.facts()
     names: list[Any] = []
     for name, entry in catalogue.load_index().items():
@@ -179,6 +231,7 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
     return applicable(needs, assumes, problem, facts, name) is not None
 
 
+@door
 def race(
     problem: Problem | str,
     methods: Sequence[Any] | None = None,
@@ -190,6 +243,7 @@ def race(
     time_limit: float | None = 10.0,
     seed: int = 0,
     seeds: int = 1,
+    family: bool = False,
     name: str | None = None,
     command: str = "banach.race(...)",
     progress: Callable[[str, Result | Refused | None], None] | None = None,
@@ -205,6 +259,9 @@ def race(
         seeds: runs of every stochastic method, seeds seed, seed + 1, ...; the one in
             the middle stands for them and the report shows quartiles. Deterministic
             methods run once.
+        family: of a statistical check: every one of the N runs gets delta / N, so that
+            all of them together are wrong with probability at most delta. Otherwise
+            each has the check's own delta, and together at most min(1, N delta).
         name: shown in the report; the built-in name by default.
         command: how this race can be run again, printed in the report.
         progress: called with (label, Result | Refused | None) as runs move.
@@ -212,11 +269,22 @@ def race(
     Returns:
         Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
     """
+    seed = reading.seed(seed)
+    seeds = reading.integer(seeds, "seeds", low=1)
+    _texts(name, command)
+    if progress is not None and not callable(progress):
+        raise Misuse(
+            f"progress must be a function, got {reading.shown(progress)}; it is called "
+            "with (label, Result | Refused | None)"
+        )
     with compat.double():
         given, source = stated(problem)
         title = name or (problem if source else type(given).__name__)
         check = choose.check_for(check, given)
         field = entrants(given, methods)
+    numbers = tuple(range(seed, seed + seeds))
+    if reading.flag(family, "family"):
+        check = _shared(check, _planned(field, given, len(numbers)))
     groups: list[list[Result]] = []
     refused: list[Refused] = []
 
@@ -224,43 +292,48 @@ def race(
         if progress is not None:
             progress(label, what)
 
-    if not isinstance(seeds, int) or seeds < 1:
-        raise Misuse(f"seeds is a number of runs, at least 1, got {seeds!r}")
-    numbers = tuple(range(seed, seed + seeds))
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
                    time_limit=time_limit, compile_free=True)  # fmt: skip
-    for entrant in field:
-        if isinstance(entrant, Refused):
-            refused.append(entrant)
-            tell(entrant.method, entrant)
-            continue
-        label = entrant if isinstance(entrant, str) else _label(entrant)
-        tell(label, None)
-        built = entrant
-        if isinstance(entrant, str):
-            with compat.double():
-                built = choose.suggest(entrant, given, given.facts())
-            if isinstance(built, Refusal):
-                refused.append(Refused(label, built.cure))
-                tell(label, refused[-1])
+    # Once somebody has finished, Ctrl-C ends the race with what there is.
+    with contextlib.ExitStack() as later:
+        stop = [False]
+        for entrant in field:
+            if stop[0]:
+                break
+            if isinstance(entrant, Refused):
+                refused.append(entrant)
+                tell(entrant.method, entrant)
                 continue
-        stochastic = getattr(built, "card", None) is not None and built.card.random
-        done: list[Result] = []
-        for number in numbers if stochastic else numbers[:1]:
-            result = None
-            for result in api.iterate(given, built, seed=number, **options):
-                tell(label, result)
+            label = entrant if isinstance(entrant, str) else _label(entrant)
+            tell(label, None)
+            built = entrant
+            if isinstance(entrant, str):
+                with compat.double():
+                    built = choose.suggest(entrant, given, given.facts())
+                if isinstance(built, Refusal):
+                    refused.append(Refused(label, built.cure))
+                    tell(label, refused[-1])
+                    continue
+            card = getattr(built, "card", None)
+            stochastic = card is not None and card.random
+            done: list[Result] = []
+            for number in numbers if stochastic else numbers[:1]:
+                result = None
+                for result in api.iterate(given, built, seed=number, **options):
+                    tell(label, result)
+                    if result.status == "interrupted":
+                        break
+                assert result is not None
+                if source is not None:
+                    result = result.replaced(source=source)
+                done.append(result)
                 if result.status == "interrupted":
                     break
-            assert result is not None
-            if source is not None:
-                result = result.replaced(source=source)
-            done.append(result)
-            if result.status == "interrupted":
+            groups.append(done)
+            if done[-1].status == "interrupted":
                 break
-        groups.append(done)
-        if done[-1].status == "interrupted":
-            break
+            if len(groups) == 1:
+                stop = later.enter_context(host.interrupts())
     if not groups and not refused:
         raise Misuse("no method to race; see banach methods")
     groups.sort(key=lambda g: several.order(several.middle(g)))
@@ -269,6 +342,38 @@ def race(
     return Race(
         given, title, runs, refused, asked, time_limit, command, numbers, groups
     )
+
+
+def _texts(name: Any, command: Any) -> None:
+    for value, what in ((name, "name"), (command, "command")):
+        if not isinstance(value, str) and not (value is None and what == "name"):
+            raise Misuse(f"{what} must be text, got {reading.shown(value)}")
+
+
+def _planned(field: Sequence[Any], problem: Problem, seeds: int) -> int:
+    """How many runs a race will make at most."""
+    runs = 0
+    for entrant in field:
+        built = entrant
+        if isinstance(entrant, str):
+            with compat.double():
+                built = choose.suggest(entrant, problem, problem.facts())
+        if isinstance(built, Refused | Refusal):
+            continue
+        card = getattr(built, "card", None)
+        runs += seeds if card is not None and card.random else 1
+    return max(runs, 1)
+
+
+def _shared(check: Check, runs: int) -> Check:
+    """The check with its error probability divided among the runs."""
+    whole = run_delta(check)
+    if whole is None:
+        raise Misuse(
+            f"family=True divides the delta of a statistical check among the runs, and "
+            f"{check.name} has none; drop it"
+        )
+    return dataclasses.replace(check, delta=whole / runs)
 
 
 def _label(entrant: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from banach.core import reading
+from banach.core.problem import Misuse
 from banach.report import words
 from banach.report.bands import Band, band
 
@@ -40,8 +42,9 @@ def plot_race(
     start are beyond the frame. A method that ran over several seeds is drawn as the
     median of its ratio with the band between the quartiles.
 
-    Raises ValueError when no run carries `against`.
+    Raises Misuse when no run carries `against`.
     """
+    _word(against)
     drawn = [
         (i, run)
         for i, run in enumerate(race["runs"])
@@ -49,7 +52,7 @@ def plot_race(
     ]
     if race["runs"] and not drawn:
         kinds = words.in_order({k for r in race["runs"] for k in r["trace"]["calls"]})
-        raise ValueError(
+        raise Misuse(
             f"against={against!r}: no run of this race counts it. Use seconds, run, "
             f"step or one of: {', '.join(kinds)}"
         )
@@ -75,11 +78,12 @@ def plot_result(
 ) -> Figure:
     """Certified ratio of one run; `against` as in `plot_race`.
 
-    Raises ValueError when the run does not carry `against`.
+    Raises Misuse when the run does not carry `against`.
     """
+    _word(against)
     if against not in _times(run) and not any(_calls(run, against)):
         kinds = words.in_order(run["trace"]["calls"])
-        raise ValueError(
+        raise Misuse(
             f"against={against!r}: {run['method']} does not count it. Use seconds, "
             f"run, step or one of: {', '.join(kinds)}"
         )
@@ -90,8 +94,18 @@ def plot_result(
     return ax.figure
 
 
+def _word(against: object) -> None:
+    if not isinstance(against, str):
+        raise Misuse(
+            f"against must be seconds, run, step or an oracle such as 'grad', got "
+            f"{reading.shown(against)}"
+        )
+
+
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     if ax is not None:
+        if not hasattr(ax, "plot"):
+            raise Misuse(f"ax must be matplotlib Axes, got {reading.shown(ax)}")
         return ax
     from matplotlib import pyplot
 

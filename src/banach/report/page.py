@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from banach.core import files
+from banach.core.problem import Misuse
 from banach.report import words
 from banach.report.bands import charted
 
@@ -20,10 +22,11 @@ def write_page(race: Mapping | Sequence[Mapping], path: str | Path) -> Path:
     `race` is a race in the JSON form of schema 1, the form of several
     (`{"schema_version": 1, "races": [...]}`), or a list of races. The file fetches
     nothing: style, script and data are inside it, and its content policy forbids
-    any other. Raises ValueError on another schema version or on no race at all.
+    any other. Raises Misuse on another schema version, on no race at all, and where
+    the file cannot be written, which is tried first.
     """
-    path = Path(path)
-    path.write_text(render(race), encoding="utf-8")
+    path = files.tried(path, ".html")
+    files.write_text(path, render(race))
     return path
 
 
@@ -68,11 +71,11 @@ def _races(race: Mapping | Sequence[Mapping]) -> list[Mapping]:
     else:
         races = list(race)
     if not races:
-        raise ValueError("a page needs at least one race, and the list is empty")
+        raise Misuse("a page needs at least one race, and the list is empty")
     for one in races:
         version = one.get("schema_version", 1)
         if version != 1:
-            raise ValueError(
+            raise Misuse(
                 f"race of schema {version}: this banach writes pages of schema 1. "
                 "Race again, or write the page with the banach that made the file"
             )

@@ -106,6 +106,14 @@ def seeds_share(run: Mapping) -> float:
     return int(certified) / int(runs)
 
 
+def odds(delta: Mapping) -> str:
+    """How likely a statistical verdict is false: of one run, and of any run."""
+    return (
+        f"each run is wrong with probability at most {number(delta['run'])}, "
+        f"any of {delta['runs']} with at most {number(delta['any'])}"
+    )
+
+
 def run_seconds(run: Mapping) -> str:
     """Seconds once compiled; over several seeds the median with its quartiles."""
     spread = run.get("spread")

@@ -2,8 +2,8 @@
 
 import hashlib
 import importlib
-import importlib.util
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +53,47 @@ def source(spec: str) -> dict[str, Any]:
     return {"file": str(file), "object": name, "sha256": _digest(file)}
 
 
-def from_source(stated: dict[str, Any]) -> Problem:
-    """Load the problem that a saved run names; a changed file is refused."""
-    if "zoo" in stated:
-        return load(stated["zoo"])
-    file = Path(stated["file"])
-    spec = f"{file}:{stated['object']}"
-    if not file.exists():
+def from_source(stated: dict[str, Any], *, trust: bool = False) -> Problem:
+    """Load the problem that a saved run names.
+
+    A built-in name is looked up, never executed. A user's Python file is executed
+    with `trust` alone, if it is the file that was there when the run was saved; that
+    is told on stderr before it happens. What the file itself imports is not compared.
+    """
+    if set(stated) == {"zoo"}:
+        return _built_in(stated["zoo"])
+    words = all(isinstance(v, str) and "\0" not in v for v in stated.values())
+    if set(stated) != {"file", "object", "sha256"} or not words:
+        raise Misuse("the run names no problem that this banach can load")
+    file, name = Path(stated["file"]), stated["object"]
+    if file.suffix != ".py" or not name.isidentifier():
+        raise Misuse(f"the run names {file}:{name}, which is no file.py:object")
+    if not trust:
+        raise Misuse(
+            f"the run's problem is {file}:{name}, a Python file that would be executed "
+            "to load it. Read that file, then pass trust=True (--trust on the command "
+            "line); or state the problem yourself with problem= (--problem)"
+        )
+    if not file.is_file():
         raise Misuse(
             f"the run's problem lived in {file}, which is gone; pass problem= "
             "(--problem on the command line)"
         )
-    if _digest(file) != stated["sha256"]:
+    source = _source(file)
+    if hashlib.sha256(source).hexdigest() != stated["sha256"]:
         raise Misuse(
             f"{file} has changed since the run was saved; restore it, or state the "
             "problem to judge against with problem= (--problem)"
         )
-    return load(spec)
+    print(f"banach: executing {file}, as trusted", file=sys.stderr, flush=True)
+    return _executed(source, file, name)
+
+
+def _built_in(name: Any) -> Problem:
+    """The problem of a built-in name, and of nothing else."""
+    if not isinstance(name, str) or is_file(name) or name.endswith(".py"):
+        raise Misuse(f"the run names {name!r:.80}, which is no built-in problem")
+    return load(name)
 
 
 def _homes() -> list[Any]:
@@ -77,7 +101,14 @@ def _homes() -> list[Any]:
 
 
 def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashlib.sha256(_source(file)).hexdigest()
+
+
+def _source(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as e:
+        raise Misuse(f"{file} cannot be read: {e.strerror or e}") from e
 
 
 def _from_file(spec: str) -> Problem:
@@ -85,27 +116,31 @@ def _from_file(spec: str) -> Problem:
     file = Path(path)
     if not file.exists():
         raise Misuse(f"no file {path} (from PROBLEM {spec!r})")
-    module_spec = importlib.util.spec_from_file_location(f"_banach_{file.stem}", file)
-    assert module_spec is not None and module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_spec.name] = module
+    return _executed(_source(file), file, name)
+
+
+def _executed(source: bytes, file: Path, name: str) -> Problem:
+    """The object of a user's file; exactly these bytes are run, no cached program."""
+    module = types.ModuleType(f"_banach_{file.stem}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module
     try:
-        module_spec.loader.exec_module(module)
-    except Exception as e:
-        raise Misuse(f"{path} failed to import: {type(e).__name__}: {e}") from e
+        exec(compile(source, str(file), "exec"), module.__dict__)
+    except (Exception, SystemExit) as e:
+        raise Misuse(f"{file} failed to import: {type(e).__name__}: {e}") from e
     public = [k for k, v in vars(module).items() if isinstance(v, Problem)]
     if name not in vars(module):
         offers = ", ".join(public) or "no problem at all"
-        raise Misuse(f"{path} has no object {name!r}; it offers {offers}")
+        raise Misuse(f"{file} has no object {name!r}; it offers {offers}")
     found = vars(module)[name]
     if callable(found) and not isinstance(found, Problem):
         try:
             found = found()
         except Exception as e:
-            raise Misuse(f"{spec}() failed: {type(e).__name__}: {e}") from e
+            raise Misuse(f"{file}:{name}() failed: {type(e).__name__}: {e}") from e
     if not isinstance(found, Problem):
         raise Misuse(
-            f"{spec} is a {type(found).__name__}, not a problem; state it as "
+            f"{file}:{name} is a {type(found).__name__}, not a problem; state it as "
             "bn.Smooth(f, x0), bn.Composite(...) or bn.GLM(...)"
         )
     return found

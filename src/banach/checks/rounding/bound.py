@@ -11,6 +11,8 @@ of the dtype and gam(k) = k u / (1 - k u):
     sum of m     sum e + gam(m) sum |t|
     A x          |A| e_x + e_A (|x| + e_x) + gam(n + 1) |A| |x|
 
+beside a few times the smallest normal number each, because XLA writes 0 below it and
+reads 0 there too: with a subnormal number in the data or the point no bound is known.
 and the final bound is multiplied by 1.01, which covers the rounding of the bound
 itself. Comparisons whose outcome the errors could change are remembered, and a choice
 made by one is charged with the distance to the other choice. The bound is *modelled*:
@@ -33,6 +35,7 @@ from banach.checks.rounding import elementwise as elementwise
 from banach.checks.rounding import moves as moves
 from banach.checks.rounding import pairs as rules
 from banach.checks.rounding import sums as sums
+from banach.parts.term import subnormal
 
 SPREAD_FACTOR = 20
 """The estimated error is this many times the largest spread seen."""
@@ -67,17 +70,19 @@ def with_error(fun: Callable[..., PyTree]) -> Callable[..., tuple[PyTree, PyTree
         results = [rules.solid(p) for p in rules.evaluate(closed, pairs)]
         structure = jax.tree.structure(shape)
         value = jax.tree.unflatten(structure, [p.value for p in results])
-        error = jax.tree.unflatten(structure, [_final(p) for p in results])
+        # Data and points that are read as 0 may stand beside any large factor.
+        lost = subnormal([*values, *closed.consts])
+        error = jax.tree.unflatten(structure, [_final(p, lost) for p in results])
         return value, error
 
     return run
 
 
-def _final(pair):
+def _final(pair, lost):
     if not rules.floating(pair.value):
-        return pair.error
+        return pair.error | lost
     # NaN comes from products like 0 * inf, where no bound is known.
-    return jnp.where(jnp.isnan(pair.error), jnp.inf, 1.01 * pair.error)
+    return jnp.where(jnp.isnan(pair.error) | lost, jnp.inf, 1.01 * pair.error)
 
 
 def _floating(leaf: Any) -> bool:
@@ -113,7 +118,11 @@ def perturbed(
             other,
             base,
         )
-    return base, jax.tree.map(lambda s: SPREAD_FACTOR * s, spread)
+    # What is read as 0 moves nothing.
+    lost = subnormal(floats)
+    return base, jax.tree.map(
+        lambda s: jnp.where(lost, jnp.inf, SPREAD_FACTOR * s), spread
+    )
 
 
 def _real(v):

@@ -12,6 +12,7 @@ from banach.checks.rounding.pairs import (
     error,
     floating,
     is_exact,
+    least,
     mask,
     rounded,
     rule,
@@ -28,12 +29,17 @@ def _unless(bad, e, bound):
 
 def _slope(f):
     """First-order propagation by the slope f(x, v)."""
-    return lambda x, v, e: jnp.where(e == 0, 0, f(x, v) * e)
+    return lambda x, v, e: jnp.where(e == 0, 0, (f(x, v) + least(v)) * e)
 
 
 def _far(f):
     """Propagation by a slope that is largest at the end nearest a singularity."""
     return lambda x, v, e: _unless(False, e, f(jnp.abs(x) + e) * e)
+
+
+def _grown(p, e):
+    """p (exp(e) - 1), where p may have vanished, and e may be large."""
+    return (p + least(p)) * jnp.expm1(e)
 
 
 _PROPAGATION = {
@@ -43,13 +49,15 @@ _PROPAGATION = {
     "sqrt": lambda x, v, e: _unless(
         False, e, e / (v + jnp.sqrt(jnp.maximum(x - e, 0)))
     ),
-    "rsqrt": lambda x, v, e: _unless(x <= e, e, e / 2 * (x - e) ** -1.5),
+    "rsqrt": lambda x, v, e: _unless(
+        x <= e, e, e / 2 * (jnp.maximum(x - e, 0) ** -1.5 + least(x))
+    ),
     "cbrt": lambda x, v, e: _unless(
         jnp.abs(x) <= e, e, e / (3 * jnp.cbrt(jnp.abs(x) - e) ** 2)
     ),
-    "exp": lambda x, v, e: v * jnp.expm1(e),
-    "exp2": lambda x, v, e: v * jnp.expm1(math.log(2) * e),
-    "expm1": lambda x, v, e: (v + 1) * jnp.expm1(e),
+    "exp": lambda x, v, e: _grown(v, e),
+    "exp2": lambda x, v, e: _grown(v, math.log(2) * e),
+    "expm1": lambda x, v, e: _grown(jnp.exp(x), e),
     "log": lambda x, v, e: _unless(x <= e, e, e / (x - e)),
     "log1p": lambda x, v, e: _unless(1 + x <= e, e, e / (1 + x - e)),
     "tanh": lambda x, v, e: jnp.minimum((1 - v) * (1 + v) + e, 1) * e,
@@ -62,12 +70,12 @@ _PROPAGATION = {
         (1 + v * v) * jnp.tan(e) / (1 - jnp.abs(v) * jnp.tan(e)),
     ),
     "atan": lambda x, v, e: e / (1 + jnp.maximum(jnp.abs(x) - e, 0) ** 2),
-    "asinh": lambda x, v, e: e / jnp.sqrt(1 + jnp.maximum(jnp.abs(x) - e, 0) ** 2),
+    "asinh": lambda x, v, e: e / jnp.maximum(jnp.abs(x) - e, 1),
     "asin": _far(lambda t: 1 / jnp.sqrt((1 - t) * (1 + t))),
     "acos": _far(lambda t: 1 / jnp.sqrt((1 - t) * (1 + t))),
     "atanh": _far(lambda t: 1 / ((1 - t) * (1 + t))),
     "acosh": lambda x, v, e: _unless(
-        x - e <= 1, e, e / jnp.sqrt((x - e - 1) * (x - e + 1))
+        x - e <= 1, e, e / jnp.sqrt(x - e - 1) / jnp.sqrt(x - e + 1)
     ),
     "sinh": _far(jnp.cosh),
     "cosh": _far(jnp.sinh),
@@ -123,7 +131,8 @@ def _binary(eqn, pairs):
         moved = jnp.abs(x) * f + jnp.abs(y) * e + e * f
     elif name == "div":
         room = jnp.abs(y) - f
-        moved = jnp.where(room > 0, (e + jnp.abs(v) * f) / room, jnp.inf)
+        moved = e / room + (jnp.abs(v) + least(v)) * (f / room)
+        moved = jnp.where(room > 0, moved, jnp.inf)
         moved = jnp.where((f == 0) & (e == 0), 0, moved)
     elif name == "rem":
         # x - q y with q = trunc(x / y): the same q, or a jump of up to |y|.
@@ -154,7 +163,7 @@ def _integer_pow(eqn, pairs):
     if p.error is not None and y != 0:
         x = jnp.abs(p.value)
         end = x + p.error if y > 0 else x - p.error
-        slope = abs(y) * lax.integer_pow(end, y - 1)
+        slope = abs(y) * (lax.integer_pow(end, y - 1) + least(v))
         e = e + _unless((end <= 0) & (y < 0), p.error, slope * p.error)
     return [Pair(v, e)]
 
@@ -168,9 +177,10 @@ def _pow(eqn, pairs):
     if a.error is not None:
         x = a.value
         end = jnp.where(y >= 1, x + a.error, x - a.error)
-        e = e + _unless(end <= 0, a.error, jnp.abs(y) * end ** (y - 1) * a.error)
+        slope = jnp.abs(y) * (end ** (y - 1) + least(v))
+        e = e + _unless(end <= 0, a.error, slope * a.error)
     if b.error is not None and floating(b.value):
-        e = e + jnp.abs(v) * jnp.expm1(jnp.abs(jnp.log(a.value)) * b.error)
+        e = e + _grown(jnp.abs(v), jnp.abs(jnp.log(a.value)) * b.error)
     return [Pair(v, e)]
 
 

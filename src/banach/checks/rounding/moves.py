@@ -10,6 +10,7 @@ from banach.checks.rounding.pairs import (
     evaluate,
     floating,
     is_exact,
+    least,
     mask,
     rounded,
     rule,
@@ -129,7 +130,7 @@ def _scatter(eqn, pairs):
         size = bind(eqn, jnp.abs(operand.value), places.value, jnp.abs(update.value))
         ones = jnp.ones_like(update.value)
         count = bind(eqn, jnp.zeros_like(operand.value), places.value, ones)
-        e = unit(v) * (1 + 2 * count * unit(v)) * count * size
+        e = unit(v) * (1 + 2 * count * unit(v)) * count * size + count * least(v)
         if not is_exact(moved):
             e = e + bind(eqn, error(operand), places.value, error(update))
         out = Pair(v, e)

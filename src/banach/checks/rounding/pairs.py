@@ -65,9 +65,18 @@ def gam(k: int, v: Any) -> float:
     return ku / (1 - ku) if ku < 1 else math.inf
 
 
+def least(v: Any) -> float:
+    """The smallest normal number: results below it are written as 0, and read so."""
+    return float(jnp.finfo(v.dtype).tiny)
+
+
 def rounded(v: Any, k: float = 1) -> Any:
-    """Error of one operation: k u |v|, and the smallest normal number (flushing)."""
-    return (k * unit(v)) * jnp.abs(v) + float(jnp.finfo(v.dtype).tiny)
+    """Error of one operation: k u |v|, and what vanishes below the normal numbers.
+
+    That is the result itself, and up to seven products in the bound of what its
+    operands' errors move.
+    """
+    return (k * unit(v)) * jnp.abs(v) + 8 * least(v)
 
 
 def solid(p: Pair) -> Pair:
@@ -98,7 +107,10 @@ def _evaluate(jaxpr, consts, pairs):
     def read(atom):
         if isinstance(atom, Literal):
             known = np.asarray(atom.val, atom.aval.dtype)
-            return Pair(jnp.asarray(known), known=known)
+            v = jnp.asarray(known)
+            if floating(known) and np.any((abs(known) < least(v)) & (known != 0)):
+                return Pair(v, jnp.full_like(v, least(v)))
+            return Pair(v, known=known)
         return env.get(atom)
 
     for eqn, _ in live(jaxpr, [True] * len(jaxpr.outvars)):

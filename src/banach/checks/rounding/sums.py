@@ -13,6 +13,7 @@ from banach.checks.rounding.pairs import (
     floating,
     gam,
     is_exact,
+    least,
     rounded,
     rule,
     solid,
@@ -36,13 +37,15 @@ def _reduce(eqn, pairs):
         return [Pair(v, jnp.max(p.error, axis=axes), ("all", p, axes, sign))]
     size = jnp.abs(p.value)
     if name == "reduce_sum":
-        e = gam(m, v) * jnp.sum(size, axis=axes)
+        e = gam(m, v) * jnp.sum(size, axis=axes) + m * least(v)
         if p.error is not None:
             e = e + jnp.sum(p.error, axis=axes)
         return [Pair(v, e)]
     high = jnp.prod(size + error(p), axis=axes)
     e = high - jnp.prod(size, axis=axes) + rounded(high, 3 * m)
-    return [Pair(v, e)]
+    # A product that vanished on the way, times all that is large.
+    large = jnp.prod(jnp.maximum(size + error(p), 1), axis=axes)
+    return [Pair(v, e + 4 * m * least(v) * large)]
 
 
 @rule("reduce_and", "reduce_or")
@@ -85,9 +88,12 @@ def _cumulative(eqn, pairs):
         seen = None if p.error is None else lax.cummax(e, axis=axis, reverse=reverse)
         return [Pair(v, seen)]
     if name == "cumsum":
-        return [Pair(v, bind(eqn, e) + gam(n, v) * bind(eqn, size))]
+        own = gam(n, v) * bind(eqn, size) + n * least(v)
+        return [Pair(v, bind(eqn, e) + own)]
     high = bind(eqn, size + e)
-    return [Pair(v, high - bind(eqn, size) + rounded(high, 3 * n))]
+    large = bind(eqn, jnp.maximum(size + e, 1))
+    e = high - bind(eqn, size) + rounded(high, 3 * n) + 4 * n * least(v) * large
+    return [Pair(v, e)]
 
 
 @rule("dot_general", "conv_general_dilated")
@@ -109,7 +115,7 @@ def _bilinear(eqn, pairs):
         out = eqn.params["dimension_numbers"].rhs_spec[0]
         terms = math.prod(b.value.shape) // max(b.value.shape[out], 1)
     x, y = jnp.abs(a.value), jnp.abs(b.value)
-    tiny = (terms + 1) * float(jnp.finfo(v.dtype).tiny)
+    tiny = 4 * (terms + 1) * least(v)
     e = gam(terms + 1, v) * product(x, y) + tiny
     if a.error is not None:
         e = e + product(a.error, y if b.error is None else y + b.error)

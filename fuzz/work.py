@@ -1,0 +1,35 @@
+"""The work of one process: a kind, both dtypes."""
+
+import time
+
+from fuzz import registry
+
+
+def one(task: tuple[str, int, int, int]):
+    """Both dtypes of one kind: counts, shrunk cases as text, and a line."""
+    from fuzz import report
+    from fuzz.engine import Lanes, fuzz
+    from fuzz.shrink import shrink
+
+    name, lanes, seed, shown = task
+    kind = registry.by_name(name)
+    counts, cases = [], []
+    began = time.perf_counter()
+    for dtype in kind.dtypes:
+        runner = Lanes(kind, dtype)
+        count, faults = fuzz(kind, dtype, lanes // len(kind.dtypes), seed, runner)
+        counts.append(count)
+        seen: dict[str, int] = {}
+        for fault in faults:
+            seen[fault.fault] = seen.get(fault.fault, 0) + 1
+            if seen[fault.fault] > shown:
+                continue
+            small = shrink(kind, runner, fault)
+            cases.append(f"[seed {seed}] " + report.text(kind, small))
+    said = ", ".join(
+        f"{c.dtype} {c.lanes} lanes, {c.certified} certified, "
+        f"{c.false + c.bound + c.scale} false, {sum(c.refusals.values())} refused"
+        for c in counts
+    )
+    line = f"{name}: {said} ({time.perf_counter() - began:.0f} s)"
+    return counts, cases, line
