@@ -92,7 +92,7 @@ def test_an_unknown_option_is_an_error_and_never_ignored():
         solve(max_iter=5)
     with pytest.raises(TypeError, match="bounds"):
         bn.minimize(square, np.ones(2), bounds=[(0, 1)] * 2)
-    with pytest.raises(TypeError):
+    with pytest.raises(Misuse, match="no hyperparameter 'learning_rate'"):
         Lbfgs(memory=5, learning_rate=0.1)
 
 
