@@ -4,11 +4,11 @@ import argparse
 import multiprocessing
 import sys
 import time
-from concurrent import futures
+from multiprocessing import connection
 from typing import Any
 
 from fuzz import registry
-from fuzz.work import one
+from fuzz.work import one, send
 
 
 def main() -> int:
@@ -53,10 +53,19 @@ def _run(tasks: list[Any], jobs: int):
         return
     # A fresh process a kind: XLA gives its memory back with the process alone.
     context = multiprocessing.get_context("spawn")
-    pool = futures.ProcessPoolExecutor(jobs, context, max_tasks_per_child=1)
-    with pool:
-        for done in futures.as_completed([pool.submit(one, t) for t in tasks]):
-            yield done.result()
+    waiting, running = list(tasks), {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            here, there = context.Pipe(duplex=False)
+            process = context.Process(target=send, args=(waiting.pop(0), there))
+            process.start()
+            there.close()
+            running[here] = process
+        for here in connection.wait(list(running)):
+            process = running.pop(here)
+            done = here.recv()
+            process.join()
+            yield done
 
 
 if __name__ == "__main__":

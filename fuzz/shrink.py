@@ -29,7 +29,8 @@ def shrink(kind: Kind, runner: Lanes, fault: Fault, rounds: int = ROUNDS) -> Fau
     for _ in range(rounds):
         now = _cost(case, x, tol, names)
         near = [(c, *n) for n in _neighbours(kind, case, x, tol, names)
-                if (c := _cost(n[0], n[1], n[2], names)) < now]  # fmt: skip
+                if (c := _cost(n[0], n[1], n[2], names)) < now
+                and kind.valid(n[0])]  # fmt: skip
         near.sort(key=lambda n: n[0])
         better = None
         for first in range(0, min(len(near), 4 * INSTANCES), INSTANCES):
@@ -60,14 +61,14 @@ def _failing(kind, runner, cases, fault):
     """(index, said, true) of the cases that fail in the same way."""
     import jax
 
+    np.seterr(all="ignore")
     padded = cases + [cases[0]] * (INSTANCES - len(cases))
     batch = {
         k: np.stack([np.asarray(c[0][k]) for c in padded]) for k in padded[0][0]
     }
     try:
-        with np.errstate(all="ignore"):
-            batch = kind.solve(batch)
-            problem = kind.stack(batch)
+        batch = kind.solve(batch)
+        problem = kind.stack(batch)
     except ValueError:
         return _one_by_one(kind, runner, cases, fault)
     width = kind.width
@@ -79,12 +80,13 @@ def _failing(kind, runner, cases, fault):
     said = runner.look(problem, x, tol)
     out = []
     for i in range(len(cases)):
-        parts = np.stack([said.value[i, 0], said.slack[i, 0], said.scale[i, 0]], -1)
-        got = judge(kind, kind.one(batch, i), at(said.x, i, 0), tol[i], parts,
-                    bool(said.certified[i, 0]))  # fmt: skip
+        got = judge(kind, kind.one(batch, i), at(said.x, i, 0), tol[i], said, i, 0)
         if got is not None and got[0] == fault.fault:
-            value, slack, scale = parts[got[1]]
-            numbers = {"value": value, "slack": slack, "scale": scale}
+            numbers = {
+                "value": said.value[i, 0, got[1]],
+                "slack": said.slack[i, 0, got[1]],
+                "scale": said.scale[i, 0, got[1]],
+            }
             out.append((i, numbers, got[2]))
     return out
 
