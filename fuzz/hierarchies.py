@@ -49,6 +49,9 @@ class Bilevel(Traced):
         super().__init__()
         self.name, self.check, self.truth_is = name, check, truth_is
         self.wants_dual = check == "hypergradient"
+        if self.wants_dual:
+            # The witness comes back rounded to float32: the residual is of another.
+            self.dtypes = (np.float64,)
 
     def draw(self, rng, dtype, count):
         """A definite lower level; every matrix at its own scale."""

