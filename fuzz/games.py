@@ -192,9 +192,10 @@ class Affine(Traced):
     def code(self, one):
         """The same as source."""
         M = self._matrix(one)
+        zero, mu = show(np.zeros(P, M.dtype)), show(self._mu(M[None])[0])
         return (
-            f"bn.Inclusion(lambda z, d: d[0] @ z + d[1], {show(np.zeros(P, M.dtype))}, "
-            f"({show(M)}[None], {show(one['q'])}[None]), mu={show(self._mu(M[None])[0])}"
+            f"bn.Inclusion(lambda z, d: d[0] @ z + d[1], {zero}, "
+            f"({show(M)}[None], {show(one['q'])}[None]), mu={mu}"
             f", monotone=True, reference={show(one['reference'])})"
         )
 
@@ -302,8 +303,14 @@ class Program(Traced):
         import banach as bn
 
         zero = np.zeros(P, np.asarray(one["b"]).dtype)
-        return bn.Constrained(second, zero, self._args(one), eq=equations,
-                              ineq=inequalities, reference=one["reference"])  # fmt: skip
+        return bn.Constrained(
+            second,
+            zero,
+            self._args(one),
+            eq=equations,
+            ineq=inequalities,
+            reference=one["reference"],
+        )
 
     def code(self, one):
         """The same as source."""

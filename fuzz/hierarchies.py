@@ -135,7 +135,9 @@ class Bilevel(Traced):
             right = LD(batch["c"]) + np.einsum("bij,bj->bi", LD(batch["B"]), LD(x))
             Q = full(batch["T"])
             y = exact_best({"Q": Q, "b": right}) if k in (2, 5) else batch["best_y"]
-            noise = 0 if k in (0, 2) else draw.power(rng.uniform(-16, 1, count))[:, None]
+            noise = (
+                0 if k in (0, 2) else draw.power(rng.uniform(-16, 1, count))[:, None]
+            )
             ys.append(y * (1 + noise * rng.normal(size=y.shape)))
         ys[3] = np.zeros_like(ys[3])
         return (draw.cast(np.stack(xs, 1), dtype), draw.cast(np.stack(ys, 1), dtype))
@@ -296,7 +298,7 @@ class Goal(Quadratic):
 def kinds() -> list[Any]:
     """Two levels, an energy, and a goal."""
     return [
-        Bilevel("hypergradient", "hypergradient", "residuals for the v returned, exact"),
+        Bilevel("hypergradient", "hypergradient", "residuals for its v, exact"),
         Bilevel("hypergradient_bound", "hypergradient_bound",
                 "||grad Phi(x)||, exact by elimination"),
         Elliptic("elliptic_distance", "energy_distance", "|u - u*|_H1, exact"),

@@ -259,7 +259,10 @@ class System(Traced):
 
     def fields(self, batch):
         """Matrix and right side."""
-        return [(lambda p: p.A.entries, self._matrix(batch)), (lambda p: p.b, batch["b"])]
+        return [
+            (lambda p: p.A.entries, self._matrix(batch)),
+            (lambda p: p.b, batch["b"]),
+        ]
 
     def solve(self, batch):
         """A^-1 b; zero where A is singular."""

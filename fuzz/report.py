@@ -92,4 +92,3 @@ def _row(r: Count) -> list[str]:
 def _refused(refusals: dict[str, int]) -> str:
     some = [f"{k} {refusals[k]}" for k in REFUSALS if refusals.get(k)]
     return ", ".join(some) or "0"
-

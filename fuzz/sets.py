@@ -40,8 +40,8 @@ class Step(Glm):
     def truth(self, one, x):
         """Coordinate by coordinate, at the point that came back."""
         c = decs(x)
-        return [norm([self._least(one, a, v) for a, v in zip(slope(one, c), c,
-                                                             strict=True)])]  # fmt: skip
+        pairs = zip(slope(one, c), c, strict=True)
+        return [norm([self._least(one, a, v) for a, v in pairs])]
 
     def _least(self, one, g, c):
         if self.term == "nonneg":

@@ -21,7 +21,9 @@ def shrink(kind: Kind, runner: Lanes, fault: Fault, rounds: int = ROUNDS) -> Fau
     if fault.fault == "crash":
         return fault
     names = [k for k in kind.roundable if k in fault.batch]
-    case = {k: fault.batch[k] for k in fault.batch if not k.startswith(("best", "null"))}
+    case = {
+        k: fault.batch[k] for k in fault.batch if not k.startswith(("best", "null"))
+    }
     x, tol = fault.x, fault.tol
     found = _failing(kind, runner, [(case, x, tol)], fault)
     if not found:
@@ -63,9 +65,7 @@ def _failing(kind, runner, cases, fault):
 
     np.seterr(all="ignore")
     padded = cases + [cases[0]] * (INSTANCES - len(cases))
-    batch = {
-        k: np.stack([np.asarray(c[0][k]) for c in padded]) for k in padded[0][0]
-    }
+    batch = {k: np.stack([np.asarray(c[0][k]) for c in padded]) for k in padded[0][0]}
     try:
         batch = kind.solve(batch)
         problem = kind.stack(batch)

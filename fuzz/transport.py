@@ -31,8 +31,14 @@ class Transport(Kind):
         unit = 2.0 ** np.round(np.clip(s.y / 3, -20, 20) * rng.integers(0, 2, count))
         for k in ("a", "b"):
             cuts = np.sort(rng.integers(0, 61, (count, 2)), axis=1)
-            parts = np.diff(np.concatenate(
-                [np.zeros((count, 1)), cuts, np.full((count, 1), 61)], axis=1)) + 1
+            parts = (
+                np.diff(
+                    np.concatenate(
+                        [np.zeros((count, 1)), cuts, np.full((count, 1), 61)], axis=1
+                    )
+                )
+                + 1
+            )
             mass[k] = draw.cast(parts / 64 * unit[:, None], dtype)
         C = draw.matrix(rng, count, M, M)
         C = np.where(rng.random((count, 1, 1)) < 0.7, np.abs(C), C)

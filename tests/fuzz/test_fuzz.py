@@ -12,10 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from banach.checks.gap import Gap
 from fuzz import draw, engine, exact, games, glm, newton, registry, report
 from fuzz.shrink import shrink
-
-from banach.checks.gap import Gap
 
 LANES = 2 * 6 * engine.INSTANCES
 
