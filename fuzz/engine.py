@@ -324,6 +324,8 @@ def _inside(one, x):
 
 
 def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
+    import jax
+
     instances, points = said.certified.shape
     count.lanes += instances * points
     count.certified += int(said.certified.sum())
@@ -334,7 +336,9 @@ def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
             if first:
                 count.budget += status == "budget"
                 count.stalled += status == "stalled"
-            if expected[i] and status in REFUSALS:
+            refused = status in REFUSALS and expected[i]
+            # A point beyond the range may overflow; a run begins inside it.
+            if refused and (first or inner(jax.tree.leaves(at(said.x, i, k)))):
                 word = status
                 count.refusals[word] = count.refusals.get(word, 0) + 1
             x = at(said.x, i, k)
