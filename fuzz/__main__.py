@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="kinds and their truths")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--show", type=int, default=1, help="cases of each sort shown")
+    parser.add_argument("--record", help="a page whose last part the table replaces")
     args = parser.parse_args()
     kinds = registry.chosen(args.kind)
     if not kinds:
@@ -39,11 +40,13 @@ def main() -> int:
         for case in cases:
             print(f"\n{case}", flush=True)
         print(line, flush=True)
-    from fuzz.report import table
+    from fuzz.report import record, table
 
     print(f"\n{table(rows)}")
     took = time.perf_counter() - began
     print(f"{false} false, {took:.0f} s, seed {args.seed}")
+    if args.record:
+        record(args.record, rows, args.seed, took)
     return int(false > 0)
 
 

@@ -109,6 +109,112 @@ class Game(Traced):
         return [max([max(top) - min(third), *corners])]
 
 
+def bilinear(x, y, data):
+    """x'A y + b'x - c'y."""
+    A, b, c = data
+    return x @ (A @ y) + b @ x - c @ y
+
+
+class Boxes(Traced):
+    """min over x, max over y of x'A y + b'x - c'y on two boxes: the duality gap."""
+
+    name: ClassVar[str] = "bilinear_boxes"
+    check: ClassVar[str] = "variational_gap"
+    truth_is: ClassVar[str] = "best responses are corners: exact; no solution is known"
+    shape: ClassVar[str] = "3 + 3"
+    solves: ClassVar[bool] = False
+    roundable: ClassVar[tuple[str, ...]] = ("A", "b", "c", "xr", "yr")
+    zeroable: ClassVar[tuple[str, ...]] = ("A", "b", "c")
+
+    def draw(self, rng, dtype, count):
+        """Boxes around 0, payoffs and tilts of any size."""
+        s = draw.scales(rng, dtype, count)
+        M = draw.matrix(rng, count, P, P)
+        side = draw.power(s.y - s.a)[:, None]
+        tilt = draw.power(s.y + rng.uniform(-6, 3, count))[:, None]
+        out = {"A": draw.cast(draw.power(s.a)[:, None, None] * M, dtype)}
+        for k in ("b", "c"):
+            out[k] = draw.cast(tilt * rng.normal(size=(count, P)), dtype)
+        for k in ("xr", "yr"):
+            out[k] = draw.positive(side * rng.uniform(0.1, 2, (count, P)), dtype)
+        return out
+
+    def problem(self, one):
+        """On a product of boxes [-r, r]."""
+        import banach as bn
+
+        zero = np.zeros(P, np.asarray(one["A"]).dtype)
+        boxes = (bn.Box(-one[k], one[k]) for k in ("xr", "yr"))
+        data = tuple(one[k][None] for k in ("A", "b", "c"))
+        term = bn.Product(*boxes)
+        return bn.saddle(bilinear, zero, zero, data, term=term, monotone=True)
+
+    def code(self, one):
+        """The same as source."""
+        zero = show(np.zeros(P, np.asarray(one["A"]).dtype))
+        boxes = ", ".join(
+            f"bn.Box({show(-one[k])}, {show(one[k])})" for k in ("xr", "yr")
+        )
+        data = ", ".join(f"{show(one[k])}[None]" for k in ("A", "b", "c"))
+        return (
+            f"bn.saddle(lambda x, y, d: x @ (d[0] @ y) + d[1] @ x - d[2] @ y, {zero}, "
+            f"{zero}, ({data}), term=bn.Product({boxes}), monotone=True)"
+        )
+
+    def fields(self, batch):
+        """Payoffs, tilts and sides."""
+        data = tuple(batch[k][:, None] for k in ("A", "b", "c"))
+        return [
+            (lambda p: p.data, data),
+            (lambda p: p.term.terms[0].lower, -batch["xr"]),
+            (lambda p: p.term.terms[0].upper, batch["xr"]),
+            (lambda p: p.term.terms[1].lower, -batch["yr"]),
+            (lambda p: p.term.terms[1].upper, batch["yr"]),
+        ]
+
+    def valid(self, one):
+        """Sides stay positive."""
+        return bool(np.all(one["xr"] > 0) and np.all(one["yr"] > 0))
+
+    def solve(self, batch):
+        """Nothing is solved."""
+        return batch
+
+    def points(self, rng, batch, dtype):
+        """The centre, corners, the inside, outside."""
+        out = []
+        for k in ("xr", "yr"):
+            r = LD(batch[k])
+            signs = rng.choice([-1.0, 1.0], r.shape)
+            far = draw.power(rng.uniform(-9, 9, len(r)))[:, None]
+            every = [
+                0 * r,
+                signs * r,
+                rng.uniform(-1, 1, r.shape) * r,
+                far * r,
+                r * rng.integers(-1, 2, r.shape),
+                r * (1 + draw.power(rng.uniform(-17, -5, r.shape))),
+            ]
+            out.append(draw.cast(np.stack(every, 1), dtype))
+        return tuple(out)
+
+    def _gap(self, one, x, y):
+        A, b, c, xr, yr = (decs(one[k]) for k in ("A", "b", "c", "xr", "yr"))
+        over_y = sub(matvec(transposed(A), x), c)
+        over_x = [p + q for p, q in zip(matvec(A, y), b, strict=True)]
+        most = dot([abs(v) for v in over_y], yr) + dot(b, x)
+        least = -dot([abs(v) for v in over_x], xr) - dot(c, y)
+        return most - least
+
+    def truth(self, one, x):
+        """The best responses are corners."""
+        return [self._gap(one, decs(x[0]), decs(x[1]))]
+
+    def scale(self, one):
+        """Left to the check: at the centre, or at the corner that answers it."""
+        return [None]
+
+
 def _equal(S, k):
     """Weights y >= 0, sum 1, that make S y constant, clipped."""
     from fuzz.newton import linear
@@ -400,6 +506,7 @@ def kinds() -> list[Any]:
     """Games, inclusions, and a quadratic program."""
     return [
         Game(),
+        Boxes(),
         Affine("inclusion", "inclusion", "||M z + q||, exact"),
         Affine("inclusion_distance", "inclusion_distance", "||z + M^-1 q||, exact"),
         Program(),
