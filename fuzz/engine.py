@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fuzz import draw
-from fuzz.exact import DIGITS, SURE, dec, digits
+from fuzz.exact import DIGITS, dec, digits
 from fuzz.kind import Batch, Kind, inner
 
 INSTANCES = 128
@@ -214,15 +214,14 @@ def at(x: Any, *index: int) -> Any:
 def judge(kind: Kind, one: Batch, x: Any, tol: float, said: Said, i: int, k: int):
     """(fault, part index, the true number) or None, of what was said of (i, k).
 
-    First with 60 digits; what that flags must stand with digits enough for any sum
-    of products of floats.
+    First with 60 digits; what that flags must stand with `kind.sure` digits.
     """
     found = None
     parts = np.stack([said.value[i, k], said.slack[i, k], said.scale[i, k]], -1)
     certified = bool(said.certified[i, k])
     if said.dual is not None:
         one = one | {"dual": at(said.dual, i, k)}
-    for number in (DIGITS, SURE):
+    for number in (DIGITS, kind.sure):
         with digits(number):
             found = _judge(kind, one, x, tol, parts, certified, said.names)
         if found is None:

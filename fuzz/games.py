@@ -137,6 +137,16 @@ class Boxes(Traced):
             out[k] = draw.cast(tilt * rng.normal(size=(count, P)), dtype)
         for k in ("xr", "yr"):
             out[k] = draw.positive(side * rng.uniform(0.1, 2, (count, P)), dtype)
+        # Half of them are tilted so that a point inside solves, up to rounding.
+        inside = {
+            k: rng.uniform(-0.9, 0.9, (count, P)) * LD(out[k]) for k in ("xr", "yr")
+        }
+        own = rng.random((count, 1)) < 0.5
+        A = LD(out["A"])
+        b = draw.cast(-np.einsum("bij,bj->bi", A, inside["yr"]), dtype)
+        c = draw.cast(np.einsum("bij,bi->bj", A, inside["xr"]), dtype)
+        out["b"], out["c"] = np.where(own, b, out["b"]), np.where(own, c, out["c"])
+        out["best_x"], out["best_y"] = (inside[k] * own for k in ("xr", "yr"))
         return out
 
     def problem(self, one):
@@ -181,14 +191,14 @@ class Boxes(Traced):
         return batch
 
     def points(self, rng, batch, dtype):
-        """The centre, corners, the inside, outside."""
+        """The solution or the centre, corners, the inside, outside."""
         out = []
-        for k in ("xr", "yr"):
+        for k, best in (("xr", "best_x"), ("yr", "best_y")):
             r = LD(batch[k])
             signs = rng.choice([-1.0, 1.0], r.shape)
             far = draw.power(rng.uniform(-9, 9, len(r)))[:, None]
             every = [
-                0 * r,
+                batch[best],
                 signs * r,
                 rng.uniform(-1, 1, r.shape) * r,
                 far * r,

@@ -27,6 +27,9 @@ class Glm(Kind):
         self.name, self.loss, self.term, self.free = name, loss, term, free
         self.n, self.p = n, p
         self.shape = f"{n} x {p}"
+        if loss in ("logistic", "poisson", "softmax"):
+            # Enough for a product of floats that cancels; exp takes long at more.
+            self.sure = 700
         self.zeroable = ("A", "y", "w") if self.real else ("A", "w")
         self.roundable = ("A", "w", *self.numbers) + (("y",) if self.real else ())
 

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from fuzz.exact import SURE
+
 Batch = dict[str, Any]
 
 
@@ -26,6 +28,7 @@ class Kind(abc.ABC):
     weight: ClassVar[float] = 1.0  # share of the lanes
     width: ClassVar[int] = 6  # points of an instance
     dtypes: ClassVar[tuple[Any, ...]] = (np.float64, np.float32)
+    sure: ClassVar[int] = SURE  # digits of the last judgement
     signed: ClassVar[bool] = False  # the value is a difference, not a distance
     wants_dual: ClassVar[bool] = False  # the truth needs the witness: one["dual"]
     imports: ClassVar[tuple[str, ...]] = ()
