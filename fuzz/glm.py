@@ -262,6 +262,10 @@ class Glm(Kind):
             at = self._centre({k: np.asarray(v)[None] for k, v in one.items()
                                if k in ("lower", "upper", "radius")})[0]  # fmt: skip
         least = self.objective(one, at)
+        if self.free and self.loss == "poisson":
+            # One count alone is fitted exactly, by a logarithm that no digits hold.
+            if len(set(one["y"][one["w"] > 0])) == 1:
+                return [ZERO]
         if self.free and self.real:
             # A target itself may be the best constant, exactly.
             zero = [ZERO] * self.p
