@@ -176,7 +176,15 @@ class Quadratic(Traced):
             return [None]
         if self.check == "strong_distance":
             return [norm(d)]
+        if self.check == "ball_gap" and not self._reaches(one):
+            return [None]
         return [dot(g, d) / 2]
+
+    def _reaches(self, one):
+        """Whether the radius, rounded to the dtype, still reaches the minimiser."""
+        d = solve(decs(full(one["T"])), self._gradient(one, one["x0"]))
+        b = {k: np.asarray(v)[None] for k, v in one.items() if k != "dual"}
+        return d is not None and norm(d) <= dec(self.constants(b)[2][0])
 
     def scale(self, one):
         """As the check says, at the reference."""

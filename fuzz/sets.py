@@ -8,7 +8,7 @@ from fuzz.glm import Glm
 
 def slope(one: Any, c: list[Any]) -> list[Any]:
     """The exact gradient of sum w (a'c - y)^2 / 2."""
-    rows, w, y = decs(one["A"]), decs(one["w"]), decs(one["y"])
+    rows, w, y = decs(one["A"]), decs(one["w"]), [dec(v) for v in one["y"]]
     r = [wi * (dot(row, c) - yi) for row, wi, yi in zip(rows, w, y, strict=True)]
     return [dot([row[j] for row in rows], r) for j in range(len(c))]
 
@@ -21,11 +21,15 @@ class FrankWolfe(Glm):
 
     def scale(self, one):
         """The gap at the centre."""
+        if self.term == "simplex":
+            # p times the gradient at r / p: no division, so that 0 stays 0.
+            p, r = self.p, dec(one["radius"])
+            many = one | {"y": [p * v for v in decs(one["y"])]}
+            g = slope(many, [r] * p)
+            return [r * (sum(g, ZERO) - p * min(g)) / p**2]
         one_of = {k: [one[k]] for k in self.numbers}
         c = decs(self._centre(one_of)[0])
         g = slope(one, c)
-        if self.term == "simplex":
-            return [dot(g, c) - dec(one["radius"]) * min(g)]
         sides = zip(g, c, decs(one["lower"]), decs(one["upper"]), strict=True)
         return [sum((max(a * (m - lo), a * (m - up)) for a, m, lo, up in sides), ZERO)]
 
