@@ -41,7 +41,7 @@ class Coverage:
     """Failures of one statistical check in many runs."""
 
     truth_is: ClassVar[str] = "the mean exceeds the target; share of runs that pass"
-    weight: ClassVar[float] = 0.25
+    weight: ClassVar[float] = 1.25
     dtypes: ClassVar[tuple[Any, ...]] = (np.float64,)
 
     def __init__(self, name: str, check: str, shape: str, tries: int):
