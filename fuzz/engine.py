@@ -300,9 +300,9 @@ def fuzz(
         _tally(kind, count, faults, batch, said, tol, passes & insides, keep)
         if kind.solves and batch_at % 5 == 0:
             solved = runner.run(problem, tol)
-            for i, said_ in runner.crashes[crashed:]:
+            for i, words in runner.crashes[crashed:]:
                 faults.append(
-                    Fault(kind.name, str(dtype), "crash", said_, "solve",
+                    Fault(kind.name, str(dtype), "crash", words, "solve",
                           kind.one(batch, i), at(x, i, 0), float(tol[i]), {}, "")
                 )  # fmt: skip
             crashed = len(runner.crashes)
@@ -354,17 +354,16 @@ def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
                 count.bound += 1
             else:
                 count.false += 1
-            same = [f for f in faults if f.fault == what and f.point == kind.label(k)]
+            label = kind.label(k + first)
+            same = [f for f in faults if f.fault == what and f.point == label]
             if len(same) < keep:
                 value, slack, scale = (
                     v[i, k, part] for v in (said.value, said.slack, said.scale)
                 )
                 faults.append(
                     Fault(
-                        kind.name, str(np.result_type(one["dtype"]) if "dtype" in one
-                                       else count.dtype),
-                        what, said.names[part], kind.label(k + first), one, x,
-                        float(tol[i]),
+                        kind.name, count.dtype, what, said.names[part],
+                        label, one, x, float(tol[i]),
                         {"value": value, "slack": slack, "scale": scale}, true,
                     )
                 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Make a failing case smaller: zeros, ones, powers of ten, few digits."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,6 @@ def shrink(kind: Kind, runner: Lanes, fault: Fault, rounds: int = ROUNDS) -> Fau
     Every neighbour has the shapes of the case, so that they are all judged by the
     program that found it, a batch at a time.
     """
-    import jax
-
     if fault.fault == "crash":
         return fault
     names = [k for k in kind.roundable if k in fault.batch]
@@ -46,13 +45,10 @@ def shrink(kind: Kind, runner: Lanes, fault: Fault, rounds: int = ROUNDS) -> Fau
         k, said, true = better
         case, x, tol = group[k]
         fault = _with(kind, fault, case, x, tol, said, true)
-    del jax
     return fault
 
 
 def _with(kind, fault, case, x, tol, said, true):
-    import dataclasses
-
     solved = kind.solve({k: np.asarray(v)[None] for k, v in case.items()})
     return dataclasses.replace(
         fault, batch=kind.one(solved, 0), x=x, tol=tol, said=said, true=true
