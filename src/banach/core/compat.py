@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,10 +24,24 @@ def is_tracer(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+# JAX does not mark its traces as over (a note in its source says why), so we do.
+_OVER: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def trace_of(value: Any) -> Any:
+    """The trace that a tracer belongs to, or None."""
+    return getattr(value, "_trace", None) if is_tracer(value) else None
+
+
+def end_trace(trace: Any) -> None:
+    """Remember that a trace is over: tracers of it hold no value any more."""
+    if trace is not None:
+        _OVER.add(trace)
+
+
 def is_dead(value: Any) -> bool:
-    """Whether a leaf is a tracer of a trace that is over, which holds no value."""
-    over = getattr(getattr(value, "_trace", None), "is_valid", None)
-    return is_tracer(value) and over is not None and not over()
+    """Whether a leaf is a tracer of a trace that is over."""
+    return trace_of(value) is not None and trace_of(value) in _OVER
 
 
 def any_tracer(tree: Any) -> bool:

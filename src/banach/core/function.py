@@ -96,8 +96,10 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
     shapes = jax.tree.map(_struct, args)
     leaves, in_tree = jax.tree.flatten(shapes)
     trees: list[Any] = []
+    traces: list[Any] = []
 
     def flat(*flat_args):
+        traces.append(compat.trace_of(flat_args[0]) if flat_args else None)
         out = fun(*jax.tree.unflatten(in_tree, flat_args))
         out_leaves, tree = jax.tree.flatten(out)
         trees.append(tree)
@@ -108,6 +110,7 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
     with wrong_calls.translated(fun, args, name):
         closed = jax.make_jaxpr(flat)(*leaves)
         wrong_calls.alive(closed.consts, name)
+        compat.end_trace(traces[0])
     stops = compat.stops_gradient(closed.jaxpr, _OURS)
     inlined = jax.make_jaxpr(lambda *a: _inline(closed.jaxpr, closed.consts, a))(
         *leaves
