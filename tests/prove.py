@@ -16,6 +16,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 SRC, TESTS = ROOT / "src", ROOT / "tests"
 AFFORDABLE = 20.0
@@ -54,10 +56,9 @@ class Proof:
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if self.concerns(item)]
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item):
         """Begin another bed only where it can be afforded."""
-        import pytest
-
         pair = getattr(item, "callspec", None) and item.callspec.params.get("case")
         if not isinstance(pair, tuple):
             return
@@ -67,8 +68,6 @@ class Proof:
             (self.left if late else self.beds).append(bed)
         if bed in self.left:
             pytest.skip("left to make test")
-
-    pytest_runtest_setup.tryfirst = True
 
     def pytest_collectreport(self, report):
         """A file that cannot be read is a failure."""
@@ -141,21 +140,18 @@ def main(argv: list[str]) -> int:
     entry = catalogue.load_index().get(name)
     if entry is None or entry["family"] == "bridge":
         print(
-            f"{name} is no method of banach's own; there are "
-            f"{', '.join(n for n, e in catalogue.load_index().items() if not e['host'])}"
-            f". A new one: make new METHOD={name} FAMILY=smooth",
+            f"{name} is no method of banach's own (banach methods lists them); a new "
+            f"one: make new METHOD={name} FAMILY=smooth",
             file=sys.stderr,
         )
         return 2
-    import pytest
-
     family = entry["family"]
     own = TESTS / "methods" / family / f"test_{name}.py"
     order = [TESTS / "conformance" / f"{stem}.py" for stem in SUITES]
     order[3:3] = [own] if own.exists() else []
     proof = Proof(name, began)
-    options = ["-q", "-q", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
-    options += ["-p", "no:terminal", "-m", "not slow or slow"]
+    # What failed is told below: pytest itself prints nothing.
+    options = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider"]
     code = pytest.main([*options, *map(str, order)], plugins=[proof])
     parts = ["methods", "claims"]
     files = [SRC / "banach" / p / family / f"{name}.py" for p in parts]

@@ -1,4 +1,4 @@
-"""Write the files of a new method: a small one that passes, to be replaced line by line.
+"""Write the files of a new method: a small one that passes, to be replaced.
 
     python tests/scaffold.py NAME FAMILY        (make new METHOD=NAME FAMILY=FAMILY)
 
@@ -77,19 +77,6 @@ class {cls}(Method):
     def stuck(self, state):
         return state.still
 '''
-
-BIB = """\
-% NEW: the paper, with its full title; then the key in the card.
-@article{cauchy1847methode,
-  title = {M{\\'e}thode g{\\'e}n{\\'e}rale pour la r{\\'e}solution des syst{\\`e}mes
-           d'{\\'e}quations simultan{\\'e}es},
-  author = {Cauchy, Augustin-Louis},
-  journal = {Comptes rendus hebdomadaires des s{\\'e}ances de l'Acad{\\'e}mie des sciences},
-  volume = {25},
-  pages = {536--538},
-  year = {1847},
-}
-"""
 
 REFERENCE = '''\
 """Gradient descent: Nesterov (2018), scheme 1.2.16 with a constant step."""
@@ -182,6 +169,15 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 '''
 
 
+def bib() -> str:
+    """The paper of gradient descent, word for word as it stands beside it."""
+    text = (SRC / "methods" / "smooth" / "gradient_descent.bib").read_text("utf-8")
+    entry = text[: text.index("\n}\n")] + "\n}\n"
+    return (
+        "% NEW: the paper, with its full title; its key stands in the card.\n" + entry
+    )
+
+
 def files(name: str, family: str) -> dict[Path, str]:
     """The text of every file of a method."""
     cls = "".join(part.capitalize() for part in name.split("_"))
@@ -189,7 +185,7 @@ def files(name: str, family: str) -> dict[Path, str]:
     words["title"] = words["title"].capitalize()
     found = {
         SRC / "methods" / family / f"{name}.py": METHOD.format(**words),
-        SRC / "methods" / family / f"{name}.bib": BIB,
+        SRC / "methods" / family / f"{name}.bib": bib(),
         SRC / "claims" / family / f"{name}.py": CLAIM.format(**words),
         ROOT / "tests" / "reference" / f"{name}.py": REFERENCE,
     }

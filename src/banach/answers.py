@@ -63,8 +63,8 @@ class Verdict:
         ]
         if c.grade == "statistical":
             lines.append(
-                f"  delta {odds_text(c)}: new evidence with a probability of error of "
-                "its own, added to that of the run"
+                f"  delta {odds_text(c)}: of this verdict alone, beside the run's own "
+                "(fresh samples are new evidence, the same rows are not)"
             )
         if self.problem_matches is False:
             lines.append("  the problem is NOT the one that the certificate names")
@@ -103,6 +103,11 @@ def verify(
         if isinstance(answer, Problem):
             if x is None:
                 raise Misuse("verify(problem, x) needs the point x to judge")
+            if problem is not None:
+                raise Misuse(
+                    "verify(problem, x) judges x on that problem; drop problem=, which "
+                    "is for a Result or a saved file"
+                )
             problem, x, tol = answer, arrays(x), 1e-6 if tol is None else tol
         elif isinstance(answer, Result):
             claim_problem = answer.certificate.problem_id or None

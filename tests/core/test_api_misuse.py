@@ -48,7 +48,7 @@ PROBLEMS = {
     "GLM NaN data": (lambda: bn.Lasso(nan_at(A, 2, 1), B, 1.0), r"A.*NaN.*\[2, 1\]"),
     "GLM NaN target": (lambda: bn.Lasso(A, nan_at(B, 4), 1.0), r"y.*NaN.*\[4\]"),
     "labels": (lambda: bn.LogisticRegression(A, np.arange(12)), "two classes.*recode"),
-    "counts": (lambda: bn.PoissonRegression(A, B), "counts >= 0"),
+    "counts": (lambda: bn.PoissonRegression(A, B), "counts y >= 0"),
     "weights": (lambda: bn.Ridge(A, B, sample_weight=-B * B), "negative entry"),
     "no root": (lambda: bn.Root(square, np.ones(3)), "(?i)root|shape|structure|many"),
 }
@@ -92,7 +92,7 @@ def test_an_unknown_option_is_an_error_and_never_ignored():
         solve(max_iter=5)
     with pytest.raises(TypeError, match="bounds"):
         bn.minimize(square, np.ones(2), bounds=[(0, 1)] * 2)
-    with pytest.raises(TypeError):
+    with pytest.raises(Misuse, match="no hyperparameter 'learning_rate'"):
         Lbfgs(memory=5, learning_rate=0.1)
 
 

@@ -260,7 +260,7 @@ def _set(cls: type, values: dict[str, Any]) -> Any:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values have one structure, and leaves of the same type and bits."""
+    """Whether two values have one structure, and leaves of the same dtype and bits."""
     (ours, left), (theirs, right) = jax.tree.flatten(a), jax.tree.flatten(b)
     return left == right and all(map(_bits, ours, theirs))
 
@@ -268,8 +268,7 @@ def same(a: Any, b: Any) -> bool:
 def _bits(a: Any, b: Any) -> bool:
     if isinstance(a, str | int | jax.ShapeDtypeStruct) and type(a) is type(b):
         return bool(a == b)
-    if isinstance(a, float) != isinstance(b, float):
-        return False
+    # A run holds as an array of no axes what a constructor makes a Python number.
     a, b = np.asarray(a), np.asarray(b)
     return (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()
 
