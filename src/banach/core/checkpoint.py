@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from banach.core import files, save
-from banach.core.method import Method
+from banach.core.method import Method, open_fields
 from banach.core.problem import Misuse, Problem
 
 
@@ -20,6 +20,8 @@ class Checkpoint:
     def __init__(self, path: Any, *parts: Any):
         self.path = files.tried(path)
         for part in parts:
+            if isinstance(part, Method) and open_fields(part):
+                continue  # looked at in `offer`, once it is decided
             if isinstance(part, Problem | Method):
                 save.encode(part, save.Store())
         self.lock = files.Lock(self.path)
