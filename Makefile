@@ -10,7 +10,8 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install new check test test-fast race bench claims docs lint index clean
+.PHONY: help venv install new check test test-fast fuzz race bench claims docs lint \
+	index clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -67,6 +68,12 @@ test: install  ## run every test, and the checks of style and generated files
 
 test-fast: install  ## run the default tier: everything but the slow tests
 	@$(PYTHON) tests/shards.py -m "not slow"
+
+# N lanes of random problems; KIND=ridge,goal chooses kinds, SEED=1 other numbers.
+N ?= 100000
+SEED ?= 0
+fuzz: install  ## hunt false certificates on N random problems (N=100000, SEED=0)
+	@$(PYTHON) -m fuzz --lanes $(N) --seed $(SEED) $(if $(KIND),--kind $(KIND))
 
 race: install  ## race all applicable methods on two real problems
 	@mkdir -p $(dir $(REPORT))

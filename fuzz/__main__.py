@@ -4,11 +4,11 @@ import argparse
 import multiprocessing
 import sys
 import time
-from concurrent import futures
+from multiprocessing import connection
 from typing import Any
 
 from fuzz import registry
-from fuzz.work import one
+from fuzz.work import one, send
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="kinds and their truths")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--show", type=int, default=1, help="cases of each sort shown")
+    parser.add_argument("--record", help="a page whose last part the table replaces")
     args = parser.parse_args()
     kinds = registry.chosen(args.kind)
     if not kinds:
@@ -39,11 +40,13 @@ def main() -> int:
         for case in cases:
             print(f"\n{case}", flush=True)
         print(line, flush=True)
-    from fuzz.report import table
+    from fuzz.report import record, table
 
     print(f"\n{table(rows)}")
     took = time.perf_counter() - began
     print(f"{false} false, {took:.0f} s, seed {args.seed}")
+    if args.record:
+        record(args.record, rows, args.seed, took)
     return int(false > 0)
 
 
@@ -53,10 +56,19 @@ def _run(tasks: list[Any], jobs: int):
         return
     # A fresh process a kind: XLA gives its memory back with the process alone.
     context = multiprocessing.get_context("spawn")
-    pool = futures.ProcessPoolExecutor(jobs, context, max_tasks_per_child=1)
-    with pool:
-        for done in futures.as_completed([pool.submit(one, t) for t in tasks]):
-            yield done.result()
+    waiting, running = list(tasks), {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            here, there = context.Pipe(duplex=False)
+            process = context.Process(target=send, args=(waiting.pop(0), there))
+            process.start()
+            there.close()
+            running[here] = process
+        for here in connection.wait(list(running)):
+            process = running.pop(here)
+            done = here.recv()
+            process.join()
+            yield done
 
 
 if __name__ == "__main__":

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from fuzz import draw
-from fuzz.exact import DIGITS, SURE, dec, digits
+from fuzz.exact import DIGITS, dec, digits
 from fuzz.kind import Batch, Kind, inner
 
 INSTANCES = 128
 STEPS = 200
 REFUSALS = ("unverifiable", "refuted", "nonfinite", "infeasible", "unbounded")
-# What a scale may exceed the true one by: its own rounding.
-LOOSE = Decimal("1.000001")
+# Less than any rounding of a goal of size 1.
+TINY = Decimal("1e-21")
+# What a scale may exceed the true one by: it is taken at a rounded reference.
+LOOSE = Decimal("1.01")
 
 
 @dataclasses.dataclass
@@ -29,6 +31,7 @@ class Said:
     status: np.ndarray  # (instances, points), words
     x: Any  # what the certificates speak of
     names: tuple[str, ...]
+    dual: Any = None  # the witnesses that came back, where the kind wants them
 
 
 @dataclasses.dataclass
@@ -91,7 +94,7 @@ class Lanes:
                 self._looks[key] = self._compile(structure, leaves, tol)
             call, names, back = self._looks[key]
             flat = call(leaves, np.asarray(tol, np.float64))
-            parts, certified, refuted, kept = jax.tree.unflatten(
+            parts, certified, refuted, kept, dual = jax.tree.unflatten(
                 back, jax.device_get(flat)
             )
         value, slack, scale = (np.stack([p[i] for p in parts], -1) for i in range(3))
@@ -100,15 +103,14 @@ class Lanes:
         status = np.where(certified, "certified", np.where(
             refuted, "refuted", np.where(finite, "budget", np.where(
                 nan, "nonfinite", "overflow"))))  # fmt: skip
-        return Said(value, slack, scale, certified, status, kept, names)
+        return Said(value, slack, scale, certified, status, kept, names, dual)
 
     def _compile(self, structure, leaves, tol):
         import jax
         import jax.numpy as jnp
 
-        from banach.core import programs
+        from banach.core import programs, tree
         from banach.core import run as loop
-        from banach.core import tree
         from banach.core.point import Point
 
         box: list[Any] = []
@@ -127,7 +129,8 @@ class Lanes:
                     )
                     for p in cert.parts
                 ]
-                return parts, cert.within(tol), cert.refuted(), kept.x
+                dual = kept.dual if self.kind.wants_dual else None
+                return parts, cert.within(tol), cert.refuted(), kept.x, dual
 
             return jax.vmap(at)(xs)
 
@@ -141,13 +144,12 @@ class Lanes:
         call = lowered.compile(compiler_options=programs.CPU_OPTIONS)
         return call, box[0], box[-1]
 
-    def run(self, problem: Any, tol: Any) -> tuple[np.ndarray, Said]:
-        """The default method on every instance: statuses, and the last certificates."""
+    def run(self, problem: Any, tol: Any) -> Said | None:
+        """The default method on every instance; None where none applies to any."""
         import jax
 
-        from banach.core import compat, programs
+        from banach.core import compat, programs, tree
         from banach.core import run as loop
-        from banach.core import tree
 
         def one(problem, tol, template):
             method = type(template).suggest(problem, problem.facts())
@@ -158,30 +160,31 @@ class Lanes:
             )
             c = out.certificate
             parts = [(p.value, p.slack, p.scale) for p in c.parts]
-            return out.status, parts, out.point.x
+            dual = out.point.dual if self.kind.wants_dual else None
+            return out.status, parts, out.point.x, dual
 
         with compat.double():
             leaves, structure = jax.tree.flatten(problem)
             key = (structure, tuple((np.shape(v), np.result_type(v)) for v in leaves))
             if key not in self._runs:
                 template = self._template(problem)
+                if template is None:
+                    return None
                 many = jax.jit(jax.vmap(lambda p, t: one(p, t, template)))
                 self._runs[key] = many.lower(problem, np.asarray(tol)).compile(
                     compiler_options=programs.CPU_OPTIONS
                 )
             out = jax.device_get(self._runs[key](problem, np.asarray(tol)))
-        status, parts, x = out
+        status, parts, x, dual = out
         words = np.asarray(loop.STATUSES)[status]
         value, slack, scale = (
             np.stack([np.asarray(p[i], float) for p in parts], -1)[:, None]
             for i in range(3)
         )
         certified = (words == "certified")[:, None]
-        x = jax.tree.map(lambda v: v[:, None], x)
-        names = tuple(f"part {i}" for i in range(value.shape[-1]))
-        said = Said(value, slack, scale, certified, words[:, None], x, names)
-        return words, said
-
+        x, dual = jax.tree.map(lambda v: v[:, None], (x, dual))
+        names = self._looks[next(iter(self._looks))][1]
+        return Said(value, slack, scale, certified, words[:, None], x, names, dual)
 
     def _template(self, problem: Any) -> Any:
         """The default method; an instance on which choosing raises is a fault."""
@@ -208,34 +211,51 @@ def at(x: Any, *index: int) -> Any:
     return jax.tree.map(lambda v: np.asarray(v)[index], x)
 
 
-def judge(kind: Kind, one: Batch, x: Any, tol: float, parts: Any, certified: bool):
-    """(fault, part index, the true number) or None; `parts` are (value, slack, scale).
+def judge(kind: Kind, one: Batch, x: Any, tol: float, said: Said, i: int, k: int):
+    """(fault, part index, the true number) or None, of what was said of (i, k).
 
-    First with 60 digits; what that flags must stand with digits enough for any sum
-    of products of floats.
+    First with 60 digits; what that flags must stand with `kind.sure` digits.
     """
     found = None
-    for number in (DIGITS, SURE):
+    parts = np.stack([said.value[i, k], said.slack[i, k], said.scale[i, k]], -1)
+    certified = bool(said.certified[i, k])
+    if said.dual is not None:
+        one = one | {"dual": at(said.dual, i, k)}
+    for number in (DIGITS, kind.sure):
         with digits(number):
-            found = _judge(kind, one, x, tol, parts, certified)
+            found = _judge(kind, one, x, tol, parts, certified, said.names)
         if found is None:
             return None
     return found
 
 
-def _judge(kind, one, x, tol, parts, certified):
-    claims = [all(np.isfinite(p[:2])) and p[1] >= 0 and p[0] >= -p[1] for p in parts]
+def _by_name(found, names):
+    """What a kind says of parts, by name or in order, filled up with None."""
+    if isinstance(found, dict):
+        return [found.get(name) for name in names]
+    return [*found, *[None] * (len(names) - len(found))]
+
+
+def _judge(kind, one, x, tol, parts, certified, names):
+    claims = [
+        all(np.isfinite(p[:2])) and p[1] >= 0 and (p[0] >= -p[1] or kind.signed)
+        for p in parts
+    ]
     if not any(claims):
         return None
-    true = kind.truth(one, x)
+    true = _by_name(kind.truth(one, x), names)
     for i, ((value, slack, _), t) in enumerate(zip(parts, true, strict=True)):
         if t is None or not claims[i] or t.is_nan():
             continue
-        if t > max(dec(value), dec(0)) + dec(slack):
+        value = dec(value) if kind.signed else max(dec(value), dec(0))
+        if t > value + dec(slack):
             return "bound", i, f"{t:.6e}"
     if not certified:
         return None
-    scales = kind.scale(one)
+    if kind.signed:
+        over = kind.reached(one, x)
+        return ("certified", 0, f"{over:.6e} over") if over > TINY else None
+    scales = _by_name(kind.scale(one), names)
     for i, ((_, _, scale), t, s) in enumerate(zip(parts, true, scales, strict=True)):
         if s is None or s.is_nan():
             continue
@@ -247,11 +267,16 @@ def _judge(kind, one, x, tol, parts, certified):
 
 
 def fuzz(
-    kind: Kind, dtype: Any, lanes: int, seed: int, runner: "Lanes | None" = None,
+    kind: Kind,
+    dtype: Any,
+    lanes: int,
+    seed: int,
+    runner: "Lanes | None" = None,
     keep: int = 3,
 ) -> tuple[Count, list[Fault]]:
     """At least `lanes` lanes of one kind; a tenth of the batches are also solved."""
     began = time.perf_counter()
+    np.seterr(all="ignore")
     dtype = np.dtype(dtype)
     runner = Lanes(kind, dtype) if runner is None else runner
     count = Count(kind.name, str(dtype))
@@ -274,14 +299,16 @@ def fuzz(
         count.missed += int(np.sum(~passes & insides))
         _tally(kind, count, faults, batch, said, tol, passes & insides, keep)
         if kind.solves and batch_at % 5 == 0:
-            _, solved = runner.run(problem, tol)
-            for i, said_ in runner.crashes[crashed:]:
+            solved = runner.run(problem, tol)
+            for i, words in runner.crashes[crashed:]:
                 faults.append(
-                    Fault(kind.name, str(dtype), "crash", said_, "solve",
+                    Fault(kind.name, str(dtype), "crash", words, "solve",
                           kind.one(batch, i), at(x, i, 0), float(tol[i]), {}, "")
                 )  # fmt: skip
             crashed = len(runner.crashes)
-            _tally(kind, count, faults, batch, solved, tol, passes & insides, keep, 9)
+            if solved is not None:
+                expected = passes & insides
+                _tally(kind, count, faults, batch, solved, tol, expected, keep, 9)
     count.crashes = len(runner.crashes)
     count.seconds = time.perf_counter() - began
     return count, faults
@@ -296,6 +323,8 @@ def _inside(one, x):
 
 
 def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
+    import jax
+
     instances, points = said.certified.shape
     count.lanes += instances * points
     count.certified += int(said.certified.sum())
@@ -306,12 +335,16 @@ def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
             if first:
                 count.budget += status == "budget"
                 count.stalled += status == "stalled"
-            if expected[i] and status in REFUSALS:
+            refused = status in REFUSALS and expected[i]
+            # A point beyond the range may overflow; a run begins inside it.
+            if refused and (first or inner(jax.tree.leaves(at(said.x, i, k)))):
                 word = status
                 count.refusals[word] = count.refusals.get(word, 0) + 1
             x = at(said.x, i, k)
-            parts = np.stack([said.value[i, k], said.slack[i, k], said.scale[i, k]], -1)
-            found = judge(kind, one, x, tol[i], parts, bool(said.certified[i, k]))
+            if first and not said.certified[i, k]:
+                # Behind a screen the slack of what does not pass is a placeholder.
+                continue
+            found = judge(kind, one, x, tol[i], said, i, k)
             if found is None:
                 continue
             what, part, true = found
@@ -321,15 +354,16 @@ def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
                 count.bound += 1
             else:
                 count.false += 1
-            same = [f for f in faults if f.fault == what and f.point == kind.label(k)]
+            label = kind.label(k + first)
+            same = [f for f in faults if f.fault == what and f.point == label]
             if len(same) < keep:
-                value, slack, scale = parts[part]
+                value, slack, scale = (
+                    v[i, k, part] for v in (said.value, said.slack, said.scale)
+                )
                 faults.append(
                     Fault(
-                        kind.name, str(np.result_type(one["dtype"]) if "dtype" in one
-                                       else count.dtype),
-                        what, said.names[part], kind.label(k + first), one, x,
-                        float(tol[i]),
+                        kind.name, count.dtype, what, said.names[part],
+                        label, one, x, float(tol[i]),
                         {"value": value, "slack": slack, "scale": scale}, true,
                     )
                 )  # fmt: skip

@@ -122,9 +122,19 @@ def log1p(t: Decimal) -> Decimal:
     return (ONE + t).ln()
 
 
+FAR = Decimal(10) ** 6
+
+
+def exp(t: Decimal) -> Decimal:
+    """exp(t); beyond a million it is 0 or infinite, as it is for every float."""
+    if t > FAR:
+        return Decimal("Infinity")
+    return ZERO if t < -FAR else t.exp()
+
+
 def softplus(t: Decimal) -> Decimal:
     """log(1 + exp(t))."""
-    return log1p((-abs(t)).exp()) + max(t, ZERO)
+    return log1p(exp(-abs(t))) + max(t, ZERO)
 
 
 def _prec() -> int:

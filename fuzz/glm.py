@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fuzz import draw, newton
-from fuzz.exact import ONE, TWO, ZERO, dec, decs, dot, softplus
+from fuzz.exact import ONE, TWO, ZERO, dec, decs, dot, exp, log1p, softplus
 from fuzz.kind import Kind, show
 
 LD = np.longdouble
@@ -27,6 +27,9 @@ class Glm(Kind):
         self.name, self.loss, self.term, self.free = name, loss, term, free
         self.n, self.p = n, p
         self.shape = f"{n} x {p}"
+        if loss in ("logistic", "poisson", "softmax"):
+            # Enough for a product of floats that cancels; exp takes long at more.
+            self.sure = 700
         self.zeroable = ("A", "y", "w") if self.real else ("A", "w")
         self.roundable = ("A", "w", *self.numbers) + (("y",) if self.real else ())
 
@@ -169,6 +172,8 @@ class Glm(Kind):
                 only = np.zeros((count, d), bool)
                 only[:, self.p * m.classes :] = True
                 null = newton.minimise(m, only)
+                if self.loss == "huber":
+                    null = self._centred(m, null, only)
             if self.term == "simplex":
                 best = self._simplex(batch)
             elif self.term == "group":
@@ -178,6 +183,17 @@ class Glm(Kind):
         shape = (count, self.p + self.free)
         shape += (K,) if self.loss == "softmax" else ()
         return batch | {"best": best.reshape(shape), "null": null.reshape(shape)}
+
+    def _centred(self, m, null, only):
+        """From every target: far from all of them Huber's loss has no curvature."""
+        tries = [null]
+        for i in range(self.n):
+            start = np.zeros_like(null)
+            start[:, -1] = m.y[:, i]
+            tries.append(newton.minimise(m, only, start))
+        T = np.stack(tries, axis=1)
+        pick = newton.objective(m, T).argmin(axis=1)
+        return T[np.arange(len(T)), pick]
 
     def _grouped(self, m, null):
         plain = m._replace(group=None)
@@ -245,7 +261,17 @@ class Glm(Kind):
         if self.term in ("box", "simplex"):
             at = self._centre({k: np.asarray(v)[None] for k, v in one.items()
                                if k in ("lower", "upper", "radius")})[0]  # fmt: skip
-        return [self.objective(one, at)]
+        least = self.objective(one, at)
+        if self.free and self.loss == "poisson":
+            # One count alone is fitted exactly, by a logarithm that no digits hold.
+            if len(set(one["y"][one["w"] > 0])) == 1:
+                return [ZERO]
+        if self.free and self.real:
+            # A target itself may be the best constant, exactly.
+            zero = [ZERO] * self.p
+            for b in set(decs(one["y"])):
+                least = min(least, self.objective(one, [*zero, b]))
+        return [least]
 
     def _feasible(self, one):
         best = one["best"]
@@ -274,7 +300,7 @@ class Glm(Kind):
                 top = max(z)
                 rest = sorted(z)[:-1]
                 # log sum exp(z - top) = log1p(the others).
-                more = _log1p(sum(((v - top).exp() for v in rest), ZERO))
+                more = log1p(sum((exp(v - top) for v in rest), ZERO))
                 F += w[i] * (top - own + more)
             flat = [v for row in c[:p] for v in row]
         else:
@@ -298,8 +324,8 @@ class Glm(Kind):
         if self.loss == "logistic":
             return softplus(-y * z)
         if y == 0:
-            return z.exp()
-        return z.exp() - y + y * (y.ln() - z)
+            return exp(z)
+        return exp(z) - y + y * (y.ln() - z)
 
     def _penalty(self, one, c):
         g = ZERO
@@ -339,7 +365,7 @@ class GlmDistance(Glm):
             elif self.loss == "hinge":
                 s = -yi * max(ONE - yi * z, ZERO)
             else:
-                s = -yi / (ONE + (yi * z).exp())
+                s = -yi / (ONE + exp(yi * z))
             slopes.append(wi * s)
         l2 = dec(one["l2"])
         return [
@@ -350,12 +376,6 @@ class GlmDistance(Glm):
         """sqrt(2 F(null) / mu)."""
         F = self.objective(one, one["null"])
         return [(TWO * F / dec(one["l2"])).sqrt()]
-
-
-def _log1p(t):
-    from fuzz.exact import log1p
-
-    return log1p(t)
 
 
 def kinds() -> list[Any]:

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from fuzz.exact import SURE
+
 Batch = dict[str, Any]
 
 
@@ -26,6 +28,9 @@ class Kind(abc.ABC):
     weight: ClassVar[float] = 1.0  # share of the lanes
     width: ClassVar[int] = 6  # points of an instance
     dtypes: ClassVar[tuple[Any, ...]] = (np.float64, np.float32)
+    sure: ClassVar[int] = SURE  # digits of the last judgement
+    signed: ClassVar[bool] = False  # the value is a difference, not a distance
+    wants_dual: ClassVar[bool] = False  # the truth needs the witness: one["dual"]
     imports: ClassVar[tuple[str, ...]] = ()
     # What the shrinker may turn to zero, and what it may only round.
     zeroable: ClassVar[tuple[str, ...]] = ()
@@ -75,6 +80,11 @@ class Kind(abc.ABC):
 
         return by_name(self.check)
 
+    def valid(self, one: Batch) -> bool:
+        """Whether a shrunk instance still is what its facts declare."""
+        del one
+        return True
+
     def check_code(self) -> str:
         """The check as source."""
         return repr(self.check)
@@ -83,6 +93,38 @@ class Kind(abc.ABC):
         """What a point is."""
         names = ("optimum", "near", "off", "reference", "mixed", "wild")
         return names[point] if point < len(names) else "solved"
+
+
+class Traced(Kind):
+    """A kind whose problems hold a function: traced once, data put in as leaves."""
+
+    def __init__(self) -> None:
+        self._models: dict[Any, Any] = {}
+
+    @abc.abstractmethod
+    def fields(self, batch: Batch) -> list[tuple[Any, Any]]:
+        """(where in the problem, the batch's values) of all that varies."""
+
+    def stack(self, batch: Batch) -> Any:
+        """The template with the batch's data in it."""
+        import equinox as eqx
+
+        first = self.one(batch, 0)
+        count = len(next(iter(batch.values())))
+        key = str(np.asarray(next(iter(first.values()))).dtype)
+        if key not in self._models:
+            self._models[key] = self.problem(first)
+        model = self._models[key]
+        wide = jax.tree.map(
+            lambda v: np.broadcast_to(np.asarray(v), (count, *np.shape(v))), model
+        )
+        fields = self.fields(batch)
+        old = [where(model) for where, _ in fields]
+        new = [
+            jax.tree.map(lambda v, o: np.asarray(v, np.asarray(o).dtype), value, like)
+            for (_, value), like in zip(fields, old, strict=True)
+        ]
+        return eqx.tree_at(lambda p: [where(p) for where, _ in fields], wide, new)
 
 
 def show(v: Any) -> str:

@@ -99,9 +99,8 @@ def objective(m: Model, v):
     F = np.sum(m.w[:, None] * losses(m, margins(m, v)), axis=2)
     F = F + np.sum(m.l1[:, None] * abs(c) + m.l2[:, None] * c**2 / 2, axis=2)
     if m.group is not None:
-        for g, own in enumerate(_groups(m)):
+        for own in _groups(m):
             F = F + m.group[0][:, None] * np.sqrt(np.sum(c[..., own] ** 2, axis=2))
-            del g
     return np.where(np.isnan(F), np.inf, F)
 
 

@@ -9,10 +9,10 @@ from fuzz.kind import Kind
 @cache
 def every() -> dict[str, Kind]:
     """By name."""
-    from fuzz import glm
+    from fuzz import coverage, games, glm, hierarchies, quadratic, sets, transport
 
     found = {}
-    for module in (glm,):
+    for module in (glm, sets, quadratic, games, transport, hierarchies, coverage):
         for kind in module.kinds():
             found[kind.name] = kind
     return found
@@ -28,10 +28,12 @@ def chosen(parts: str | None) -> list[Kind]:
     if parts is None:
         return list(every().values())
     wanted = [p.strip() for p in parts.split(",") if p.strip()]
-    exact = [k for k in every().values() if k.name in wanted]
-    return exact or [
-        k for k in every().values() if any(k.name.startswith(p) for p in wanted)
-    ]
+    names = set(every())
+    return [
+        k for k in every().values()
+        if k.name in wanted
+        or any(k.name.startswith(p) for p in wanted if p not in names)
+    ]  # fmt: skip
 
 
 def shapes(kinds: list[Kind]) -> set[str]:

@@ -1,6 +1,9 @@
 """A fault as code that anybody can run, and the table of counts."""
 
+import datetime
+import os
 import textwrap
+from pathlib import Path
 from typing import Any
 
 from fuzz.engine import REFUSALS, Count, Fault
@@ -83,6 +86,23 @@ def table(rows: list[Count]) -> str:
     return "\n".join(lines)
 
 
+MARK = "## The last recorded run"
+
+
+def record(page: str, rows: list[Count], seed: int, seconds: float) -> None:
+    """Replace what follows the heading on a page by this run, with its date."""
+    path = Path(page)
+    head = path.read_text().partition(MARK)[0]
+    lanes = sum(r.lanes for r in rows)
+    false = sum(r.false + r.bound + r.scale + r.crashes for r in rows)
+    body = (
+        f"{MARK}\n\n{datetime.date.today()}: {lanes} lanes, seed {seed}, "
+        f"{false} false, {seconds:.0f} s in {os.cpu_count()} cores.\n\n"
+        f"```text\n{table(rows)}\n```\n"
+    )
+    path.write_text(head + body)
+
+
 def _row(r: Count) -> list[str]:
     return [r.kind, r.dtype, str(r.lanes), str(r.certified), str(r.false + r.bound),
             str(r.scale), _refused(r.refusals), str(r.missed), str(r.budget),
@@ -92,4 +112,3 @@ def _row(r: Count) -> list[str]:
 def _refused(refusals: dict[str, int]) -> str:
     some = [f"{k} {refusals[k]}" for k in REFUSALS if refusals.get(k)]
     return ", ".join(some) or "0"
-

@@ -1,5 +1,6 @@
 """Make a failing case smaller: zeros, ones, powers of ten, few digits."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,12 @@ def shrink(kind: Kind, runner: Lanes, fault: Fault, rounds: int = ROUNDS) -> Fau
     Every neighbour has the shapes of the case, so that they are all judged by the
     program that found it, a batch at a time.
     """
-    import jax
-
     if fault.fault == "crash":
         return fault
     names = [k for k in kind.roundable if k in fault.batch]
-    case = {k: fault.batch[k] for k in fault.batch if not k.startswith(("best", "null"))}
+    case = {
+        k: fault.batch[k] for k in fault.batch if not k.startswith(("best", "null"))
+    }
     x, tol = fault.x, fault.tol
     found = _failing(kind, runner, [(case, x, tol)], fault)
     if not found:
@@ -29,7 +30,8 @@ def shrink(kind: Kind, runner: Lanes, fault: Fault, rounds: int = ROUNDS) -> Fau
     for _ in range(rounds):
         now = _cost(case, x, tol, names)
         near = [(c, *n) for n in _neighbours(kind, case, x, tol, names)
-                if (c := _cost(n[0], n[1], n[2], names)) < now]  # fmt: skip
+                if (c := _cost(n[0], n[1], n[2], names)) < now
+                and kind.valid(n[0])]  # fmt: skip
         near.sort(key=lambda n: n[0])
         better = None
         for first in range(0, min(len(near), 4 * INSTANCES), INSTANCES):
@@ -43,13 +45,10 @@ def shrink(kind: Kind, runner: Lanes, fault: Fault, rounds: int = ROUNDS) -> Fau
         k, said, true = better
         case, x, tol = group[k]
         fault = _with(kind, fault, case, x, tol, said, true)
-    del jax
     return fault
 
 
 def _with(kind, fault, case, x, tol, said, true):
-    import dataclasses
-
     solved = kind.solve({k: np.asarray(v)[None] for k, v in case.items()})
     return dataclasses.replace(
         fault, batch=kind.one(solved, 0), x=x, tol=tol, said=said, true=true
@@ -60,14 +59,12 @@ def _failing(kind, runner, cases, fault):
     """(index, said, true) of the cases that fail in the same way."""
     import jax
 
+    np.seterr(all="ignore")
     padded = cases + [cases[0]] * (INSTANCES - len(cases))
-    batch = {
-        k: np.stack([np.asarray(c[0][k]) for c in padded]) for k in padded[0][0]
-    }
+    batch = {k: np.stack([np.asarray(c[0][k]) for c in padded]) for k in padded[0][0]}
     try:
-        with np.errstate(all="ignore"):
-            batch = kind.solve(batch)
-            problem = kind.stack(batch)
+        batch = kind.solve(batch)
+        problem = kind.stack(batch)
     except ValueError:
         return _one_by_one(kind, runner, cases, fault)
     width = kind.width
@@ -79,12 +76,13 @@ def _failing(kind, runner, cases, fault):
     said = runner.look(problem, x, tol)
     out = []
     for i in range(len(cases)):
-        parts = np.stack([said.value[i, 0], said.slack[i, 0], said.scale[i, 0]], -1)
-        got = judge(kind, kind.one(batch, i), at(said.x, i, 0), tol[i], parts,
-                    bool(said.certified[i, 0]))  # fmt: skip
+        got = judge(kind, kind.one(batch, i), at(said.x, i, 0), tol[i], said, i, 0)
         if got is not None and got[0] == fault.fault:
-            value, slack, scale = parts[got[1]]
-            numbers = {"value": value, "slack": slack, "scale": scale}
+            numbers = {
+                "value": said.value[i, 0, got[1]],
+                "slack": said.slack[i, 0, got[1]],
+                "scale": said.scale[i, 0, got[1]],
+            }
             out.append((i, numbers, got[2]))
     return out
 

@@ -1,9 +1,9 @@
 """Answers after the run: verify them again, read them back from disk."""
 
 import dataclasses
+import os
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -63,8 +63,8 @@ class Verdict:
         ]
         if c.grade == "statistical":
             lines.append(
-                f"  delta {odds_text(c)}: new evidence with a probability of error of "
-                "its own, added to that of the run"
+                f"  delta {odds_text(c)}: of this verdict alone, beside the run's own "
+                "(fresh samples are new evidence, the same rows are not)"
             )
         if self.problem_matches is False:
             lines.append("  the problem is NOT the one that the certificate names")
@@ -97,12 +97,17 @@ def verify(
     dual = loaded = None
     reading.seed(seed)
     reading.flag(trust, "trust")
-    from_file = isinstance(answer, str | Path)
+    from_file = isinstance(answer, str | os.PathLike)
     file = restore.clear(answer, named=False) if from_file else nullcontext()
     with compat.double(), file:
         if isinstance(answer, Problem):
             if x is None:
                 raise Misuse("verify(problem, x) needs the point x to judge")
+            if problem is not None:
+                raise Misuse(
+                    "verify(problem, x) judges x on that problem; drop problem=, which "
+                    "is for a Result or a saved file"
+                )
             problem, x, tol = answer, arrays(x), 1e-6 if tol is None else tol
         elif isinstance(answer, Result):
             claim_problem = answer.certificate.problem_id or None

@@ -74,7 +74,7 @@ def solve(
         time_limit=time_limit, seed=seed, resume=resume,
         live=progress is not None or checkpoint is not None,
     )  # fmt: skip
-    with checkpoints.checkpoint(checkpoint, problem, method) as kept_file:
+    with checkpoints.checkpoint(checkpoint, problem, method, check) as kept_file:
         for final in iterate(problem, method, **options):
             if progress is not None:
                 progress(final)
@@ -259,10 +259,14 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
         method = _chosen(method, problem, proof)
     else:
         asked_for = None if check is None else choose.check_for(check, problem)
-        dtype = tree.dtype(problem.start().x)
+        dtype = back["dtype"]
+        if not isinstance(method, str | type | None):
+            method = choose.method_for(method, problem)
         restore.same_run(back, method, start, asked_for, dtype)
         check, method = choose.check_for(back["check"], problem), back["method"]
     point = _start(start, problem)
+    if back is not None and dtype != tree.dtype(point.x):
+        point = Point(tree.cast(point.x, dtype))  # the run began at a start of its own
     plan = _Plan(method, check, point, proof)
     on_host = check.host or isinstance(method, HostMethod)
     if asked is None or proof is not None or on_host:

@@ -119,7 +119,7 @@ def test_problems_without_an_objective_of_x_are_refused():
     assert "lacks" in Goal(1.0).refuses(root)
     inclusion = bn.Inclusion(lambda z: z, np.ones(2), term=Box(0.0, 1.0))
     assert "lacks" in Goal(1.0).refuses(inclusion)
-    fixed = bn.FixedPoint(lambda x: 0.5 * x, np.ones(2), q=0.5)
+    fixed = bn.FixedPoint(lambda x: 0.5 * x, np.ones(2))
     assert "lacks" in Goal(1.0).refuses(fixed)
     for p in (pair, held, root, inclusion, fixed):
         with pytest.raises(bn.Misuse):

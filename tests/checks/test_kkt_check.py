@@ -191,7 +191,7 @@ def test_no_verdict_sees_copies_or_units_of_a_row(reference):
     factors = 10.0 ** np.random.default_rng(3).integers(-8, 8, 23)
     shapes = [((1, 1, 1), 1.0), ((1, 1, 1), [1e-8, 1e3, 7e6]), ((20, 1, 2), factors),
               ((1, 300, 1), 3.0), ((2, 2, 40), 0.1)]  # fmt: skip
-    for x, ok in ((best, True), (best - 1e-7, True), (best - 1e-4, False),
+    for x, ok in ((best, True), (best - 1e-8, True), (best - 1e-4, False),
                   (best + np.array([1e-4, 0, 0]), False)):  # fmt: skip
         base = None
         for copies, factor in shapes:
@@ -208,11 +208,31 @@ def test_no_verdict_sees_copies_or_units_of_a_row(reference):
             np.testing.assert_allclose(shares, shares[0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("signs", [1.0, -1.0])
+def test_copies_of_an_equation_share_its_multiplier(signs):
+    for x in (BEST, BEST * 1.0001):
+        base = None
+        for factors in ([1.0], [1e-6, 1e6, 1.0], np.linspace(1, 2, 400)):
+            factors = np.array(factors)
+            factors[1::2] *= signs
+            p = Constrained(
+                lambda x, k: x[0] + x[1], np.ones(2), (factors,),
+                eq=lambda x, k: k * (x @ x - 1), reference=np.ones(2),
+            )  # fmt: skip
+            cert, at = certify(p, x)
+            ratios = [float(v.value / v.scale) for v in cert.parts]
+            base = ratios if base is None else base
+            np.testing.assert_allclose(ratios, base, rtol=1e-6, atol=1e-9)
+            assert at.dual @ factors == pytest.approx(0.5**0.5, rel=1e-3)
+            assert bool(cert.within(TOL)) == (x is BEST)
+
+
 @pytest.mark.parametrize("m", [1, 7, 1000])
 def test_copies_of_a_degenerate_row_switch_no_guard_off(m):
-    for row, at in ((lambda x: x[0] ** 2, 1.0), (lambda x: x[0] ** 4, 2.0)):
+    for power, at in ((2.0, 1.0), (4.0, 2.0)):
         p = Constrained(
-            lambda x: x[0], np.ones(1), ineq=lambda x, r=row: jnp.ones(m) * r(x),
+            lambda x, ones, k: x[0], np.ones(1), (np.ones(m), np.array(power)),
+            ineq=lambda x, ones, k: ones * jnp.abs(x[0]) ** k,
             reference=np.full(1, at),
         )  # fmt: skip
         for t in (1e-3, 1e-6, 1e-9):

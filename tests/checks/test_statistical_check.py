@@ -243,7 +243,14 @@ def test_held_out_data_are_rows(data):
 
 
 @pytest.mark.parametrize(
-    "hyper", [{"batch": 1}, {"batch": 2.5}, {"epochs": 0}, {"epochs": True}]
+    "hyper",
+    [
+        {"batch": 1},
+        {"batch": 2.5},
+        {"epochs": 0},
+        {"epochs": True},
+        {"batch": 2**20, "epochs": 20},
+    ],
 )
 def test_sizes_of_a_sample_are_read_at_the_door(hyper):
     with pytest.raises(Misuse):

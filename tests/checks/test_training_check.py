@@ -142,6 +142,7 @@ def linear(outputs=2):
     return lambda p, x, k: x @ p[0]["W"][:, :outputs]
 
 
+@pytest.mark.filterwarnings("ignore:predictor became a third")
 @pytest.mark.parametrize(
     ("labels", "outputs"),
     [

@@ -48,7 +48,7 @@ PROBLEMS = {
     "GLM NaN data": (lambda: bn.Lasso(nan_at(A, 2, 1), B, 1.0), r"A.*NaN.*\[2, 1\]"),
     "GLM NaN target": (lambda: bn.Lasso(A, nan_at(B, 4), 1.0), r"y.*NaN.*\[4\]"),
     "labels": (lambda: bn.LogisticRegression(A, np.arange(12)), "two classes.*recode"),
-    "counts": (lambda: bn.PoissonRegression(A, B), "counts >= 0"),
+    "counts": (lambda: bn.PoissonRegression(A, B), "counts y >= 0"),
     "weights": (lambda: bn.Ridge(A, B, sample_weight=-B * B), "negative entry"),
     "no root": (lambda: bn.Root(square, np.ones(3)), "(?i)root|shape|structure|many"),
 }

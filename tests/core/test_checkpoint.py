@@ -89,10 +89,10 @@ def test_paths_are_tried_before_the_run(ridge, tmp_path, monkeypatch):
         tmp_path / "x": "name it x.json",
         gone: "does not exist",
         tmp_path / ("n" * 251 + ".json"): "cannot be written",
-        "": "name it",
+        "": "no path",
         3: "got int",
         True: "got bool",
-        b"x.json": "no path",
+        b"x.json": "got bytes",
         "a\0b.json": "no path",
     }
     before = names(tmp_path)

@@ -5,7 +5,9 @@ and as a forger would, with the `run_id` computed anew.
 """
 
 import copy
+import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -308,7 +310,20 @@ def test_a_file_that_is_no_run_is_one_error(runs, what, tmp_path, lasso):
 
 
 def test_what_is_no_file_is_one_error(tmp_path):
-    for path in (tmp_path, tmp_path / "absent.json", 3, None, "a\0b", tmp_path / "a/b"):
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)  # reading it would wait for ever, as /dev/zero would not end
+    absent, below = tmp_path / "absent.json", tmp_path / "a" / "b.json"
+    for path in (
+        tmp_path,
+        absent,
+        below,
+        pipe,
+        "/dev/zero",
+        3,
+        None,
+        "a\0b",
+        "n" * 999,
+    ):
         with pytest.raises(Misuse):
             bn.load(path)
 
@@ -318,8 +333,6 @@ def test_python_is_executed_only_if_trusted(runs, tmp_path, capfd):
     code = tmp_path / "evil.py"
     code.write_text(f"open({str(mark)!r}, 'w').close()\nproblem = None\n")
     file = tmp_path / "run.json"
-    import hashlib
-
     named = {
         "file": str(code),
         "object": "problem",

@@ -132,7 +132,7 @@ row("Composite", bn.Composite, {"smooth": square, "term": bn.L1(0.1), "x0": x0},
     convex="flag?", mu="nonnegative?", step="positive?", rho="nonnegative",
     reference="point?")  # fmt: skip
 row("Root", bn.Root, {"fun": lambda x: x**2 - 2, "x0": np.ones(2)}, fun="function",
-    x0="array", args="args", scale="positive?")  # fmt: skip
+    x0="array", args="args", scale="weights?")  # fmt: skip
 row("FixedPoint", bn.FixedPoint, {"fun": lambda x: x / 2, "x0": np.ones(2)},
     fun="function", x0="array", args="args", contraction="below one?", norm="word",
     weights="array?", nonexpansive="flag", reference="point?")  # fmt: skip
@@ -155,7 +155,7 @@ row("Bilevel", bn.Bilevel,
     smoothness="positive?", blocks="flag")  # fmt: skip
 row("FiniteSum", bn.FiniteSum,
     {"fun": lambda x, d: jnp.sum((d @ x) ** 2), "x0": x0, "data": X}, fun="function",
-    x0="array", l2="nonnegative?", convex="flag", L="positive?", mu="nonnegative?",
+    x0="array", l2="weights?", convex="flag", L="positive?", mu="nonnegative?",
     reference="point?")  # fmt: skip
 row("DistributedSum", bn.DistributedSum,
     {"whole": bn.GLM(X, Y, bn.LeastSquares()).as_finite_sum(), "workers": 2},
@@ -195,12 +195,12 @@ row("PoissonRegression", bn.PoissonRegression, labelled, A="matrix", y="array",
     l2="weights", intercept="flag")  # fmt: skip
 row("ConvexRelu", bn.ConvexRelu, {"X": X, "y": Y, "beta": 0.1, "patterns": 3},
     X="matrix", y="array", beta="positive", patterns="count", loss="loss?",
-    gated="flag", seed="seed")  # fmt: skip
+    gated="flag", seed="size")  # fmt: skip
 row("RobustConvexRelu", bn.RobustConvexRelu,
     {"X": X, "y": np.sign(CLASSES - 0.5), "beta": 0.1, "eps": 0.1, "patterns": 3},
     X="matrix", y="array", beta="positive", eps="nonnegative", patterns="count",
-    seed="seed")  # fmt: skip
-row("ReluNetwork", bn.ReluNetwork, {"hidden": X, "output": np.ones(2)},
+    seed="size")  # fmt: skip
+row("ReluNetwork", bn.ReluNetwork, {"hidden": X, "output": np.ones(4)},
     hidden="matrix", output="array")  # fmt: skip
 row("Linear", bn.Linear, {"A": np.eye(2), "b": np.ones(2)}, A="square", b="array",
     symmetric="flag?", positive_definite="flag?", sigma="positive?")  # fmt: skip
@@ -239,8 +239,8 @@ row("AdasketchNewton", bn.AdasketchNewton, {}, sketch="method", delta="positive"
 row("Anderson", bn.Anderson, {"memory": 5}, memory="count", cutoff="nonnegative")
 row("BoRep", bn.BoRep, {"eta": 0.1, "lower_step": 0.1, "nu": 0.1}, eta="positive",
     lower_step="positive", nu="positive", batch="count", period="count",
-    updates="count", epochs="count")  # fmt: skip
-row("Bsvrb", bn.Bsvrb, {"eta": 0.1, "tau": 0.1, "tau_v": 0.1}, eta="positive",
+    updates="size", epochs="size")  # fmt: skip
+row("Bsvrb", bn.Bsvrb, {"eta": 0.1, "tau": 0.1, "tau_v": 0.1}, eta="nonnegative",
     tau="positive", tau_v="positive", sampled="count", batch="count")  # fmt: skip
 row("ConjugateGradient", bn.ConjugateGradient, {"preconditioner": bn.Jacobi()},
     preconditioner="network")  # fmt: skip
@@ -250,7 +250,7 @@ row("ConvexReluAdmm", bn.ConvexReluAdmm, {"rho": 1.0}, rho="positive",
 row("DeepConjugateDirection", bn.DeepConjugateDirection,
     {"network": lambda r, A: r}, network="network", memory="count")  # fmt: skip
 row("Econtrol", bn.Econtrol, {"step_size": 0.1, "eta": 0.1}, step_size="positive",
-    eta="positive", compressor="network", batch="count?")  # fmt: skip
+    eta="nonnegative", compressor="network", batch="count?")  # fmt: skip
 row("Extragradient", bn.Extragradient, {"step_size": 0.1}, step_size="positive")
 row("Fista", bn.Fista, {"lipschitz": 1.0}, lipschitz="positive", restart="flag")
 row("GradientDescent", bn.GradientDescent, {"step_size": 0.1, "search": False},
@@ -260,10 +260,10 @@ row("GradientNormalizedNewton", bn.GradientNormalizedNewton, {}, curvature="netw
 row("Halpern", bn.Halpern, {"step_size": 0.1}, step_size="positive")
 row("HypergradientDescent", bn.HypergradientDescent, {"step_size": 0.1},
     step_size="positive", tolerance="positive", decay="positive")  # fmt: skip
-row("LazyNewton", bn.LazyNewton, {}, period="count", contraction="probability",
-    M="positive?")  # fmt: skip
+row("LazyNewton", bn.LazyNewton, {}, period="count", contraction="radius",
+    M="nonnegative?")  # fmt: skip
 row("Lbfgs", bn.Lbfgs, {"memory": 5}, memory="count")
-row("NewtonCg", bn.NewtonCg, {"radius": 1.0, "inner_steps": 10}, radius="positive",
+row("NewtonCg", bn.NewtonCg, {"radius": 1.0, "inner_steps": 10}, radius="radius",
     inner_steps="count")  # fmt: skip
 row("NonlinearCg", bn.NonlinearCg, {"curvature": 0.1}, curvature="probability")
 row("Picard", bn.Picard, {"relaxation": 1.0}, relaxation="positive")
@@ -278,20 +278,20 @@ row("Sgd", bn.Sgd, {"step_size": 0.1}, step_size="positive", decay="nonnegative"
     batch="count")  # fmt: skip
 row("Sinkhorn", bn.Sinkhorn, {}, decay="positive", first="positive")
 row("SinkhornNewtonSparse", bn.SinkhornNewtonSparse, {"sweeps": 1, "keep": 4},
-    sweeps="count", keep="count", accuracy="positive", inner_steps="count",
+    sweeps="size", keep="count", accuracy="positive", inner_steps="count",
     decay="positive", first="positive", newton_steps="count")  # fmt: skip
 row("SobolevGradientFlow", bn.SobolevGradientFlow, {"step_size": 0.1},
     step_size="positive", shift="nonnegative")  # fmt: skip
-row("TrustRegionNewton", bn.TrustRegionNewton, {"radius": 1.0}, radius="positive")
+row("TrustRegionNewton", bn.TrustRegionNewton, {"radius": 1.0}, radius="radius")
 row("VrHalpern", bn.VrHalpern, {"step_size": 0.1, "L": 1.0}, step_size="positive",
     L="positive", effort="positive", batch="count", inexact="flag")  # fmt: skip
-row("Scipy", bn.Scipy, {"algorithm": "BFGS"}, algorithm="algorithm",
+row("Scipy", bn.Scipy, {"algorithm": "BFGS"}, algorithm="algorithm?",
     options="options")  # fmt: skip
-row("Sklearn", bn.Sklearn, {"algorithm": "lbfgs"}, algorithm="algorithm",
+row("Sklearn", bn.Sklearn, {"algorithm": "lbfgs"}, algorithm="algorithm?",
     options="options")  # fmt: skip
 row("Optax", bn.Optax, {"algorithm": "adam", "learning_rate": 0.1},
     algorithm="algorithm", learning_rate="number")  # fmt: skip
-row("Optimistix", bn.Optimistix, {"solver": "BFGS"}, solver="algorithm")
+row("Optimistix", bn.Optimistix, {"solver": "BFGS"}, solver="algorithm?")
 
 
 def rule(learning_rate):
@@ -325,7 +325,7 @@ row("EnclosureCheck", bn.EnclosureCheck, {}, rigor="word")
 row("FullSum", bn.FullSum, {}, gradient="check", screen="positive?")
 row("GapDistance", bn.GapDistance, {}, gap="check")
 row("Goal", bn.Goal, {"target": 1.0}, target="number")
-row("SecondOrder", bn.SecondOrder, {}, tol="positive", curvature="nonnegative?",
+row("SecondOrder", bn.SecondOrder, {}, tol="positive?", curvature="nonnegative?",
     delta="probability", steps="count")  # fmt: skip
 row("HeldOutRisk", bn.HeldOutRisk,
     {"losses": lambda z, t: jnp.zeros(4), "data": (X, Y), "target": 0.5},
@@ -362,6 +362,6 @@ row("race", bn.race, {"problem": problem, "methods": ["lbfgs"]}, problem="proble
     name="name?", command="text", progress="callback?")  # fmt: skip
 row("verify", bn.verify, {"answer": problem, "x": x0}, answer="saved", x="point",
     problem="saved?", check="check?", tol="tolerance?", seed="seed")  # fmt: skip
-row("load", bn.load, {"path": "run.json"}, path="saved")
+row("load", bn.load, {"path": "run.json"}, path="saved", trust="flag")
 row("sensitivity", bn.sensitivity, {"result": None, "cotangent": x0},
     result="problem")  # fmt: skip

@@ -37,6 +37,7 @@ _matrices = [
 BAD = {
     "number": [*_numbers, np.inf],
     "positive": [*_numbers, np.inf, 0.0, -1.0],
+    "radius": [*_numbers, 0.0, -1.0],
     "nonnegative": [*_numbers, np.inf, -1.0, -np.inf],
     "probability": [*_numbers, 0.0, 1.0, -0.1, 2.0],
     "below one": [*_numbers, np.inf, -1.0, 1.0],

@@ -105,7 +105,7 @@ def test_a_mesh_must_be_one_axis_and_divide_the_workers():
     mesh = jax.make_mesh((1,), ("rows",))
     with pytest.raises(bn.Misuse, match=r"make_mesh\(\(1,\), \('workers',\)\)"):
         bn.DistributedSum(whole, 2, mesh=mesh)
-    with pytest.raises(bn.Misuse, match="cuts a bn.FiniteSum"):
+    with pytest.raises(bn.Misuse, match="whole must be the bn.FiniteSum"):
         bn.DistributedSum(lambda x: x, 2)
 
 

@@ -277,7 +277,7 @@ NAN = [
     (lambda: GLM([[1, 2], [3]], [1, 2], Huber()), "rectangular"),
     (lambda: GLM(A, ["a"] * N, Logistic()), "two classes, got 1: 'a'"),
     (lambda: GLM(A, np.arange(N) % 3, Logistic()), r"two classes.*SoftmaxRegression"),
-    (lambda: GLM(A, np.arange(N) - 1, Poisson()), "counts >= 0, got -1"),
+    (lambda: GLM(A, np.arange(N) - 1, Poisson()), "counts y >= 0, got -1"),
     (lambda: GLM(A, np.arange(N) / 2, Softmax(6)), "y holds 0.5, which is no label"),
     (lambda: GLM(A, np.arange(N), Softmax(6)), r"6 classes, got 12: 0, 1.*classes=12"),
     (lambda: model(Huber(), sample_weight=-W), "negative entry.*weight 0"),

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import rounding
-from banach.core import tree
+from banach.core import reading, tree
+from banach.core.check import Check
 from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -124,7 +125,7 @@ def stopped(problem: Problem) -> tuple[str, ...]:
     names = {
         f.program.name
         for f in found
-        if isinstance(f, TracedFunction) and getattr(f.program, "stops_gradient", False)
+        if isinstance(f, TracedFunction) and f.program.stops_gradient
     }
     return tuple(
         f"derivative of {name} is that of its values: stop_gradient found in it"
@@ -141,6 +142,22 @@ def norm_slack(norm: Scalar, error: PyTree, size: int) -> Scalar:
     dtype = norm.dtype
     g, tiny = gam(size + 4, dtype), least(dtype)
     return 1.01 * (e * (1 + g) + g * norm) + size * tiny
+
+
+def read(check: Check, **lows: str | None) -> None:
+    """Misuse unless each of these fields is None or a number as a caller states it.
+
+    Arrays of floats are the library's own, measured on the problem.
+    """
+    for name, low in lows.items():
+        value = getattr(check, name)
+        measured = isinstance(value, jax.Array) or (
+            isinstance(value, np.ndarray)
+            and value.dtype.kind == "f"
+            and not reading.masked(value)
+        )
+        if value is not None and not measured:
+            reading.number(value, name, low=low)
 
 
 def screened(
@@ -178,14 +195,13 @@ def behind(
     )
 
 
-def null_scale(F: Scalar, steepest: Scalar) -> Scalar:
-    """An objective F >= 0 at the null model as a scale, from the largest slope there.
+def null_scale(F: Scalar, zero: Scalar) -> Scalar:
+    """An objective F >= 0 at the null model as a scale; `zero` says that it is 0.
 
-    1 where F is exactly 0, as it is where all slopes are; 0, which certifies nothing,
-    where it vanished: what is small against a number that is not known to be 0 is
-    not known to be small.
+    1 where F is exactly 0; 0, which certifies nothing, where it only vanished: what
+    is small against a number that is not known to be 0 is not known to be small.
     """
-    known = (F > 0) | (steepest == 0)
+    known = (F > 0) | zero
     return jnp.where(known, usable(F, jnp.zeros_like(F)), 0)
 
 

@@ -109,7 +109,9 @@ class EnergyDistance(_Energy):
     def bound(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
         """||E'(u)||_H-1 / mu and its slack."""
         value, tiny = norm / mu, least(norm.dtype)
-        return value, 1.01 * e / mu + gam(4, norm.dtype) * value + 4 * tiny
+        slack = 1.01 * e / mu + gam(4, norm.dtype) * value
+        # Quotients, and 1 / mu.
+        return value, slack + 4 * tiny * (1 + norm + e)
 
 
 class EnergyGap(_Energy):

@@ -10,9 +10,10 @@ from jaxtyping import Array
 from banach.checks import common
 from banach.checks.frame import refuse_unless
 from banach.checks.stationarity import Stationarity, no_term
+from banach.core import reading
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 
 _COUNT = "terms not summed exactly once"
 
@@ -31,6 +32,14 @@ class FullSum(Check):
 
     gradient: Stationarity = Stationarity()
     screen: Any = None
+
+    def __check_init__(self):
+        common.read(self, screen="positive")
+        if not isinstance(self.gradient, Stationarity):
+            raise Misuse(
+                f"gradient must be a bn.Stationarity, got "
+                f"{reading.shown(self.gradient)}"
+            )
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

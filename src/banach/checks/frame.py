@@ -13,7 +13,7 @@ from banach.checks import common
 from banach.checks.common import Scalar
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 
 
 class Scaled(Check):
@@ -25,6 +25,9 @@ class Scaled(Check):
 
     screen: Any = None
     scale: Any = None
+
+    def __check_init__(self):
+        common.read(self, screen="positive", scale="positive")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -53,9 +56,19 @@ class Floored(Scaled):
 
     base: Any = 0.0
 
+    def __check_init__(self):
+        read_base(self)
+
     def floor(self) -> Any:
         """Slack over scale where the scale is measured: the reference, or a centre."""
         return self.base
+
+
+def read_base(check: Any) -> None:
+    """Misuse unless `base` is a number."""
+    if check.base is None:
+        raise Misuse("base must be a real number, got None; 0 where it is unknown")
+    common.read(check, base=None)
 
 
 def based(value: Scalar, slack: Scalar) -> tuple[Scalar, Scalar]:

@@ -13,7 +13,7 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, outside
 
 
 class FrankWolfeGap(Floored):
@@ -78,8 +78,8 @@ def _repaired(problem: Problem, x: Any) -> Any:
         return x
     size, dtype = problem.size(), tree.dtype(x)
     allowed = gam(size + 8, dtype) * (tree.norm(x) + 1)
-    outside = problem.term.violation(x) > allowed
-    return tree.where(outside, problem.project(x), x)
+    off = problem.term.violation(x) > allowed
+    return tree.where(off, problem.project(x), x)
 
 
 def _gap(problem: Problem, point: Point, screen: Any, scale: Array):
@@ -103,8 +103,8 @@ def _gap(problem: Problem, point: Point, screen: Any, scale: Array):
             slack = slack + 4 * size * least(value.dtype) * (1 + norm + wide)
         off = term.violation(x) + 4 * size * least(value.dtype)
         slack = slack + 1.01 * off * (norm + tree.norm(error))
-        # Of a set whose numbers are read as 0 nothing is known.
-        return value, jnp.where(subnormal(term), jnp.inf, slack)
+        # Of numbers that are read as 0, or too large to divide by, nothing is known.
+        return value, jnp.where(outside([term, g, x]), jnp.inf, slack)
 
     def full():
         g = common.judge(judged.grad, x)

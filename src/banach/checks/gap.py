@@ -21,12 +21,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import offered
-from banach.core import tree
+from banach.checks.frame import offered, read_base
+from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
-from banach.core.problem import Problem
-from banach.parts.term import gam, least, subnormal
+from banach.core.problem import Misuse, Problem
+from banach.parts.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 _QUANTITY = "f(x)-f*"
@@ -54,6 +54,10 @@ class Gap(Check):
     scale: Any = None
     base: Any = 0.0
 
+    def __check_init__(self):
+        common.read(self, scale="positive")
+        read_base(self)
+
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
@@ -77,7 +81,7 @@ class Gap(Check):
         judged, at = common.lift(problem, problem.reference_point())
         norms = judged.data_norms(tree.dtype(at.x))
         # Data that are read as 0 are another problem: nothing is said of this one.
-        rows = jnp.where(subnormal(judged), jnp.inf, norms.rows)
+        rows = jnp.where(outside(judged), jnp.inf, norms.rows)
         norms = eqx.tree_at(lambda m: m.rows, norms, rows)
         scale = _null(judged, at.x)
         seen, _ = _look(judged, at, norms)
@@ -105,6 +109,10 @@ class GapDistance(Check):
     name: ClassVar[str] = "gap_distance"
 
     gap: Gap = Gap()
+
+    def __check_init__(self):
+        if not isinstance(self.gap, Gap):
+            raise Misuse(f"gap must be a bn.Gap, got {reading.shown(self.gap)}")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -182,7 +190,7 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     x, w = at.x, judged.weights(tree.dtype(at.x))
     z = judged.linear(x)
     y = jnp.asarray(judged.y)
-    near = _Near(judged, norms, x, z, y, w)
+    near = _Near(judged, norms, x, z, y, w, kind != tree.dtype(x))
     own = near.bound(near.repaired(-judged.loss.derivative(z, y)), 0)
     offer = offered(at.dual, z)
     if offer is None:
@@ -204,9 +212,9 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
 
 def _null(problem: Problem, x: Array) -> Scalar:
     """F at the null model."""
-    slopes = problem.loss.derivative(problem.linear(x), jnp.asarray(problem.y))
-    felt = _each(problem.weights(x.dtype), slopes) > 0
-    return common.null_scale(problem.objective(x), jnp.max(felt * jnp.abs(slopes)))
+    zero = problem.loss.exact_zero(problem.linear(x), jnp.asarray(problem.y))
+    unfelt = problem.weights(x.dtype) == 0
+    return common.null_scale(problem.objective(x), jnp.all(zero | unfelt))
 
 
 def _each(w: Array, z: Array) -> Array:
@@ -216,8 +224,8 @@ def _each(w: Array, z: Array) -> Array:
 class _Near:
     """What is known at one point: z, its error, and the bound of a dual point."""
 
-    def __init__(self, problem, norms, x, z, y, w):
-        self.problem, self.norms = problem, norms
+    def __init__(self, problem, norms, x, z, y, w, rounded):
+        self.problem, self.norms, self.rounded = problem, norms, rounded
         self.x, self.z, self.y, self.w = x, z, y, w
         self.coef, self.b = problem.split(x)
         self.norms = tree.cast(norms, z.dtype)
@@ -270,6 +278,10 @@ class _Near:
         value, slack = jnp.vdot(self.w, losses), jnp.vdot(self.w, rough)
         slack = slack + gam(n + 4, dtype) * jnp.vdot(self.w, jnp.abs(losses))
         value, slack = value + g_value, 1.01 * slack + g_slack + 8 * n * tiny
+        if self.rounded and "project" in problem.oracles():
+            # A projection in a narrower dtype stays outside by its own roundings.
+            off = term.violation(coef)
+            slack = slack + 1.01 * off * (tree.norm(v) + tree.norm(e_v))
         if problem.intercept:
             far = problem.travel(norms, self.x, z, e_z, self._above())
             value = value + jnp.sum(jnp.abs(v_b) * far)
@@ -278,8 +290,9 @@ class _Near:
         # An overflow at a finite x is no bound, but no breakdown of the run either.
         lost = jnp.isnan(value) & tree.all_finite(self.x)
         free = jnp.any(jnp.asarray(term.unpenalised)) | lost
-        # A sum of weights that overflows divides what it should bound.
-        free = free | ~jnp.isfinite(jnp.sum(self.w))
+        # Divisors that are too large, and a sum of weights that is one.
+        far = outside([jnp.sum(self.w), self.coef, v, scaled])
+        free = free | far
         return Seen(
             jnp.where(free, jnp.inf, value),
             slack,
@@ -300,8 +313,8 @@ class _Near:
 
 
 def _scale(a: Array) -> Array:
-    big = jnp.max(jnp.abs(a))
-    return jnp.where((big > 0) & jnp.isfinite(big), big, 1)
+    big = jnp.minimum(jnp.max(jnp.abs(a)), float(jnp.finfo(a.dtype).max) / 8)
+    return jnp.where(big > 0, big, 1)
 
 
 def _length(a: Array) -> Array:

@@ -54,6 +54,9 @@ class Hypergradient(Check):
 
     screen: Any = None
 
+    def __check_init__(self):
+        common.read(self, screen="positive")
+
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
@@ -96,6 +99,9 @@ class HypergradientBound(Check):
     name: ClassVar[str] = "hypergradient_bound"
 
     screen: Any = None
+
+    def __check_init__(self):
+        common.read(self, screen="positive")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import Scaled, refuse_without
+from banach.checks.frame import Scaled, read_base, refuse_without
 from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
@@ -57,6 +57,9 @@ class KKT(Scaled):
 
     units: Any = None
     base: Any = 0.0
+
+    def __check_init__(self):
+        read_base(self)
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any

@@ -76,6 +76,9 @@ class LinearDistance(Scaled):
 
     sigma: Any = None
 
+    def __check_init__(self):
+        common.read(self, sigma="positive")
+
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
@@ -106,6 +109,9 @@ class EnergyError(Scaled):
     name: ClassVar[str] = "energy_error"
 
     sigma: Any = None
+
+    def __check_init__(self):
+        common.read(self, sigma="positive")
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -196,7 +202,7 @@ def _bounded(quantity, problem, point, ready, sigma, look):
     good = sigma > 0
     safe = jnp.where(good, sigma, 1)
     value, e, label = _residual(problem, point, ready.screen, ready.scale * safe)
-    tiny = 4 * least(value.dtype)
+    tiny = 4 * least(value.dtype) * (1 + value + e)
     slack = 1.01 * (e / safe) + gam(6, value.dtype) * (value / safe) + tiny
     certificate = single(
         quantity,
@@ -252,7 +258,7 @@ def _sigma(problem: Problem) -> Scalar:
 
 
 def _power(size: Scalar) -> Scalar:
-    """A power of two within a factor of two of a size; normal, its inverse too."""
+    """A power of two within a factor of two of a size; its inverse is normal too."""
     dtype = size.dtype
     info = jnp.finfo(dtype)
     exponent = jnp.floor(jnp.log2(jnp.where(size > 0, size, 1)))

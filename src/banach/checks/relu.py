@@ -35,7 +35,7 @@ from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.cone import cone_multipliers
 from banach.parts.groups import GroupL2
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 
@@ -87,8 +87,8 @@ class ReluGap(Floored):
         """F at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
-        steepest = jnp.max(jnp.abs(judged.loss.derivative(near.z, near.y)))
-        scale = common.null_scale(judged.objective(at.x), steepest)
+        zero = jnp.all(judged.loss.exact_zero(near.z, near.y))
+        scale = common.null_scale(judged.objective(at.x), zero)
         slack = near.bound(None, 0).slack
         return scale, slack / scale
 
@@ -186,6 +186,6 @@ class _Near:
         slack = 1.01 * slack + gam(n * self.groups + 16, dtype) * value
         slack = slack + 8 * n * (self.groups + 1) * least(dtype)
         # Of data that are read as 0 nothing is known.
-        slack = jnp.where(subnormal(problem), jnp.inf, slack)
+        slack = jnp.where(outside(problem), jnp.inf, slack)
         new = None if dual is None else s * dual
         return Bound(value, slack, new, jnp.asarray(offered, jnp.int32))

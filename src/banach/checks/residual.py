@@ -13,6 +13,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.parts.term import least
 
 
 class Residual(Check):
@@ -33,7 +34,10 @@ class Residual(Check):
         value, error = F.value, F.error
         units = judged.scale
         if units is not None:
+            # 1 / units may vanish, where one unit divides many values.
+            lost = [4 * least(v.dtype) * abs(v) for v in jax.tree.leaves(value)]
             value, error = _over(value, units), _over(error, units)
+            error = tree.add(error, lost)
         norm = tree.norm(value)
         certificate = single(
             "||F(x)||_2",

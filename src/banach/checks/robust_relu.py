@@ -28,14 +28,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import refuse_unless
+from banach.checks.frame import read_base, refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.cone import cone_multipliers
 from banach.parts.groups import GroupL2
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 
@@ -70,6 +70,10 @@ class RobustReluGap(Check):
     scale: Any = None
     base: Any = 0.0
 
+    def __check_init__(self):
+        common.read(self, scale="positive")
+        read_base(self)
+
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
@@ -102,7 +106,7 @@ class RobustReluGap(Check):
         """With the objective at zero, and the slack there."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
-        scale = common.null_scale(judged.objective(at.x), jnp.max(near.R))
+        scale = common.null_scale(judged.objective(at.x), jnp.all(near.R == 0))
         nothing = Witness(
             jnp.zeros_like(near.X), jnp.zeros_like(at.x), jnp.zeros_like(near.inside)
         )
@@ -216,7 +220,7 @@ class _Near:
         far = jnp.sum(idle) + jnp.sum(jnp.abs(x)) + jnp.sum(th) * jnp.sum(abs(self.c))
         slack = slack + 8 * least(dtype) * (n * (self.groups + d) + far)
         # Of data that are read as 0 nothing is known.
-        slack = jnp.where(subnormal(self.problem), jnp.inf, slack)
+        slack = jnp.where(outside(self.problem), jnp.inf, slack)
         return Bound(value, slack, jnp.asarray(offered, jnp.int32))
 
 

@@ -214,6 +214,11 @@ class MeanCheck(Check):
             )
         reading.integer(self.batch, "batch", low=2)
         reading.integer(self.epochs, "epochs", low=1, high=30)
+        if self.batch * 2 ** (self.epochs - 1) >= 2**31:
+            raise Misuse(
+                f"batch={self.batch} doubled {self.epochs - 1} times is more than 2^31 "
+                "draws; use fewer epochs"
+            )
         read_range(self)
 
     def __call__(

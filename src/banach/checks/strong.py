@@ -78,7 +78,9 @@ class StrongDistance(Scaled):
         mu = common.rounded_down(problem.facts().mu, common.judged_dtype(problem))
         norm, e, label = common.grad_norm(judged, at.x, self.screen, self.scale * mu)
         value = norm / mu
-        slack = 1.01 * (e / mu) + gam(4, value.dtype) * value + 4 * least(value.dtype)
+        slack = 1.01 * (e / mu) + gam(4, value.dtype) * value
+        # Quotients, and 1 / mu.
+        slack = slack + 4 * least(value.dtype) * (1 + norm + e)
         return _bound(
             problem, point, "||x-x*||_2", value, slack, self, key, look, label
         )
@@ -157,6 +159,7 @@ def _decrease(problem, x):
     big = tree.max_abs(g)
     # Of the direction alone: the fourth power of g is out of range long before g is.
     unit = jnp.where((big > 0) & jnp.isfinite(big), big, 1)
+    unit = jnp.minimum(unit, float(jnp.finfo(unit.dtype).max) / 8)
     d = jax.tree.map(lambda v: v / unit, g)
     bend, square = tree.vdot(d, problem.hvp(x, d)), tree.vdot(d, d)
     safe = jnp.where(bend > 0, bend, 1)

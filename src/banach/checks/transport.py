@@ -14,7 +14,7 @@ from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import scaling
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, outside
 from banach.parts.transport_cost import both_sums, row_sums
 
 Scalar = Float[Array, ""]
@@ -171,7 +171,7 @@ class Eye:
         fine = math.sqrt(tiny) / (2 * self.u)
         # Squares of the mass, and products of masses, are normal numbers.
         inside = (low > tiny) & (self.mass > fine) & (self.mass < 1 / fine)
-        self.blind = ~inside | subnormal(problem)
+        self.blind = ~inside | outside(problem)
 
     def plan(self, block: Any) -> tuple[Array, Array, Array]:
         """P, the exponents s, and a bound on the relative error of P."""

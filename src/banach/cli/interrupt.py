@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -18,6 +19,9 @@ CODE = 130
 _LINE = b"banach: interrupted\n"
 # The cursor that a live table hides, and the line that it redraws.
 _TERMINAL = b"\r\x1b[K\x1b[?25h"
+
+
+_ending = threading.Lock()
 
 
 class _Seen:
@@ -70,6 +74,8 @@ def _asked(signum: int, frame: Any) -> None:
 
 def leave() -> None:
     """Say so and end now: imports and compilers may hold any lock."""
+    if not _ending.acquire(blocking=False):
+        time.sleep(10)  # the other thread is saying it, and ends this one too
     for pid in tuple(_Seen.children):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGTERM)
@@ -86,6 +92,9 @@ def _listen(ear: int) -> None:
     while True:
         caught = os.read(ear, 1)
         # Python's own handler waits for the compiler to return; this thread does not.
-        ours = signal.getsignal(signal.SIGINT) is _asked
+        handler = signal.getsignal(signal.SIGINT)
+        while hasattr(handler, "passes_to") and handler.passes_to() is not handler:
+            handler = handler.passes_to()
+        ours = handler is _asked
         if caught and caught[0] == signal.SIGINT and ours and not _Seen.answer:
             leave()

@@ -1,6 +1,5 @@
 """race, solve and verify."""
 
-import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -25,8 +24,7 @@ def race_command(
     command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
     tol = common.tolerance(o["tol"], o["absolute"])
     races, interrupted = [], False
-    with contextlib.ExitStack() as later:
-        stop = [False]
+    with host.interrupts(armed=False) as stop:
         for name in problems:
             with Board(name) as board:
                 done = race(
@@ -41,11 +39,11 @@ def race_command(
             if not json:
                 _print_table(data, rich_table, plain_lines)
             interrupted = any(r.status == "interrupted" for r in done.runs)
-            interrupted = interrupted or stop[0] or interrupt.noted()
+            interrupted = interrupted or stop.asked or interrupt.noted()
             if interrupted:
                 break
             # With one race finished, Ctrl-C ends the next with what there is.
-            stop = later.enter_context(host.interrupts())
+            stop.armed += len(races) == 1
     dicts = [r.to_dict() for r in races]
     if html is not None:
         _written("report", lambda: write_page(dicts, html))
@@ -152,6 +150,8 @@ def _json_file(path: str) -> None:
     """Find out before the run whether its answer can be written there."""
     from banach.core import files
 
+    if Path(path).suffix != ".json":
+        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
     files.tried(path)
 
 

@@ -152,7 +152,8 @@ class Certificate(eqx.Module):
             if self.signed:
                 # The target is exact, and value + slack is where there is no slack.
                 goal = xp.asarray(self._goal(), dtype=total.dtype)
-                ok = ok & good & (tol > 0) & (xp.where(p.slack == 0, total, up) <= goal)
+                met = (up < goal) | ((p.slack == 0) & (total <= goal))
+                ok = ok & good & met & (tol > 0)
                 continue
             limit = xp.asarray(tol * p.scale, dtype=total.dtype)
             down = xp.nextafter(limit, -far)

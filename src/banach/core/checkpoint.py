@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 from banach.core import files, save
+from banach.core.check import Check
 from banach.core.method import Method, open_fields
 from banach.core.problem import Misuse, Problem
 
@@ -13,19 +14,23 @@ class Checkpoint:
     """One file, owned by one run from before its first step until its end.
 
     What cannot work is a Misuse before the run: a path that cannot be written, a file
-    that another run is writing, a problem or method that cannot be saved. What fails
-    later is a warning, and the run goes on.
+    that another run is writing, a problem, method or check that cannot be saved. What
+    fails later is a warning, and the run goes on.
     """
 
     def __init__(self, path: Any, *parts: Any):
         self.path = files.tried(path)
+        self._savable(*parts)
+        self.lock = files.Lock(self.path)
+        self.offered = False
+
+    @staticmethod
+    def _savable(*parts: Any) -> None:
         for part in parts:
             if isinstance(part, Method) and open_fields(part):
                 continue  # looked at in `offer`, once it is decided
-            if isinstance(part, Problem | Method):
+            if isinstance(part, Problem | Method | Check):
                 save.encode(part, save.Store())
-        self.lock = files.Lock(self.path)
-        self.offered = False
 
     def __enter__(self) -> "Checkpoint":
         with files.unwritable(self.path):
@@ -38,9 +43,9 @@ class Checkpoint:
     def offer(self, result: Any, due: bool) -> bool:
         """Write the result if it is due or final; whether it was written."""
         going = result.status == "running"
-        if going and not self.offered and isinstance(result.method, Method):
-            # A method chosen by name may hold a function, too.
-            save.encode(result.method, save.Store())
+        if going and not self.offered:
+            # What was chosen by name may hold a function, too.
+            self._savable(result.method, result.check)
         self.offered = True
         if going and not due:
             return False

@@ -23,6 +23,12 @@ def is_tracer(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+def is_dead(value: Any) -> bool:
+    """Whether a leaf is a tracer of a trace that is over, which holds no value."""
+    over = getattr(getattr(value, "_trace", None), "is_valid", None)
+    return is_tracer(value) and over is not None and not over()
+
+
 def any_tracer(tree: Any) -> bool:
     """Whether any leaf of a pytree is being traced."""
     return any(is_tracer(leaf) for leaf in jax.tree.leaves(tree))

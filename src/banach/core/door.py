@@ -12,6 +12,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # What other libraries call it, and what to write here.
 CURES = {
+    "C": "use l2=, which is sklearn's 1 / C",
+    "alpha": "use lam=, l1= or l2=; the objective has no factor 1 / n, so that "
+    "sklearn's alpha of a Lasso is lam / n, and of a Ridge l2",
+    "fit_intercept": "use intercept=",
+    "lambda_": "use lam=",
+    "penalty": "choose the model by name, e.g. bn.SparseLogisticRegression for l1",
     "bounds": "state it as bn.Composite(f, bn.Box(lower, upper), x0) and solve that",
     "callback": "use progress=, which is called with a running Result",
     "constraints": "state it as bn.Constrained(f, x0, eq=..., ineq=...) and solve that",
@@ -32,25 +38,30 @@ CURES = {
     "rtol": "use tol=, relative to the certificate's scale",
     "atol": "use tol=bn.Absolute(atol)",
     "solver": "use method=, e.g. method='lbfgs' or 'scipy:L-BFGS-B'",
+    "tolerance": "use tol=, relative to the certificate's scale",
     "timeout": "use time_limit=, in seconds",
     "verbose": "drop it; print the result, or use progress=",
     "xtol": "use tol=, relative to the certificate's scale",
 }
 
 
-def door(function: F | None = None, *, options_of: Any = None) -> Any:
+def door(
+    function: F | None = None, *, options_of: Any = None, also: tuple[str, ...] = ()
+) -> Any:
     """Turn a call that does not fit the signature into Misuse with the cure.
 
-    `options_of` is the function whose keywords `function` passes on as **options.
+    `options_of` is the function whose keywords `function` passes on as **options;
+    `also` names those that it passes on otherwise.
     """
     if function is None:
-        return functools.partial(door, options_of=options_of)
+        return functools.partial(door, options_of=options_of, also=also)
     signature = inspect.signature(function)
     named = list(signature.parameters.values())
     listed = [p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
     names = {
         p.name for p in named if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     }
+    names.update(also)
     if options_of is not None:
         passed = inspect.signature(options_of).parameters.values()
         names |= {p.name for p in passed if p.default is not p.empty}

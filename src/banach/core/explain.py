@@ -78,6 +78,12 @@ def hint(status: str, facts: dict[str, Any]) -> str:
         known = facts["diagnose"]()
         if known is not None:
             return known
+    if status in ("budget", "stalled") and _short_of_samples(facts["certificate"]):
+        return (
+            "the mean itself is below the target: more rows or draws narrow what "
+            f"sampling leaves, {float(facts['certificate'].slack):.3g}; so does a "
+            "larger delta"
+        )
     if status == "budget" and facts.get("time_limit") is not None:
         return "raise time_limit, continue with start=result, or race other methods"
     if status == "stalled" and goal:
@@ -112,6 +118,13 @@ def hint(status: str, facts: dict[str, Any]) -> str:
 
 
 _FLOAT32 = "float32 iterates come no closer: pass float64 data and start, or ask for "
+
+
+def _short_of_samples(c: Any) -> bool:
+    """A mean below its target by less than the sampling error."""
+    if c.grade != "statistical" or not c.signed or c.target is None:
+        return False
+    return bool(float(c.value) <= float(c.target) and np.isfinite(float(c.slack)))
 
 
 def _tol_that_passes(facts: dict[str, Any]) -> str:

@@ -192,7 +192,9 @@ def _fits(factory: Callable, hyper: dict[str, Any]) -> None:
 
 def _read(name: str, value: Any) -> Any:
     """A number or array that can be computed with; what is neither passes."""
-    if name == "learning_rate" and isinstance(value, bool | str | np.bool_):
+    unfit = not (value is None or callable(value) or isinstance(value, numbers.Number))
+    unfit = unfit and not isinstance(value, jax.Array | np.ndarray)
+    if name == "learning_rate" and (unfit or isinstance(value, bool | np.bool_)):
         raise Misuse(
             f"learning_rate must be a positive number or a schedule, got "
             f"{reading.shown(value)}"

@@ -107,6 +107,7 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
 
     with wrong_calls.translated(fun, args, name):
         closed = jax.make_jaxpr(flat)(*leaves)
+        wrong_calls.alive(closed.consts, name)
     stops = compat.stops_gradient(closed.jaxpr, _OURS)
     inlined = jax.make_jaxpr(lambda *a: _inline(closed.jaxpr, closed.consts, a))(
         *leaves

@@ -28,40 +28,51 @@ CHUNK_SECONDS = 0.05
 FIRST_CHUNK_BYTES_PER_SECOND = 4e9
 
 
-@contextlib.contextmanager
-def interrupts() -> Iterator[list[bool]]:
-    """Turn the first Ctrl-C into a flag; a second one does what it did before.
+class Stop:
+    """Ctrl-C as a flag: `asked` says whether it came.
 
-    Inside another `interrupts` the flag is the outer one, raised or not.
+    The handler of SIGINT while it is armed; while it is not, the signal does what it
+    did before. Where the flag is up already, it does so as well.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield [False]
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if isinstance(before, _Note):
-        yield before.flag
-        return
-    note = _Note(before)
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield note.flag
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Note:
-    """The handler of `interrupts`."""
 
     def __init__(self, before: Any):
-        self.flag, self.before = [False], before
+        self.asked, self.armed, self._before = False, 0, before
 
     def __call__(self, signum: int, frame: Any) -> None:
-        if not self.flag[0]:
-            self.flag[0] = True
-        elif callable(self.before):
-            self.before(signum, frame)
+        """What the system calls when SIGINT comes."""
+        if self.armed and not self.asked:
+            self.asked = True
+        elif callable(self._before):
+            self._before(signum, frame)
         else:
             raise KeyboardInterrupt
+
+    def passes_to(self) -> Any:
+        """The handler that a signal reaches now."""
+        return self if self.armed and not self.asked else self._before
+
+
+@contextlib.contextmanager
+def interrupts(armed: bool = True) -> Iterator[Stop]:
+    """Turn the first Ctrl-C into a flag; a second one does what it did before.
+
+    Inside another `interrupts` the flag is the outer one, armed meanwhile.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        yield Stop(before)
+        return
+    outer = isinstance(before, Stop)
+    stop = before if isinstance(before, Stop) else Stop(before)
+    stop.armed += armed
+    if not outer:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield stop
+    finally:
+        stop.armed -= armed
+        if not outer:
+            signal.signal(signal.SIGINT, before)
 
 
 def iterate(
@@ -132,7 +143,7 @@ def iterate(
                 status, step = kernel.progress(after)
                 took = time.perf_counter() - t0
                 elapsed = time.perf_counter() - began
-                wanted = _decision(stop[0], blocks, took, elapsed, time_limit)
+                wanted = _decision(stop.asked, blocks, took, elapsed, time_limit)
                 halted, late, blocks = mesh.agreed(kernel.place, wanted)
             except jax.errors.JaxRuntimeError as error:
                 if fresh or not mesh.shared(kernel.place):

@@ -1,6 +1,7 @@
 """The base of every problem kind."""
 
 import abc
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -186,11 +187,35 @@ def modules(value: Any) -> list[eqx.Module]:
 
 
 def recheck(module: eqx.Module) -> None:
-    """Run the demands that equinox runs after a constructor: `__check_init__`."""
+    """The demands that the constructor of a module made, on its fields as they are.
+
+    Its converters and `__check_init__` run again; its numbers are real and not NaN.
+    """
+    name = type(module).__name__
+    for field in dataclasses.fields(module):  # type: ignore[arg-type]
+        value = getattr(module, field.name)
+        convert = field.metadata.get("converter")
+        if convert is not None:
+            convert(value)
+        for leaf in jax.tree.leaves(value):
+            _is_real(leaf, f"{name}.{field.name}")
     for cls in type(module).__mro__:
         check = vars(cls).get("__check_init__")
         if check is not None:
             check(module)
+
+
+def _is_real(leaf: Any, name: str) -> None:
+    if not isinstance(leaf, np.ndarray | np.generic | jax.Array):
+        return
+    if leaf.dtype.kind not in "biuf" and not isinstance(leaf, jax.Array):
+        raise Misuse(f"{name} must hold real numbers, got {leaf.dtype}")
+    if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
+        raise Misuse(f"{name} must hold real numbers, got {leaf.dtype}")
+    floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+    if floating and not isinstance(leaf, jax.core.Tracer):
+        if np.isnan(np.asarray(leaf)).any():
+            raise Misuse(f"{name} holds NaN; give it numbers")
 
 
 def _unchanged(one: Problem, again: Problem) -> None:

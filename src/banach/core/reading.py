@@ -70,7 +70,7 @@ def datum(value: Any, name: str) -> Any:
     if isinstance(value, jax.Array):
         if jnp.issubdtype(value.dtype, jax.dtypes.extended):
             return value
-        a = value
+        a: Any = value
     else:
         a = _rectangular(value, name)
     if a.dtype.kind not in "biu":

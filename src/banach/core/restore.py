@@ -17,6 +17,7 @@ import inspect
 import io
 import json
 import math
+import os
 import re
 import types
 import typing
@@ -200,25 +201,42 @@ def _stated(cls: type, values: dict[str, Any]) -> Any:
 
 
 def _constructed(cls: type, values: dict[str, Any]) -> Any:
-    """cls(...) where its arguments are its fields; else None.
+    """What cls(...) accepts, where its arguments are its fields; else None.
 
-    What comes out is what was saved, bit for bit: a constructor that changes a value
-    says that this value was never there.
+    What comes out has the values that were saved: a constructor that changes one says
+    that it was never there. Number or array, and of which dtype, is as it was saved: a
+    run keeps its method's numbers as arrays of its own dtype.
     """
     parameters = inspect.signature(cls).parameters
-    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     if set(parameters) != set(values):
         return None
-    if any(p.kind not in plain for p in parameters.values()):
+    many = [
+        k for k, p in parameters.items() if p.kind is inspect.Parameter.VAR_POSITIONAL
+    ]
+    if many and (len(values) > 1 or not isinstance(values[many[0]], tuple)):
         return None
-    made = cls(**values)
+    # A flag among a run's leaves is an array there, and a flag to a constructor.
+    plain: dict[str, Any]
+    plain = {k: bool(v) if _is_flag(v) else v for k, v in values.items()}
+    made = cls(*plain[many[0]]) if many else cls(**plain)
     for name, value in values.items():
-        if not same(getattr(made, name), value):
+        if not _equal(getattr(made, name), value):
             raise Misuse(
                 f"{cls.__name__} never holds {name}={_short(value)}; the file was "
                 "written by hand or by another version"
             )
-    return made
+    return _set(cls, values)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "b" and not value.ndim
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two values have one structure, and leaves of the same numbers."""
+    (ours, left), (theirs, right) = jax.tree.flatten(a), jax.tree.flatten(b)
+    pairs = zip(ours, theirs, strict=False)
+    return left == right and all(np.array_equal(u, v) for u, v in pairs)
 
 
 def _again(cls: type, values: dict[str, Any]) -> Any:
@@ -235,14 +253,14 @@ def _again(cls: type, values: dict[str, Any]) -> Any:
 
 def _set(cls: type, values: dict[str, Any]) -> Any:
     """An instance that nothing was demanded of yet."""
-    made = object.__new__(cls)
+    made: Any = object.__new__(cls)
     for key, value in values.items():
         object.__setattr__(made, key, value)
     return made
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values have one structure, and leaves of the same type and bits."""
+    """Whether two values have one structure, and leaves of the same dtype and bits."""
     (ours, left), (theirs, right) = jax.tree.flatten(a), jax.tree.flatten(b)
     return left == right and all(map(_bits, ours, theirs))
 
@@ -250,8 +268,7 @@ def same(a: Any, b: Any) -> bool:
 def _bits(a: Any, b: Any) -> bool:
     if isinstance(a, str | int | jax.ShapeDtypeStruct) and type(a) is type(b):
         return bool(a == b)
-    if isinstance(a, float) != isinstance(b, float):
-        return False
+    # A run holds as an array of no axes what a constructor makes a Python number.
     a, b = np.asarray(a), np.asarray(b)
     return (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()
 
@@ -294,7 +311,7 @@ def _numbers(problem: Problem) -> None:
 
 def read(path: Any) -> tuple[dict[str, Any], Store]:
     """A saved run, looked at from top to bottom, and its arrays."""
-    if not isinstance(path, str | Path) or "\0" in str(path):
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
         raise Misuse(
             f"a saved run is read from a path such as 'run.json', got {_short(path)}"
         )
@@ -495,8 +512,8 @@ def _document(saved: dict[str, Any]) -> None:
     _fields(saved["seconds"], clocks, "seconds", None)
     for name in ("calls", "sent"):
         _fields(saved[name], dict.fromkeys(saved[name], _COUNT), name, None)
-    data = saved.get("checkpoint")
     if "checkpoint" in saved:
+        data = saved["checkpoint"]
         rules = {"method": _TABLE, "settings": _LIST, "carry": _LIST}
         _fields(data, rules, "the checkpoint", set())
         settings = data["settings"]
@@ -634,7 +651,9 @@ def checkpoint_of(path: Any, problem: Problem, problem_id: str) -> dict[str, Any
     data = saved["checkpoint"]
     every, rows, absolute = data["settings"]
     with clear(path):
+        x, _ = point_of(saved, store, problem.space())
         return {
+            "dtype": tree.dtype(x),
             "method": decode(data["method"], store, Method),
             "settings": loop.Settings(every, rows, absolute),
             "carry": [store.get(v) for v in data["carry"]],

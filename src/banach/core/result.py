@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 
 from banach.core.check import Certificate
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 from banach.core.record import certificate_json, number, plain_block
 
 
@@ -123,8 +123,12 @@ class Result:
         given = {k: v for k, v in DEFAULTS.items() if k not in later} | now
         missing = _FIELDS - given.keys() - later.keys()
         if missing or given.keys() - _FIELDS:
-            raise TypeError(f"Result fields: missing {missing}, unknown "
-                            f"{given.keys() - _FIELDS}")  # fmt: skip
+            unknown = sorted(given.keys() - _FIELDS)
+            raise Misuse(
+                f"a Result has the fields {', '.join(FIELDS)}; unknown: "
+                f"{', '.join(unknown) or 'none'}; missing: "
+                f"{', '.join(sorted(missing)) or 'none'}"
+            )
         self.__dict__.update(given, _later=later)
 
     def __getattr__(self, name: str) -> Any:

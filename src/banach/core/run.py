@@ -18,6 +18,7 @@ from banach.core import compat, reading, tree
 from banach.core import trace as tr
 from banach.core.adjoint import attach_derivative
 from banach.core.check import Absolute, Certificate, Check
+from banach.core.door import door
 from banach.core.method import Method, settled
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -313,6 +314,7 @@ def split_tol(tol: Any) -> tuple[Any, bool]:
     return number, absolute
 
 
+@door
 def run(
     problem: Problem,
     method: Method,

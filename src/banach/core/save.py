@@ -198,5 +198,6 @@ def write(path: Path, saved: dict[str, Any], store: Store) -> None:
             digest.update(hashlib.sha256(a.tobytes()).digest())
         mark = digest.hexdigest()[:16]
         saved["npz"] = f"{files.real(path).stem}.{mark}.npz"
-        arrays = (mark, lambda f: np.savez(f, **store.arrays))
+        kept: dict[str, Any] = store.arrays
+        arrays = (mark, lambda f: np.savez(f, **kept))
     files.write(path, json.dumps(seal(saved), allow_nan=False), arrays)

@@ -124,7 +124,7 @@ def iterate_host(
                     if step >= max_steps:
                         status = "budget"
                         break
-                    if stop[0]:
+                    if stop.asked:
                         status = "interrupted"
                         break
                     if time_limit and time.perf_counter() - began >= time_limit:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import reading
+from banach.core import compat, reading
 from banach.core.problem import Misuse
 
 _ERRORS = jax.errors
@@ -102,6 +102,13 @@ def result(leaf: Any, name: str) -> Any:
             "  return an array of real numbers, e.g. jnp.sum(x**2)"
         )
     return jnp.asarray(leaf)
+
+
+def alive(captured: Any, name: str) -> None:
+    """Refuse values that an earlier trace of the function left behind."""
+    if any(compat.is_dead(v) for v in captured):
+        what, cure = _LEAK
+        raise Misuse(f"{name} {what}\n  {cure}")
 
 
 def arity(fun: Callable, args: tuple, name: str) -> None:

@@ -90,6 +90,21 @@ class AffineSet(Set):
         self.basis, r = jnp.linalg.qr(A.T)
         self.level = jax.scipy.linalg.solve_triangular(r, b, trans=1)
 
+    def __check_init__(self):
+        if not concrete(self.basis, self.level):
+            return
+        q = reading.array(self.basis, "AffineSet basis", ndim=2)
+        c = reading.array(self.level, "AffineSet level", ndim=1)
+        # Read from a file, these two are all that is known of A and b.
+        slack = 100 * np.finfo(q.dtype).eps * max(q.shape, default=1)
+        q = np.asarray(q, np.float64)
+        off = np.abs(q.T @ q - np.eye(q.shape[1]))
+        if np.shape(c) != q.shape[1:] or np.max(off, initial=0) > slack:
+            raise Misuse(
+                "AffineSet's basis must be orthonormal, with one level a column; state "
+                "it by A and b"
+            )
+
     def project(self, v: PyTree) -> PyTree:
         """v - Q (Q'v - c), with Q an orthonormal basis of the rows."""
         w = single(self, v, 1)

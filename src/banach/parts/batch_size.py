@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from banach.core import reading, tree
+from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.batches import Moments
 
@@ -49,6 +50,7 @@ class AdadagradScale(eqx.Module):
     batch: Int[Array, ""]
 
 
+@door
 def adadagrad(
     learning_rate: Any,
     *,

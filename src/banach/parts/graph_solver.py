@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from banach.core import compat, reading
+from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.hyper import count, hyper
 
@@ -144,6 +145,7 @@ class GraphSolver(eqx.Module):
         return self.answer(self.fixed_points(features, edges, adjacency), features)
 
 
+@door
 def graph_solver(
     key: Key,
     features: int,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from banach.core import compat, reading
+from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.operators import Operator, Scalar, _up
 
@@ -96,6 +97,7 @@ class GridLaplacian(Operator):
         return ~(tied | jnp.pad(along, ((1, 0), (0, 0))))
 
 
+@door
 def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
     """A GridLaplacian from checked weights, each an array (n, m).
 
@@ -120,6 +122,7 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
     return made
 
 
+@door
 def poisson(solid: Any) -> GridLaplacian:
     """The 5-point Laplacian (4 on the diagonal, unit spacing) around obstacles.
 

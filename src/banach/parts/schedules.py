@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, reading
+from banach.core.door import door
 from banach.core.problem import Misuse
 
 WIDTH = 0.2
@@ -51,6 +52,7 @@ def weights_of(norms: Any, order: int = 2, width: float = WIDTH) -> Any:
     return 1 / G**order
 
 
+@door
 def refine_schedule(
     norms: Float[Array, " T"], *, order: int = 2, width: float = WIDTH
 ) -> Float[Array, " T"]:
@@ -79,6 +81,7 @@ def refine_schedule(
     return (eta / xp.max(eta)).astype(norms.dtype)
 
 
+@door
 def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
     """The worst-case optimal schedule peak (1 - t / T), t = 0, 1, ...; for optax.
 
@@ -89,6 +92,7 @@ def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
     return lambda count: peak * (1 - jnp.minimum(count, steps) / steps)
 
 
+@door
 def refined_schedule(
     norms: Float[Array, " T"], peak: Any, *, order: int = 2, width: float = WIDTH
 ) -> Callable[[Any], Any]:
@@ -102,6 +106,7 @@ def refined_schedule(
     return lambda count: peak * jnp.asarray(eta)[jnp.minimum(count, last)]
 
 
+@door
 def last_iterate_bound(
     norms: Float[Array, " T"], distance: Any, weights: Float[Array, " T"]
 ) -> Any:

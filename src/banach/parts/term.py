@@ -221,6 +221,20 @@ def subnormal(x: PyTree) -> Array:
     return found
 
 
+def outside(x: PyTree) -> Array:
+    """Whether some entry is `subnormal`, or too large to divide by.
+
+    XLA turns v / b into v (1 / b) where one b divides many v, and 1 / b vanishes.
+    """
+    found = subnormal(x)
+    for leaf in jax.tree.leaves(x):
+        dtype = jnp.result_type(leaf)
+        if jnp.issubdtype(dtype, jnp.floating):
+            top = float(jnp.finfo(dtype).max) * 2.0**-20
+            found = found | jnp.any(jnp.abs(jnp.asarray(leaf)) > top)
+    return found
+
+
 def charge(value: Scalar, moved: Scalar, k: int) -> Scalar:
     """Slack of a sum of nonnegative terms with k roundings on its longest path.
 
@@ -305,6 +319,8 @@ class Partition(eqx.Module):
         """Euclidean norm of each group; its derivative at 0 is 0."""
         big = jax.lax.stop_gradient(self.max(jnp.abs(x)))
         big = jnp.where((big > 0) & jnp.isfinite(big), big, 1)
+        # 1 / big must not vanish.
+        big = jnp.minimum(big, float(jnp.finfo(big.dtype).max) / 8)
         square = self.sum(jnp.square(x / self.gather(big, 1)))
         return big * jnp.where(square > 0, jnp.sqrt(positive(square)), square)
 

@@ -14,7 +14,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.term import Term
 from banach.problems import inputs
-from banach.problems.smooth import Smooth
+from banach.problems.smooth import Smooth, check_scalar
 
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
@@ -68,7 +68,11 @@ class Composite(Problem):
         else:
             if x0 is None:
                 raise Misuse("Composite of a function needs x0, the start; pass x0=")
-            smooth = Smooth(smooth, x0, args, L=L, mu=mu, convex=bool(convex))
+            x0, args = inputs.read(x0, args)
+            name = "Composite's smooth part"
+            fun = inputs.function(smooth, x0, args, name)
+            check_scalar(fun.narrow, name)
+            smooth = Smooth(fun, x0, args, L=L, mu=mu, convex=bool(convex))
         inputs.smooth_part(smooth, "Composite")
         self.smooth = smooth
         base = smooth.start().x
@@ -222,4 +226,4 @@ def _fits(term: Term, x0: PyTree) -> None:
     """Refuse a term that cannot act on the variable."""
     with inputs.context(x0, ()):
         call = term.prox if "prox" in term.offers() else lambda v, t: term.lmo(v)
-        inputs.acts(lambda v: call(v, 1.0), x0, type(term).__name__)
+        inputs.acts(lambda v: call(v, 1.0), x0, f"the term {type(term).__name__}")

@@ -68,7 +68,7 @@ class DistributedSum(Problem):
     ):
         if not isinstance(whole, FiniteSum):
             raise Misuse(
-                f"DistributedSum cuts a bn.FiniteSum, got {type(whole).__name__}; "
+                f"whole must be the bn.FiniteSum to cut, got {type(whole).__name__}; "
                 "a GLM gives one by glm.as_finite_sum()"
             )
         n = whole.n

@@ -121,7 +121,7 @@ class EllipticEnergy(Differentiable):
             )
         if not low > 0:
             raise Misuse(
-                f"the energy may be nonconvex: F'' >= {m} outweighs lower = "
+                f"the energy may be nonconvex: curvature F'' >= {m} outweighs lower = "
                 f"{self.lower} on this domain (their sum is {low:.3g}); raise the "
                 "bounds if they are loose, or state bn.Smooth(E, u0), where a "
                 "stationary point is all that is claimed"
@@ -160,6 +160,9 @@ class EllipticEnergy(Differentiable):
         """Bounds of <E'' v, v> / (|v|_H1^2 + shift ||v||^2), from what is declared."""
         (m, M), first = self.curvature, self.poincare()
         low = (self.lower * first + m) / (first + shift)
+        # A difference where m < 0, rounded down: its error is relative to its terms.
+        size = (self.lower * first - m) / (first + shift)
+        low = low - (m < 0) * (32 * float(np.finfo(float).eps) * size)
         high = (self.upper * first + M) / (first + shift)
         # In NumPy where nothing is traced: a bound must not be rounded to float32.
         known = isinstance(low, np.ndarray | np.generic)

@@ -313,20 +313,22 @@ def rows(data: PyTree, name: str = "data") -> PyTree:
     data = inputs.data(data, name)
     leaves = jax.tree.leaves(data)
     if not leaves:
-        raise Misuse("data has no arrays; pass e.g. (features, labels), one row a term")
+        raise Misuse(
+            f"{name} has no arrays; pass e.g. (features, labels), one row a term"
+        )
     shapes = [np.shape(v) for v in leaves]
     if any(len(s) == 0 for s in shapes):
         raise Misuse(
-            "data holds a single number, which has no rows; let the function capture "
-            "what all terms share, and give arrays with one row a term"
+            f"{name} holds a single number, which has no rows; let the function "
+            "capture what all terms share, and give arrays with one row a term"
         )
     lengths = sorted({s[0] for s in shapes})
     if len(lengths) > 1:
         raise Misuse(
-            f"the arrays of data have {lengths} rows; give every array one row a term"
+            f"the arrays of {name} have {lengths} rows; give every array one row a term"
         )
     if lengths[0] == 0:
-        raise Misuse("data has no rows; a sum needs at least one term")
+        raise Misuse(f"{name} has no rows; a sum needs at least one term")
     return data
 
 

@@ -61,14 +61,14 @@ class FixedPoint(Started):
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)
-        self.fun = inputs.function(fun, self.x0, self.args, "FixedPoint's T")
-        check_floating(self.fun.narrow, "FixedPoint's T")
+        self.fun = inputs.function(fun, self.x0, self.args, "FixedPoint's fun")
+        check_floating(self.fun.narrow, "FixedPoint's fun")
         got = [v.aval.shape for v in self.fun.narrow.program.jaxpr.outvars]
         want = [v.shape for v in jax.tree.leaves(self.x0)]
         if got != want:
             raise Misuse(
-                f"FixedPoint's T returns shapes {got} for a variable of shapes {want};"
-                " T must map a point to a point of the same shapes"
+                f"FixedPoint's fun returns shapes {got} for a variable of shapes "
+                f"{want}; T must map a point to a point of the same shapes"
             )
         self.q = contraction_factor(contraction)
         self.norm = reading.choice(norm, "norm", NORMS)

@@ -31,6 +31,7 @@ from banach.problems.losses import (
 )
 
 Scalar = Float[Array, ""]
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 class Sizes(eqx.Module):
@@ -55,7 +56,7 @@ def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
     big = jnp.max(jnp.abs(A))
-    safe = jnp.where(big > 0, big, 1)
+    safe = jnp.where(big > 0, jnp.minimum(big, float(jnp.finfo(A.dtype).max) / 8), 1)
     square = jnp.square(A / safe)
     # Squares of entries below sqrt(tiny) of the largest vanish.
     tiny = least(A.dtype)
@@ -207,6 +208,8 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
             B = jnp.concatenate([B, column[:, None]], axis=1)
         a = jnp.abs(B)
         plain = jnp.minimum(jnp.sum(a * a), jnp.max(a.sum(0)) * jnp.max(a.sum(1)))
+        # Squares may have vanished.
+        plain = plain + B.size * least(B.dtype)
         return curvature * plain * (1 + 8 * gam(sum(B.shape) + B.size, B.dtype))
     kind = np.asarray(A).dtype
     B = np.asarray(A, np.float64)
@@ -222,7 +225,8 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
     square = float(np.sum(a * a))
     bounds = [square, float(a.sum(0).max() * a.sum(1).max()), _gram_bound(B, square)]
     margin = 1 + 16 * (n + p) * u + 4 * float(np.finfo(kind).eps)
-    return np.float64(curvature * min(bounds) * margin * big**2)
+    # Never 0, and never subnormal: XLA would read 0.
+    return np.float64(max(curvature * min(bounds) * margin * big**2, _TINY))
 
 
 def _gram_bound(B: np.ndarray, square: float) -> float:

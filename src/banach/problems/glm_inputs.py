@@ -220,7 +220,7 @@ def counts(y: Any, dtype: Any) -> Any:
     """Nonnegative targets."""
     if known(y) and (np.asarray(y) < 0).any():
         raise Misuse(
-            f"Poisson needs counts >= 0, got {np.asarray(y).min()}; use LeastSquares "
+            f"Poisson needs counts y >= 0, got {np.asarray(y).min()}; use LeastSquares "
             "or Huber for signed targets"
         )
     return y.astype(dtype)

@@ -8,6 +8,7 @@ penalised. n is the number of samples.
 from typing import Any
 
 from banach.core import reading
+from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.groups import GroupL2
 from banach.parts.norms import L1, ElasticNet, SquaredL2
@@ -23,7 +24,10 @@ from banach.problems.losses import (
     SquaredHinge,
 )
 
+DATA = ("sample_weight", "offset")  # keywords of GLM that every model passes on
 
+
+@door(also=DATA)
 def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
 
@@ -33,6 +37,7 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
     return GLM(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def Ridge(
     A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -43,6 +48,7 @@ def Ridge(
     return GLM(A, b, LeastSquares(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def ElasticNetRegression(
     A: Any, b: Any, l1: Any, l2: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -54,6 +60,7 @@ def ElasticNetRegression(
     return GLM(A, b, LeastSquares(), ElasticNet(l1, l2), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def LogisticRegression(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
 ) -> GLM:
@@ -65,6 +72,7 @@ def LogisticRegression(
     return GLM(A, y, Logistic(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def SparseLogisticRegression(
     A: Any, y: Any, lam: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -76,6 +84,7 @@ def SparseLogisticRegression(
     return GLM(A, y, Logistic(), L1(lam), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def SoftmaxRegression(
     A: Any,
     y: Any,
@@ -105,6 +114,7 @@ def SoftmaxRegression(
     return GLM(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def PoissonRegression(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
 ) -> GLM:
@@ -115,6 +125,7 @@ def PoissonRegression(
     return GLM(A, y, Poisson(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def HuberRegression(
     A: Any,
     b: Any,
@@ -133,6 +144,7 @@ def HuberRegression(
     return GLM(A, b, Huber(delta), SquaredL2(l2), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def SquaredHingeClassifier(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -144,6 +156,7 @@ def SquaredHingeClassifier(
     return GLM(A, y, SquaredHinge(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def GroupLasso(
     A: Any, b: Any, lam: Any, groups: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -154,6 +167,7 @@ def GroupLasso(
     return GLM(A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def NonnegativeLeastSquares(
     A: Any, b: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -164,6 +178,7 @@ def NonnegativeLeastSquares(
     return GLM(A, b, LeastSquares(), Nonnegative(), intercept=intercept, **data)
 
 
+@door(also=DATA)
 def BoxLeastSquares(
     A: Any, b: Any, lower: Any, upper: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -175,6 +190,7 @@ def BoxLeastSquares(
     return GLM(A, b, LeastSquares(), term, intercept=intercept, **data)
 
 
+@door(also=DATA)
 def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
     """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
     return GLM(A, b, LeastSquares(), Simplex(radius), **data)

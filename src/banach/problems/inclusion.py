@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, reading, tree, wrong_calls
+from banach.core.door import door
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.function import trace
 from banach.core.point import Point
@@ -98,7 +99,7 @@ class Inclusion(Problem):
             )
         if term is not None:
             term = inputs.in_dtype(term, tree.dtype(z0))
-            name = type(term).__name__
+            name = f"the term {type(term).__name__}"
             with inputs.context(z0, (data,)):
                 inputs.acts(lambda v: term.prox(v, 1.0), z0, name)
         self.term = term
@@ -260,6 +261,7 @@ class _Field:
         return gx, tree.neg(gy)
 
 
+@door(options_of=Inclusion)
 def saddle(
     phi: Callable[..., Scalar],
     x0: PyTree,

@@ -192,8 +192,8 @@ def acts(call: Callable, x0: PyTree, name: str) -> None:
     """Refuse a term that does not map the variable to its own shapes."""
     try:
         out = jax.eval_shape(call, x0)
-    except Misuse:
-        raise
+    except Misuse as error:
+        raise Misuse(f"{name}: {error}") from None
     except (TypeError, ValueError, IndexError) as error:
         raise Misuse(
             f"{name} does not fit a variable of shapes {shapes(x0)}: "
@@ -286,6 +286,7 @@ def function(fun: Callable, x0: PyTree, args: tuple, name: str) -> Function:
     """Trace fun(x, *args), in 64 bits where x0 is NumPy and nothing is traced."""
     everything = (x0, args)
     if isinstance(fun, Function):
+        _traced_for(fun, everything, name)
         return fun
     with context(x0, args):
         narrow = trace(fun, x0, *args, name=name)
@@ -296,6 +297,19 @@ def function(fun: Callable, x0: PyTree, args: tuple, name: str) -> Function:
 
 
 _MAYBE_ROUGH = frozenset({"while", "pure_callback", "io_callback"})
+
+
+def _traced_for(fun: Function, everything: tuple, name: str) -> None:
+    """Refuse a traced function beside a variable or data of other shapes."""
+    x0, args = everything
+    program = fun.narrow.program
+    given = jax.tree.structure((x0, *args)), shapes((x0, *args))
+    want = program.in_tree, [tuple(v.aval.shape) for v in program.jaxpr.invars]
+    if given != want:
+        raise Misuse(
+            f"{name} was traced for arguments of shapes {want[1]}, got {given[1]}; "
+            "state the problem anew with the function itself"
+        )
 
 
 def differentiable(fun: Function, x0: PyTree, args: tuple, name: str) -> None:

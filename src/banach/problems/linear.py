@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -169,6 +170,7 @@ class Linear(Problem):
         return Root(equations, self.start().x, (self.A, self.b))
 
 
+@door
 def normal_equations(
     A: Any, y: Any, ridge: Any = 0.0, *, positive_definite: bool | None = None
 ) -> Linear:

@@ -19,6 +19,7 @@ from banach.parts.operators import (
     SparseMatrix,
 )
 from banach.problems import inputs
+from banach.problems.smooth import check_floating
 
 PROVED_UP_TO = 1000
 _MATRIX = (
@@ -27,9 +28,9 @@ _MATRIX = (
 )
 
 
-def right_side(b: PyTree) -> PyTree:
+def right_side(b: PyTree, name: str = "b") -> PyTree:
     """b as floating arrays; Python numbers and integers become float64."""
-    return inputs.canonical(inputs.variable(b, "b"), ())[0]
+    return inputs.canonical(inputs.variable(b, name), ())[0]
 
 
 def operator(A: Any, b: PyTree, args: tuple) -> tuple[Operator, PyTree]:
@@ -104,7 +105,7 @@ def empty_row(A: Operator, b: PyTree) -> tuple[str, str] | None:
 def tall(A: Any, y: Any) -> tuple[Operator, Any]:
     """A matrix and a vector of its height, for normal equations."""
     made = _matrix(A, "A", square=False)
-    y = right_side(y)
+    y = right_side(y, "y")
     height = made.entries.shape[0] if isinstance(made, DenseMatrix) else made.size
     if inputs.shapes(y) != [(height,)]:
         raise Misuse(
@@ -235,7 +236,9 @@ def _places(A: SparseMatrix) -> None:
 
 def _function(fun: Any, b: PyTree, args: tuple) -> FunctionOperator:
     args = inputs.canonical(b, inputs.arguments(args))[1]
-    made = FunctionOperator(inputs.function(fun, b, args, "the function A"), args)
+    traced = inputs.function(fun, b, args, "the function A")
+    check_floating(traced.narrow, "the function A")
+    made = FunctionOperator(traced, args)
     _fits(made, b)
     if compat.any_tracer((made, b)):
         return made

@@ -46,6 +46,10 @@ class Loss(eqx.Module):
     def curvature(self, z: Array, y: Array) -> Array:
         """d2l/dz2 (for Huber and the squared hinge: an element of its hull)."""
 
+    def exact_zero(self, z: Array, y: Array) -> Array:
+        """Whether l(z, y) is 0, and has not only vanished."""
+        return self.derivative(z, y) == 0
+
     def curve(self, z: Array, y: Array, v: Array) -> Array:
         """The second derivative applied to v."""
         return self.curvature(z, y) * v

@@ -171,6 +171,10 @@ class Logistic(Loss):
         """sigmoid(z) sigmoid(-z)."""
         return jax.nn.sigmoid(z) * jax.nn.sigmoid(-z)
 
+    def exact_zero(self, z, y):
+        """Never: the exponential vanishes, the loss does not."""
+        return jnp.zeros_like(z, bool)
+
     def repair(self, th, y):
         """y th clipped to [0, 1]."""
         return y * jnp.clip(y * th, 0, 1)
@@ -219,6 +223,10 @@ class Poisson(Loss):
     def steepest(self, z, e):
         """exp(z + e)."""
         return jnp.exp(z + e)
+
+    def exact_zero(self, z, y):
+        """Where z is log(y) to rounding."""
+        return (y > 0) & (z == jnp.log(jnp.where(y > 0, y, 1)))
 
     def repair(self, th, y):
         """At most y."""
@@ -288,6 +296,10 @@ class Softmax(Loss):
         spread = jnp.max(jnp.abs(z - jnp.max(z, -1, keepdims=True)), -1, keepdims=True)
         near = jnp.max(e, -1, keepdims=True)
         return near + (ROUNDINGS + self.classes + spread) * unit(z) + 0 * z
+
+    def exact_zero(self, z, y):
+        """Never: the exponentials vanish, the loss does not."""
+        return jnp.zeros(z.shape[:1], bool)
 
     def repair(self, th, y):
         """onehot(y) - q with q clipped at 0 and divided by its sum."""

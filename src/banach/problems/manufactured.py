@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from banach.core import compat, reading
+from banach.core.door import door
 from banach.problems import inputs
 from banach.problems.smooth import check_scalar
 
 
+@door
 def manufactured(
     density: Callable[..., Any],
     exact: Callable[..., Any],

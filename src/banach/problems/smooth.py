@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import reading, tree
+from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -254,6 +255,7 @@ class NonlinearLeastSquares(Differentiable, Started):
         return "stationarity"
 
 
+@door
 def least_squares(
     residual: Callable[..., PyTree], x0: PyTree, args: tuple = ()
 ) -> NonlinearLeastSquares:

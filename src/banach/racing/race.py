@@ -1,6 +1,5 @@
 """Run every applicable method on one problem, each judged by the same check."""
 
-import contextlib
 import dataclasses
 import datetime
 import functools
@@ -25,6 +24,8 @@ from banach.core.record import run_delta
 from banach.core.result import Result
 from banach.racing import seeds as several
 from banach.report import words
+
+MOST_SEEDS = 10_000  # runs of one stochastic method, all kept for its spread
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -270,7 +271,7 @@ def race(
         Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
     """
     seed = reading.seed(seed)
-    seeds = reading.integer(seeds, "seeds", low=1)
+    seeds = reading.integer(seeds, "seeds", low=1, high=MOST_SEEDS)
     _texts(name, command)
     if progress is not None and not callable(progress):
         raise Misuse(
@@ -295,10 +296,9 @@ def race(
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
                    time_limit=time_limit, compile_free=True)  # fmt: skip
     # Once somebody has finished, Ctrl-C ends the race with what there is.
-    with contextlib.ExitStack() as later:
-        stop = [False]
+    with host.interrupts(armed=False) as stop:
         for entrant in field:
-            if stop[0]:
+            if stop.asked:
                 break
             if isinstance(entrant, Refused):
                 refused.append(entrant)
@@ -333,7 +333,7 @@ def race(
             if done[-1].status == "interrupted":
                 break
             if len(groups) == 1:
-                stop = later.enter_context(host.interrupts())
+                stop.armed += len(groups) == 1
     if not groups and not refused:
         raise Misuse("no method to race; see banach methods")
     groups.sort(key=lambda g: several.order(several.middle(g)))

@@ -93,6 +93,9 @@ def _built_in(name: Any) -> Problem:
     """The problem of a built-in name, and of nothing else."""
     if not isinstance(name, str) or is_file(name) or name.endswith(".py"):
         raise Misuse(f"the run names {name!r:.80}, which is no built-in problem")
+    size = name.rpartition(":")[2]
+    if size.isdecimal() and len(size) > 8:
+        raise Misuse(f"the run names {name!r:.80}, more unknowns than a run has")
     return load(name)
 
 

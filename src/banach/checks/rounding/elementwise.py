@@ -134,6 +134,8 @@ def _binary(eqn, pairs):
         moved = e / room + (jnp.abs(v) + least(v)) * (f / room)
         moved = jnp.where(room > 0, moved, jnp.inf)
         moved = jnp.where((f == 0) & (e == 0), 0, moved)
+        # XLA multiplies by 1 / y where one y divides many x, and that may vanish.
+        moved = moved + 4 * least(v) * (jnp.abs(x) + e)
     elif name == "rem":
         # x - q y with q = trunc(x / y): the same q, or a jump of up to |y|.
         q = jnp.trunc(jnp.abs(x / y))

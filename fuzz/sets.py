@@ -1,0 +1,71 @@
+"""Regressions over sets judged by the Frank-Wolfe gap, and by proximal steps."""
+
+from typing import Any, ClassVar
+
+from fuzz.exact import ZERO, dec, decs, dot, norm
+from fuzz.glm import Glm
+
+
+def slope(one: Any, c: list[Any]) -> list[Any]:
+    """The exact gradient of sum w (a'c - y)^2 / 2."""
+    rows, w, y = decs(one["A"]), decs(one["w"]), [dec(v) for v in one["y"]]
+    r = [wi * (dot(row, c) - yi) for row, wi, yi in zip(rows, w, y, strict=True)]
+    return [dot([row[j] for row in rows], r) for j in range(len(c))]
+
+
+class FrankWolfe(Glm):
+    """f(x) - f* over a compact set, by max <g, x - v>."""
+
+    check: ClassVar[str] = "frank_wolfe"
+    solves: ClassVar[bool] = False
+
+    def scale(self, one):
+        """The gap at the centre."""
+        if self.term == "simplex":
+            # p times the gradient at r / p: no division, so that 0 stays 0.
+            p, r = self.p, dec(one["radius"])
+            many = one | {"y": [p * v for v in decs(one["y"])]}
+            g = slope(many, [r] * p)
+            return [r * (sum(g, ZERO) - p * min(g)) / p**2]
+        one_of = {k: [one[k]] for k in self.numbers}
+        c = decs(self._centre(one_of)[0])
+        g = slope(one, c)
+        sides = zip(g, c, decs(one["lower"]), decs(one["upper"]), strict=True)
+        return [sum((max(a * (m - lo), a * (m - up)) for a, m, lo, up in sides), ZERO)]
+
+
+class Step(Glm):
+    """dist(0, dF(x+)) after one proximal step."""
+
+    check: ClassVar[str] = "step"
+    truth_is: ClassVar[str] = "dist(0, g(x+) + subgradients), exact"
+    solves: ClassVar[bool] = False
+
+    def truth(self, one, x):
+        """Coordinate by coordinate, at the point that came back."""
+        c = decs(x)
+        pairs = zip(slope(one, c), c, strict=True)
+        return [norm([self._least(one, a, v) for a, v in pairs])]
+
+    def _least(self, one, g, c):
+        if self.term == "nonneg":
+            return g if c > 0 else min(g, ZERO)
+        lam = dec(one["l1"])
+        if c == 0:
+            return max(abs(g) - lam, ZERO)
+        return g + lam if c > 0 else g - lam
+
+    def scale(self, one):
+        """The same at zero, which is e / t there."""
+        zero = [ZERO] * self.p
+        return [norm([self._least(one, g, ZERO) for g in slope(one, zero)])]
+
+
+def kinds() -> list[Any]:
+    """Frank-Wolfe gaps and proximal steps."""
+    return [
+        FrankWolfe("frank_wolfe_box", "squares", "box"),
+        FrankWolfe("frank_wolfe_simplex", "squares", "simplex"),
+        Step("step_l1", "squares", "l1"),
+        Step("step_nonnegative", "squares", "nonneg"),
+    ]

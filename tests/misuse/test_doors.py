@@ -1,0 +1,107 @@
+"""Calls whose arguments do not fit: the nearest argument, or the other library's name.
+
+Results and races are doors too: what is asked of them is read before it is done.
+"""
+
+import jax
+import numpy as np
+import pytest
+from table import ROWS
+from values import ODD, X, Y, square
+
+import banach as bn
+from banach.core import programs
+
+START = np.zeros(2)
+SAYS = [
+    (lambda: bn.minimize(square, START, bounds=[(0, 1)] * 2), "bn.Box"),
+    (lambda: bn.minimize(square, START, maxiter=5), "use max_steps="),
+    (lambda: bn.minimize(square, START, jac=True), "JAX differentiates"),
+    (lambda: bn.minimize(square, START, method="BFGS"), "'scipy:BFGS'"),
+    (
+        lambda: bn.minimize(square, START, method="Nelder-Mead"),
+        "named with its library",
+    ),
+    (lambda: bn.minimize(square, START, options={"gtol": 1e-8}), "by its name"),
+    (lambda: bn.minimize(square, START, constraints=()), "bn.Constrained"),
+    (lambda: bn.minimize(square, START, callback=print), "progress="),
+    (lambda: bn.minimize(square), "needs x0"),
+    (lambda: bn.minimize(square, START, (), "lbfgs"), "by place"),
+    (lambda: bn.minimize(square, START, fun=square), "by place and by name"),
+    (lambda: bn.solve(bn.Ridge(X, Y), max_step=3), "did you mean max_steps="),
+    (lambda: bn.solve(bn.Ridge(X, Y), metod="lbfgs"), "did you mean method="),
+    (lambda: bn.solve(bn.Ridge(X, Y), zzzz=1), "it takes check, checkpoint"),
+    (lambda: bn.solve(), "needs problem"),
+    (lambda: bn.solve("laso:diabetes"), "Did you mean lasso:diabetes"),
+    (lambda: bn.race(bn.Ridge(X, Y), ["lbfgs"], maxiter=3), "use max_steps="),
+    (lambda: bn.race(bn.Ridge(X, Y), ["lbfgs", "lbfgz"]), "Did you mean lbfgs"),
+    (lambda: bn.verify(bn.Ridge(X, Y), START, problem=bn.Ridge(X, Y)), "drop problem="),
+    (lambda: bn.Lasso(X, Y, alpha=0.1), "lam / n"),
+    (lambda: bn.LogisticRegression(X, Y, C=3.0), "1 / C"),
+    (lambda: bn.Ridge(X, Y, fit_intercept=True), "use intercept="),
+    (lambda: bn.Ridge(X, Y, sample_wieght=Y), "did you mean sample_weight="),
+    (lambda: bn.Lasso(X, Y), "needs lam"),
+    (lambda: bn.poisson(3, 4), "takes 1 arguments"),
+    (lambda: bn.iterate(bn.Ridge(X, Y), tolerance=1), "use tol="),
+]
+
+
+@pytest.mark.parametrize(("call", "says"), SAYS)
+def test_what_does_not_fit_names_the_cure(call, says, monkeypatch):
+    monkeypatch.setattr(programs, "kernel_for", None)
+    with pytest.raises(bn.Misuse, match=says.replace("(", r"\(")):
+        call()
+
+
+def test_doors_keep_their_signature_and_their_words():
+    assert bn.solve.__name__ == "solve" and "certificate" in bn.solve.__doc__
+    for name in ("solve", "race", "verify", "Lasso", "poisson"):
+        make, right, _ = ROWS[name]
+        with pytest.raises(bn.Misuse, match=f"{name} has no argument 'nosuch'"):
+            make(**right, nosuch=1)
+
+
+@pytest.fixture(scope="module")
+def answer():
+    with jax.enable_x64(True):
+        return bn.solve(bn.Ridge(X, Y))
+
+
+def test_what_is_asked_of_a_result_is_read_first(answer, tmp_path):
+    wrong = []
+    for path in (3, None, 1.5, ODD, [1], True, "", "a\0b.json", "x.txt", tmp_path,
+                 tmp_path / "no" / "x.json", b"x.json"):  # fmt: skip
+        wrong += refused(f"save({path!r})", lambda p=path: answer.save(p))
+    for axis in (3, None, ODD, "nosuch", ["step"]):
+        wrong += refused(f"plot({axis!r})", lambda a=axis: answer.plot(against=a))
+    for axes in (3, "ax", [1.0]):
+        wrong += refused(f"plot(ax={axes!r})", lambda a=axes: answer.plot(ax=a))
+    for name in ("nosuch", "x", "certified"):
+        wrong += refused(f"replaced({name})", lambda n=name: answer.replaced(**{n: 1}))
+    for cotangent in (3, None, "a", ODD, np.ones(3), 1j * np.ones(2), [1.0]):
+        wrong += refused(
+            f"sensitivity({cotangent!r})",
+            lambda c=cotangent: bn.sensitivity(answer, c),
+        )
+    assert not wrong, "\n".join(wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def refused(what, call):
+    """[] where the call is one Misuse, else what it was."""
+    try:
+        call()
+    except bn.Misuse as e:
+        return [] if len(str(e)) > 15 else [f"{what}: {e}"]
+    except BaseException as e:
+        return [f"{what}: {type(e).__name__}: {str(e)[:90]}"]
+    return [f"{what}: taken"]
+
+
+def test_the_names_of_banach_are_what_users_call():
+    names = set(dir(bn))
+    assert {"Fista", "Lbfgs", "Gap", "Lasso", "L1", "solve", "race"} <= names
+    assert not {"importlib", "api", "core", "np", "jax", "_listed"} & names
+    for name in names:
+        if not name.startswith("__"):
+            assert getattr(bn, name) is not None
