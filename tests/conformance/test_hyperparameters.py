@@ -148,8 +148,17 @@ def test_values_may_be_traced_and_take_the_dtype_of_the_run():
     with pytest.raises(bn.Misuse, match="one number"):
         jax.jit(lambda v: bn.Fista(v).lipschitz)(jnp.ones(2))
     # Any real scalar becomes a Python number, which has no dtype of its own.
-    for value in (2, np.float32(2), np.array(2.0), np.longdouble(2), np.int8(2)):
+    for value in (2, np.float32(2), np.longdouble(2), np.int8(2)):
         assert type(bn.Fista(value).lipschitz) is float
+
+
+def test_a_run_of_a_method_left_open_is_resumed(tmp_path):
+    spec, path = BEDS["lasso"].spec, tmp_path / "run.json"
+    bn.solve(spec, bn.Fista(restart=False), max_steps=20, checkpoint=path)
+    r = bn.solve(spec, bn.Fista(restart=False), max_steps=60, resume=path)
+    assert r.steps > 20 and not r.method.restart
+    with pytest.raises(bn.Misuse, match="other hyperparameters"):
+        bn.solve(spec, bn.Fista(restart=True), resume=path)
 
 
 def test_the_signature_shows_the_fields():

@@ -6,7 +6,7 @@ from typing import Any
 
 from banach.core import files, save
 from banach.core.check import Check
-from banach.core.method import Method
+from banach.core.method import Method, open_fields
 from banach.core.problem import Misuse, Problem
 
 
@@ -27,6 +27,8 @@ class Checkpoint:
     @staticmethod
     def _savable(*parts: Any) -> None:
         for part in parts:
+            if isinstance(part, Method) and open_fields(part):
+                continue  # looked at in `offer`, once it is decided
             if isinstance(part, Problem | Method | Check):
                 save.encode(part, save.Store())
 

@@ -223,8 +223,12 @@ class _Real:
             return a
         if float(a) > self.most:
             raise Misuse(f"{name} must be at most {self.most:g}, got {float(a):g}")
-        # A Python number takes the dtype of the run that it enters.
-        return a if isinstance(a, jax.Array) else float(a)
+        # A number takes the dtype of the run that it enters; an array keeps its own.
+        return (
+            a
+            if isinstance(a, jax.Array) or isinstance(value, np.ndarray)
+            else (float(a))
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,7 +246,8 @@ class _Count:
             return value
         high = None if self.static else _INT32
         n = reading.integer(value, name, low=self.low, high=high)
-        return value if isinstance(value, jax.Array) and not self.static else n
+        array = isinstance(value, jax.Array | np.ndarray)
+        return value if array and not self.static else n
 
 
 @dataclasses.dataclass(frozen=True)
@@ -257,5 +262,6 @@ class _Flag:
                 )
             return value
         if isinstance(value, np.ndarray) and value.dtype == bool and not value.ndim:
-            value = value[()]
+            own = not self.static and not reading.masked(value)
+            return value if own else reading.flag(value[()], name)
         return reading.flag(value, name)

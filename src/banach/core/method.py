@@ -181,6 +181,21 @@ def decided(method: Any, problem: Problem, facts: Facts) -> Any:
     return cls(**{k: given.get(k, getattr(made, k)) for k in held})
 
 
+def completed(method: Any, other: Any) -> Any:
+    """The method with what is open in it taken from another of its class."""
+    if type(method) is not type(other) or not open_fields(method):
+        return method
+    held = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
+    if len(open_fields(method)) == len(held):
+        return other
+    return type(method)(
+        **{
+            k: getattr(other, k) if isinstance(v, hyper.Open) else v
+            for k, v in held.items()
+        }
+    )
+
+
 def settled(method: Any) -> Any:
     """The method, if nothing is open; else Misuse, for who has no facts at hand."""
     if not isinstance(method, Method | HostMethod):

@@ -34,7 +34,7 @@ from banach.core import files, programs, tree
 from banach.core import run as loop
 from banach.core import save as saving
 from banach.core.check import GRADES, ROUNDINGS, Check, Prepared
-from banach.core.method import Method
+from banach.core.method import Method, completed
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, recheck
 
@@ -728,7 +728,8 @@ def same_run(
     asked = asked.name if asked is not None and not isinstance(asked, str) else asked
     if asked is not None and asked not in (name, name.partition(":")[0]):
         raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
-    if isinstance(method, Method) and not _agree(method, back["method"], dtype):
+    whole = completed(method, back["method"])
+    if isinstance(method, Method) and not _agree(whole, back["method"], dtype):
         raise Misuse(
             f"the checkpoint was made by {name} with other hyperparameters; drop "
             "method=, or begin anew with start=bn.load(file)"

@@ -67,13 +67,12 @@ def test_bad_settings_are_refused_with_the_cure():
 
 def test_it_works_under_vmap():
     p = case.problem()
-    method = RefinedSchedule(np.array([0.2, 0.7]), steps=6, batch=5)
 
     def last(peak):
         one = RefinedSchedule(peak, steps=6, batch=5)
         out = bn.run(p, one, check=bn.FullSum(), tol=1e-3, max_steps=6)
         return out.carry.state.x
 
-    both = jax.jit(jax.vmap(last))(method.peak)
+    both = jax.jit(jax.vmap(last))(np.array([0.2, 0.7]))
     for peak, x in zip((0.2, 0.7), both, strict=True):
         np.testing.assert_allclose(x, last(np.array(peak)), rtol=1e-9)
