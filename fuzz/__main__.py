@@ -66,7 +66,10 @@ def _run(tasks: list[Any], jobs: int):
             running[here] = process
         for here in connection.wait(list(running)):
             process = running.pop(here)
-            done = here.recv()
+            try:
+                done = here.recv()
+            except EOFError:
+                raise SystemExit(f"{process.name} died: see its traceback") from None
             process.join()
             yield done
 

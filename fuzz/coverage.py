@@ -83,6 +83,7 @@ class Coverage:
         import jax.numpy as jnp
 
         import banach as bn
+        from banach.checks import by_name
         from banach.core.point import Point
 
         data_key, check_key = jax.random.split(key)
@@ -90,11 +91,11 @@ class Coverage:
         if self.check == "held_out":
             flips = jax.random.uniform(data_key, (400, self.tries)) < mean + HAIR
             rows = flips.astype(jnp.float64)
-            check = bn.checks.by_name(
+            check = by_name(
                 "held_out", losses=column, data=rows, target=mean, delta=DELTA
             )
         else:
-            check = bn.checks.by_name(
+            check = by_name(
                 "mean", draw=fresh, target=mean, delta=DELTA, batch=64, epochs=4
             )
 

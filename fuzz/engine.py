@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+import zlib
 from decimal import Decimal
 from typing import Any
 
@@ -370,4 +371,4 @@ def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
 
 
 def _code(name: str) -> int:
-    return int.from_bytes(name.encode()[:6], "big")
+    return zlib.crc32(name.encode())

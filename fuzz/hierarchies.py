@@ -254,9 +254,9 @@ class Goal(Quadratic):
 
     def checker(self):
         """The goal itself."""
-        import banach as bn
+        from banach.checks import by_name
 
-        return bn.checks.by_name("goal", target=TARGET)
+        return by_name("goal", target=TARGET)
 
     def check_code(self):
         """The same as source."""

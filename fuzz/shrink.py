@@ -76,14 +76,19 @@ def _failing(kind, runner, cases, fault):
     said = runner.look(problem, x, tol)
     out = []
     for i in range(len(cases)):
-        got = judge(kind, kind.one(batch, i), at(said.x, i, 0), tol[i], said, i, 0)
-        if got is not None and got[0] == fault.fault:
-            numbers = {
-                "value": said.value[i, 0, got[1]],
-                "slack": said.slack[i, 0, got[1]],
-                "scale": said.scale[i, 0, got[1]],
-            }
-            out.append((i, numbers, got[2]))
+        one, met = kind.one(batch, i), set()
+        # Copies of one point may round differently: any of them may fail.
+        for k in range(width):
+            numbers = (said.value[i, k], said.slack[i, k], said.scale[i, k])
+            bits = b"".join(v.tobytes() for v in numbers)
+            if bits in met:
+                continue
+            met.add(bits)
+            got = judge(kind, one, at(said.x, i, k), tol[i], said, i, k)
+            if got is not None and got[0] == fault.fault:
+                named = zip(("value", "slack", "scale"), numbers, strict=True)
+                out.append((i, {n: v[got[1]] for n, v in named}, got[2]))
+                break
     return out
 
 
