@@ -200,7 +200,7 @@ SAYS = {
     "no such object": "it offers",
     "not a problem": "not a problem",
     "bad tolerance": "tol must be positive",
-    "bad save name": "kept.txt.json",
+    "bad save name": "name it kept.json",
     "resume of another": "not a banach run",
     "not a run": "not a banach run",
 }
@@ -320,4 +320,4 @@ def test_race_over_seeds(home):
     code, out, err = banach(
         home, "race", "mine.py:easy", "--method", "lbfgs", "--seeds", 0
     )
-    assert code == 2 and "at least 1" in err
+    assert code == 2 and "an integer >= 1" in err

@@ -79,5 +79,5 @@ def test_the_middle_run_is_certified_only_if_most_are():
 
 def test_a_number_of_seeds_below_one_is_refused():
     for wrong in (0, -1, 2.5):
-        with pytest.raises(bn.Misuse, match="at least 1"):
+        with pytest.raises(bn.Misuse, match="an integer >= 1"):
             bn.race(case.problem(), ["sgd"], seeds=wrong)
