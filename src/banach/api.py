@@ -1,5 +1,6 @@
 """The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ def solve(
     seed: int = 0,
     rows: int = 256,
     checkpoint: Any = None,
-    checkpoint_seconds: float = 30.0,
+    checkpoint_seconds: float | None = 30.0,
     resume: Any = None,
     progress: Callable[[Result], None] | None = None,
 ) -> Result:
@@ -53,8 +54,8 @@ def solve(
         time_limit: seconds, compile time included.
         seed: of the method's and the check's separate random streams.
         rows: rows of the trace (even; 0 turns it off).
-        checkpoint: file to write about every `checkpoint_seconds`, and at the end; it
-            is tried before the run. A write that fails later is a warning.
+        checkpoint: file to write about every `checkpoint_seconds` (None: never), and
+            at the end; it is tried before the run. A later failure is a warning.
         resume: a checkpoint file; the run goes on bit for bit.
         progress: called with a running Result at chunk borders.
 
@@ -67,6 +68,7 @@ def solve(
     """
     _callback(progress)
     seconds(checkpoint_seconds, "checkpoint_seconds")
+    pause = math.inf if checkpoint_seconds is None else checkpoint_seconds
     final = None
     saved_at = time.perf_counter()
     options = dict(
@@ -78,7 +80,7 @@ def solve(
         for final in iterate(problem, method, **options):
             if progress is not None:
                 progress(final)
-            late = time.perf_counter() - saved_at >= checkpoint_seconds
+            late = time.perf_counter() - saved_at >= pause
             if kept_file is not None and kept_file.offer(final, late):
                 saved_at = time.perf_counter()
     assert final is not None

@@ -309,3 +309,13 @@ def test_the_modelled_error_covers_what_the_compiler_does(fun, exact):
     assert np.all(
         np.abs(np.asarray(value).astype(np.longdouble) - truth) <= np.asarray(error)
     )
+
+
+def test_the_estimate_moves_complex_data_in_both_parts():
+    c = np.array([1 + 1e-3j, 3.0 + 0j])
+    value, spread = perturbed(
+        lambda z: (jnp.sum(z.real), jnp.sum(z.imag)), jax.random.key(3), c
+    )
+    assert float(value[0]) == 4.0
+    assert 0 < float(spread[0]) < 1e-13
+    assert 0 < float(spread[1]) < 1e-16  # ulps of 1e-3; the exact zero stays

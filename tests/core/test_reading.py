@@ -97,3 +97,17 @@ def test_traced_values_keep_the_demands_of_their_structure():
         jax.jit(lambda v: reading.array(v, "A"))(jnp.ones(2) * 1j)
     with pytest.raises(Misuse, match="2 axes"):
         jax.jit(lambda v: reading.array(v, "A", ndim=2))(jnp.ones(2))
+
+
+@pytest.mark.parametrize("value", [np.array(True), jnp.array(False)])
+def test_a_boolean_of_no_axes_is_no_number(value):
+    with pytest.raises(Misuse, match="lam must be a positive number"):
+        reading.number(value, "lam", low="positive")
+
+
+def test_integers_hidden_in_lists_are_never_rounded():
+    big = 2**53 + 1
+    for rows in ([np.int64(big), 0.5], [np.array([big, 1]), np.array([0.5, 1.0])]):
+        with pytest.raises(Misuse, match=str(big)):
+            reading.array(rows, "y")
+    assert reading.array([np.int64(2**53), 0.5], "y").tolist() == [2.0**53, 0.5]

@@ -3,6 +3,9 @@
 Results and races are doors too: what is asked of them is read before it is done.
 """
 
+import copy
+import pickle
+
 import jax
 import numpy as np
 import pytest
@@ -26,6 +29,17 @@ SAYS = [
     (lambda: bn.minimize(square, START, constraints=()), "bn.Constrained"),
     (lambda: bn.minimize(square, START, callback=print), "progress="),
     (lambda: bn.minimize(square), "needs x0"),
+    (lambda: bn.L1(weight=2.0), "L1 has no argument 'weight': it takes lam"),
+    (lambda: bn.Box(3.0), "Box needs upper"),
+    (lambda: bn.Nonnegative(0.0), "takes no argument by place, got 1"),
+    (lambda: bn.L2Ball(1.0, radius=2.0), "by place and by name"),
+    (lambda: bn.Huber(detla=1.0), "did you mean delta="),
+    (lambda: bn.Goal(), "Goal needs target"),
+    (lambda: bn.Absolute(), "Absolute needs tol"),
+    (lambda: bn.Transport(np.ones((2, 2)), START), "needs b, eps"),
+    (lambda: bn.run(bn.Ridge(X, Y), bn.Lbfgs()), "needs check: .*check="),
+    (lambda: bn.minimize(lambda x: [square(x)], START), "inside a container"),
+    (lambda: bn.saddle(lambda x, y: {"v": x @ y}, START, START), "a container"),
     (lambda: bn.minimize(square, START, (), "lbfgs"), "by place"),
     (lambda: bn.minimize(square, START, fun=square), "by place and by name"),
     (lambda: bn.solve(bn.Ridge(X, Y), max_step=3), "did you mean max_steps="),
@@ -105,3 +119,12 @@ def test_the_names_of_banach_are_what_users_call():
     for name in names:
         if not name.startswith("__"):
             assert getattr(bn, name) is not None
+
+
+def test_an_instance_of_a_constructor_that_is_a_door_copies():
+    term = bn.Box(np.array([-1.0, 2.0]), 7.0)
+    for again in (pickle.loads(pickle.dumps(term)), copy.deepcopy(term)):
+        assert type(again) is bn.Box
+        np.testing.assert_array_equal(again.project(np.array([9.0, 0.0])), [7.0, 2.0])
+    with pytest.raises(TypeError, match="abstract"):
+        bn.Check()

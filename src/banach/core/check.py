@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from banach.core import reading
+from banach.core.door import Made
 from banach.core.point import Point
 from banach.core.problem import Problem
 
@@ -24,7 +25,7 @@ def _positive(tol: Any) -> Any:
     return tol
 
 
-class Absolute(eqx.Module):
+class Absolute(eqx.Module, metaclass=Made):
     """A tolerance in the units of the quantity: sets the scale to 1."""
 
     tol: Any = eqx.field(converter=_positive)
@@ -189,7 +190,7 @@ class Certificate(eqx.Module):
         return eqx.tree_at(lambda c: c.parts, self, parts)
 
 
-class Check(eqx.Module):
+class Check(eqx.Module, metaclass=Made):
     """Looks at (problem, point) and writes a Certificate. It never meets a method.
 
     `prepared(problem)` does what depends on the problem alone (scale, row norms),

@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from banach.core.problem import Misuse
+import equinox as eqx
+
+from banach.core.misuse import Misuse
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,11 +87,45 @@ def door(
     return call
 
 
-def _said(function, signature, names, needed, args, keywords) -> str:
+class Made(type(eqx.Module)):  # type: ignore[misc]
+    """The class of classes whose constructor is a door: terms, losses, checks, kinds.
+
+    The call is made first, so that one that fits costs nothing more.
+    """
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        """The instance; Misuse where the arguments do not fit the constructor."""
+        try:
+            return super().__call__(*args, **keywords)
+        except TypeError as error:
+            said = _unfit(cls, args, keywords)
+            if said is None:
+                raise
+            raise Misuse(said) from error
+
+
+def _unfit(cls: Any, args: tuple, keywords: dict) -> str | None:
+    """Why a call does not fit the constructor of a class; None where it does."""
+    signature = inspect.signature(cls)
+    try:
+        signature.bind(*args, **keywords)
+    except TypeError:
+        named = signature.parameters.values()
+        names = {p.name for p in named}
+        needed = {p.name for p in named if p.default is p.empty}
+        return _said(cls, signature, names, needed, args, keywords, cures={})
+    return None
+
+
+def _said(
+    function, signature, names, needed, args, keywords, cures: dict[str, str] = CURES
+) -> str:
     what = function.__name__
     unknown = [k for k in keywords if k not in names]
     if unknown:
-        said = [f"{what} has no argument {k!r}: {_cure(k, names)}" for k in unknown]
+        said = [
+            f"{what} has no argument {k!r}: {_cure(k, names, cures)}" for k in unknown
+        ]
         return "; ".join(said)
     listed = [
         p.name
@@ -97,6 +133,8 @@ def _said(function, signature, names, needed, args, keywords) -> str:
         if p.kind is p.POSITIONAL_OR_KEYWORD
     ]
     if len(args) > len(listed):
+        if not listed:
+            return f"{what} takes no argument by place, got {len(args)}"
         return (
             f"{what} takes {len(listed)} arguments by place ({', '.join(listed)}), got "
             f"{len(args)}; give the others by name"
@@ -104,14 +142,17 @@ def _said(function, signature, names, needed, args, keywords) -> str:
     twice = [k for k in listed[: len(args)] if k in keywords]
     if twice:
         return f"{what} got {twice[0]!r} by place and by name; give it once"
-    missing = [k for k in listed[len(args) :] if k in needed and k not in keywords]
-    return f"{what} needs {', '.join(missing)}: {what}({', '.join(listed)}, ...)"
+    given = {*listed[: len(args)], *keywords}
+    missing = [k for k in signature.parameters if k in needed and k not in given]
+    shown = [*listed, *(f"{k}=" for k in missing if k not in listed)]
+    more = ", ..." if len(shown) < len(signature.parameters) else ""
+    return f"{what} needs {', '.join(missing)}: {what}({', '.join(shown)}{more})"
 
 
-def _cure(name: str, names: set[str]) -> str:
-    if name in CURES:
-        return CURES[name]
+def _cure(name: str, names: set[str], cures: dict[str, str]) -> str:
+    if name in cures:
+        return cures[name]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}="
-    return "it takes " + ", ".join(sorted(names))
+    return "it takes " + (", ".join(sorted(names)) or "none")

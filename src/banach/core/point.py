@@ -3,8 +3,10 @@
 import equinox as eqx
 from jaxtyping import PyTree
 
+from banach.core.door import Made
 
-class Point(eqx.Module):
+
+class Point(eqx.Module, metaclass=Made):
     """A candidate answer: primal variable and, where it exists, a dual one.
 
     `x` has the structure of `problem.space()`. `dual` is an offer: a check

@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from banach.core.door import Made
 from banach.core.facts import Facts
+from banach.core.misuse import Misuse
 from banach.core.point import Point
 
-
-class Misuse(ValueError):
-    """Bad input: the message says what was given, what is needed, what to do."""
+__all__ = ["Misuse", "Problem"]
 
 
-class Problem(eqx.Module):
+class Problem(eqx.Module, metaclass=Made):
     """A mathematical problem. Data are array leaves; structure is static.
 
     A kind implements the abstract members and whichever oracles it names in

@@ -119,7 +119,8 @@ def number(
     Booleans are refused (a flag in the place of a number is a mistake), and so is
     anything with an axis. `below` is an upper limit that must not be reached.
     """
-    if isinstance(value, bool | np.bool_):
+    kind = getattr(value, "dtype", None)
+    if isinstance(value, bool | np.bool_) or kind == np.bool_:
         raise Misuse(f"{name} must be a {_LOWS[low][1]} number, got {value}")
     if value is None:
         raise Misuse(f"{name} must be a {_LOWS[low][1]} number, got None")
@@ -300,8 +301,11 @@ def _listed(value: Any, name: str, exact: bool = False) -> None:
             _listed(v, name, exact)
         elif masked(v):
             raise Misuse(f"{name} holds a masked array; drop or fill masked entries")
-        elif not exact and isinstance(v, int) and 2**53 <= abs(v) < 2**1023:
-            _exact(v, name)
+        elif not exact and isinstance(v, numbers.Integral):
+            if 2**53 <= abs(int(v)) < 2**1023:
+                _exact(int(v), name)
+        elif not exact and isinstance(v, np.ndarray) and v.dtype.kind in "iu":
+            _whole(v, name)
 
 
 def _why(a: Any, kind: Any, name: str) -> str:

@@ -15,13 +15,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
+from banach.core.door import Made
 from banach.core.tree import PRECISION
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " n"]
 
 
-class Operator(eqx.Module):
+class Operator(eqx.Module, metaclass=Made):
     """A linear map; `entrywise` says whether |A|, and a bound of ||A||, are known."""
 
     entrywise: ClassVar[bool] = False

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import compat, tree
+from banach.core.door import Made
 from banach.core.problem import Misuse
 from banach.parts.grid import Grid, GridLaplacian
 from banach.parts.hyper import count, number
@@ -30,7 +31,7 @@ class Applied(eqx.Module):
         """The approximation of A^-1 r."""
 
 
-class Preconditioner(eqx.Module):
+class Preconditioner(eqx.Module, metaclass=Made):
     """The recipe."""
 
     @abc.abstractmethod

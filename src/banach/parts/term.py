@@ -19,12 +19,13 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.door import Made
 from banach.core.problem import Misuse
 
 Scalar = Float[Array, ""]
 
 
-class Term(eqx.Module):
+class Term(eqx.Module, metaclass=Made):
     """A closed convex function g with a cheap proximal step, projection or LMO."""
 
     oracles: ClassVar[frozenset[str]] = frozenset()

@@ -10,7 +10,7 @@ from jaxtyping import PyTree
 from banach.core import reading
 from banach.core.problem import Misuse
 from banach.problems import inputs
-from banach.problems.smooth import check_floating
+from banach.problems.smooth import check_bare, check_floating
 
 SMOOTHNESS = ("upper_x", "upper_y", "cross", "hess")
 
@@ -64,6 +64,7 @@ def function(
             f"{name} must return one scalar for {what}, got shapes {shapes}; reduce "
             "it, e.g. with jnp.sum"
         )
+    check_bare(traced.narrow, name)
     check_floating(traced.narrow, name)
     inputs.differentiable(traced, x0, (y, *row, *args), name)
     return traced

@@ -17,7 +17,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.term import Term
 from banach.problems import inputs
-from banach.problems.smooth import check_floating, structs
+from banach.problems.smooth import check_bare, check_floating, structs
 
 Scalar = Float[Array, ""]
 
@@ -296,6 +296,7 @@ def saddle(
             f"phi must return one scalar, got shapes {got}; reduce it, e.g. with "
             "jnp.sum; the mean over data is taken for you"
         )
+    check_bare(traced, "saddle's phi")
     check_floating(traced, "saddle's phi")
     return Inclusion(_Field(phi), z0, data, is_saddle=True, **facts)
 

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from banach.core.door import Made
 from banach.parts.term import gam, least
 from banach.problems import glm_inputs
 
@@ -14,7 +15,7 @@ from banach.problems import glm_inputs
 ROUNDINGS = 32
 
 
-class Loss(eqx.Module):
+class Loss(eqx.Module, metaclass=Made):
     """A convex loss of z = <a, x> + b and a label, entry by entry.
 
     `curvature_bound` is sup l'' (None: unbounded). `self_concordance` is the least c

@@ -303,4 +303,15 @@ def check_scalar(fun: Any, name: str) -> None:
             f"{name} must return one scalar, got shapes {shapes}; reduce it, e.g. "
             "with jnp.sum, or state residuals as bn.least_squares"
         )
+    check_bare(fun, name)
     check_floating(fun, name)
+
+
+def check_bare(fun: Any, name: str) -> None:
+    """Refuse one number inside a list, tuple or dict, which JAX does not derive."""
+    tree = fun.program.out_tree
+    if not jax.tree_util.treedef_is_leaf(tree):
+        raise Misuse(
+            f"{name} returns its number inside a container, {tree}; return the number "
+            "itself, e.g. value in place of [value]"
+        )

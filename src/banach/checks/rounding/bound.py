@@ -139,9 +139,14 @@ def _float(v):
 def _nudged(tree, key):
     leaves, structure = jax.tree.flatten(tree)
     keys = jax.random.split(key, max(len(leaves), 1))
-    moved = []
-    for v, k in zip(leaves, keys[: len(leaves)], strict=True):
-        up = jax.random.bernoulli(k, 0.5, v.shape)
-        towards = jnp.where(up, jnp.inf, -jnp.inf).astype(v.dtype)
-        moved.append(jnp.where(v == 0, v, jnp.nextafter(v, towards)))
+    moved = [_moved(v, k) for v, k in zip(leaves, keys[: len(leaves)], strict=True)]
     return jax.tree.unflatten(structure, moved)
+
+
+def _moved(v, key):
+    if jnp.iscomplexobj(v):
+        real, imag = jax.random.split(key)
+        return jax.lax.complex(_moved(v.real, real), _moved(v.imag, imag))
+    up = jax.random.bernoulli(key, 0.5, v.shape)
+    towards = jnp.where(up, jnp.inf, -jnp.inf).astype(v.dtype)
+    return jnp.where(v == 0, v, jnp.nextafter(v, towards))
