@@ -17,6 +17,8 @@ STEPS = 200
 REFUSALS = ("unverifiable", "refuted", "nonfinite", "infeasible", "unbounded")
 # Less than any rounding of a goal of size 1.
 TINY = Decimal("1e-21")
+# What is left of terms that cancel, at most, and slack over eps of them, at most.
+NOISE, ROUNDINGS = Decimal("1e-13"), Decimal(100)
 # What a scale may exceed the true one by: it is taken at a rounded reference.
 LOOSE = Decimal("1.01")
 
@@ -256,7 +258,9 @@ def _judge(kind, one, x, tol, parts, certified, names):
     if kind.signed:
         over = kind.reached(one, x)
         return ("certified", 0, f"{over:.6e} over") if over > TINY else None
+    sizes = _by_name(kind.companion(one), names)
     scales = _by_name(kind.scale(one), names)
+    scales = [cancelled(s, size) for s, size in zip(scales, sizes, strict=True)]
     for i, ((_, _, scale), t, s) in enumerate(zip(parts, true, scales, strict=True)):
         if s is None or s.is_nan():
             continue
@@ -265,6 +269,17 @@ def _judge(kind, one, x, tol, parts, certified, names):
         if s > 0 and dec(scale) > s * LOOSE:
             return "scale", i, f"scale {scale:.6e} > {s:.6e}"
     return None
+
+
+def cancelled(scale: Decimal | None, size: Decimal | None) -> Decimal | None:
+    """The largest honest scale, where `size` is that of the terms it is a sum of.
+
+    The sum itself, if it is more than rounding; else the size of the terms, as slack
+    over eps has it, up to 1: nothing is relative to rounding.
+    """
+    if not scale or size is None or scale > NOISE * size:
+        return scale
+    return max(scale, min(Decimal(1), ROUNDINGS * size))
 
 
 def fuzz(

@@ -60,6 +60,15 @@ class Kind(abc.ABC):
     def scale(self, one: Batch) -> list[Any]:
         """The scale of each part, at least."""
 
+    def companion(self, one: Batch) -> Any:
+        """How large the terms are whose sum the scale is, part by part, like `scale`.
+
+        Where the sum is rounding of its terms, a check may take their size for a
+        scale, up to 1. Nothing: every scale is judged by the sum alone.
+        """
+        del one
+        return []
+
     @abc.abstractmethod
     def code(self, one: Batch) -> str:
         """The problem as Python source."""

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fuzz.exact import ZERO, dec, decs, dot, norm
 from fuzz.glm import Glm
 
@@ -11,6 +13,12 @@ def slope(one: Any, c: list[Any]) -> list[Any]:
     rows, w, y = decs(one["A"]), decs(one["w"]), [dec(v) for v in one["y"]]
     r = [wi * (dot(row, c) - yi) for row, wi, yi in zip(rows, w, y, strict=True)]
     return [dot([row[j] for row in rows], r) for j in range(len(c))]
+
+
+def slope_size(one: Any, c: list[Any]) -> list[Any]:
+    """The sum of the absolute terms of each entry of `slope`."""
+    sized = {k: abs(one[k]) for k in ("A", "w")} | {"y": -abs(one["y"])}
+    return slope(sized, [abs(v) for v in c])
 
 
 class FrankWolfe(Glm):
@@ -32,6 +40,15 @@ class FrankWolfe(Glm):
         g = slope(one, c)
         sides = zip(g, c, decs(one["lower"]), decs(one["upper"]), strict=True)
         return [sum((max(a * (m - lo), a * (m - up)) for a, m, lo, up in sides), ZERO)]
+
+    def companion(self, one):
+        """Terms of the gradient at the centre, over the width of the set."""
+        one_of = {k: np.asarray([one[k]]) for k in self.numbers}
+        g = slope_size(one, decs(self._centre(one_of)[0]))
+        if self.term == "simplex":
+            return [dec(one["radius"]) * max(g)]
+        sides = zip(g, decs(one["lower"]), decs(one["upper"]), strict=True)
+        return [sum((a * (up - lo) for a, lo, up in sides), ZERO)]
 
 
 class Step(Glm):

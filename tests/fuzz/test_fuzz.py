@@ -181,3 +181,12 @@ def test_every_kind_is_listed_with_its_truth_in_at_most_twenty_shapes():
     assert registry.by_name("ridge").truth_is in text
     assert [k.name for k in registry.chosen("lasso,poi")] == ["lasso", "poisson"]
     assert sum(registry.shares(kinds, 10_000).values()) == pytest.approx(1e4, rel=0.01)
+
+
+def test_a_scale_is_a_sum_unless_that_is_rounding():
+    D = Decimal
+    assert engine.cancelled(D("3e-9"), D("2e2")) == D("3e-9")
+    assert engine.cancelled(D("3e-16"), D("2e2")) == 1
+    assert engine.cancelled(D("3e-60"), D("2e-40")) == D("2e-38")
+    assert engine.cancelled(D("3e-60"), None) == D("3e-60")
+    assert engine.cancelled(None, D("2e2")) is None

@@ -18,7 +18,10 @@ from banach.core.problem import Problem
 from banach.parts.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
-ORDINARY = (1e-75, 1e75)
+# By the bits of a number: a power of ten, and a slack above which it is rounding of
+# products of two ordinary numbers.
+_FAR = {64: 75, 32: 9}
+_CANCELS = {64: 1e-190, 32: 1e-30}
 
 
 class Judged(NamedTuple):
@@ -224,24 +227,31 @@ def usable(value: Scalar, slack: Scalar, nothing: Any) -> Scalar:
     taken for a solution: because the value is 0 by construction, or because all
     numbers are `ordinary`, so that a value within its slack is what rounding leaves of
     terms that cancel. There is then nothing to be relative to, and the quantity is
-    absolute: the scale is 1. Otherwise the value may have vanished in underflow, and
-    the scale is 0, which certifies nothing: what is small against a number that is
-    not known to be 0 is not known to be small.
+    absolute: the scale is 1, or the size of those terms, slack / eps, where that is
+    less (where there are no terms the slack is a few smallest normal numbers, and the
+    scale is 1). Otherwise the value may have vanished in underflow, and the scale is
+    0, which certifies nothing: what is small against a number that is not known to
+    be 0 is not known to be small.
     """
     good = jnp.isfinite(value) & jnp.isfinite(slack) & (value > slack)
-    return jnp.where(good, value, jnp.where(nothing, 1, jnp.zeros_like(value)))
+    terms = slack / jnp.finfo(value.dtype).eps
+    cancel = jnp.isfinite(slack) & (slack > _CANCELS[jnp.finfo(value.dtype).bits])
+    absolute = jnp.where(cancel, jnp.minimum(terms, 1), jnp.ones_like(value))
+    return jnp.where(good, value, jnp.where(nothing, absolute, 0))
 
 
 def ordinary(*given: PyTree) -> Any:
     """Whether all numbers that are not 0 lie in 1e-75 .. 1e75; the infinite ones may.
 
+    1e-9 .. 1e9 where they are judged in float32, without 64 bits.
     Products of two of them are exact to rounding, and so are their squares.
     """
     good = ~subnormal(given)
     for leaf in jax.tree.leaves(given):
         if jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             size = jnp.abs(jnp.asarray(leaf))
-            far = (size < ORDINARY[0]) | (size > ORDINARY[1])
+            end = _FAR.get(jnp.finfo(size.dtype).bits, 4)
+            far = (size < 10.0**-end) | (size > 10.0**end)
             good = good & ~jnp.any(far & (size > 0) & jnp.isfinite(size))
     return good
 

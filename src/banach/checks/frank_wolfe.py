@@ -55,9 +55,11 @@ class FrankWolfeGap(Floored):
     def measured(self, problem: Problem) -> tuple[Array, Array]:
         """The gap at the centre of C."""
         one = jnp.ones((), common.judged_dtype(problem))
-        centre = Point(problem.term.center(problem.start().x))
-        value, slack, _ = _gap(problem, centre, None, one)
-        return based(value, slack, common.ordinary(*common.lift(problem, centre)))
+        # The centre in the judged dtype: rounded, it may be outside C.
+        judged, start = common.lift(problem, problem.start())
+        centre = judged.term.center(start.x)
+        value, slack, _ = _gap(judged, Point(centre), None, one)
+        return based(value, slack, common.ordinary(judged, centre))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value, gradient and LMO; without a screen also the convexity test."""

@@ -57,6 +57,7 @@ class KKT(Scaled):
 
     units: Any = None
     base: Any = 0.0
+    wide: Any = 0.0
 
     def __check_init__(self):
         read_base(self)
@@ -107,7 +108,7 @@ class KKT(Scaled):
         kind = tree.dtype(point.x)
         return certificate, Point(clipped, best.lam.astype(kind))
 
-    def measured(self, problem: Problem) -> tuple[Array, Array, Array]:
+    def measured(self, problem: Problem) -> tuple[Array, Array, Array, Array]:
         """The gradient norm, the units of the rows at the reference, and the floor."""
         dtype = common.judged_dtype(problem)
         one = jnp.ones((), dtype)
@@ -118,14 +119,15 @@ class KKT(Scaled):
             value, slack, _ = common.grad_norm(judged, at.x, None, None)
             scale, base = based(value, slack, common.ordinary(judged, at.x))
             base = jnp.where(scale == value, base, 0)
-        units = jnp.ones(problem.rows(), dtype)
+        units, wide = jnp.ones(problem.rows(), dtype), 0 * one
         if problem.rows():
-            units = _sizes(problem, problem.start())
+            units, wide = _sizes(problem, problem.start())
             if reference is not None:
-                own = _sizes(problem, reference)
+                own, spread = _sizes(problem, reference)
+                wide = jnp.maximum(wide, spread)
                 units = jnp.where(own > 0, own, units)
             units = jnp.where(units > 0, units, 1).astype(dtype)
-        return scale, units, base
+        return scale, units, base, wide
 
     def floor(self) -> Any:
         """Slack of the gradient at the reference over its scale."""
@@ -141,13 +143,19 @@ class KKT(Scaled):
         return refuse_without("constraints", problem, says)
 
 
-def _sizes(problem: Problem, point: Point) -> Array:
-    """max(|c_i|, ||grad c_i||) where that is finite and above rounding, else 0."""
+def _sizes(problem: Problem, point: Point) -> tuple[Array, Array]:
+    """max(|c_i|, ||grad c_i||), rounded down, and by what part it may be larger.
+
+    0 where it is not finite or not above rounding.
+    """
     judged, at = common.lift(problem, point)
     c = common.judge(judged.constraints, at.x)
-    size = jnp.where(jnp.abs(c.value) > c.error, jnp.abs(c.value), 0)
-    size = jnp.maximum(size, jax.vmap(tree.norm)(judged.jacobian(at.x)))
-    return jnp.where(jnp.isfinite(size), size, 0)
+    steep = jax.vmap(tree.norm)(judged.jacobian(at.x))
+    size = jnp.maximum(jnp.abs(c.value) - c.error, steep)
+    size = jnp.where(jnp.isfinite(size), jnp.maximum(size, 0), 0)
+    high = jnp.maximum(jnp.abs(c.value) + c.error, steep)
+    wide = jnp.where(size > 0, high / jnp.where(size > 0, size, 1) - 1, 0)
+    return size, jnp.maximum(jnp.max(wide), 0)
 
 
 class _Values(NamedTuple):
@@ -169,13 +177,15 @@ class _At(eqx.Module):
     own: Float[Array, " m"]
     scale: Scalar
     base: Any
+    wide: Any
     names: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(self, problem: Problem, x: Any, ready: KKT):
         self.problem, self.x, self.flat = problem, x, tree.ravel(x)[0]
         self.bounds = problem.bounds()
         _, self.g, self.c, self.J = problem.evaluate(x)
-        self.units, self.scale, self.base = ready.units, ready.scale, ready.base
+        self.units, self.scale = ready.units, ready.scale
+        self.base, self.wide = ready.base, ready.wide
         # A row is no larger than it is here, where nothing but the start measured it.
         here = jnp.maximum(jnp.abs(self.c), jax.vmap(tree.norm)(self.J))
         far = problem.reference_point() is not None
@@ -306,4 +316,6 @@ class _At(eqx.Module):
         # The growth is divided by the square of a scale that rounding may have raised.
         left = jnp.square(1 - jnp.minimum(self.base, 1))
         rough[-1] = (rough[-1] + (1 - left) * v.parts[-1]) / left
+        # And multiplied with units that are rounded down.
+        rough[-1] = rough[-1] + 1.01 * self.wide * (v.parts[-1] + rough[-1])
         return (slack, *rough), error

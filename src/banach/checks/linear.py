@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
-from banach.checks.frame import Floored, Scaled, based, refuse_unless
+from banach.checks.frame import Floored, Scaled, refuse_unless
 from banach.checks.second_order import proved_lower_bound
 from banach.core import tree
 from banach.core.check import Certificate, single
@@ -178,7 +178,10 @@ def _right_side(problem: Problem) -> tuple[Scalar, Scalar]:
     """
     value, slack, _ = _residual(problem, problem.reference_point(), None, None)
     empty = tree.max_abs(problem.b) == 0
-    return based(value, slack, empty & ~subnormal(problem.b))
+    # Where b is 0 so is the residual, whatever vanishing products are charged.
+    known = jnp.where(empty, 0, slack)
+    scale = common.usable(value, known, empty & ~subnormal(problem.b))
+    return scale, slack / jnp.where(scale > 0, scale, 1)
 
 
 def _shrunk(problem: Problem, by: Any) -> Scalar:
@@ -192,7 +195,9 @@ def _shrunk(problem: Problem, by: Any) -> Scalar:
     L = jnp.asarray(L, size.dtype) + 4 * (problem.size() + 4) * least(size.dtype)
     empty = tree.max_abs(judged.b) == 0
     good = jnp.isfinite(L) & (L > 0) & ~empty
-    return jnp.where(good, 0.99 * size / by(jnp.where(good, L, 1)), 1)
+    least_scale = 0.99 * size / by(jnp.where(good, L, 1))
+    # An L beyond the floats certifies nothing; where b is 0 the scale is 1.
+    return jnp.where(good, least_scale, jnp.where(empty, size, 0))
 
 
 def _bounded(quantity, problem, point, ready, sigma, look):
