@@ -498,12 +498,12 @@ class Program(Traced):
             "Lagrangian gradient": norm(h),
             "equations": abs(relative[0]),
             "inequalities": max(ZERO, *relative[1:]),
-            "complementarity": max(moved),
+            "complementarity": sum(moved),
         }
         if s:
-            grow = [abs((m * v / s) ** 2 * r)
-                    for m, v, r in zip(lam, u, relative, strict=True)]  # fmt: skip
-            found["multiplier growth"] = max(grow)
+            price = sum(abs(m * v) for m, v in zip(lam, u, strict=True)) / s
+            found["multiplier growth"] = price * sum(
+                abs(m * v) for m, v in zip(lam, c, strict=True)) / s  # fmt: skip
         return found
 
     def scale(self, one):

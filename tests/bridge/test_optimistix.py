@@ -10,6 +10,7 @@ import small
 
 from banach.bridge import optimistix as bridge
 from banach.bridge.optimistix import Optimistix
+from banach.core.check import Absolute
 from banach.core.method import Refusal
 from banach.core.problem import Misuse
 from banach.core.run import STATUSES, run
@@ -23,8 +24,8 @@ def test_iterates_are_those_of_optimistix():
         fn, optimistix.BFGS(rtol=0.0, atol=0.0), x0, max_steps=9, throw=False
     )
     out = run(
-        problem, Optimistix("BFGS"), check=small.GradientNorm(), tol=1e-300,
-        max_steps=9, every=1,
+        problem, Optimistix("BFGS"), check=small.GradientNorm(),
+        tol=Absolute(1e-300), max_steps=9, every=1,
     )  # fmt: skip
     state = out.carry.state
     for p, q in zip(

@@ -34,6 +34,8 @@ def gone():
     shutil.rmtree("soon")
     return easy()
 """
+# A background job ignores SIGINT, and its children inherit that.
+HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 # As `python -m banach`, and says when it listens.
 LISTENING = """
 import sys
@@ -71,9 +73,8 @@ def begin(home, code, *words):
     """A process that hears SIGINT, whatever this one does."""
     where = {"XDG_CACHE_HOME": str(home / "cache"), "NO_COLOR": "1"}
     return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, words)], cwd=home, text=True,
+        [sys.executable, "-c", HEARS + code, *map(str, words)], cwd=home, text=True,
         env=os.environ | where, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import pytest
 from core_bed import A, B, ridge
 
 import banach as bn
-from banach.catalogue import UnknownMethod
 from banach.core.problem import Misuse
 from banach.methods.composite.fista import Fista
 from banach.methods.smooth.lbfgs import Lbfgs
@@ -88,18 +87,18 @@ def test_a_call_is_refused_before_anything_runs(case):
 
 
 def test_an_unknown_option_is_an_error_and_never_ignored():
-    with pytest.raises(Misuse, match="'max_iter': use max_steps="):
+    with pytest.raises(Misuse, match="no argument 'max_iter': use max_steps="):
         solve(max_iter=5)
-    with pytest.raises(Misuse, match=r"bn\.Box"):
+    with pytest.raises(Misuse, match="no argument 'bounds'"):
         bn.minimize(square, np.ones(2), bounds=[(0, 1)] * 2)
     with pytest.raises(Misuse, match="no hyperparameter 'learning_rate'"):
         Lbfgs(memory=5, learning_rate=0.1)
 
 
 def test_methods_that_do_not_exist_or_apply():
-    with pytest.raises(UnknownMethod, match=r"'lbfsg'.*Did you mean lbfgs"):
+    with pytest.raises(Misuse, match=r"'lbfsg'.*Did you mean lbfgs"):
         bn.solve(ridge(), "lbfsg")
-    with pytest.raises(UnknownMethod, match="Did you mean gradient_descent"):
+    with pytest.raises(Misuse, match="Did you mean gradient_descent"):
         bn.solve(ridge(), "GradientDescend")
     with pytest.raises(Misuse, match=r"fista needs the oracle prox.*bn\.Composite"):
         bn.solve(ridge(), Fista)

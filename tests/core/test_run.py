@@ -187,7 +187,7 @@ def test_stalled():
 def test_refuted():
     # mu is declared ten times too large: sampled midpoints contradict it.
     f = lambda x: jnp.sum(jnp.log(jnp.cosh(x - 1)))  # noqa: E731
-    problem = Smooth(f, np.zeros(5), L=1.0, mu=10.0)
+    problem = Smooth(f, np.zeros(5), mu=10.0)
     method = GradientDescent(1.0, search=False)
     out = run(problem, method, check=StrongGap(), tol=1e-6, max_steps=200)
     assert status(out) == CODE["refuted"] and not bool(out.certified)

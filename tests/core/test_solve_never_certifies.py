@@ -216,9 +216,7 @@ def test_a_nonconvex_function_declared_convex_carries_the_declaration():
 
 
 def test_mu_declared_ten_times_too_large_is_refuted_or_printed():
-    lie = bn.Smooth(
-        lambda x: jnp.sum(jnp.log(jnp.cosh(x - 1))), np.zeros(3), L=1.0, mu=10.0
-    )
+    lie = bn.Smooth(lambda x: jnp.sum(jnp.log(jnp.cosh(x - 1))), np.zeros(3), mu=10.0)
     r = never(bn.solve(lie, GradientDescent(1.0, False), check="strong_gap"))
     assert r.status == "refuted" and "mu: declared" in r.reason
 

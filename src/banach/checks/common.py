@@ -15,9 +15,10 @@ from banach.core.check import Check
 from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam, least
+from banach.parts.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
+ORDINARY = (1e-75, 1e75)
 
 
 class Judged(NamedTuple):
@@ -34,6 +35,18 @@ def lift(problem: Problem, point: Point) -> tuple[Problem, Point]:
     if tree.dtype(point.x) == double:
         return problem, Point(jax.tree.map(jnp.asarray, point.x), point.dual)
     return _widened(problem, double), _widened(Point(point.x, point.dual), double)
+
+
+def lifted_reference(problem: Problem) -> tuple[Problem, Point] | None:
+    """Problem and reference in float64, None where there is no reference.
+
+    The problem is lifted first: a null model that is computed, and rounded, in a
+    narrower dtype is another point, where an objective may be far above its own.
+    """
+    if problem.reference_point() is None:
+        return None
+    judged, _ = lift(problem, problem.start())
+    return judged, judged.reference_point()
 
 
 def _widened(x: PyTree, double: Any) -> PyTree:
@@ -201,14 +214,45 @@ def null_scale(F: Scalar, zero: Scalar) -> Scalar:
     1 where F is exactly 0; 0, which certifies nothing, where it only vanished: what
     is small against a number that is not known to be 0 is not known to be small.
     """
-    known = (F > 0) | zero
-    return jnp.where(known, usable(F, jnp.zeros_like(F)), 0)
+    return usable(F, jnp.zeros_like(F), zero)
 
 
-def usable(value: Scalar, slack: Scalar) -> Scalar:
-    """A scale: the value at the reference where it exceeds its slack, else 1."""
+def usable(value: Scalar, slack: Scalar, nothing: Any) -> Scalar:
+    """A scale: the value at the reference where it exceeds its slack.
+
+    Elsewhere the value is no scale, and `nothing` says whether the reference may be
+    taken for a solution: because the value is 0 by construction, or because all
+    numbers are `ordinary`, so that a value within its slack is what rounding leaves of
+    terms that cancel. There is then nothing to be relative to, and the quantity is
+    absolute: the scale is 1. Otherwise the value may have vanished in underflow, and
+    the scale is 0, which certifies nothing: what is small against a number that is
+    not known to be 0 is not known to be small.
+    """
     good = jnp.isfinite(value) & jnp.isfinite(slack) & (value > slack)
-    return jnp.where(good, value, jnp.ones_like(value))
+    return jnp.where(good, value, jnp.where(nothing, 1, jnp.zeros_like(value)))
+
+
+def ordinary(*given: PyTree) -> Any:
+    """Whether all numbers that are not 0 lie in 1e-75 .. 1e75; the infinite ones may.
+
+    Products of two of them are exact to rounding, and so are their squares.
+    """
+    good = ~subnormal(given)
+    for leaf in jax.tree.leaves(given):
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            size = jnp.abs(jnp.asarray(leaf))
+            far = (size < ORDINARY[0]) | (size > ORDINARY[1])
+            good = good & ~jnp.any(far & (size > 0) & jnp.isfinite(size))
+    return good
+
+
+def power_of_two(size: Scalar) -> Scalar:
+    """A power of two within a factor of two of a size; its inverse is normal too."""
+    dtype = size.dtype
+    info = jnp.finfo(dtype)
+    exponent = jnp.floor(jnp.log2(jnp.where(size > 0, size, 1)))
+    exponent = jnp.clip(exponent, info.minexp + 2, info.maxexp - 3)
+    return jnp.ldexp(jnp.ones((), dtype), exponent.astype(jnp.int32))
 
 
 def grad_norm(

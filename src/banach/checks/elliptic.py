@@ -74,10 +74,9 @@ class _Energy(Floored):
         mu = common.rounded_down(judged.facts().get("lower"), g.dtype)
         # The slopes at u = 0 are exact: a few roundings of the load and of F'(0).
         norm, e = _dual(judged, g, gam(64, g.dtype) * jnp.abs(g))
-        scale, base = based(*self.bound(norm, e, mu))
         # A bound that vanished though its norm did not is no scale.
-        kept = (norm <= e) | (self.bound(norm, 0 * e, mu)[0] > 0)
-        return jnp.where(kept, scale, 0), base
+        flat = (norm <= e) & common.ordinary(judged)
+        return based(*self.bound(norm, e, mu), flat)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient and one solve; without a screen, the sampled pairs."""

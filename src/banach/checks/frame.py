@@ -71,10 +71,10 @@ def read_base(check: Any) -> None:
     common.read(check, base=None)
 
 
-def based(value: Scalar, slack: Scalar) -> tuple[Scalar, Scalar]:
-    """(scale, slack over scale): the value where it exceeds its slack, else 1."""
-    scale = common.usable(value, slack)
-    return scale, slack / scale
+def based(value: Scalar, slack: Scalar, nothing: Any) -> tuple[Scalar, Scalar]:
+    """(scale, slack over scale), the scale as `common.usable` says."""
+    scale = common.usable(value, slack, nothing)
+    return scale, slack / jnp.where(scale > 0, scale, 1)
 
 
 def at_reference(
@@ -82,15 +82,17 @@ def at_reference(
 ) -> tuple[Scalar, Scalar]:
     """(scale, slack over scale) at the reference; 1 and 0 without one.
 
+    A value within its slack makes the scale 1 where all numbers are ordinary, else 0.
+
     `measure` gives a value and its slack at a point, both in float64.
     """
-    reference = problem.reference_point()
-    if reference is None:
+    found = common.lifted_reference(problem)
+    if found is None:
         one = jnp.ones((), common.judged_dtype(problem))
         return one, 0 * one
-    judged, at = common.lift(problem, reference)
+    judged, at = found
     value, slack, *_ = measure(judged, at.x)
-    return based(value, slack)
+    return based(value, slack, common.ordinary(judged, at.x))
 
 
 def extended(certificate: Certificate, parts: tuple[Part, ...]) -> Certificate:

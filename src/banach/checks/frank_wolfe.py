@@ -57,7 +57,7 @@ class FrankWolfeGap(Floored):
         one = jnp.ones((), common.judged_dtype(problem))
         centre = Point(problem.term.center(problem.start().x))
         value, slack, _ = _gap(problem, centre, None, one)
-        return based(value, slack)
+        return based(value, slack, common.ordinary(*common.lift(problem, centre)))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value, gradient and LMO; without a screen also the convexity test."""

@@ -78,14 +78,14 @@ class Gap(Check):
 
     def prepared(self, problem: Problem) -> "Gap":
         """With row and column norms, F at the null model, and the slack there."""
-        judged, at = common.lift(problem, problem.reference_point())
+        judged, at = common.lifted_reference(problem)
         norms = judged.data_norms(tree.dtype(at.x))
         # Data that are read as 0 are another problem: nothing is said of this one.
         rows = jnp.where(outside(judged), jnp.inf, norms.rows)
         norms = eqx.tree_at(lambda m: m.rows, norms, rows)
         scale = _null(judged, at.x)
         seen, _ = _look(judged, at, norms)
-        return Gap(norms, scale, seen.slack / scale)
+        return Gap(norms, scale, seen.slack / jnp.where(scale > 0, scale, 1))
 
     def floor(self) -> Any:
         """Slack at the null model over the scale."""
@@ -233,8 +233,7 @@ class _Near:
 
     def _z_error(self) -> Array:
         coef, z, dtype = self.coef, self.z, self.z.dtype
-        size = jnp.sqrt(jnp.sum(jnp.square(coef / _scale(coef)), axis=0))
-        size = size * _scale(coef)
+        size = _length(coef)
         rows = self.norms.rows
         product = rows[:, None] * size if z.ndim == 2 else rows * size
         rough = product + jnp.abs(self.b)
@@ -263,9 +262,9 @@ class _Near:
         v, v_b = problem.split(problem.adjoint(scaled))
         # Columns: |A'||w th| <= ||a_j|| ||w th||, and the same for the error of th.
         g, off = gam(n + 8, dtype), each * loss.dual_error(th, y)
+        e_v = 1.01 * (g * _length(scaled) + _length(off)) + 2 * n * tiny
         # Products w th that vanish.
         off = off + 2 * tiny
-        e_v = 1.01 * (g * _length(scaled) + _length(off))
         columns = norms.columns
         e_v = (columns[:, None] if z.ndim == 2 else columns) * e_v + 2 * n * tiny
         s = term.dual_scale(v, e_v)
@@ -312,11 +311,7 @@ class _Near:
         return 1.01 * (F * (1 + gam(z.size + 8, z.dtype)) + own)
 
 
-def _scale(a: Array) -> Array:
-    big = jnp.minimum(jnp.max(jnp.abs(a)), float(jnp.finfo(a.dtype).max) / 8)
-    return jnp.where(big > 0, big, 1)
-
-
 def _length(a: Array) -> Array:
     """Euclidean length of the columns."""
-    return _scale(a) * jnp.sqrt(jnp.sum(jnp.square(a / _scale(a)), axis=0))
+    factor, back = tree.square_scale(jnp.max(jnp.abs(a), axis=0))
+    return jnp.sqrt(jnp.sum(jnp.square(a * factor), axis=0)) * back

@@ -13,7 +13,7 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 
 class InclusionResidual(Floored):
@@ -77,7 +77,9 @@ class InclusionDistance(Floored):
         factor = _factor(problem, self.scale.dtype)
         scale = self.scale / factor
         value, slack, label = _residual(problem, point, self.screen, scale)
-        value, slack = factor * value, factor * slack
+        # Products, and 1 / mu, that vanish.
+        lost = 4 * least(value.dtype) * (1 + value + slack)
+        value, slack = factor * value, factor * slack + lost
         names = ("mu",) if problem.term is None else ("mu", "L")
         certificate = single(
             "||z-z*||_2",

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import Scaled, read_base, refuse_without
+from banach.checks.frame import Scaled, based, read_base, refuse_without
 from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts import kkt
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 Scalar = Float[Array, ""]
 
@@ -116,8 +116,8 @@ class KKT(Scaled):
         if reference is not None:
             judged, at = common.lift(problem, reference)
             value, slack, _ = common.grad_norm(judged, at.x, None, None)
-            scale = common.usable(value, slack)
-            base = jnp.where(scale == value, slack / scale, 0)
+            scale, base = based(value, slack, common.ordinary(judged, at.x))
+            base = jnp.where(scale == value, base, 0)
         units = jnp.ones(problem.rows(), dtype)
         if problem.rows():
             units = _sizes(problem, problem.start())
@@ -168,13 +168,14 @@ class _At(eqx.Module):
     units: Float[Array, " m"]
     own: Float[Array, " m"]
     scale: Scalar
+    base: Any
     names: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(self, problem: Problem, x: Any, ready: KKT):
         self.problem, self.x, self.flat = problem, x, tree.ravel(x)[0]
         self.bounds = problem.bounds()
         _, self.g, self.c, self.J = problem.evaluate(x)
-        self.units, self.scale = ready.units, ready.scale
+        self.units, self.scale, self.base = ready.units, ready.scale, ready.base
         # A row is no larger than it is here, where nothing but the start measured it.
         here = jnp.maximum(jnp.abs(self.c), jax.vmap(tree.norm)(self.J))
         far = problem.reference_point() is not None
@@ -237,8 +238,10 @@ class _At(eqx.Module):
             parts.append(jnp.max(jnp.maximum(relative[k:], 0)))
             parts.append(jnp.sum(jnp.abs(lam[k:] * c[k:])))
         if self.problem.rows():
-            moves = jnp.sum(jnp.abs(lam * c)) / self.scale
-            parts.append(jnp.sum(jnp.abs(lam) * self.units) / self.scale * moves)
+            # A scale of 0 certifies nothing already.
+            scale = jnp.where(self.scale > 0, self.scale, 1)
+            moves = jnp.sum(jnp.abs(lam * c)) / scale
+            parts.append(jnp.sum(jnp.abs(lam) * self.units) / scale * moves)
         return tuple(parts)
 
     def bare(self, name: str, error: Array) -> tuple[Scalar, Scalar] | None:
@@ -257,7 +260,8 @@ class _At(eqx.Module):
 
     def worst(self, v: _Values) -> Scalar:
         """The largest ratio, infinite where there is a NaN."""
-        ratios = jnp.stack([p / s for p, s in zip(v.parts, self.scales, strict=True)])
+        scales = [jnp.where(s > 0, s, 1) for s in self.scales]
+        ratios = jnp.stack([p / s for p, s in zip(v.parts, scales, strict=True)])
         return jnp.where(jnp.any(jnp.isnan(ratios)), jnp.inf, jnp.max(ratios))
 
     def gradient(self, lam: Array) -> Any:
@@ -287,8 +291,19 @@ class _At(eqx.Module):
         # Every other part is linear in |c| and moves by itself at the errors of c.
         error = c.error + jnp.abs(c.value - self.c)
         moved = self._parts(slack, v.lam, error)
+        # Products and quotients that vanish, each beside the factor that is left.
+        lost = 4 * self.c.size * least(self.c.dtype)
+        by = jnp.where(self.scale > 0, self.scale, 1)
+        price = jnp.sum(jnp.abs(v.lam) * self.units) / by
+        moves = jnp.sum(jnp.abs(v.lam * self.c)) / by
+        rest = lost / by + lost
+        grown = (price + moves + rest) * rest + lost
         # Products and sums of as many terms as there are rows.
         g = 2 * gam(self.c.size + 16, self.c.dtype)
-        rough = [1.01 * m + g * p for m, p in
+        rough = [1.01 * m + g * p + lost for m, p in
                  zip(moved[1:], v.parts[1:], strict=True)]  # fmt: skip
+        rough[-1] = rough[-1] + 1.01 * grown
+        # The growth is divided by the square of a scale that rounding may have raised.
+        left = jnp.square(1 - jnp.minimum(self.base, 1))
+        rough[-1] = (rough[-1] + (1 - left) * v.parts[-1]) / left
         return (slack, *rough), error

@@ -177,10 +177,8 @@ def _right_side(problem: Problem) -> tuple[Scalar, Scalar]:
     1 where b is exactly 0; 0, which certifies nothing, where b is only read as 0.
     """
     value, slack, _ = _residual(problem, problem.reference_point(), None, None)
-    scale, base = based(value, slack)
     empty = tree.max_abs(problem.b) == 0
-    known = (value > slack) | (empty & ~subnormal(problem.b))
-    return jnp.where(known, scale, 0), base
+    return based(value, slack, empty & ~subnormal(problem.b))
 
 
 def _shrunk(problem: Problem, by: Any) -> Scalar:
@@ -235,7 +233,7 @@ def _sigma(problem: Problem) -> Scalar:
     A = jnp.asarray(judged.A.entries, dtype)
     # Of A over a power of two, whose squares are in range; exact but for entries
     # that vanish beside the largest one.
-    unit = _power(tree.max_abs(A))
+    unit = common.power_of_two(tree.max_abs(A))
     A, n = A / unit, A.shape[0]
     lost = jnp.where(subnormal(judged.A), jnp.inf, n * least(dtype))
     if facts.has("positive_definite"):
@@ -255,15 +253,6 @@ def _sigma(problem: Problem) -> Scalar:
     low = 0.99 * (1 - off) / top * unit
     # Rounded down only where the product is a normal number.
     return jnp.where(finite & (off < 1) & (low > least(dtype)), low, 0)
-
-
-def _power(size: Scalar) -> Scalar:
-    """A power of two within a factor of two of a size; its inverse is normal too."""
-    dtype = size.dtype
-    info = jnp.finfo(dtype)
-    exponent = jnp.floor(jnp.log2(jnp.where(size > 0, size, 1)))
-    exponent = jnp.clip(exponent, info.minexp + 2, info.maxexp - 3)
-    return jnp.ldexp(jnp.ones((), dtype), exponent.astype(jnp.int32))
 
 
 def _only_linear(problem: Problem, name: str) -> str | None:

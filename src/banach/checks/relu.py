@@ -90,7 +90,7 @@ class ReluGap(Floored):
         zero = jnp.all(judged.loss.exact_zero(near.z, near.y))
         scale = common.null_scale(judged.objective(at.x), zero)
         slack = near.bound(None, 0).slack
-        return scale, slack / scale
+        return scale, slack / jnp.where(scale > 0, scale, 1)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """The products with X of one offered bound, counted as splits."""

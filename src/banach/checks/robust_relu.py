@@ -110,7 +110,8 @@ class RobustReluGap(Check):
         nothing = Witness(
             jnp.zeros_like(near.X), jnp.zeros_like(at.x), jnp.zeros_like(near.inside)
         )
-        return RobustReluGap(scale, near.bound(nothing, 0).slack / scale)
+        slack = near.bound(nothing, 0).slack
+        return RobustReluGap(scale, slack / jnp.where(scale > 0, scale, 1))
 
     def floor(self) -> Any:
         """Slack at zero over the scale."""

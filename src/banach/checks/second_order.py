@@ -17,7 +17,7 @@ from banach.core import reading, tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 DENSE = 2000
 _MARGINS = (4.0, 64.0, 4096.0)
@@ -119,7 +119,9 @@ class SecondOrder(Check):
             square = tree.vdot(g, g)
             curve = jnp.abs(tree.vdot(g, judged.hvp(at.x, g)))
             ratio = curve / jnp.where(square > 0, square, 1)
-            bend = common.usable(jnp.where(square > 0, ratio, 0), 0 * ratio)
+            bend = common.usable(
+                jnp.where(square > 0, ratio, 0), 0 * ratio, common.ordinary(judged)
+            )
         return eqx.tree_at(
             lambda c: c.scales, self, (first, bend), is_leaf=lambda v: v is None
         )
@@ -157,6 +159,9 @@ def proved_lower_bound(
 ) -> Float[Array, ""]:
     """Lower bound of lambda_min of every symmetric matrix within `error` (2-norm)."""
     n, dtype = H.shape[0], H.dtype
+    # Of H over a power of two: every margin below is a normal number.
+    power = common.power_of_two(jnp.maximum(tree.max_abs(H), error))
+    H, error = H / power, error / power + 2 * n * least(dtype)
     unit = float(jnp.finfo(dtype).eps) / 2
     g = gam(n + 2, dtype)
     size = tree.norm(H)
@@ -174,4 +179,4 @@ def proved_lower_bound(
         shifted = safe - (s + c * (1 + 8 * unit)) * jnp.eye(n, dtype=dtype)
         done = jnp.all(jnp.isfinite(jnp.linalg.cholesky(shifted)))
         best = jnp.where(done, jnp.maximum(best, s), best)
-    return jnp.where(finite, best, -math.inf)
+    return jnp.where(finite, best * power - least(dtype), -math.inf)

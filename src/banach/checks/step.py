@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
-from banach.checks.frame import Floored, refuse_without
+from banach.checks.frame import Floored, based, refuse_without
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
@@ -63,15 +63,15 @@ class ProxStep(Floored):
     def measured(self, problem: Problem) -> tuple[Array, Array]:
         """e / t at the reference, or 1."""
         one = jnp.ones((), common.judged_dtype(problem))
-        reference = problem.reference_point()
-        if reference is None:
+        found = common.lifted_reference(problem)
+        if found is None:
             return one, 0 * one
-        step = _step(problem, reference)
+        # In the judged dtype: a cast of x+ would be charged, and hide a small scale.
+        step = _step(*found)
         error = common.judge(step.judged.grad, step.x).error
         value = tree.norm(tree.sub(step.x, step.wide)) / step.t
         slack = common.norm_slack(value, error, problem.size()) + _moved(step)
-        scale = common.usable(value, slack)
-        return scale, slack / scale
+        return based(value, slack, common.ordinary(step.judged, step.x))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """A value, two gradients and a prox; a gradient more where a screen passes."""

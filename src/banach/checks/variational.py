@@ -71,7 +71,7 @@ class VariationalGap(Floored):
         other, rough, _ = _gap(problem, Point(corner), None, one)
         flat = ~(value > 2 * slack)
         value, slack = jnp.where(flat, other, value), jnp.where(flat, rough, slack)
-        return based(value, slack)
+        return based(value, slack, common.ordinary(judged))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass; without a screen also the sampled pairs."""

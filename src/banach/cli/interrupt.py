@@ -10,6 +10,7 @@ noted, so that what is being printed and written is finished; a second one leave
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _LINE = b"banach: interrupted\n"
 _TERMINAL = b"\r\x1b[K\x1b[?25h"
 
 
+_PATIENCE = 0.1  # seconds
 _ending = threading.Lock()
 
 
@@ -29,6 +31,7 @@ class _Seen:
 
     answer = False
     noted = False
+    taken = 0  # signals that reached Python's handler here
     children: ClassVar[set[int]] = set()
 
 
@@ -66,6 +69,7 @@ def with_child(pid: int) -> Iterator[None]:
 
 
 def _asked(signum: int, frame: Any) -> None:
+    _Seen.taken += 1
     if _Seen.answer and not _Seen.noted:
         _Seen.noted = True
         return
@@ -88,13 +92,29 @@ def leave() -> None:
     os._exit(CODE)
 
 
+def _taken() -> int:
+    """Signals that some handler of Python's has had."""
+    host = sys.modules.get("banach.core.host")
+    return _Seen.taken + (0 if host is None else host.Stop.taken)
+
+
 def _listen(ear: int) -> None:
+    heard = 0
     while True:
         caught = os.read(ear, 1)
+        if not caught or caught[0] != signal.SIGINT:
+            continue
+        heard += 1
         # Python's own handler waits for the compiler to return; this thread does not.
+        # Where that handler had the signal meanwhile, nothing is left to do.
+        patience = time.monotonic() + _PATIENCE
+        while _taken() < heard and time.monotonic() < patience:
+            time.sleep(0.005)
+        if _taken() >= heard:
+            continue
         handler = signal.getsignal(signal.SIGINT)
         while hasattr(handler, "passes_to") and handler.passes_to() is not handler:
             handler = handler.passes_to()
         ours = handler is _asked
-        if caught and caught[0] == signal.SIGINT and ours and not _Seen.answer:
+        if ours and not _Seen.answer:
             leave()

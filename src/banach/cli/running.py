@@ -151,7 +151,8 @@ def _json_file(path: str) -> None:
     from banach.core import files
 
     if Path(path).suffix != ".json":
-        raise common.Usage(f"{path}: a run is saved as JSON; name it {path}.json")
+        name = Path(path).with_suffix(".json").name
+        raise common.Usage(f"{path}: a run is saved as JSON; name it {name}")
     files.tried(path)
 
 

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -35,6 +35,8 @@ class Stop:
     did before. Where the flag is up already, it does so as well.
     """
 
+    taken: ClassVar[int] = 0  # signals that became flags, in this process
+
     def __init__(self, before: Any):
         self.asked, self.armed, self._before = False, 0, before
 
@@ -42,6 +44,7 @@ class Stop:
         """What the system calls when SIGINT comes."""
         if self.armed and not self.asked:
             self.asked = True
+            Stop.taken += 1
         elif callable(self._before):
             self._before(signum, frame)
         else:

@@ -59,27 +59,34 @@ def norm(x: PyTree) -> Array:
     roundings, and the largest of mere rounding noise is 0 in one and not in the other.
     """
     leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(x)]
-    factor = square_scale(max_abs(leaves))
+    factor, back = square_scale(max_abs(leaves))
     square = functools.reduce(
         operator.add, [jnp.sum(jnp.square(leaf * factor)) for leaf in leaves]
     )
     safe = jnp.where(square > 0, square, 1)
-    return jnp.where(square > 0, jnp.sqrt(safe), square) / factor
+    return jnp.where(square > 0, jnp.sqrt(safe), square) * back
 
 
-def square_scale(big: Array) -> Array:
+def square_scale(big: Array) -> tuple[Array, Array]:
     """A power of two by which entries of at most `big` may be squared and summed.
 
-    1 in the middle of the range. It is never `1 / big`: that is subnormal where big
-    is near the end of the range, XLA flushes it, and everything would be 0.
+    And its inverse. Both are 1 in the middle of the range. It is never `1 / big`: that
+    is subnormal where big is near the end of the range, XLA flushes it, and everything
+    would be 0. Multiply by the inverse: XLA turns `v / factor / mu` into
+    `v / (factor * mu)`, and that product overflows where the quotients do not.
     """
     info = jnp.finfo(big.dtype)
     low, high = math.sqrt(info.tiny) / info.eps, math.sqrt(info.max) * info.eps
-    # 600 of 1022 in float64, 80 of 126 in float32: squares and their sums stay inside.
-    far = 2.0 ** (600 if info.bits == 64 else 80)
-    factor = jnp.where(big < low, far, jnp.where(big > high, 1 / far, 1.0))
-    factor = jnp.where((big > 0) & jnp.isfinite(big), factor, 1.0)
-    return jax.lax.stop_gradient(factor.astype(big.dtype))
+    # Up, squares of all normal numbers are normal, and so is the square of the factor:
+    # XLA turns (c f) (c f) into (c c) (f f) where c is a constant. Down, sums of
+    # squares stay inside.
+    up, down = (2.0**511, 2.0**-600) if info.bits == 64 else (2.0**63, 2.0**-80)
+    known = (big > 0) & jnp.isfinite(big)
+    small, large = known & (big < low), known & (big > high)
+    factor = jnp.where(small, up, jnp.where(large, down, 1.0))
+    back = jnp.where(small, 1 / up, jnp.where(large, 1 / down, 1.0))
+    cast = factor.astype(big.dtype), back.astype(big.dtype)
+    return jax.lax.stop_gradient(cast)
 
 
 def max_abs(x: PyTree) -> Array:

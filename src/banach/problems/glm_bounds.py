@@ -217,16 +217,20 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
     root = np.ones(n) if w is None else np.sqrt(np.asarray(w, np.float64))
     B = np.concatenate([B, np.ones((n, 1))], axis=1) if intercept else B
     B = root[:, None] * B
-    big = float(np.max(np.abs(B)))
+    big = np.max(np.abs(B))
     if big == 0:
         return np.float64(np.finfo(kind).tiny)
+    if not np.isfinite(big):
+        return np.float64(np.inf)
     B = B / big
     a, u = np.abs(B), np.finfo(np.float64).eps / 2
     square = float(np.sum(a * a))
     bounds = [square, float(a.sum(0).max() * a.sum(1).max()), _gram_bound(B, square)]
     margin = 1 + 16 * (n + p) * u + 4 * float(np.finfo(kind).eps)
     # Never 0, and never subnormal: XLA would read 0.
-    return np.float64(max(curvature * min(bounds) * margin * big**2, _TINY))
+    with np.errstate(over="ignore", under="ignore"):
+        # Infinite where no float is large enough.
+        return np.maximum(curvature * min(bounds) * margin * big * big, _TINY)
 
 
 def _gram_bound(B: np.ndarray, square: float) -> float:
