@@ -36,7 +36,7 @@ class Proof:
     def __init__(self, name: str, began: float):
         self.name, self.began = name, began
         self.passed: Counter = Counter()
-        self.failed: list[str] = []
+        self.failed: dict[str, list[str]] = {}  # tests by the words they ended in
         self.beds: list[str] = []
         self.left: list[str] = []
 
@@ -72,15 +72,18 @@ class Proof:
     def pytest_collectreport(self, report):
         """A file that cannot be read is a failure."""
         if report.failed:
-            self.failed.append(f"{report.nodeid}: {report.longreprtext}")
+            self.fails(report, report.longreprtext.strip().splitlines())
 
     def pytest_runtest_logreport(self, report):
         """Count, and keep the words of what failed."""
         if report.failed:
-            last = report.longreprtext.strip().splitlines()
-            self.failed.append("\n    ".join([report.nodeid, *last[-12:]]))
+            self.fails(report, report.longreprtext.strip().splitlines()[-12:])
         elif report.when == "call" and report.passed:
             self.passed[suite(report)] += 1
+
+    def fails(self, report, words: list[str]) -> None:
+        """Keep a failure: one mistake may fail many tests with the same words."""
+        self.failed.setdefault("\n    ".join(["", *words]), []).append(report.nodeid)
 
 
 def suite(item) -> str:
@@ -163,13 +166,14 @@ def main(argv: list[str]) -> int:
     print(f"  beds run: {', '.join(proof.beds) or 'none applies'}")
     if proof.left:
         print(f"  beds left to make test: {', '.join(proof.left)}")
-    for failure in proof.failed:
-        print(f"FAILED {failure}")
+    for words, tests in proof.failed.items():
+        more = f", and {len(tests) - 1} more with the same words" * (len(tests) > 1)
+        print(f"FAILED {tests[0]}{more}{words}")
     if said:
         print(said)
     total, seconds = sum(proof.passed.values()), time.perf_counter() - began
     good = code == 0 and not proof.failed and not said and total > 0
-    bad = len(proof.failed) + bool(said)
+    bad = sum(map(len, proof.failed.values())) + bool(said)
     verdict = "proved" if good else f"NOT proved, {bad} failed"
     print(f"{name}: {verdict} ({total} tests passed in {seconds:.0f} s)")
     return 0 if good else 1

@@ -18,7 +18,7 @@ from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
 from banach.core.finish import look, stamped
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse, Problem, sound
 from banach.core.record import goal_text, odds_text
 from banach.core.result import LeftOut, Result, point_id, problem_id
 
@@ -229,6 +229,7 @@ def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
             f"{type(problem).__name__}; for a plain function use "
             "bn.minimize(f, x0) or bn.Smooth(f, x0)"
         )
+    sound(problem)
     return problem, None
 
 

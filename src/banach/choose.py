@@ -10,7 +10,7 @@ from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
 from banach.core.method import Refusal, applicable, decided
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse, Problem, demands
 
 DENSE_HESSIAN_UP_TO = 2000
 
@@ -133,6 +133,7 @@ def check_for(check: Any, problem: Problem) -> Check:
             f"check must be a name or a Check, got {type(check).__name__}; e.g. "
             "check='stationarity'"
         )
+    demands(check)
     no = check.refuses(problem)
     if no is not None:
         raise Misuse(no)

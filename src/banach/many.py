@@ -14,7 +14,7 @@ from banach.core import run as loop
 from banach.core.finish import Clock, Plan, finish, no_rows
 from banach.core.method import HostMethod, Refusal, decided, open_fields
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, TraceView, problem_id
 
 
@@ -37,6 +37,7 @@ def solve_lanes(
     for p in problems:
         if not isinstance(p, Problem):
             raise Misuse(f"solve_many takes problems, got {type(p).__name__}")
+        sound(p)
     with compat.double():
         first = problems[0]
         structure = jax.tree.structure(first)

@@ -129,3 +129,36 @@ def test_a_problem_under_trace_validates_what_can_be_seen():
 def test_the_message_names_the_leaf():
     with pytest.raises(Misuse, match=r"GLM\.y is not what the constructor stores"):
         put(bn.LogisticRegression(A, Y), y=(Y + 1) / 2).validate()
+
+
+LEAVES = {
+    "negative weight": (lambda p: p.term.lam, -0.75, "nonnegative"),
+    "complex weight": (lambda p: p.term.lam, 0.5j, "real"),
+    "flag for a weight": (lambda p: p.term.lam, np.array(True), "got True"),
+    "text for a weight": (lambda p: p.term.lam, "0.5", "real"),
+}
+
+
+@pytest.mark.parametrize("case", LEAVES, ids=[c.replace(" ", "_") for c in LEAVES])
+def test_a_weight_that_no_constructor_saw_is_read_at_the_door(case):
+    where, value, says = LEAVES[case]
+    edited = eqx.tree_at(where, bn.Lasso(A, Y, lam=0.25), value)
+    far = np.full(A.shape[1], 40.0)
+    for ask in (
+        lambda: bn.solve(edited),
+        lambda: bn.verify(edited, far),
+        lambda: bn.solve_many([edited, edited]),
+        lambda: next(iter(bn.iterate(edited))),
+    ):
+        with pytest.raises(Misuse, match=says):
+            ask()
+
+
+def test_sides_and_targets_that_no_constructor_saw_are_read_too():
+    box = bn.BoxLeastSquares(A, Y, lower=-1.0, upper=0.5)
+    empty = eqx.tree_at(lambda p: p.term.lower, box, np.array(0.75))
+    with pytest.raises(Misuse, match="Box is empty"):
+        bn.verify(empty, np.full(A.shape[1], 0.75))
+    goal = eqx.tree_at(lambda g: g.target, bn.Goal(3.0), np.array(3 - 2j))
+    with pytest.raises(Misuse, match="target must hold real numbers"):
+        bn.solve(box, check=goal)

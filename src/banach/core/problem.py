@@ -16,7 +16,7 @@ from banach.core.facts import Facts
 from banach.core.misuse import Misuse
 from banach.core.point import Point
 
-__all__ = ["Misuse", "Problem"]
+__all__ = ["Misuse", "Problem", "demands", "modules", "recheck", "sound"]
 
 
 class Problem(eqx.Module, metaclass=Made):
@@ -192,17 +192,33 @@ def recheck(module: eqx.Module) -> None:
     Its converters and `__check_init__` run again; its numbers are real and not NaN.
     """
     name = type(module).__name__
+    demands(module)
     for field in dataclasses.fields(module):  # type: ignore[arg-type]
-        value = getattr(module, field.name)
+        for leaf in jax.tree.leaves(getattr(module, field.name)):
+            _is_real(leaf, f"{name}.{field.name}")
+
+
+def demands(module: eqx.Module) -> None:
+    """The converters and the `__check_init__` of a module, on its present fields."""
+    for field in dataclasses.fields(module):  # type: ignore[arg-type]
         convert = field.metadata.get("converter")
         if convert is not None:
-            convert(value)
-        for leaf in jax.tree.leaves(value):
-            _is_real(leaf, f"{name}.{field.name}")
+            convert(getattr(module, field.name))
     for cls in type(module).__mro__:
         check = vars(cls).get("__check_init__")
         if check is not None:
             check(module)
+
+
+def sound(problem: Problem) -> None:
+    """The demands of the terms, losses and operators inside, on their present fields.
+
+    An edit of a leaf passes no constructor, and a formula of a weight that is
+    negative or complex may certify whatever it is asked.
+    """
+    for inner in modules(problem):
+        if isinstance(type(inner), Made):
+            recheck(inner)
 
 
 def _is_real(leaf: Any, name: str) -> None:

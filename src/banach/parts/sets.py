@@ -64,8 +64,13 @@ class Box(Set):
             if bounded and not finite:
                 raise Misuse("Box has infinite sides: drop bounded=True")
             bounded = finite
-            _check_sides(self.lower, self.upper)
         self.bounded = bool(bounded)
+
+    def __check_init__(self):
+        _side(self.lower, "Box lower", "-np.inf")
+        _side(self.upper, "Box upper", "np.inf")
+        if concrete(self.lower, self.upper):
+            _check_sides(self.lower, self.upper)
 
     def offers(self) -> frozenset[str]:
         """Everything for finite sides, else projections."""
