@@ -109,7 +109,7 @@ BAD = [
     (lambda: GroupL2(1, [-2, 0]), "label >= -1"),
     (lambda: TotalVariation1D(-0.1), "TotalVariation1D lam"),
     (lambda: Box(1, [2.0, 0.5]), "Box is empty"),
-    (lambda: Box(0, np.nan), "Box upper must be real"),
+    (lambda: Box(0, np.nan), "Box upper is NaN"),
     (lambda: Box(0, np.inf, bounded=True), "infinite sides"),
     (lambda: Simplex(0), "must be positive"),
     (lambda: L1Ball(-1), "must be positive"),

@@ -196,10 +196,10 @@ def skew():
         (lambda: bn.Linear(poisson(np.zeros((4, 4), bool)), np.ones((4, 5))), "4 x 4"),
         (lambda: poisson(np.zeros((4, 4))), "boolean"),
         (lambda: poisson(closed()), "singular"),
-        (lambda: grid_laplacian(np.ones((3, 3)), -np.ones((3, 3)), 1), "one shape"),
+        (lambda: grid_laplacian(np.ones((3, 3)), -np.ones((3, 3)), 1), "2 axes"),
         (
             lambda: grid_laplacian(*[-np.ones((3, 3))] * 3),
-            "at least 0",
+            "nonnegative",
         ),
         (lambda: bn.normal_equations(SPD, B, -1.0), "ridge"),
         (lambda: bn.normal_equations(SPD, B[:3]), "5 rows"),
