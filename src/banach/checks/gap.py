@@ -214,7 +214,9 @@ def _null(problem: Problem, x: Array) -> Scalar:
     """F at the null model."""
     zero = problem.loss.exact_zero(problem.linear(x), jnp.asarray(problem.y))
     unfelt = problem.weights(x.dtype) == 0
-    return common.null_scale(problem.objective(x), jnp.all(zero | unfelt))
+    # A x may be 0 because it vanished.
+    exact = jnp.all(problem.split(x)[0] == 0) | common.ordinary(problem, x)
+    return common.null_scale(problem.objective(x), exact & jnp.all(zero | unfelt))
 
 
 def _each(w: Array, z: Array) -> Array:

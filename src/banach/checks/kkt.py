@@ -310,6 +310,8 @@ class _At(eqx.Module):
         grown = (price + moves + rest) * rest + lost
         # Products and sums of as many terms as there are rows.
         g = 2 * gam(self.c.size + 16, self.c.dtype)
+        # 1 / u_i vanishes too, where u_i is near the end of the range.
+        lost = lost * (1 + tree.max_abs(self.c))
         rough = [1.01 * m + g * p + lost for m, p in
                  zip(moved[1:], v.parts[1:], strict=True)]  # fmt: skip
         rough[-1] = rough[-1] + 1.01 * grown
