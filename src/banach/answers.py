@@ -215,6 +215,13 @@ def load(
 
 
 def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
+    """(problem, its source) as `named` has them; what is edited in it is demanded."""
+    problem, source = named(problem)
+    sound(problem)
+    return problem, source
+
+
+def named(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
     """(problem, its source) of a Problem or a built-in name; else Misuse."""
     if isinstance(problem, str):
         return zoo.load(problem), zoo.source(problem)
@@ -229,7 +236,6 @@ def stated(problem: Any) -> tuple[Problem, dict[str, Any] | None]:
             f"{type(problem).__name__}; for a plain function use "
             "bn.minimize(f, x0) or bn.Smooth(f, x0)"
         )
-    sound(problem)
     return problem, None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach import choose
-from banach.answers import Saved, arrays, fits, stated
+from banach.answers import Saved, arrays, fits, named, stated
 from banach.core import adjoint as adj
 from banach.core import checkpoint as checkpoints
 from banach.core import compat, host, kept, programs, reading, restore, stream, tree
@@ -20,7 +20,7 @@ from banach.core.door import door
 from banach.core.finish import Clock, OneLook, Plan, finish
 from banach.core.method import HostMethod
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
 
 
@@ -114,7 +114,7 @@ def iterate(
     reading.flag(compile_free, "compile_free")
     loop.split_tol(tol)
     with compat.double():
-        problem, source = stated(problem)
+        problem, source = named(problem)
         back = None
         if resume is not None:
             back = restore.checkpoint_of(resume, problem, problem_id(problem))
@@ -250,11 +250,12 @@ class _Plan(NamedTuple):
 
 def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _Plan:
     """Method, check and start of a run; remembered where all three were left open."""
-    named = isinstance(method, str | type | None) and isinstance(check, str | None)
-    asked = (method, check) if named and start is None and back is None else None
+    open_ = isinstance(method, str | type | None) and isinstance(check, str | None)
+    asked = (method, check) if open_ and start is None and back is None else None
     known = None if asked is None else kept.known(problem)
     if known is not None and asked in known.plans:
         return known.plans[asked]._replace(data=known)
+    sound(problem)
     proof = problem.unsolvable()
     if back is None:
         check = choose.check_for(check, problem)

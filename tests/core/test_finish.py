@@ -184,3 +184,17 @@ def test_a_peer_that_fails_leaves_a_result_in_its_own_words():
         assert "more" not in r.reason
     with pytest.raises(Misuse, match="array"):
         bn.solve(ridge(), Fails(Misuse), check=CHECK)
+
+
+def test_the_kept_witness_of_the_same_point_changes_no_slack():
+    """Rounded once more, a kept dual point ties with the check's own."""
+    rng = np.random.default_rng(11)
+    A = rng.normal(size=(30, 6)) * np.logspace(0, 2, 6)
+    y = A @ rng.normal(size=6) + rng.normal(size=30) + 40
+    problem = bn.Lasso(A, y, lam=9.0, intercept=True)
+    for steps in (3, 5, 9):
+        r = bn.solve(problem, "fista", max_steps=steps, tol=1e-12)
+        again = bn.verify(r)
+        np.testing.assert_allclose(
+            numbers(again.certificate), numbers(r.certificate), rtol=1e-9
+        )

@@ -30,6 +30,8 @@ from banach.parts.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 _QUANTITY = "f(x)-f*"
+# An offered witness replaces the own one where it lowers the bound by more than this.
+TIE = 1e-9
 
 
 class Seen(NamedTuple):
@@ -202,7 +204,10 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
         total = other.value + other.slack
         # A dual point that does not bound the same quantity is no bound at all.
         good = jnp.all(jnp.isfinite(offer)) & (other.value >= -other.slack)
-        good &= ~(total >= own.value + own.slack) & jnp.isfinite(total)
+        # A tie is the own witness's, rounded once more, and so the verdict's: a second
+        # look at the same bits with what the first one kept prints the same slack.
+        ahead = (1 - TIE) * (own.value + own.slack)
+        good &= ~(total >= ahead) & jnp.isfinite(total)
         best = jax.tree.map(lambda a, b: jnp.where(good, a, b), other, own)
     # Where z holds NaN so does F(x): no number bounds it.
     lost = jnp.any(jnp.isnan(z))
