@@ -320,4 +320,6 @@ class _At(eqx.Module):
         rough[-1] = (rough[-1] + (1 - left) * v.parts[-1]) / left
         # And multiplied with units that are rounded down.
         rough[-1] = rough[-1] + 1.01 * self.wide * (v.parts[-1] + rough[-1])
+        # Against a scale that only vanished, nobody knows how large the growth is.
+        rough[-1] = jnp.where(self.scale > 0, rough[-1], jnp.inf)
         return (slack, *rough), error
