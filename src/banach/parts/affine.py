@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 from banach.core import reading, tree
 from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
-from banach.parts.hyper import hyper
+from banach.parts.fields import hyper
 from banach.parts.term import (
     Scalar,
     Set,

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from banach.core import reading, tree
 from banach.core.problem import Misuse
-from banach.parts.hyper import count
+from banach.parts.fields import count
 
 Vector = Float[Array, " n"]
 

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 from banach.core import tree
 from banach.parts import newton
 from banach.parts.cg import cg
-from banach.parts.hyper import count, number
+from banach.parts.fields import count, number
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " n"]

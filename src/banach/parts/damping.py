@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from banach.core import compat, tree
 from banach.core.problem import Misuse
-from banach.parts.hyper import count, number, switch
+from banach.parts.fields import count, number, switch
 from banach.parts.newton import dual_square
 
 Scalar = Float[Array, ""]

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Key
 from banach.core import compat, reading
 from banach.core.door import door
 from banach.core.problem import Misuse
-from banach.parts.hyper import count, hyper
+from banach.parts.fields import count, hyper
 
 
 class Layers(eqx.Module):

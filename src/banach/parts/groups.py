@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 
 from banach.core import reading
 from banach.core.problem import Misuse
-from banach.parts.hyper import keep
+from banach.parts.fields import keep
 from banach.parts.term import (
     Norm,
     Partition,

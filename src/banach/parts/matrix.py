@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PyTree
 from banach.core import tree
 from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
-from banach.parts.hyper import hyper
+from banach.parts.fields import hyper
 from banach.parts.term import (
     Norm,
     Scalar,

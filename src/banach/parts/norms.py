@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach.core import tree
-from banach.parts.hyper import hyper
+from banach.parts.fields import hyper
 from banach.parts.term import (
     Norm,
     Partition,

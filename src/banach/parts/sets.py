@@ -15,7 +15,7 @@ from jaxtyping import Array, PyTree
 
 from banach.core import reading, tree
 from banach.core.problem import Misuse
-from banach.parts.hyper import hyper, keep
+from banach.parts.fields import hyper, keep
 from banach.parts.term import (
     Partition,
     Scalar,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from banach.core import reading, tree
-from banach.parts.hyper import count
+from banach.parts.fields import count
 
 Vector = Float[Array, " d"]
 Matrix = Float[Array, "d d"]

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from banach.core import compat
 from banach.core.problem import Misuse
-from banach.parts.hyper import number
+from banach.parts.fields import number
 
 
 def _number(name: str, **default: Any) -> Any:

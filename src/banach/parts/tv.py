@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from banach.parts.hyper import hyper
+from banach.parts.fields import hyper
 from banach.parts.term import Norm, Scalar, rebuild, single
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.parts.hyper import count, hyper
+from banach.parts.fields import count, hyper
 from banach.parts.term import least
 from banach.problems import glm_inputs
 from banach.problems.glm_entropy import relative_entropy
