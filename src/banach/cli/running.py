@@ -150,9 +150,6 @@ def _json_file(path: str) -> None:
     """Find out before the run whether its answer can be written there."""
     from banach.core import files
 
-    if Path(path).suffix != ".json":
-        name = Path(path).with_suffix(".json").name
-        raise common.Usage(f"{path}: a run is saved as JSON; name it {name}")
     files.tried(path)
 
 
