@@ -314,7 +314,7 @@ def _limits(max_steps: Any, time_limit: Any, rows: Any, seed: Any) -> None:
 
 def seconds(value: Any, name: str) -> None:
     """Misuse unless None (no limit) or a positive finite number of seconds."""
-    if value is None:
+    if value is None or (type(value) is float and 0 < value < math.inf):
         return
     try:
         reading.number(value, name, low="positive")

@@ -1,9 +1,9 @@
 """The only file that touches private or moving parts of JAX."""
 
-import contextlib
 import os
 import weakref
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -12,11 +12,9 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 __all__ = ["ClosedJaxpr", "Jaxpr", "Literal", "double", "is_tracer", "jaxpr_as_fun"]
 
 
-@contextlib.contextmanager
-def double() -> Iterator[None]:
+def double() -> AbstractContextManager[None]:
     """Work in 64 bits inside the block; the global flag is never touched."""
-    with jax.enable_x64(True):
-        yield
+    return jax.enable_x64(True)  # type: ignore[no-any-return]
 
 
 def is_tracer(value: Any) -> bool:
