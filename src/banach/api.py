@@ -73,11 +73,11 @@ def solve(
     saved_at = time.perf_counter()
     options = dict(
         start=start, tol=tol, check=check, max_steps=max_steps, rows=rows,
-        time_limit=time_limit, seed=seed, resume=resume,
+        time_limit=time_limit, seed=seed, resume=resume, compile_free=False,
         live=progress is not None or checkpoint is not None,
     )  # fmt: skip
     with checkpoints.checkpoint(checkpoint, problem, method, check) as kept_file:
-        for final in iterate(problem, method, **options):
+        for final in _begun(problem, method, **options):
             if progress is not None:
                 progress(final)
             late = time.perf_counter() - saved_at >= pause
@@ -108,6 +108,18 @@ def iterate(
     Misuse is raised by the call, before the first Result is asked for. With
     `compile_free` the clock of `time_limit` starts once all is compiled.
     """
+    return _begun(
+        problem, method, start=start, tol=tol, check=check, max_steps=max_steps,
+        time_limit=time_limit, seed=seed, rows=rows, resume=resume, live=live,
+        compile_free=compile_free,
+    )  # fmt: skip
+
+
+def _begun(
+    problem, method, *, start, tol, check, max_steps, time_limit, seed, rows, resume,
+    live, compile_free,
+) -> Iterator[Result]:  # fmt: skip
+    """A run whose arguments were read and matched, before its first Result."""
     began = time.perf_counter()
     _limits(max_steps, time_limit, rows, seed)
     reading.flag(live, "live")
@@ -122,7 +134,7 @@ def iterate(
         method, check, point, proof, data, ready = plan
         if proof is not None:
             ended = _proven(problem, method, check, point, tol, *proof)
-            return _told(iter([ended]), source)
+            return _told((r for r in (ended,)), source)
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
                        time_limit=time_limit, began=began, rows=rows,
                        compile_free=compile_free)  # fmt: skip
@@ -151,14 +163,18 @@ def iterate(
         return _told(host.iterate(problem, method, point, **options), source)
 
 
-def _told(runs: Iterator[Result], source: dict[str, Any] | None) -> Iterator[Result]:
+def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:
     """The results of a run; the caller's own code, between them, keeps its bits."""
-    while True:
+    status = "running"
+    while status == "running":
         with compat.double():
             result = next(runs, None)
         if result is None:
             return
+        status = result.status
         yield result if source is None else result.replaced(source=source)
+    # Nothing follows a final result, and the driver gives Ctrl-C back at once.
+    runs.close()
 
 
 @door(options_of=solve)
