@@ -67,11 +67,11 @@ class VariationalGap(Floored):
         C = _set(judged)
         centre = C.center(start.x)
         corner = C.lmo(judged.operator(centre))
-        value, slack, _ = _gap(problem, Point(centre), None, one)
-        other, rough, _ = _gap(problem, Point(corner), None, one)
+        value, slack, _ = _gap(judged, Point(centre), None, one)
+        other, rough, _ = _gap(judged, Point(corner), None, one)
         flat = ~(value > 2 * slack)
         value, slack = jnp.where(flat, other, value), jnp.where(flat, rough, slack)
-        return based(value, slack, common.ordinary(judged))
+        return based(value, slack, common.ordinary(problem) & common.ordinary(judged))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass; without a screen also the sampled pairs."""
