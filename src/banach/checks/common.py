@@ -127,6 +127,23 @@ def half_square(norm: Scalar, e: Scalar, mu: Scalar) -> tuple[Scalar, Scalar]:
     return value, slack + 4 * least(dtype)
 
 
+def fixed(x: PyTree) -> PyTree:
+    """A repaired point, computed once: what is judged is what is returned.
+
+    XLA copies what makes a point into everything that reads it and rounds each copy
+    otherwise (a quotient here, a product with the reciprocal there); the certificate
+    would then speak of other bits than those that come back. It drops optimisation
+    barriers before it does so. A loop whose turns it cannot foresee has one result.
+    """
+
+    def turn(loop: Any) -> Any:
+        i, v = loop
+        return i + 1, jax.tree.map(lambda u: jnp.where(i >= 0, u, -u), v)
+
+    turns = tree.all_finite(x).astype(jnp.int32)
+    return jax.lax.while_loop(lambda loop: loop[0] < turns, turn, (jnp.int32(0), x))[1]
+
+
 def settled(x: PyTree) -> PyTree:
     """x with 0 in place of every entry that is read as 0."""
     return jax.tree.map(lambda v: jnp.where(abs(v) < least(v.dtype), 0, v), x)

@@ -81,7 +81,7 @@ def _repaired(problem: Problem, x: Any) -> Any:
     size, dtype = problem.size(), tree.dtype(x)
     allowed = gam(size + 8, dtype) * (tree.norm(x) + 1)
     off = problem.term.violation(x) > allowed
-    return tree.where(off, problem.project(x), x)
+    return common.fixed(tree.where(off, problem.project(x), x))
 
 
 def _gap(problem: Problem, point: Point, screen: Any, scale: Array):

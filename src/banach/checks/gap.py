@@ -187,7 +187,7 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     x = common.settled(jnp.asarray(point.x))
     if "project" in problem.oracles():
         out = problem.term.violation(problem.split(x)[0]) > 0
-        x = jnp.where(out, problem.project(x), x)
+        x = common.fixed(jnp.where(out, problem.project(x), x))
     judged, at = common.lift(problem, Point(x, point.dual))
     x, w = at.x, judged.weights(tree.dtype(at.x))
     z = judged.linear(x)

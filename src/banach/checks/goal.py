@@ -155,7 +155,7 @@ def _parts(term: Term, x: PyTree) -> PyTree:
 def _repaired(problem: Problem, x: PyTree) -> PyTree:
     """The projection of x in the dtype that is returned; x where it is NaN."""
     near = tree.cast(_nearest(problem, x), tree.dtype(x))
-    return tree.where(tree.all_finite(x), near, x)
+    return common.fixed(tree.where(tree.all_finite(x), near, x))
 
 
 def _distance(problem: Problem, x: PyTree) -> Array:

@@ -100,7 +100,7 @@ def _step(problem: Problem, point: Point) -> _Step:
     g = judged.grad(x)
     v = tree.axpy(-t, g, x)
     exact = judged.prox(v, t)
-    after = tree.cast(exact, tree.dtype(point.x))
+    after = common.fixed(tree.cast(exact, tree.dtype(point.x)))
     return _Step(judged, x, t, g, v, exact, after, tree.cast(after, tree.dtype(x)))
 
 

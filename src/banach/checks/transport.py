@@ -93,7 +93,7 @@ def certified(
     gap: Callable[["Eye", Array], tuple[Scalar, Scalar, Scalar]],
 ) -> tuple[Certificate, Point]:
     """The marginals, and a gap where they pass the screen of a prepared check."""
-    x = scaling.centred(jax.tree.map(jnp.asarray, point.x))
+    x = common.fixed(scaling.centred(jax.tree.map(jnp.asarray, point.x)))
     judged, at = common.lift(problem, Point(x))
     eye = Eye(judged, at.x)
     scale, mass = jnp.asarray(ready.scale, eye.dtype), eye.mass

@@ -110,7 +110,7 @@ def _repaired(problem: Problem, z: Any) -> Any:
         return z
     allowed = gam(problem.size() + 8, tree.dtype(z)) * (tree.norm(z) + 1)
     outside = problem.term.violation(z) > allowed
-    return tree.where(outside, problem.term.project(z), z)
+    return common.fixed(tree.where(outside, problem.term.project(z), z))
 
 
 def _gap(problem: Problem, point: Point, screen: Any, scale: Any):
