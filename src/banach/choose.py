@@ -3,14 +3,16 @@
 The evidence for each choice is in docs/decisions/0003-default-methods.md.
 """
 
+from functools import partial
 from typing import Any
 
 from banach import catalogue
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
-from banach.core.method import Refusal, applicable, decided
+from banach.core.method import Refusal, applicable, decided, of_problem, open_fields
 from banach.core.problem import Misuse, Problem, demands
+from banach.parts.view import Viewed
 
 DENSE_HESSIAN_UP_TO = 2000
 
@@ -86,8 +88,20 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
         return no
     cls = catalogue.load_method(base)
     if variant:
-        return cls.variant(variant, problem, facts)
-    return cls.suggest(problem, facts)
+        return _seen(cls, problem, facts, lambda p, f: cls.variant(variant, p, f))
+    return _seen(cls, problem, facts, cls.suggest)
+
+
+def _seen(cls: Any, problem: Problem, facts: Facts, build: Any) -> Any:
+    """The method that `build` makes, through the problem's view where it has one."""
+    view = None if cls.card.host else problem.view()
+    if view is None:
+        return build(problem, facts)
+    other = view.there(problem)
+    if not cls.card.needs <= other.oracles():
+        return build(problem, facts)
+    made = build(other, other.facts())
+    return made if isinstance(made, Refusal) else Viewed(made, view)
 
 
 def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
@@ -105,7 +119,13 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         if card is None:
             raise Misuse(f"{method.__name__} is not a banach method (it has no card)")
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
-        built = method.suggest(problem, facts) if no is None else no
+        if no is None:
+            built = _seen(method, problem, facts, method.suggest)
+        else:
+            built = no
+    elif isinstance(method, Viewed):
+        method.suited(problem)
+        built = method
     else:
         card = getattr(type(method), "card", None)
         if card is None:
@@ -116,7 +136,13 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
         # What a host peer cannot take, its bridge refuses by itself.
         fits = no is None or card.host
-        built = decided(method, problem, facts) if fits else no
+        if not fits:
+            built = no
+        elif not open_fields(method) or of_problem(method):
+            # Numbers that somebody gave are those of the problem as it stands.
+            built = decided(method, problem, facts)
+        else:
+            built = _seen(type(method), problem, facts, partial(decided, method))
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built

@@ -132,7 +132,9 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
             "trace": left.trace,
             "reason": lambda: explain.reason(status, facts()),
             "hint": lambda: explain.hint(status, facts()),
-            "manifest": lambda: manifest(dtype(), plan.key),
+            "manifest": lambda: (
+                manifest(dtype(), plan.key) | {"view": plan.method.seen_as()}
+            ),
         },
     )
     # A strong reference from the closures would keep results until a collection.

@@ -111,6 +111,13 @@ class Problem(eqx.Module, metaclass=Made):
         """What to do where a method needs an oracle that this kind lacks, if known."""
         return None
 
+    def view(self, always: bool = False) -> Any:
+        """How methods should see this instance (`parts.view.View`), or None: as it is.
+
+        `always`: the view that the kind has, whether or not it would change much.
+        """
+        return None
+
     def pass_bytes(self) -> int:
         """Memory that one gradient may touch, where that is more than the data.
 

@@ -140,6 +140,8 @@ def plain_block(r: Any) -> str:
     lines.append(
         f"  method      {r.label}, {r.steps} steps; calls: {calls or 'none counted'}"
     )
+    if r.manifest.get("view"):
+        lines.append(f"  seen as     {r.manifest['view']}; judged as it stands")
     if r.sent:
         sent = "   ".join(f"{k} {v:,} bytes" for k, v in r.sent.items())
         lines.append(f"  sent        {sent}")

@@ -728,8 +728,9 @@ def same_run(
     asked = asked.name if asked is not None and not isinstance(asked, str) else asked
     if asked is not None and asked not in (name, name.partition(":")[0]):
         raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
-    whole = completed(method, back["method"])
-    if isinstance(method, Method) and not _agree(whole, back["method"], dtype):
+    saved = back["method"].bare()
+    whole = completed(method, saved)
+    if isinstance(method, Method) and not _agree(whole.bare(), saved, dtype):
         raise Misuse(
             f"the checkpoint was made by {name} with other hyperparameters; drop "
             "method=, or begin anew with start=bn.load(file)"

@@ -15,7 +15,7 @@ from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
-from banach.problems import finite_sum, glm_bounds, glm_inputs, inputs
+from banach.problems import finite_sum, glm_bounds, glm_columns, glm_inputs, inputs
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
@@ -313,6 +313,10 @@ class GLM(Problem):
     def as_finite_sum(self) -> Problem:
         """This objective over n, as the mean of its losses; smooth terms only."""
         return finite_sum.of_glm(self)
+
+    def view(self, always: bool = False) -> glm_columns.Columns | None:
+        """Columns of one size and, with an intercept, centred; see `glm_columns`."""
+        return glm_columns.of(self, always)
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
