@@ -3,6 +3,7 @@
 The evidence for each choice is in docs/decisions/0003-default-methods.md.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -57,6 +58,17 @@ def default_method(problem: Problem, facts: Facts | None = None) -> Any:
     raise Misuse(
         f"no default method applies to this {problem.kind}. " + "; ".join(tried)
     )
+
+
+def after(method: Any, problem: Problem) -> Iterator[Any]:
+    """The defaults that come after one, built when they are asked for."""
+    facts = problem.facts()
+    names = preferences(problem, facts)
+    here = names.index(method.label()) if method.label() in names else len(names)
+    for name in names[here + 1 :]:
+        built = suggest(name, problem, facts)
+        if not isinstance(built, Refusal):
+            yield built
 
 
 def first_choice(problem: Problem) -> Any:

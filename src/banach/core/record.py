@@ -142,6 +142,11 @@ def plain_block(r: Any) -> str:
     )
     if r.manifest.get("view"):
         lines.append(f"  seen as     {r.manifest['view']}; judged as it stands")
+    lines += [
+        f"  tried       {t['method']}: {t['status']} after {t['steps']} steps, "
+        f"{seconds_text(t['seconds'])}"
+        for t in r.manifest.get("tried", ())
+    ]
     if r.sent:
         sent = "   ".join(f"{k} {v:,} bytes" for k, v in r.sent.items())
         lines.append(f"  sent        {sent}")
