@@ -1,8 +1,8 @@
 """What `make new` writes passes, and so does the example of the documentation."""
 
 import importlib.util
-import re
 import os
+import re
 import shutil
 import subprocess
 import sys
