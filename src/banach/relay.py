@@ -68,7 +68,7 @@ def _leg(
     time_limit: float | None,
     began: float,
 ) -> Iterator[Result]:
-    """One method: all that is left if it is the last, else half and, if it pays, all."""
+    """One method: half of what is left and, if it pays, all; all if it is the last."""
     if last or not leg.resumes:
         yield from leg.run(start, steps, time_limit, None)
         return
