@@ -46,7 +46,8 @@ def solve(
     Args:
         problem: a Problem, or a built-in name such as "lasso:diabetes".
         method: a Method, a Method class, a name ("lbfgs", "scipy:L-BFGS-B") or None
-            for the default of the problem's structure.
+            for the defaults of the problem's structure: the first, and where it gives
+            up the next ones, within the same limits (`manifest["tried"]`).
         start: a pytree of floating arrays, a Point, or an earlier Result.
         tol: relative tolerance (value + slack <= tol * scale), or `bn.Absolute(t)`.
         check: a Check or its name; None: the one default quantity of the kind.

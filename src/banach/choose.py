@@ -33,17 +33,17 @@ KINDS: dict[str, list[str]] = {
 
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:
-    """Names of default methods, best first; the first that applies is taken."""
+    """Names of default methods, best first; the first that applies begins."""
     if problem.kind in KINDS:
         return KINDS[problem.kind]
     if problem.essential():
         return ["fista", "proximal_gradient", "frank_wolfe"]
     small = problem.size() <= DENSE_HESSIAN_UP_TO
     if small and facts.has("convex"):
-        return ["lazy_newton", "lbfgs"]
+        return ["lazy_newton", "trust_region_newton", "lbfgs"]
     if small:
-        return ["trust_region_newton", "lbfgs"]
-    return ["lbfgs", "gradient_descent"]
+        return ["trust_region_newton", "lbfgs", "nonlinear_cg"]
+    return ["lbfgs", "newton_cg", "gradient_descent"]
 
 
 def default_method(problem: Problem, facts: Facts | None = None) -> Any:

@@ -160,6 +160,20 @@ def test_equal_columns_and_coupled_terms_are_seen_as_they_are():
     assert bn.Ridge(raw, g.normal(size=30), 1.0).view() is not None
 
 
+def test_a_term_that_couples_coordinates_says_what_would_help():
+    g = np.random.default_rng(3)
+    raw, y = g.normal(size=(30, 4)) * SIZES, g.normal(size=30)
+    group = bn.GroupL2(1.0, [0, 0, 1, 1])
+    result = bn.solve(
+        GLM(raw, y, bn.LeastSquares(), group), "proximal_gradient", max_steps=5
+    )
+    assert result.status == "budget"
+    assert "differ in size by" in result.hint and "GroupL2" in result.hint
+    alike = GLM(raw / SIZES, y, bn.LeastSquares(), group)
+    result = bn.solve(alike, "proximal_gradient", max_steps=1)
+    assert "differ in size" not in result.hint
+
+
 def test_numbers_that_the_caller_gave_are_those_of_the_problem_as_it_stands():
     problem = MODELS["lasso"]()
     L = float(problem.facts().L)

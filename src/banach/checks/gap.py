@@ -268,7 +268,7 @@ class _Near:
         tiny = least(dtype)
         scaled = each * th
         v, _ = problem.split(problem.adjoint(scaled))
-        # The bound of |b* - b| may be millions: a sum by halves errs by log n roundings.
+        # The bound of |b* - b| may be millions; by halves log n roundings are left.
         v_b = _by_halves(scaled)
         # Columns: |A'||w th| <= ||a_j|| ||w th||, and the same for the error of th.
         g, off = gam(n + 8, dtype), each * loss.dual_error(th, y)

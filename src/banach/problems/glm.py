@@ -318,6 +318,10 @@ class GLM(Problem):
         """Columns of one size and, with an intercept, centred; see `glm_columns`."""
         return glm_columns.of(self, always)
 
+    def diagnosis(self, x: Any) -> str | None:
+        """Unequal columns beside a term that no scaling of them leaves alone."""
+        return glm_columns.unscaled(self)
+
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
         A = jnp.asarray(self.A, dtype)
