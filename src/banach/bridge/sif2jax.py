@@ -1,4 +1,4 @@
-"""CUTEst problems of the package sif2jax as `Constrained` problems."""
+"""CUTEst problems of the package sif2jax as `Smooth` and `Constrained` problems."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 from banach.core import compat
 from banach.core.problem import Misuse
 from banach.problems.constrained import Constrained
+from banach.problems.smooth import Smooth
 
 
 class _Stated:
@@ -57,6 +58,36 @@ def constrained(problem: Any) -> Constrained:
             upper=upper,
             reference=x0,
         )
+
+
+def smooth(problem: Any) -> Smooth:
+    """An unconstrained problem of sif2jax, an instance or a name ("ROSENBR").
+
+    The start is its y0, and so is the reference, as always for a test set: what is
+    certified is a gradient small beside the one at y0, which may be large. The result
+    is float64.
+    """
+    if isinstance(problem, str):
+        problem = by_name(problem)
+    with compat.double():
+        x0 = _arrays(problem.y0)
+        equations, inequalities = _shapes(problem, x0)
+        if equations or inequalities or _bounds(problem) != (None, None):
+            raise Misuse(
+                f"{problem.name} has constraints or bounds; state it with "
+                "bn.bridge.sif2jax.constrained"
+            )
+        return Smooth(_Stated(problem, "objective"), x0, reference=x0)
+
+
+def unconstrained(largest: int = 100) -> Iterator[Any]:
+    """Instances without constraints and bounds, up to `largest` unknowns."""
+    import sif2jax
+
+    for problem in sif2jax.unconstrained_minimisation_problems:
+        with compat.double():
+            if _size(jax.eval_shape(lambda p=problem: p.y0)) <= largest:
+                yield problem
 
 
 def by_name(name: str) -> Any:
