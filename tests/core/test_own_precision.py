@@ -31,7 +31,7 @@ def test_any_point_is_taken_and_a_narrow_problem_stays_narrow():
     assert abs(float(wide.value(np.full(3, 0.7, np.float32))) - 3 * 0.6**2) < 1e-6
     assert abs(float(wide.value(np.array([1, 0, 2]))) - (0.81 + 0.01 + 3.61)) < 1e-14
     narrow = bn.Smooth(lambda x: jnp.sum((x - 0.1) ** 2), np.zeros(3, np.float32))
-    assert narrow.value(x).dtype == np.float32
+    assert narrow.value(np.full(3, 0.7, np.float32)).dtype == np.float32
 
 
 def test_data_in_float64_are_not_narrowed():
