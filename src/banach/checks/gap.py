@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import offered, read_base
+from banach.checks.frame import offered
 from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -54,11 +54,9 @@ class Gap(Check):
 
     norms: Any = None
     scale: Any = None
-    base: Any = 0.0
 
     def __check_init__(self):
         common.read(self, scale="positive")
-        read_base(self)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -75,6 +73,7 @@ class Gap(Check):
             assumes=common.declared(problem, "convex"),
             look=look,
             witness=seen.offered,
+            scale_from="reference",
         )
         return certificate, at
 
@@ -85,13 +84,7 @@ class Gap(Check):
         # Data that are read as 0 are another problem: nothing is said of this one.
         rows = jnp.where(outside(judged), jnp.inf, norms.rows)
         norms = eqx.tree_at(lambda m: m.rows, norms, rows)
-        scale = _null(judged, at.x)
-        seen, _ = _look(judged, at, norms)
-        return Gap(norms, scale, seen.slack / jnp.where(scale > 0, scale, 1))
-
-    def floor(self) -> Any:
-        """Slack at the null model over the scale."""
-        return self.base
+        return Gap(norms, _null(judged, at.x))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One product with A and one with A', which is one gradient.
@@ -144,16 +137,13 @@ class GapDistance(Check):
             assumes=common.declared(problem, "convex", "mu"),
             look=look,
             witness=seen.offered,
+            scale_from="reference",
         )
         return certificate, at
 
     def prepared(self, problem: Problem) -> "GapDistance":
         """With the prepared gap."""
         return GapDistance(self.gap.prepared(problem))
-
-    def floor(self) -> Any:
-        """The root of the gap's floor."""
-        return jnp.sqrt(jnp.asarray(self.gap.floor()))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """That of the gap."""

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import Scaled, based, read_base, refuse_without
+from banach.checks.frame import Scaled, refuse_without
 from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 from banach.parts import kkt
 from banach.parts.term import gam, least
 
@@ -60,7 +60,10 @@ class KKT(Scaled):
     wide: Any = 0.0
 
     def __check_init__(self):
-        read_base(self)
+        for name in ("base", "wide"):
+            if getattr(self, name) is None:
+                raise Misuse(f"{name} must be a real number, got None; leave it out")
+        common.read(self, base=None, wide=None)
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -109,7 +112,7 @@ class KKT(Scaled):
         return certificate, Point(clipped, best.lam.astype(kind))
 
     def measured(self, problem: Problem) -> tuple[Array, Array, Array, Array]:
-        """The gradient norm, the units of the rows at the reference, and the floor."""
+        """The gradient norm and its error, and the units of the rows."""
         dtype = common.judged_dtype(problem)
         one = jnp.ones((), dtype)
         scale, base = one, 0 * one
@@ -117,8 +120,8 @@ class KKT(Scaled):
         if reference is not None:
             judged, at = common.lift(problem, reference)
             value, slack, _ = common.grad_norm(judged, at.x, None, None)
-            scale, base = based(value, slack, common.ordinary(judged, at.x))
-            base = jnp.where(scale == value, base, 0)
+            scale = common.usable(value, slack, common.ordinary(judged, at.x))
+            base = jnp.where(scale == value, slack / jnp.where(value > 0, value, 1), 0)
         units, wide = jnp.ones(problem.rows(), dtype), 0 * one
         if problem.rows():
             units, wide = _sizes(problem, problem.start())
@@ -128,10 +131,6 @@ class KKT(Scaled):
                 units = jnp.where(own > 0, own, units)
             units = jnp.where(units > 0, units, 1).astype(dtype)
         return scale, units, base, wide
-
-    def floor(self) -> Any:
-        """Slack of the gradient at the reference over its scale."""
-        return self.base
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One evaluation; where a screen passes, one gradient and product more."""

@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import Floored, offered, refuse_unless
+from banach.checks.frame import Scaled, offered, refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
@@ -49,7 +49,7 @@ class Bound(NamedTuple):
     offered: Array
 
 
-class ReluGap(Floored):
+class ReluGap(Scaled):
     """network(x) - f* of the program with the problem's patterns; a bound.
 
     The network's own objective is evaluated, relu of every unit: a point outside the
@@ -79,6 +79,7 @@ class ReluGap(Floored):
             assumes=common.declared(problem, "convex"),
             look=jnp.asarray(look, jnp.int32) + 1,
             witness=best.offered,
+            scale_from="reference",
         )
         x = common.settled(jnp.asarray(point.x))
         return certificate, Point(x, tree.cast(best.dual, tree.dtype(point.x)))
