@@ -230,14 +230,15 @@ class _Near:
 
     def _z_error(self) -> Array:
         coef, z, dtype = self.coef, self.z, self.z.dtype
-        size = _length(coef)
-        rows = self.norms.rows
+        # In the units of the columns: a small one is not charged for a large one.
+        units, rows = self.norms.units, self.norms.rows
+        size = _length(coef * (units[:, None] if coef.ndim == 2 else units))
         product = rows[:, None] * size if z.ndim == 2 else rows * size
         rough = product + jnp.abs(self.b)
         if self.problem.offset is not None:
             rough = rough + jnp.abs(jnp.asarray(self.problem.offset, dtype))
         n = coef.shape[0] + 4
-        lost = n * least(dtype) * (2 + rows)
+        lost = n * least(dtype) * (2 + rows * (1 + jnp.max(units, initial=0)))
         return 1.01 * gam(n, dtype) * rough + (lost[:, None] if z.ndim == 2 else lost)
 
     def repaired(self, th: Array) -> Array:
@@ -301,7 +302,9 @@ class _Near:
         problem, z, y, w = self.problem, self.z, self.y, self.w
         F = jnp.vdot(w, problem.loss.value(z, y)) + problem.term.value(self.coef)
         steep = jnp.abs(problem.loss.derivative(z, y)) * self.e_z
-        own = 64 * gam(1, z.dtype) * jnp.sum(w) + jnp.sum(_each(w, z) * steep)
+        own = jnp.sum(_each(w, z) * steep)
+        if not problem.loss.homogeneous:
+            own = own + 64 * gam(1, z.dtype) * jnp.sum(w)
         # Losses, and terms of the term, that vanish beside a weight.
         lost = jnp.sum(w) + 4 * z.size + jnp.sum(jnp.abs(self.coef)) + self.coef.size
         own = own + 16 * least(z.dtype) * lost

@@ -84,14 +84,12 @@ class ReluGap(Scaled):
         x = common.settled(jnp.asarray(point.x))
         return certificate, Point(x, tree.cast(best.dual, tree.dtype(point.x)))
 
-    def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
-        """F at zero, and the slack there."""
+    def measured(self, problem: Problem) -> tuple[Scalar]:
+        """F at zero."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
         zero = jnp.all(judged.loss.exact_zero(near.z, near.y))
-        scale = common.null_scale(judged.objective(at.x), zero)
-        slack = near.bound(None, 0).slack
-        return scale, slack / jnp.where(scale > 0, scale, 1)
+        return (common.null_scale(judged.objective(at.x), zero),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """The products with X of one offered bound, counted as splits."""
