@@ -310,7 +310,7 @@ _SCALED = (
     "LinearResidual ProxStep ReluGap Stationarity StrongDistance StrongGap "
     "TransportGap VariationalGap"
 ).split()
-row("KKT", bn.KKT, {}, screen="positive?", scale="positive?", base="number")
+row("KKT", bn.KKT, {}, screen="positive?", scale="positive?", wide="number")
 for name in _SCALED:
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?")
 for name in "EnergyError LinearDistance".split():
