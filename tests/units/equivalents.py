@@ -204,18 +204,14 @@ M = np.array([[0.5, 1.0, 0.0], [-1.0, 0.5, 0.3], [0.0, -0.3, 0.4]])
 @equivalent
 def inclusion(s):
     """The unknown of an operator with its Lipschitz constant."""
-    p = bn.Inclusion(
-        lambda z, M=M: M @ z + B * s, np.ones(3) * s, monotone=True, L=2.0
-    )
+    p = bn.Inclusion(lambda z, M=M: M @ z + B * s, np.ones(3) * s, monotone=True, L=2.0)
     return p, lambda z: z / s
 
 
 @equivalent
 def inclusion_operator(s):
     """The operator with its constants."""
-    p = bn.Inclusion(
-        lambda z: s * (M @ z + B), np.ones(3), monotone=True, L=2.0 * s
-    )
+    p = bn.Inclusion(lambda z: s * (M @ z + B), np.ones(3), monotone=True, L=2.0 * s)
     return p, lambda z: z
 
 

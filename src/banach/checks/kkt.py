@@ -184,11 +184,10 @@ def units_of(problem: Problem, x: Any) -> Units:
     found = common.judge(problem.grad, x)
     g, e = (tree.ravel(v)[0] for v in (found.value, found.error))
     flat, back = tree.ravel(x)
-    unit = float(jnp.finfo(g.dtype).eps)
-    G = jnp.where(jnp.abs(g) > e, jnp.abs(g), e / unit)
+    G = jnp.where(jnp.abs(g) > e, jnp.abs(g), common.terms(e))
     G = jnp.where(jnp.isfinite(G), G, 0)
     none = jnp.asarray(jnp.inf, g.dtype)
-    rows = none
+    rows, lost = none, jnp.asarray(False)
     if problem.rows():
         J = jnp.abs(problem.jacobian(x))
         J = jnp.where(jnp.isfinite(J), J, 0)
@@ -198,13 +197,15 @@ def units_of(problem: Problem, x: Any) -> Units:
         price = jnp.where(jnp.isfinite(price), price, 0)
         c = common.judge(problem.constraints, x)
         meets = price * jnp.maximum(jnp.abs(c.value) - c.error, 0)
-        rows = _known(jnp.max(jnp.where(jnp.isfinite(meets), meets, 0), initial=0))
+        lost = ~jnp.all(jnp.isfinite(meets))
+        rows = _known(jnp.max(meets, initial=0))
         G = jnp.where(G > 0, G, jnp.max(price[:, None] * J, axis=0, initial=0))
     safe = jnp.where(G > 0, G, 1)
     way = jnp.where(G > 0, g / safe / safe, 0)
     bend = jnp.vdot(way, tree.ravel(problem.hvp(x, back(way)))[0])
     falls = jnp.square(jnp.vdot(g, way)) / (2 * jnp.where(bend > 0, bend, 1))
-    falls = jnp.where(bend > 0, _known(falls), none)
+    lost = lost | ~jnp.isfinite(bend) | ((bend > 0) & ~jnp.isfinite(_known(falls)))
+    falls = jnp.where(bend > 0, falls, none)
     lower, upper = problem.bounds()
     wide = jnp.where(jnp.isfinite(upper - lower), G * (upper - lower), 0)
     wide = _known(jnp.max(wide, initial=0))
@@ -212,12 +213,12 @@ def units_of(problem: Problem, x: Any) -> Units:
     F = jnp.where(jnp.isfinite(F), F, _known(jnp.max(G * jnp.abs(flat), initial=0)))
     sure = jnp.isfinite(F)
     X = jnp.where(sure & (G > 0), F / safe, 1)
-    # Lengths and their squares stay in range.
-    end = float(jnp.finfo(g.dtype).max) ** 0.25
-    X = jnp.clip(X, 1 / end, end)
     size = tree.norm(g)
     plain = common.usable(size, tree.norm(e), common.ordinary(problem, x))
-    return Units(jnp.where(sure, F, plain), X)
+    # Where these numbers or squares of lengths leave the range nothing is certified.
+    end = float(jnp.finfo(g.dtype).max) ** 0.25
+    inside = jnp.all((X < end) & (X > 1 / end)) & ~lost
+    return Units(jnp.where(inside, jnp.where(sure, F, plain), 0), X)
 
 
 def _known(size: Scalar) -> Scalar:
@@ -455,6 +456,6 @@ class _At(eqx.Module):
         rough[-1] = rough[-1] + 1.01 * grown
         # The growth is multiplied with units that are rounded down.
         rough[-1] = rough[-1] + 1.01 * self.wide * (v.parts[-1] + rough[-1])
-        # Against a scale that only vanished, nobody knows how large the growth is.
-        rough[-1] = jnp.where(self.unit > 0, rough[-1], jnp.inf)
+        # In units that only vanished nobody knows how large a part is.
+        rough = [jnp.where(self.unit > 0, v, jnp.inf) for v in rough]
         return (slack, *rough), error
