@@ -304,15 +304,14 @@ row("FromOptax", bn.FromOptax, {"factory": rule, "learning_rate": 0.1},
     learning_rate="number")  # fmt: skip
 
 # ---- checks ------------------------------------------------------------------------
-_BASED = (
-    "Contraction EnergyDistance EnergyGap FixedPointResidual FrankWolfeGap "
-    "InclusionDistance InclusionResidual LinearResidual ProxStep ReluGap Stationarity "
-    "VariationalGap KKT"
+_SCALED = (
+    "BallGap Contraction EnergyDistance EnergyGap ExactTransportGap "
+    "FixedPointResidual FrankWolfeGap InclusionDistance InclusionResidual "
+    "LinearResidual ProxStep ReluGap Stationarity StrongDistance StrongGap "
+    "TransportGap VariationalGap"
 ).split()
-for name in _BASED:
-    row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
-        base="number")  # fmt: skip
-for name in "BallGap ExactTransportGap StrongDistance StrongGap TransportGap".split():
+row("KKT", bn.KKT, {}, screen="positive?", scale="positive?", wide="number")
+for name in _SCALED:
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?")
 for name in "EnergyError LinearDistance".split():
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
@@ -320,7 +319,7 @@ for name in "EnergyError LinearDistance".split():
 for name in "Hypergradient HypergradientBound".split():
     row(name, getattr(bn, name), {}, screen="positive?")
 for name in "Gap RobustReluGap".split():
-    row(name, getattr(bn, name), {}, scale="positive?", base="number")
+    row(name, getattr(bn, name), {}, scale="positive?")
 row("EnclosureCheck", bn.EnclosureCheck, {}, rigor="word")
 row("FullSum", bn.FullSum, {}, gradient="check", screen="positive?")
 row("GapDistance", bn.GapDistance, {}, gap="check")

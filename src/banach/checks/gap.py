@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import offered, read_base
+from banach.checks.frame import offered
 from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -55,11 +55,9 @@ class Gap(Check):
 
     norms: Any = None
     scale: Any = None
-    base: Any = 0.0
 
     def __check_init__(self):
         common.read(self, scale="positive")
-        read_base(self)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -76,6 +74,7 @@ class Gap(Check):
             assumes=common.declared(problem, "convex"),
             look=look,
             witness=seen.offered,
+            scale_from="reference",
         )
         return certificate, at
 
@@ -86,13 +85,7 @@ class Gap(Check):
         # Data that are read as 0 are another problem: nothing is said of this one.
         rows = jnp.where(outside(judged), jnp.inf, norms.rows)
         norms = eqx.tree_at(lambda m: m.rows, norms, rows)
-        scale = _null(judged, at.x)
-        seen, _ = _look(judged, at, norms)
-        return Gap(norms, scale, seen.slack / jnp.where(scale > 0, scale, 1))
-
-    def floor(self) -> Any:
-        """Slack at the null model over the scale."""
-        return self.base
+        return Gap(norms, _null(judged, at.x))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One product with A and one with A', which is one gradient.
@@ -145,16 +138,13 @@ class GapDistance(Check):
             assumes=common.declared(problem, "convex", "mu"),
             look=look,
             witness=seen.offered,
+            scale_from="reference",
         )
         return certificate, at
 
     def prepared(self, problem: Problem) -> "GapDistance":
         """With the prepared gap."""
         return GapDistance(self.gap.prepared(problem))
-
-    def floor(self) -> Any:
-        """The root of the gap's floor."""
-        return jnp.sqrt(jnp.asarray(self.gap.floor()))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """That of the gap."""
@@ -241,14 +231,15 @@ class _Near:
 
     def _z_error(self) -> Array:
         coef, z, dtype = self.coef, self.z, self.z.dtype
-        size = _length(coef)
-        rows = self.norms.rows
+        # In the units of the columns: a small one is not charged for a large one.
+        units, rows = self.norms.units, self.norms.rows
+        size = _length(coef * (units[:, None] if coef.ndim == 2 else units))
         product = rows[:, None] * size if z.ndim == 2 else rows * size
         rough = product + jnp.abs(self.b)
         if self.problem.offset is not None:
             rough = rough + jnp.abs(jnp.asarray(self.problem.offset, dtype))
         n = coef.shape[0] + 4
-        lost = n * least(dtype) * (2 + rows)
+        lost = n * least(dtype) * (2 + rows * (1 + jnp.max(units, initial=0)))
         return 1.01 * gam(n, dtype) * rough + (lost[:, None] if z.ndim == 2 else lost)
 
     def repaired(self, th: Array) -> Array:
@@ -315,7 +306,9 @@ class _Near:
         problem, z, y, w = self.problem, self.z, self.y, self.w
         F = jnp.vdot(w, problem.loss.value(z, y)) + problem.term.value(self.coef)
         steep = jnp.abs(problem.loss.derivative(z, y)) * self.e_z
-        own = 64 * gam(1, z.dtype) * jnp.sum(w) + jnp.sum(_each(w, z) * steep)
+        own = jnp.sum(_each(w, z) * steep)
+        if not problem.loss.homogeneous:
+            own = own + 64 * gam(1, z.dtype) * jnp.sum(w)
         # Losses, and terms of the term, that vanish beside a weight.
         lost = jnp.sum(w) + 4 * z.size + jnp.sum(jnp.abs(self.coef)) + self.coef.size
         own = own + 16 * least(z.dtype) * lost

@@ -172,6 +172,14 @@ class Problem(eqx.Module, metaclass=_Kind):
         """What "small" is relative to, from problem data only; None: absolute."""
         return None
 
+    def companion(self, x: PyTree) -> PyTree | None:
+        """The sums of the absolute terms of the gradient's components at x.
+
+        What each is held against, at the reference, where components carry different
+        units (CERTIFICATES 2.7). None: they carry one unit.
+        """
+        return None
+
     def undefined(self, x: PyTree) -> Any:
         """Whether f(x) is not a number; x then solves nothing."""
         return jnp.isnan(self.value(x))

@@ -68,6 +68,7 @@ def certificate_json(c: Certificate) -> dict[str, Any]:
         "value": number(c.value),
         "slack": number(c.slack),
         "scale": number(c.scale),
+        "scale_from": c.scale_from,
         "ratio": number(c.ratio),
         "bound": number(
             math.nextafter(
@@ -85,6 +86,7 @@ def certificate_json(c: Certificate) -> dict[str, Any]:
                 "value": number(p.value),
                 "slack": number(p.slack),
                 "scale": number(p.scale),
+                "scale_from": p.relative_to(),
             }
             for p in c.parts
         ],
@@ -101,6 +103,15 @@ def seconds_text(s: float) -> str:
     return f"{s * 1e3:.2f} ms" if s < 0.1 else f"{s:.2f} s"
 
 
+def scale_text(scale: Any, scale_from: str) -> str:
+    """What a number is small against: scale 0.5, from the reference."""
+    if scale_from == "none":
+        return "absolute"
+    if scale_from == "start":
+        return f"absolute; scale {float(scale):.3g}, at most 1, from the start"
+    return f"scale {float(scale):.3g}, from the {scale_from}"
+
+
 def asked_text(r: Any) -> str:
     """The tolerance of a result; a goal asks for its target alone."""
     if r.certificate.signed:
@@ -113,7 +124,7 @@ def plain_block(r: Any) -> str:
     c = r.certificate
     head = "certified" if r.certified else f"NOT CERTIFIED ({r.status})"
     bare = r.absolute or c.signed
-    mark = "" if bare else f"  (scale {float(c.scale):.3g})"
+    mark = "" if bare else f"  ({scale_text(c.scale, c.scale_from)})"
     lines = [
         f"{head}: {bound_text(c)}{mark}",
         f"  ratio       {float(c.ratio):.3g}   asked {asked_text(r)}",

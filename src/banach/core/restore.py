@@ -33,7 +33,7 @@ import numpy as np
 from banach.core import files, programs, tree
 from banach.core import run as loop
 from banach.core import save as saving
-from banach.core.check import GRADES, ROUNDINGS, Check, Prepared
+from banach.core.check import GRADES, ROUNDINGS, SCALES_FROM, Check, Prepared
 from banach.core.method import Method, completed
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, recheck
@@ -496,6 +496,8 @@ _CERTIFICATE = {
     "assumes": _LIST, "parts": _LIST, "delta": _REAL, "look": _COUNT,
     "witness": _WORD, "problem_id": _identity(_ID), "point_id": _identity(_ID),
 }  # fmt: skip
+# What older files may lack.
+_LATER = {"scale_from": _among(SCALES_FROM)}
 _PART = {"name": _WORD, "value": _REAL, "slack": _REAL, "scale": _REAL}
 
 
@@ -503,9 +505,9 @@ def _document(saved: dict[str, Any]) -> None:
     """Every field is there and of its type."""
     _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint"})
     claim = saved["certificate"]
-    _fields(claim, _CERTIFICATE, "the certificate", None)
+    _fields(claim, _CERTIFICATE | _said(claim), "the certificate", None)
     for part in claim["parts"]:
-        _fields(part, _PART, "a part of the certificate", None)
+        _fields(part, _PART | _said(part), "a part of the certificate", None)
     for word in claim["assumes"]:
         _fields({"assumption": word}, {"assumption": _WORD}, "the certificate", None)
     clocks = dict.fromkeys(("compile", "run", "check"), _TIME)
@@ -521,6 +523,11 @@ def _document(saved: dict[str, Any]) -> None:
         good = all(type(v) is int and 0 <= v < 2**31 for v in limits)
         if not (good and isinstance(settings[2], bool) and settings[0] > 0):
             raise Misuse(f"the checkpoint has the settings {_short(settings)}")
+
+
+def _said(value: Any) -> dict[str, Any]:
+    """The rules of what a later version added, where it is said."""
+    return {k: v for k, v in _LATER.items() if isinstance(value, dict) and k in value}
 
 
 def _fields(value: Any, rules: Any, what: str, more: set[str] | None) -> None:

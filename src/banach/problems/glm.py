@@ -13,7 +13,7 @@ from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
-from banach.parts.sets import Set
+from banach.parts.sets import Box, Nonnegative, Set
 from banach.parts.term import Term
 from banach.problems import finite_sum, glm_bounds, glm_columns, glm_inputs, inputs
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
@@ -25,6 +25,7 @@ from banach.problems.losses import Softmax
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
 _SMOOTH = frozenset({"value", "grad", "hvp", "hess"})
+_BY_COEFFICIENT = L1 | ElasticNet | Nonnegative | Box
 _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 
 
@@ -194,6 +195,15 @@ class GLM(Problem):
         value = jnp.sum(self._weigh(self.loss.value(z, y))) + self._ridge(x)
         return value, self._plus_ridge(self.adjoint(slope), x)
 
+    def companion(self, x: Array) -> Array:
+        """|A|' (w |l'(z)|), and lam |c| if the term is smooth: one unit a column."""
+        x = jnp.asarray(x)
+        slope = jnp.abs(self._weigh(self.loss.derivative(self.linear(x), self._y(x))))
+        size = jnp.matmul(slope.T, jnp.abs(self._A(slope)), precision=tree.PRECISION).T
+        if self.intercept:
+            size = jnp.concatenate([size, jnp.sum(slope, axis=0, keepdims=True)])
+        return self._plus_ridge(size, jnp.abs(x))
+
     def undefined(self, x: Array) -> Any:
         """Whether the margins overflow; no loss is evaluated."""
         return ~jnp.all(jnp.isfinite(self.linear(x)))
@@ -219,8 +229,12 @@ class GLM(Problem):
         return H + jnp.diag(l2)
 
     def prox(self, v: Array, t: Any) -> Array:
-        """The term's prox on the coefficients; the intercept stays."""
-        return self._on_coef(lambda c: self.term.prox(c, t), v)
+        """The term's prox on the coefficients; the intercept stays.
+
+        t is a number, or for terms that fall apart by coefficient one a row of v.
+        """
+        own = self.split(t)[0] if jnp.ndim(t) else t
+        return self._on_coef(lambda c: self.term.prox(c, own), v)
 
     def project(self, v: Array) -> Array:
         """The term's projection of the coefficients; the intercept stays."""
@@ -255,10 +269,13 @@ class GLM(Problem):
             constants["radius"] = Fact(lambda: self.term.diameter(like), CONSTRUCTION)
         return Facts(properties, constants)
 
-    def residual_step(self) -> Scalar:
+    def residual_step(self) -> Array:
         """The t of the prox residual: 1 / (c sum_i w_i (||a_i||^2 + 1)).
 
-        c bounds l''; for Poisson, where nothing does, c w_i is w_i (y_i + 1).
+        c bounds l''; for Poisson, where nothing does, c w_i is w_i (y_i + 1). Of a
+        term that falls apart by coefficient each has its own, in its own units:
+        1 / (p c sum_i w_i a_ij^2) with p the number of columns, by Cauchy and Schwarz
+        no longer a step than the bound allows.
         """
         dtype = self.space().dtype
         A, w = jnp.asarray(self.A, dtype), self.weights(dtype)
@@ -266,7 +283,13 @@ class GLM(Problem):
             w = w * (jnp.asarray(self.y, dtype) + 1)
         else:
             w = w * self.loss.curvature_bound
-        return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
+        if not isinstance(self.term, _BY_COEFFICIENT):
+            return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
+        bent = jnp.matmul(w, jnp.square(A), precision=tree.PRECISION)
+        if self.intercept:
+            bent = jnp.append(bent, jnp.sum(w))
+        t = 1 / (jnp.where(bent > 0, bent, 1) * bent.shape[0])
+        return t[:, None] if isinstance(self.loss, Softmax) else t
 
     def optimality(self, point: Point) -> Point:
         """The gradient, or x - prox(x - t grad, t) where there is a prox."""

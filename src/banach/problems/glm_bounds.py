@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from banach.core import tree
 from banach.parts import norms as pn
 from banach.parts.groups import GroupL2
-from banach.parts.sets import Set
+from banach.parts.sets import Box, Set
 from banach.parts.term import Term, gam, least
 from banach.problems.glm_inputs import known
 from banach.problems.loss import Loss
@@ -39,13 +39,18 @@ class Sizes(eqx.Module):
 
     l2: Scalar  # max sqrt(sum a_j^2 / l2_j), so that |<a, c>| <= l2 sqrt(2 g(c))
     l1: Scalar  # max |a_j| / l1_j, so that |<a, c>| <= l1 g(c)
-    plain: Scalar  # the largest 2-norm
+    plain: Scalar  # the largest 2-norm; of a box the largest |<a, c>| itself
 
 
 class DataNorms(eqx.Module):
-    """Norms of the rows and columns of A, rounded up, and their sizes."""
+    """Norms of the rows and columns of A, rounded up, and their sizes.
+
+    `rows` are those of A with its columns over `units`, which are of their size:
+    |a_i . c| <= rows_i ||units c||, whatever the units of the columns.
+    """
 
     rows: Float[Array, " n"]
+    units: Float[Array, " p"]
     columns: Float[Array, " p"]
     top: Sizes  # over all rows
     mean: Sizes  # of the weighted mean row
@@ -61,13 +66,16 @@ def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
     # Squares of entries below sqrt(tiny) of the largest vanish.
     tiny = least(A.dtype)
     lost = (n + p) * (2 * math.sqrt(tiny) * big + tiny)
-    rows = up * safe * jnp.sqrt(jnp.sum(square, axis=1)) + lost
     columns = up * safe * jnp.sqrt(jnp.sum(square, axis=0)) + lost
+    units = jnp.where(columns > 0, columns, 1)
+    even = jnp.square(A / units)
+    rows = up * jnp.sqrt(jnp.sum(even, axis=1)) + p * 2 * math.sqrt(tiny)
     total = jnp.sum(w)
     mean = jnp.abs(jnp.matmul(w, A, precision=tree.PRECISION)) + 2 * n * tiny
     error = gam(n + 8, A.dtype) * (columns * (tree.norm(w) / total) + tiny)
     mean = up * (mean / total) + 1.01 * error + tiny
-    return DataNorms(rows, columns, _sizes(A, term, up), _sizes(mean[None], term, up))
+    top, middle = _sizes(A, term, up), _sizes(mean[None], term, up)
+    return DataNorms(rows, units, columns, top, middle)
 
 
 def _sizes(A: Array, term: Term, up: float) -> Sizes:
@@ -89,7 +97,13 @@ def _sizes(A: Array, term: Term, up: float) -> Sizes:
         curved = up * jnp.max(jax.vmap(tree.norm)(over(root))) + lost
     if l1 is not None:
         flat = up * jnp.max(over(weights(l1))) + lost
-    return Sizes(curved, flat, up * jnp.max(jax.vmap(tree.norm)(A)) + lost)
+    if isinstance(term, Box):
+        far = jnp.maximum(jnp.abs(term.lower), jnp.abs(term.upper)).astype(A.dtype)
+        far = jnp.max(far, axis=1) if far.ndim == 2 else far
+        plain = jnp.sum(jnp.abs(A) * far, axis=1)
+    else:
+        plain = jax.vmap(tree.norm)(A)
+    return Sizes(curved, flat, up * jnp.max(plain) + lost)
 
 
 def _weights(term: Term) -> tuple[Any, Any]:
@@ -113,6 +127,8 @@ def reach(term: Term, F: Scalar, sizes: Sizes, like: Array) -> Scalar:
         low = jnp.asarray(jnp.min(jnp.asarray(term.lam)), F.dtype)
         far = F / jnp.where(low > 0, low, 1) + least(F.dtype)
         out = sizes.plain * jnp.where(low > 0, far, jnp.inf)
+    elif isinstance(term, Box) and "lmo" in term.offers():
+        out = sizes.plain
     elif isinstance(term, Set) and "lmo" in term.offers():
         size = tree.norm(term.center(like)) + jnp.asarray(term.diameter(like), F.dtype)
         out = sizes.plain * size
