@@ -113,7 +113,7 @@ def _quantity(problem: Problem) -> str:
 
 
 def _grain(J: Array, x: PyTree, eps: Any) -> Scalar:
-    """How much r moves where every entry of x moves by half a unit in its last place."""
+    """How much r moves where every entry of x moves by half its last unit."""
     flat = jnp.abs(tree.ravel(x)[0])
     moved = jnp.matmul(jnp.abs(J), flat, precision=tree.PRECISION)
     return tree.norm(moved) * jnp.asarray(eps / 2, moved.dtype)
@@ -227,9 +227,7 @@ def projection(
     orth = 1.01 * tree.norm(jnp.abs(gram) + gam(n + 2, dtype))
     eta = 1.01 * tree.norm(F)
     blur = 16 * min(n, p) * u * sigma[0]
-    kept = (sigma > _NOISE * jnp.finfo(dtype).eps * sigma[0]) & (
-        sigma > 2 * eta + blur
-    )
+    kept = (sigma > _NOISE * jnp.finfo(dtype).eps * sigma[0]) & (sigma > 2 * eta + blur)
     low = jnp.min(jnp.where(kept, sigma, jnp.inf))
     next_ = jnp.max(jnp.where(kept, 0, sigma))
     inside = tree.norm(jnp.where(kept, _mul(W.T, c), 0))

@@ -225,7 +225,7 @@ class NonlinearLeastSquares(Differentiable, Started):
         return _ORACLES | {"residual", "jacobian"}
 
     def prices(self) -> Mapping[str, float]:
-        """A Jacobian is as many passes as it has columns, or rows where they are few."""
+        """A Jacobian is as many passes as it has columns, or rows where few."""
         few = min(self.size(), self.residual_size())
         return {"residual": 1.0, "jacobian": 1.0 + few}
 
