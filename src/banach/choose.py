@@ -16,6 +16,7 @@ from banach.core.problem import Misuse, Problem, demands
 from banach.parts.view import Viewed
 
 DENSE_HESSIAN_UP_TO = 2000
+DENSE = {"levenberg_marquardt", "trust_region_newton"}
 
 
 # Kinds of problem with defaults of their own.
@@ -27,6 +28,7 @@ KINDS: dict[str, list[str]] = {
     "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
     "Inclusion": ["extragradient", "halpern", "vr_halpern"],
     "Linear": ["conjugate_gradient"],
+    "NonlinearLeastSquares": ["levenberg_marquardt", "trust_region_newton", "lbfgs"],
     "RobustConvexRelu": ["convex_relu_admm"],
     "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
 }
@@ -34,11 +36,11 @@ KINDS: dict[str, list[str]] = {
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:
     """Names of default methods, best first; the first that applies begins."""
+    small = problem.size() <= DENSE_HESSIAN_UP_TO
     if problem.kind in KINDS:
-        return KINDS[problem.kind]
+        return [n for n in KINDS[problem.kind] if small or n not in DENSE]
     if problem.essential():
         return ["fista", "proximal_gradient", "frank_wolfe"]
-    small = problem.size() <= DENSE_HESSIAN_UP_TO
     if small and facts.has("convex"):
         return ["lazy_newton", "trust_region_newton", "lbfgs"]
     if small:

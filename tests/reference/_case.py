@@ -13,7 +13,7 @@ from banach.parts.norms import L1
 from banach.parts.sets import Box
 from banach.problems.composite import Composite
 from banach.problems.inclusion import Inclusion
-from banach.problems.smooth import Smooth
+from banach.problems.smooth import NonlinearLeastSquares, Smooth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,4 +73,32 @@ def boxed(**facts):
     )  # fmt: skip
     return problem, SimpleNamespace(
         operator=lambda z: M @ z + q, resolvent=lambda v, t: np.clip(v, -0.5, 0.5)
+    )
+
+
+def valley(x0):
+    """Rosenbrock's two residuals: (problem, oracles)."""
+    problem = NonlinearLeastSquares(
+        lambda x: jnp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]]), np.array(x0)
+    )
+    return problem, SimpleNamespace(
+        residual=lambda x: np.array([10 * (x[1] - x[0] ** 2), 1 - x[0]]),
+        jacobian=lambda x: np.array([[-20 * x[0], 10.0], [-1.0, 0.0]]),
+    )
+
+
+def fit(x0):
+    """A decay over a floor to 12 noisy observations: (problem, oracles)."""
+    t = np.linspace(0, 3, 12)
+    y = 4 * np.exp(-0.9 * t) + 1.5 + 0.3 * np.random.default_rng(24).standard_normal(12)
+    problem = NonlinearLeastSquares(
+        lambda x: x[0] * jnp.exp(-x[1] * t) + x[2] - y, np.array(x0), data=y
+    )
+
+    def jacobian(x):
+        e = np.exp(-x[1] * t)
+        return np.stack([e, -x[0] * t * e, np.ones(12)], axis=1)
+
+    return problem, SimpleNamespace(
+        residual=lambda x: x[0] * np.exp(-x[1] * t) + x[2] - y, jacobian=jacobian
     )

@@ -1,16 +1,17 @@
-"""CUTEst problems of the package sif2jax as `Smooth` and `Constrained` problems."""
+"""CUTEst problems of the package sif2jax: smooth, constrained and least squares."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 from jaxtyping import PyTree
 
 from banach.core import compat
 from banach.core.problem import Misuse
 from banach.problems.constrained import Constrained
-from banach.problems.smooth import Smooth
+from banach.problems.smooth import NonlinearLeastSquares, Smooth
 
 
 class _Stated:
@@ -58,6 +59,66 @@ def constrained(problem: Any) -> Constrained:
             upper=upper,
             reference=x0,
         )
+
+
+def least_squares(problem: Any) -> NonlinearLeastSquares:
+    """A sum of squares of sif2jax, an instance or a name, by its residuals.
+
+    Of a system of equations, or of an objective that ends in a sum of squares, which
+    is taken apart; factors in front of that sum, and the factor 1/2 that it lacks, are
+    left out. The start is the instance's y0, and so is the reference, as always for a
+    test set. The result is float64.
+    """
+    if isinstance(problem, str):
+        problem = by_name(problem)
+    with compat.double():
+        x0 = _arrays(problem.y0)
+        return NonlinearLeastSquares(_residuals(problem, x0), x0, reference=x0)
+
+
+def _residuals(problem: Any, x0: PyTree) -> Any:
+    if hasattr(problem, "residual"):
+        return _Residuals(problem, lambda y: problem.residual(y, problem.args))
+    if getattr(problem, "constraint", None) is not None:
+        return _Residuals(problem, lambda y: problem.constraint(y)[0])
+    closed = jax.make_jaxpr(lambda y: problem.objective(y, problem.args))(x0)
+    made = {v: eqn for eqn in closed.jaxpr.eqns for v in eqn.outvars}
+
+    def maker(v: Any) -> Any:
+        return None if isinstance(v, Literal) else made.get(v)
+
+    last = maker(closed.jaxpr.outvars[0])
+    while last is not None and last.primitive.name in ("mul", "div"):
+        plain = any(isinstance(v, Literal) for v in last.invars)
+        inner = [e for e in map(maker, last.invars) if e is not None]
+        last = inner[0] if plain and inner else None
+    summed = last is not None and last.primitive.name == "reduce_sum"
+    square = maker(last.invars[0]) if summed else None
+    if square is None or not _squares(square):
+        raise Misuse(
+            f"the objective of {problem.name} does not end in a sum of squares of "
+            "residuals; state it as bn.Smooth, or its residuals as bn.least_squares"
+        )
+    inside = closed.jaxpr.replace(outvars=[square.invars[0]], debug_info=None)
+    run = jaxpr_as_fun(ClosedJaxpr(inside, closed.consts))
+    return _Residuals(problem, lambda y: run(*jax.tree.leaves(y)))
+
+
+class _Residuals:
+    """Residuals named after their instance, each its own program."""
+
+    def __init__(self, problem: Any, residual: Any):
+        self.__name__, self.residual = problem.name, residual
+
+    def __call__(self, y: PyTree) -> PyTree:
+        return self.residual(y)
+
+
+def _squares(eqn: Any) -> bool:
+    name = eqn.primitive.name
+    power = name in ("integer_pow", "pow") and eqn.params.get("y") == 2
+    product = name == "mul" and eqn.invars[0] is eqn.invars[1]
+    return name == "square" or power or product
 
 
 def smooth(problem: Any) -> Smooth:

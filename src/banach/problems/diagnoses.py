@@ -15,6 +15,7 @@ from banach.core import compat, tree
 # Least squares of a dense matrix of this many unknowns is a matter of a second.
 DENSE = 1000
 FLAT = 1e-4
+LARGEST_JACOBIAN = 10_000_000
 
 
 def contradiction(problem: Any, x: PyTree) -> str | None:
@@ -46,6 +47,44 @@ def _slope(problem, x):
     after = tree.ravel(problem.clipped(back(move)))[0]
     steep = jnp.maximum(tree.norm(J), tree.norm(problem.jacobian(problem.start().x)))
     return tree.norm(v), tree.norm(after - flat), steep
+
+
+def without_effect(problem: Any, x: PyTree) -> str | None:
+    """Parameters that a sum of squares does not feel at x, by their place in x.
+
+    Their columns of the Jacobian are 0, or as small as the move that one unit in the
+    last place of x makes in them.
+    """
+    if problem.residual_size() * problem.size() > LARGEST_JACOBIAN:
+        return None
+    with compat.double():
+        J, moved = (np.asarray(v) for v in _columns(problem, x))
+        names = [
+            f"x{jax.tree_util.keystr(path)}[{i}]" if np.ndim(leaf) else
+            f"x{jax.tree_util.keystr(path)}"
+            for path, leaf in jax.tree_util.tree_leaves_with_path(x)
+            for i in range(np.size(leaf))
+        ]  # fmt: skip
+    if not np.all(np.isfinite(J)):
+        return None
+    size = np.max(np.abs(J), axis=0, initial=0)
+    noise = np.max(np.abs(moved - J), axis=0, initial=0)
+    dead = [n for n, a, b in zip(names, size, noise, strict=True) if a <= 2 * b]
+    if not dead:
+        return None
+    many = f" and {len(dead) - 3} more" if len(dead) > 3 else ""
+    which = ", ".join(dead[:3]) + many
+    return (
+        f"parameter {which} has no effect here: its column of the Jacobian is 0 to "
+        "rounding, so that nothing says where it should go. Start where the model "
+        "feels it, or drop it"
+    )
+
+
+@jax.jit
+def _columns(problem, x):
+    eps = jnp.finfo(tree.dtype(x)).eps
+    return problem.jacobian(x), problem.jacobian(tree.scale(1 + eps, x))
 
 
 def inconsistent(problem: Any) -> str | None:
