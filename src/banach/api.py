@@ -18,7 +18,7 @@ from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.finish import Clock, OneLook, Plan, finish
-from banach.core.method import HostMethod
+from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
@@ -193,15 +193,22 @@ def _relayed(
         pace = 1 if peer else loop.cadence(plan.method, plan.check, problem)
         return relay.Leg(run, pace, not peer)
 
-    def legs() -> Iterator[relay.Leg]:
-        yield leg(plan)
-        for method in choose.after(plan.method, problem):
-            yield leg(_plan(problem, method, plan.check, start, None))
+    def later(name: str) -> Callable[[], relay.Leg | None]:
+        def made() -> relay.Leg | None:
+            method = choose.suggest(name, problem, problem.facts())
+            if isinstance(method, Refusal):
+                return None
+            return leg(_plan(problem, method, plan.check, start, None))
 
+        return made
+
+    names = choose.after(plan.method, problem)
     return relay.relay(
-        legs(), start=start, convex=problem.facts().has("convex"),
+        [lambda: leg(plan), *map(later, names)],
+        start=start,
+        convex=problem.facts().has("convex"),
         **{k: options[k] for k in ("max_steps", "time_limit", "began", "live")},
-    )  # fmt: skip
+    )
 
 
 def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:

@@ -3,7 +3,6 @@
 The evidence for each choice is in docs/decisions/0003-default-methods.md.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -62,15 +61,11 @@ def default_method(problem: Problem, facts: Facts | None = None) -> Any:
     )
 
 
-def after(method: Any, problem: Problem) -> Iterator[Any]:
-    """The defaults that come after one, built when they are asked for."""
-    facts = problem.facts()
-    names = preferences(problem, facts)
+def after(method: Any, problem: Problem) -> list[str]:
+    """The names of the defaults that come after one."""
+    names = preferences(problem, problem.facts())
     here = names.index(method.label()) if method.label() in names else len(names)
-    for name in names[here + 1 :]:
-        built = suggest(name, problem, facts)
-        if not isinstance(built, Refusal):
-            yield built
+    return names[here + 1 :]
 
 
 def first_choice(problem: Problem) -> Any:

@@ -26,7 +26,7 @@ class Leg(NamedTuple):
 
 
 def relay(
-    legs: Iterator[Leg],
+    legs: list[Callable[[], Leg | None]],
     *,
     start: Any,
     convex: bool,
@@ -37,54 +37,63 @@ def relay(
 ) -> Iterator[Result]:
     """Results of the legs, one after another; the last is the final one.
 
-    A leg is called with (start, max_steps, time_limit, carry): the limits of its own
-    steps, and of seconds since `began`. `legs` may be endless work to make: the next
-    one is asked for when it is needed.
+    A leg is called with (start, max_steps, time_limit, past): the limits of its own
+    steps, and of seconds since `began`; `past` is its own Result to go on from. The
+    legs are made when they are needed, None where a method refuses; the first is none
+    of these.
     """
     done: list[Result] = []
-    used, leg, point = 0, next(legs), start
-    while True:
-        after = next(legs, None)
-        final = None
-        for final in _leg(leg, point, after is None, max_steps - used, time_limit,
-                          began):  # fmt: skip
-            if final.status == "running" and live:
-                yield final
-        assert final is not None
+    used, point, waiting = 0, start, list(legs)
+    leg = waiting.pop(0)()
+    while leg is not None:
+        steps, past, after = max_steps - used, None, None
+        whole = not (waiting and leg.resumes)
+        while True:
+            limits = _share(leg, whole, steps, time_limit, began)
+            for result in leg.run(point, *limits, past):
+                past = result
+                if result.status == "running" and live:
+                    yield result
+            assert past is not None
+            halfway = past.status == "budget" and not whole
+            over = used + past.steps >= max_steps or _late(began, time_limit)
+            makes_way = halfway and improves(past)
+            if past.status in LEFT and not over and not makes_way:
+                after = _next(waiting)
+            if over or after is not None or not halfway:
+                break
+            # It makes way, or nobody else can: the rest is its own.
+            whole = True
+        final = past
         done.append(final)
         used += final.steps
-        late = time_limit is not None and time.perf_counter() - began >= time_limit
-        if after is None or final.status not in LEFT or late or used >= max_steps:
-            break
         leg, point = after, _next_start(final, start, convex)
     yield _told(done)
 
 
-def _leg(
-    leg: Leg,
-    start: Any,
-    last: bool,
-    steps: int,
-    time_limit: float | None,
-    began: float,
-) -> Iterator[Result]:
-    """One method: half of what is left and, if it pays, all; all if it is the last."""
-    if last or not leg.resumes:
-        yield from leg.run(start, steps, time_limit, None)
-        return
+def _share(
+    leg: Leg, whole: bool, steps: int, time_limit: float | None, began: float
+) -> tuple[int, float | None]:
+    """The limits of a leg: all that is left, or half of it."""
+    if whole:
+        return steps, time_limit
     half = max(steps // 2 // leg.every, 1) * leg.every
-    soon = time_limit
     if time_limit is not None:
-        soon = time_limit - max(time_limit - (time.perf_counter() - began), 0) / 2
-    result = None
-    for result in leg.run(start, min(half, steps), soon, None):
-        if result.status == "running":
-            yield result
-    assert result is not None
-    if result.status == "budget" and improves(result):
-        yield from leg.run(start, steps, time_limit, result)
-    else:
-        yield result
+        spent = time.perf_counter() - began
+        time_limit = time_limit - max(time_limit - spent, 0) / 2
+    return min(half, steps), time_limit
+
+
+def _next(waiting: list[Callable[[], Leg | None]]) -> Leg | None:
+    while waiting:
+        leg = waiting.pop(0)()
+        if leg is not None:
+            return leg
+    return None
+
+
+def _late(began: float, time_limit: float | None) -> bool:
+    return time_limit is not None and time.perf_counter() - began >= time_limit
 
 
 def improves(result: Result) -> bool:

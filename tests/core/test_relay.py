@@ -44,7 +44,8 @@ def _legs(*scripts, every=10, resumes=True):
 
         return relay.Leg(run, every, resumes)
 
-    return (one(n, s) for n, s in zip("abc", scripts, strict=False)), asked
+    made = zip("abc", scripts, strict=False)
+    return [lambda n=n, s=s: one(n, s) for n, s in made], asked
 
 
 def _go(legs, steps=1000, live=False, convex=False, limit=None):

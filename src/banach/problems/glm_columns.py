@@ -279,6 +279,8 @@ def of(problem: Any, always: bool = False) -> Columns | None:
     concrete = known(problem.A, problem.weight, problem.term, problem.offset)
     if not (concrete or always):
         return None
+    if concrete and not always and _alike(problem):
+        return None
     xp = np if concrete else jnp
     A = xp.asarray(problem.A)
     kind = A.dtype
@@ -304,6 +306,39 @@ def of(problem: Any, always: bool = False) -> Columns | None:
     mean = None if mean is None else (mean * unit).astype(kind)
     level = None if level is None else xp.asarray(1 / level, kind)
     return Columns((1 / size).astype(kind), level, mean)
+
+
+def _alike(problem: Any) -> bool:
+    """Whether two passes over A already tell that its columns need no view.
+
+    Sums of squares as they are: where they may have left the range, or a variance is
+    small beside them, this says no, and the careful way decides.
+    """
+    A, w = np.asarray(problem.A), problem.weight
+    if not A.size:
+        return True
+    n = A.shape[0]
+    total = float(n if w is None else np.sum(np.asarray(w, np.float64)))
+    with np.errstate(all="ignore"):
+        if w is None:
+            square = np.einsum("ij,ij->j", A, A)
+        else:
+            square = np.einsum("i,ij,ij->j", np.asarray(w, A.dtype), A, A)
+        size = square = square.astype(np.float64)
+        if problem.intercept:
+            mean = (np.ones(n, A.dtype) if w is None else np.asarray(w, A.dtype)) @ A
+            drift = mean.astype(np.float64) ** 2 / total
+            size = square - drift
+            if np.any(total * (drift / total) > UNEQUAL / 4 * size):
+                return False
+            size = np.append(size, total)
+        c = problem.loss.curvature_bound or 1.0
+        size = c * size
+        size[: A.shape[1]] += _quadratic(problem.term, np, np.float64)
+        far = np.finfo(A.dtype)
+        low, high = np.min(size), np.max(size)
+    inside = np.min(square) > far.tiny / far.eps and np.max(square) < far.max / 4
+    return bool(inside and low > 0 and high <= UNEQUAL / 2 * low)
 
 
 def unscaled(problem: Any) -> str | None:
