@@ -99,6 +99,25 @@ def test_small_units_are_no_solution_and_rounding_is_one():
     assert off.status == "budget" and float(off.certificate.value) < 1e-8
 
 
+@pytest.mark.parametrize("size", [1e-4, 2e-7, 3e-11])
+def test_a_wrong_parameter_is_not_hidden_by_the_unit_of_another(size):
+    """The amplitude that is best for a wrong place: only the place has a gradient."""
+    t = np.linspace(-1, 2, 30)
+
+    def fit(p, y):
+        return jax.numpy.sum((p[0] / (1 + (t - p[1]) ** 2) - y) ** 2)
+
+    y = size / (1 + (t - 0.4) ** 2)
+    p = bn.Smooth(fit, np.array([0.5 * size, 0.0]), (y,))
+    shape = 1 / (1 + (t - 0.41) ** 2)
+    wrong = np.array([shape @ y / (shape @ shape), 0.41])
+    assert bn.verify(p, wrong).status == "budget"
+    assert bn.verify(p, np.array([size, 0.4])).status == "certified"
+    found = bn.solve(p)
+    assert found.certified
+    np.testing.assert_allclose(found.x / [size, 1], [1, 0.4], rtol=1e-5)
+
+
 def test_components_of_a_glm_are_named_where_nothing_measures_them():
     A = np.array([[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0]])
     p = bn.GLM(A, np.array([1.0, 2.0, 0.5]), bn.LeastSquares(), bn.SquaredL2(0.1))
