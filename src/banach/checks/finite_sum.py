@@ -75,4 +75,4 @@ class FullSum(Check):
 
     def _gradient(self) -> Stationarity:
         g = self.gradient
-        return Stationarity(self.screen, g.scale, g.sizes)
+        return Stationarity(self.screen, g.scale, g.sizes, g.terms)

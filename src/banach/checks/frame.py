@@ -145,7 +145,8 @@ def by_component(
         return ratio, 1.01 * e / safe + gam(4, v.dtype) * jnp.abs(v) / safe + lost
 
     each = [
-        (*one(v, jnp.broadcast_to(e, v.shape), u), bare)
+        # What vanished is nobody's: it is in both, and infinite.
+        (*one(v, jnp.broadcast_to(e, v.shape), u), bare, u <= 0)
         for v, e, u, bare in zip(
             *map(jax.tree.leaves, (value, error, sizes.unit, sizes.bare)), strict=True
         )
@@ -153,8 +154,11 @@ def by_component(
 
     def largest(which: Callable[[Array], Array]) -> tuple[Scalar, Scalar]:
         parts = [
-            [jnp.max(jnp.where(which(bare), x, 0), initial=0) for x in (ratio, slack)]
-            for ratio, slack, bare in each
+            [
+                jnp.max(jnp.where(which(bare) | lost, x, 0), initial=0)
+                for x in (ratio, slack)
+            ]
+            for ratio, slack, bare, lost in each
         ]
         found = jnp.array([p[0] for p in parts]), jnp.array([p[1] for p in parts])
         return jnp.max(found[0]), jnp.max(found[1])

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
@@ -11,6 +12,7 @@ from banach.checks import common
 from banach.checks.frame import (
     Scaled,
     Sizes,
+    at_most_one,
     at_reference,
     component_parts,
     held_against,
@@ -35,8 +37,10 @@ class Stationarity(Scaled):
     """||grad f(x)||_2, relative to its value at the reference point.
 
     Without a reference it is absolute, and held against min(1, its value at the
-    problem's own x0): small units are no solution. Where all that is left of it is
-    proved or modelled rounding it is held against 1.
+    problem's own x0): small units are no solution. Where all that is left of every
+    component is modelled rounding it is held against 1. Components may carry units of
+    their own, and a large one must not hide the others: the scale is lowered until no
+    component is larger beside the terms that it is a sum of at x0.
 
     The components of a GLM carry the units of their columns: each is relative to its
     companion (|A|' w |l'|)_j at the null model, and absolute where that is 0. An
@@ -50,6 +54,7 @@ class Stationarity(Scaled):
     name: ClassVar[str] = "stationarity"
 
     sizes: Any = None
+    terms: Any = None
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -58,13 +63,18 @@ class Stationarity(Scaled):
         judged, at = common.lift(problem, point)
         if self.sizes is not None:
             return self._by_component(judged, at.x, look), Point(point.x, None)
-        against = screen_scale(problem, self.scale)
-        value, slack, label = common.grad_norm(judged, at.x, self.screen, against)
+        if self.terms is not None:
+            value, slack, scale = self._beside_terms(judged, at.x)
+            label = "modelled"
+        else:
+            against = screen_scale(problem, self.scale)
+            value, slack, label = common.grad_norm(judged, at.x, self.screen, against)
+            scale = held_against(problem, value, slack, self.scale, label)
         certificate = single(
             QUANTITY,
             common.where_defined(judged, at.x, value),
             slack,
-            held_against(problem, value, slack, self.scale, label),
+            scale,
             grade="residual",
             assumes=common.believed("gradient", label) + common.stopped(problem),
             rounding=label,
@@ -72,6 +82,34 @@ class Stationarity(Scaled):
             scale_from=source(problem),
         )
         return certificate, Point(point.x, None)
+
+    def _beside_terms(self, problem: Problem, x: PyTree) -> tuple[Array, Array, Array]:
+        """||grad f(x)||, its slack and its scale, where no reference measures it."""
+        size, dtype = problem.size(), self.scale.dtype
+
+        def full() -> tuple[Array, Array, Array]:
+            g = common.judge(problem.grad, x)
+            norm = tree.norm(g.value)
+            slack = common.norm_slack(norm, g.error, size)
+            # Of the components that are more than rounding.
+            each = [
+                jnp.min(
+                    jnp.where(jnp.abs(v) > e, t / jnp.abs(v), jnp.inf), initial=jnp.inf
+                )
+                for v, e, t in zip(
+                    *map(jax.tree.leaves, (g.value, g.error, self.terms)), strict=True
+                )
+            ]
+            least = jnp.min(jnp.stack(each))
+            lowered = jnp.minimum(self.scale, norm * least)
+            rounding = (norm <= slack) & jnp.isposinf(least)
+            return norm, slack, jnp.where(rounding, jnp.ones((), dtype), lowered)
+
+        if self.screen is None:
+            return full()
+        norm = tree.norm(problem.grad(x))
+        passes = common.below(self.screen, norm, jnp.ones_like(norm))
+        return common.screened(passes, lambda: (norm, norm / 8, self.scale), full)
 
     def _by_component(self, problem: Problem, x: PyTree, look: Any) -> Certificate:
         """The largest component relative to its companion."""
@@ -95,12 +133,22 @@ class Stationarity(Scaled):
             look,
         )
 
-    def measured(self, problem: Problem) -> tuple[Array, Sizes | None]:
+    def measured(self, problem: Problem) -> tuple[Array, Sizes | None, PyTree]:
         """The gradient norm at the reference, or min(1, that at x0); or companions."""
         found = sizes(problem)
         if found is not None:
-            return jnp.ones((), common.judged_dtype(problem)), found
-        return gradient_scale(problem), None
+            return jnp.ones((), common.judged_dtype(problem)), found, None
+        if problem.reference_point() is not None:
+            return gradient_scale(problem), None, None
+        judged, at = common.lift(problem, problem.start())
+        if common.provenance(judged.grad, at.x) == "estimated":
+            return gradient_scale(problem), None, None
+        g = common.judge(judged.grad, at.x)
+        # A component without terms at x0 is held against nothing.
+        terms = jax.tree.map(
+            lambda e: jnp.where(common.terms(e) > 0, common.terms(e), jnp.inf), g.error
+        )
+        return at_most_one(tree.norm(g.value)), None, terms
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value and gradient; where a screen passes, one gradient more."""

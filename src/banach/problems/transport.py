@@ -103,8 +103,13 @@ class Transport(Problem):
         return tuple(jax.ShapeDtypeStruct((k,), dtype) for k in self.cost.shape)
 
     def start(self) -> Point:
-        """Zero potentials."""
-        return Point(tuple(np.zeros(v.shape, v.dtype) for v in self.space()))
+        """Constant potentials, whose plan of a constant cost 0 has the right mass.
+
+        Zero where the masses sum to 1.
+        """
+        xp = np if inputs.known((self.a, self.eps)) else jnp
+        level = -xp.asarray(self.eps) * xp.log(xp.sum(xp.asarray(self.a))) / 2
+        return Point(tuple(xp.full(v.shape, level, v.dtype) for v in self.space()))
 
     def reference_point(self) -> Point:
         """Zero potentials."""
