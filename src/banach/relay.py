@@ -1,6 +1,6 @@
 """A default that does not give up: one method after another, within one budget.
 
-What a relay does and when it goes on is decision 0012. Every run in it is an ordinary
+What a relay does and when it goes on is decision 0014. Every run in it is an ordinary
 one, and the Result that comes back is that of one run; `manifest["tried"]` names those
 that were left before it.
 """
