@@ -15,8 +15,8 @@ import numpy as np
 
 REQUIRED = (
     "with parameters in units of 2^-20 to 2^20 the norms of the first ten steps are "
-    "the same to 1e-8; on the four problems from x0, 10 x0 and 100 x0 the residual norm "
-    "that MINPACK ends at is reached within 1e-6 each time, in at most 1.5 times the "
+    "the same to 1e-8; on the four problems from x0, 10 x0 and 100 x0 the residual "
+    "norm that MINPACK ends at is reached within 1e-6, in at most 1.5 times the "
     "evaluations, 1.1 times in geometric mean"
 )
 STEPS = 400
