@@ -286,21 +286,17 @@ def least_squares(
 
 
 def _observed(data: PyTree, fun: inputs.Function, x0: PyTree) -> PyTree:
-    """Observations in the structure, shapes and dtype of the residuals, or Misuse."""
+    """Observations in the structure and shapes of the residuals, or Misuse."""
     program = fun.narrow.program
-    outs = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype)
-            for v in program.jaxpr.outvars]  # fmt: skip
-    like = jax.tree.unflatten(program.out_tree, outs)
     data = inputs.variable(data, "data")
-    got, want = inputs.shapes(data), inputs.shapes(like)
-    if jax.tree.structure(data) != jax.tree.structure(like) or got != want:
+    got = inputs.shapes(data)
+    want = [tuple(v.aval.shape) for v in program.jaxpr.outvars]
+    if jax.tree.structure(data) != program.out_tree or got != want:
         raise Misuse(
             f"data must have the structure and shapes of the residuals, {want}; got "
             f"shapes {got}: give the observations that r = model - data is made from"
         )
-    return jax.tree.map(
-        lambda v, o: inputs.narrowed(v, jnp.result_type(o.dtype), "data"), data, like
-    )
+    return jax.tree.map(lambda v: inputs.narrowed(v, tree.dtype(x0), "data"), data)
 
 
 def dense_hessian(value: Callable[[PyTree], Scalar], x: PyTree) -> Float[Array, "n n"]:
