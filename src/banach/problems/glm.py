@@ -15,7 +15,7 @@ from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
-from banach.problems import finite_sum, glm_bounds, glm_inputs, inputs
+from banach.problems import finite_sum, glm_bounds, glm_inputs, inputs, separable
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
@@ -305,6 +305,14 @@ class GLM(Problem):
         if self.no_gap() is None:
             return "gap"
         return "stationarity" if self.folded else "step"
+
+    def unattained(self, x: Array) -> str | None:
+        """A direction that separates the data, without a penalty: no minimiser."""
+        return separable.unattained(self, x)
+
+    def diagnosis(self, x: Array) -> str | None:
+        """Whether there is no minimiser to come to."""
+        return self.unattained(x)
 
     def as_composite(self) -> Problem:
         """This problem: its term offers the prox itself."""
