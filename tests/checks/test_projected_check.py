@@ -26,9 +26,7 @@ def residual(x, A, B, y):
 
 def stated(A, B, y, data=False, x0=None):
     x0 = np.ones(P) if x0 is None else x0
-    return bn.NonlinearLeastSquares(
-        residual, x0, (A, B, y), data=y if data else None
-    )
+    return bn.NonlinearLeastSquares(residual, x0, (A, B, y), data=y if data else None)
 
 
 def certify(problem, x):

@@ -74,6 +74,8 @@ def reason(status: str, facts: dict[str, Any]) -> str:
 def hint(status: str, facts: dict[str, Any]) -> str:
     """The cure, or an empty string."""
     goal = facts["certificate"].signed
+    if status == "certified" and "unattained" in facts:
+        return facts["unattained"]() or ""
     if status in ("budget", "stalled") and "diagnose" in facts:
         known = facts["diagnose"]()
         if known is not None:

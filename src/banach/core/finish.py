@@ -100,8 +100,11 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
     def point() -> Point:
         return left.point() if left.status not in UNDECIDED else spoken()[1]
 
+    unattained = functools.cache(lambda: plan.problem.unattained(me().x))
+
     def certificate() -> Certificate:
-        return stamped(spoken()[0], plan.problem_id(), me().x)
+        said = spoken()[0] if unattained() is None else without_minimiser(spoken()[0])
+        return stamped(said, plan.problem_id(), me().x)
 
     def dtype() -> str:
         # Read by the user, outside the 64-bit context of the run.
@@ -109,7 +112,7 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
             return str(tree.dtype(me().x))
 
     def facts() -> dict[str, Any]:
-        return _facts(plan, left, clock, me(), dtype())
+        return _facts(plan, left, clock, me(), dtype()) | {"unattained": unattained}
 
     result = Result(
         problem=plan.problem,
@@ -161,6 +164,12 @@ def look(
 def stamped(certificate: Certificate, problem_id: str, x: Any) -> Certificate:
     """The certificate with the names of its problem and of the bits it speaks of."""
     return dataclasses.replace(certificate, problem_id=problem_id, point_id=point_id(x))
+
+
+def without_minimiser(certificate: Certificate) -> Certificate:
+    """The same bound, beside the proof that nothing attains the infimum."""
+    assumes = (*certificate.assumes, "minimiser exists: refuted")
+    return dataclasses.replace(certificate, assumes=assumes)
 
 
 def _facts(

@@ -197,6 +197,10 @@ class Problem(eqx.Module, metaclass=_Kind):
         """Why a run may get no further at x, and the cure, where the data tell."""
         return None
 
+    def unattained(self, x: PyTree) -> str | None:
+        """Why no minimiser exists, in words, if the data or x prove that."""
+        return None
+
     def layout(self) -> Any:
         """The mesh of devices that the oracles run on (core.mesh.Layout), or None."""
         return None

@@ -16,25 +16,76 @@ from banach.core import compat, tree
 DENSE = 1000
 FLAT = 1e-4
 LARGEST_JACOBIAN = 10_000_000
+# Unknowns up to which the violations alone are descended, with a dense solve a step.
+DESCENDED = 300
 
 
 def contradiction(problem: Any, x: PyTree) -> str | None:
-    """Whether x is a stationary point of the violation of the constraints, above 0.
+    """Whether the violation of the constraints is stationary, above 0, at or near x.
 
     With v the violations and J their Jacobian, ||P(x - J'v) - x|| is compared with
     ||J|| ||v||, P the projection onto the bounds and ||J|| the larger one of x and the
-    start, as J itself may vanish at x.
+    start, as J itself may vanish at x. Near: where least squares of the violations
+    alone lead from x, for a moderate number of unknowns.
     """
     with compat.double():
-        violation, slope, steep = (float(v) for v in _slope(problem, x))
-    small = float(np.sqrt(np.finfo(tree.dtype(x)).eps))
-    if not violation > small or not slope <= FLAT * steep * violation:
+        violation, slope = (float(v) for v in _slope(problem, x))
+        small = float(np.sqrt(np.finfo(tree.dtype(x)).eps))
+        if not violation > small:
+            return None
+        if slope <= FLAT:
+            return (
+                f"the violation ||c||_2 = {violation:.2g} of the constraints is "
+                f"stationary at x{_ENOUGH}"
+            )
+        if problem.size() > DESCENDED:
+            return None
+        near = _descended(problem, x)
+        violation, slope = (float(v) for v in _slope(problem, near))
+    if not (violation > small and slope <= FLAT):
         return None
     return (
-        f"the constraints are violated by {violation:.2g} at x, and no small move of "
-        "x makes that less: they contradict each other there. Start elsewhere, or "
-        "relax them"
+        "least squares of the violations alone lead from x to a point where "
+        f"||c||_2 = {violation:.2g} is stationary{_ENOUGH}"
     )
+
+
+_ENOUGH = (
+    ": no small move makes it less, and more steps from here will not. Start "
+    "elsewhere, or relax the constraints"
+)
+
+
+@jax.jit
+def _descended(problem, x):
+    """Sixty steps of projected Levenberg-Marquardt on the violations."""
+    flat, back = tree.ravel(x)
+    equations = jnp.arange(problem.rows()) < problem.equations()
+    lower, upper = problem.bounds()
+
+    def violations(z):
+        c = problem.constraints(back(z))
+        return jnp.where(equations, c, jnp.maximum(c, 0))
+
+    def step(_, state):
+        z, damping = state
+        v, J = violations(z), problem.jacobian(back(z))
+        J = jnp.where((equations | (v > 0))[:, None], J, 0)
+        g = jnp.matmul(v, J, precision=tree.PRECISION)
+        held = ((z <= lower) & (g > 0)) | ((z >= upper) & (g < 0))
+        J, g = jnp.where(held, 0, J), jnp.where(held, 0, g)
+        H = jnp.matmul(J.T, J, precision=tree.PRECISION)
+        size = damping * (jnp.max(jnp.diagonal(H)) + jnp.finfo(z.dtype).tiny)
+        move = jnp.linalg.solve(H + size * jnp.eye(z.size, dtype=z.dtype), -g)
+        after = jnp.clip(z + move, lower, upper)
+        better = tree.norm(violations(after)) < tree.norm(v)
+        return (
+            jnp.where(better, after, z),
+            jnp.clip(jnp.where(better, damping / 5, damping * 4), 1e-12, 1e12),
+        )
+
+    flat = jax.lax.fori_loop(0, 60, step, (flat, jnp.asarray(1e-3, flat.dtype)))[0]
+    return back(flat)
 
 
 @jax.jit
@@ -46,7 +97,8 @@ def _slope(problem, x):
     move = flat - jnp.matmul(v, J, precision=tree.PRECISION)
     after = tree.ravel(problem.clipped(back(move)))[0]
     steep = jnp.maximum(tree.norm(J), tree.norm(problem.jacobian(problem.start().x)))
-    return tree.norm(v), tree.norm(after - flat), steep
+    violation = tree.norm(v)
+    return violation, tree.norm(after - flat) / (steep * violation)
 
 
 def without_effect(problem: Any, x: PyTree) -> str | None:

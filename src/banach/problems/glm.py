@@ -15,7 +15,14 @@ from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Box, Nonnegative, Set
 from banach.parts.term import Term
-from banach.problems import finite_sum, glm_bounds, glm_columns, glm_inputs, inputs
+from banach.problems import (
+    finite_sum,
+    glm_bounds,
+    glm_columns,
+    glm_inputs,
+    inputs,
+    separable,
+)
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
@@ -329,6 +336,14 @@ class GLM(Problem):
             return "gap"
         return "stationarity" if self.folded else "step"
 
+    def unattained(self, x: Array) -> str | None:
+        """A direction that separates the data, without a penalty: no minimiser."""
+        return separable.unattained(self, x)
+
+    def diagnosis(self, x: Array) -> str | None:
+        """No minimiser to come to; or unequal columns that no scaling can reach."""
+        return self.unattained(x) or glm_columns.unscaled(self)
+
     def as_composite(self) -> Problem:
         """This problem: its term offers the prox itself."""
         return self
@@ -340,10 +355,6 @@ class GLM(Problem):
     def view(self, always: bool = False) -> glm_columns.Columns | None:
         """Columns of one size and, with an intercept, centred; see `glm_columns`."""
         return glm_columns.of(self, always)
-
-    def diagnosis(self, x: Any) -> str | None:
-        """Unequal columns beside a term that no scaling of them leaves alone."""
-        return glm_columns.unscaled(self)
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
