@@ -25,6 +25,7 @@ KINDS: dict[str, list[str]] = {
     "Inclusion": ["extragradient", "halpern", "vr_halpern"],
     "Linear": ["conjugate_gradient"],
     "RobustConvexRelu": ["convex_relu_admm"],
+    "Root": ["newton_root", "powell_hybrid", "broyden"],
     "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
 }
 
