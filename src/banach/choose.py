@@ -29,6 +29,7 @@ KINDS: dict[str, list[str]] = {
     "Linear": ["conjugate_gradient"],
     "NonlinearLeastSquares": ["levenberg_marquardt", "trust_region_newton", "lbfgs"],
     "RobustConvexRelu": ["convex_relu_admm"],
+    "Root": ["newton_root", "powell_hybrid", "broyden"],
     "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
 }
 

@@ -132,7 +132,7 @@ row("Composite", bn.Composite, {"smooth": square, "term": bn.L1(0.1), "x0": x0},
     convex="flag?", mu="nonnegative?", step="positive?", rho="nonnegative",
     reference="point?")  # fmt: skip
 row("Root", bn.Root, {"fun": lambda x: x**2 - 2, "x0": np.ones(2)}, fun="function",
-    x0="array", args="args", scale="weights?")  # fmt: skip
+    x0="array", args="args", scale="weights?", reference="point?")  # fmt: skip
 row("FixedPoint", bn.FixedPoint, {"fun": lambda x: x / 2, "x0": np.ones(2)},
     fun="function", x0="array", args="args", contraction="below one?", norm="word",
     weights="array?", nonexpansive="flag", reference="point?")  # fmt: skip

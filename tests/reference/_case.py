@@ -13,6 +13,7 @@ from banach.parts.norms import L1
 from banach.parts.sets import Box
 from banach.problems.composite import Composite
 from banach.problems.inclusion import Inclusion
+from banach.problems.root import Root
 from banach.problems.smooth import NonlinearLeastSquares, Smooth
 
 
@@ -101,4 +102,22 @@ def fit(x0):
 
     return problem, SimpleNamespace(
         residual=lambda x: x[0] * np.exp(-x[1] * t) + x[2] - y, jacobian=jacobian
+    )
+
+
+def system(name, **facts):
+    """Two equations, mild, far from the root, or singular there: (problem, oracles)."""
+    start = {"mild": [1.5, 1.0], "far": [6.0, -8.0], "singular": [-0.5, 0.0]}[name]
+    c = {"mild": 2.0, "far": 0.7, "singular": 1.0}[name]
+
+    def equations(x, c, xp=jnp):
+        plane = 10 * (xp.arctan(x[1]) - x[0] * c)
+        return xp.stack([x[0] ** 2 + c * x[1] - 1, plane])
+
+    def jacobian(x):
+        return np.array([[2 * x[0], c], [-10 * c, 10 / (1 + x[1] ** 2)]])
+
+    problem = Root(equations, np.array(start), (np.array(c),), **facts)
+    return problem, SimpleNamespace(
+        residual=lambda x: equations(x, c, np), jacobian=jacobian
     )

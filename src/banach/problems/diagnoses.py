@@ -156,3 +156,37 @@ def inconsistent(problem: Any) -> str | None:
         f"||b-Ax||_2 = {left:.3g}: A x = b has no solution. bn.normal_equations(A, b, "
         "ridge) has one, the least squares solution"
     )
+
+
+def no_descent(problem: Any, x: PyTree) -> str | None:
+    """Whether x is a stationary point of ||F|| that is no root.
+
+    |J_j'F| is compared with ||J_j|| ||F|| for each column j, ||J_j|| the larger one of
+    x and the start, as J itself may vanish at x. Rows have a largest entry of 1 in
+    either, so that neither units of equations nor those of unknowns matter.
+    """
+    if problem.size() > DENSE:
+        return None
+    with compat.double():
+        size, slope = (float(v) for v in _descent(problem, x))
+    if not np.isfinite(size) or not size > 0 or not slope <= FLAT:
+        return None
+    return (
+        "x is a stationary point of ||F||, no root: to first order no small move "
+        "makes the equations smaller there. Start elsewhere; there may be no root"
+    )
+
+
+@jax.jit
+def _descent(problem, x):
+    """||F|| and the largest |J_j'F| / (||J_j|| ||F||), rows weighted."""
+    F, J = tree.ravel(problem.residual(x))[0], problem.jacobian(x)
+    first = problem.jacobian(problem.start().x)
+    rows = jnp.max(jnp.maximum(abs(J), abs(first)), axis=1)
+    rows = jnp.where(rows > 0, rows, 1)
+    F, J, first = F / rows, J / rows[:, None], first / rows[:, None]
+    steep = jnp.sqrt(jnp.maximum(jnp.sum(J**2, 0), jnp.sum(first**2, 0)))
+    size = tree.norm(F)
+    slope = abs(jnp.matmul(F, J, precision=tree.PRECISION))
+    whole = steep * size
+    return size, jnp.max(slope / jnp.where(whole > 0, whole, 1))
