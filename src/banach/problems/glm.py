@@ -13,7 +13,7 @@ from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
-from banach.parts.sets import Box, Nonnegative, Set
+from banach.parts.sets import Set
 from banach.parts.term import Term
 from banach.problems import (
     finite_sum,
@@ -32,7 +32,6 @@ from banach.problems.losses import Softmax
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
 _SMOOTH = frozenset({"value", "grad", "hvp", "hess"})
-_BY_COEFFICIENT = L1 | ElasticNet | Nonnegative | Box
 _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 
 
@@ -290,7 +289,7 @@ class GLM(Problem):
             w = w * (jnp.asarray(self.y, dtype) + 1)
         else:
             w = w * self.loss.curvature_bound
-        if not isinstance(self.term, _BY_COEFFICIENT):
+        if not self.term.separable:
             return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
         bent = jnp.matmul(w, jnp.square(A), precision=tree.PRECISION)
         if self.intercept:
