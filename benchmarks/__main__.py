@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import measure
 
 NAMES = "logistic_small logistic_large startup tracing lasso many recompilation".split()
-EXTRA = ["defaults", "cutest", "unconstrained", "transport"]
+EXTRA = ["defaults", "cutest", "unconstrained", "tables", "transport"]
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
