@@ -5,6 +5,7 @@ dtype, for integers and booleans a mask of the entries that may be wrong; None s
 that the value is exact. See `bound.py` for the rules in formulas.
 """
 
+import contextvars
 import math
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,8 @@ class Pair:
         self.value, self.error, self.origin = value, error, origin
         self.known = known
 
+
+_INDEXES: contextvars.ContextVar[bool] = contextvars.ContextVar("indexes")
 
 Rule = Callable[[Any, list[Pair]], list[Pair]]
 RULES: dict[str, Rule] = {}
@@ -95,7 +98,29 @@ def error(p: Pair) -> Any:
 
 def evaluate(closed: ClosedJaxpr, pairs: list[Pair]) -> list[Pair]:
     """Interpret a closed jaxpr over pairs."""
-    return _evaluate(closed.jaxpr, closed.consts, pairs)
+    before = _INDEXES.set(_truncates(closed.jaxpr))
+    try:
+        return _evaluate(closed.jaxpr, closed.consts, pairs)
+    finally:
+        _INDEXES.reset(before)
+
+
+def indexes() -> bool:
+    """Whether the program makes whole numbers out of floats, for which it is worth
+    knowing which of its sums and products are exact."""
+    return _INDEXES.get(False)
+
+
+def _truncates(jaxpr: Any) -> bool:
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == "convert_element_type":
+            whole = jnp.issubdtype(eqn.params["new_dtype"], jnp.integer)
+            if whole and floating(eqn.invars[0].aval):
+                return True
+        body = inner(eqn)
+        if body is not None and _truncates(body[0]):
+            return True
+    return False
 
 
 def _evaluate(jaxpr, consts, pairs):
