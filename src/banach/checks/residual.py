@@ -49,7 +49,7 @@ class Residual(Check):
         sizes = jnp.abs(tree.ravel(F.value)[0])
         errors = tree.ravel(F.error)[0]
         units = self.units if self.units is not None else _units(problem)
-        if judged.scale is None and judged.reference is None:
+        if _by_terms_at_x(judged):
             here = terms(judged.residual, at.x, F.value)
             # Terms that do not cancel make no large residual a small one.
             here = jnp.where(sizes <= CANCELS * here, here, 1)
@@ -80,13 +80,17 @@ class Residual(Check):
         return dataclasses.replace(self, units=_units(problem))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
-        """One residual."""
-        return {"residual": 1}
+        """One residual, and one more for its terms at x where they have a say."""
+        return {"residual": 2 if _by_terms_at_x(problem) else 1}
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems that are not a system of equations."""
         fits = problem.kind == "Root"
         return refuse_unless(fits, problem, f"{self.name} judges systems F(x) = 0")
+
+
+def _by_terms_at_x(problem: Problem) -> bool:
+    return problem.scale is None and problem.reference_point() is None
 
 
 def terms(fun: Any, x: PyTree, value: PyTree) -> Array:

@@ -4,9 +4,9 @@ Kelley (2003): arctan(x) = 0 from x = 10 is his example of a plain Newton iterat
 that diverges and of Armijo's rule that repairs it (section 1.6, figure 1.2); near a
 root with a regular Jacobian convergence is q-quadratic (theorem 1.1), here on
 Chandrasekhar's H-equation with c = 0.9 on 100 points (his section 2.7). Beside the
-book, and no part of the verdict: how many of the classical systems of More, Garbow and Hillstrom, from their
-starts and ten and a hundred times those, reach ||F|| <= 1e-6 within 300 steps, beside
-plain Newton.
+book, and no part of the verdict: how many of the classical systems of More, Garbow
+and Hillstrom, from their starts and ten and a hundred times those, reach
+||F|| <= 1e-6 within 300 steps, beside plain Newton.
 """
 
 from typing import Any
