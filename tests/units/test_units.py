@@ -8,11 +8,9 @@ from equivalents import ABSOLUTE, EQUIVALENTS
 import banach as bn
 
 POWERS = (-12, -5, 7, 12)
-# Their default methods meet raw columns, or rows, as they are: verdicts only.
+# Their default methods meet raw columns as they are: verdicts only.
 RAW = {
     "lasso", "elastic_net", "box", "box_free", "nonnegative", "logistic_l1", "huber",
-    "constrained_unknown", "constrained_value", "constrained_rows", "bilevel_upper",
-    "bilevel_lower",
 }  # fmt: skip
 
 
