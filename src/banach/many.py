@@ -131,6 +131,9 @@ class _Lane:
         """Lanes keep no rows."""
         return no_rows()
 
+    def said(self) -> None:
+        """Lanes keep no word of a peer."""
+
     def carry(self) -> None:
         """Lanes are not resumed."""
 

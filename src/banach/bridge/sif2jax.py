@@ -153,9 +153,7 @@ def unconstrained(largest: int = 100) -> Iterator[Any]:
 
 def by_name(name: str) -> Any:
     """The instance that sif2jax calls so."""
-    import sif2jax
-
-    for problem in sif2jax.problems:
+    for problem in _library().problems:
         if problem.name == name:
             return problem
     raise Misuse(f"sif2jax has no problem {name!r}; see sif2jax.problems")
@@ -166,9 +164,7 @@ def equality_constrained(largest: int = 100) -> Iterator[Any]:
 
     Those with no more equations than unknowns, in the order of sif2jax.
     """
-    import sif2jax
-
-    for problem in sif2jax.constrained_minimisation_problems:
+    for problem in _library().constrained_minimisation_problems:
         with compat.double():
             lower, upper = _bounds(problem)
             if lower is not None or upper is not None:
@@ -179,6 +175,13 @@ def equality_constrained(largest: int = 100) -> Iterator[Any]:
             equations, inequalities = _shapes(problem, problem.y0)
             if equations and not inequalities and equations <= unknowns:
                 yield problem
+
+
+def _library() -> Any:
+    """sif2jax, whose import turns JAX to 64 bits for everybody: that is undone."""
+    with compat.flags_kept():
+        import sif2jax
+    return sif2jax
 
 
 def _shapes(problem: Any, y0: PyTree) -> tuple[int, int]:

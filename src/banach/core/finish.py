@@ -83,6 +83,9 @@ class Left(Protocol):
     def trace(self) -> TraceView:
         """Rows of the run."""
 
+    def said(self) -> dict[str, str] | None:
+        """What a peer says of its own run, in its words; None for native methods."""
+
     def carry(self) -> Any:
         """The whole carry, for checkpoints; None where a run cannot be resumed."""
 
@@ -132,6 +135,7 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
             "certificate": certificate,
             "best_step": left.best_step,
             "calls": left.calls,
+            "peer": left.said,
             "trace": left.trace,
             "reason": lambda: explain.reason(status, facts()),
             "hint": lambda: explain.hint(status, facts()),
@@ -227,6 +231,9 @@ class OneLook:
     def trace(self) -> TraceView:
         """No rows."""
         return no_rows()
+
+    def said(self) -> None:
+        """No peer was asked."""
 
     def carry(self) -> None:
         """There is nothing to resume."""

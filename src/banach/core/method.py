@@ -137,6 +137,10 @@ class Method(eqx.Module):
         """How it sees its problem, in words; empty: as it is."""
         return ""
 
+    def said(self, state: PyTree) -> dict[str, str] | None:
+        """What a peer says of itself at a state: its own status and message."""
+        return None
+
 
 class HostMethod(eqx.Module):
     """A method that runs on the host (a peer library); it cannot be resumed."""
@@ -151,8 +155,12 @@ class HostMethod(eqx.Module):
     @abc.abstractmethod
     def stream(
         self, problem: Problem, start: Point, key: Array
-    ) -> Generator[Any, None, None]:
-        """Yield (Point, calls so far) after each of the peer's iterations."""
+    ) -> Generator[Any, None, Any]:
+        """Yield (Point, calls so far) after each of the peer's iterations.
+
+        A third entry is what the peer says of itself so far, {"status": ..,
+        "message": ..} in its own words; what is returned is its last word.
+        """
 
     def sent(self, problem: Problem, steps: int) -> dict[str, int]:
         """Nothing: a peer runs on one host."""

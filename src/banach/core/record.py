@@ -119,6 +119,11 @@ def asked_text(r: Any) -> str:
     return f"{r.tol:.3g} {'absolute' if r.absolute else 'relative'}"
 
 
+def peer_text(said: Any) -> str:
+    """A peer's own status and message, as it gave them."""
+    return ": ".join(filter(None, (said["status"], said["message"])))
+
+
 def plain_block(r: Any) -> str:
     """The printed form of a Result."""
     c = r.certificate
@@ -166,6 +171,8 @@ def plain_block(r: Any) -> str:
         f"{seconds_text(s['run'])}   of which check {seconds_text(s['check'])}",
         f"  stopped     {r.reason}",
     ]
+    if r.peer is not None:
+        lines.append(f"  the peer    {peer_text(r.peer)}")
     if r.hint:
         lines.append(f"  next        {r.hint}")
     return "\n".join(lines)

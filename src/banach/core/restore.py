@@ -503,7 +503,10 @@ _PART = {"name": _WORD, "value": _REAL, "slack": _REAL, "scale": _REAL}
 
 def _document(saved: dict[str, Any]) -> None:
     """Every field is there and of its type."""
-    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint"})
+    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint", "peer"})
+    if saved.get("peer") is not None:
+        words = {"status": _WORD, "message": _WORD}
+        _fields(saved["peer"], words, "the peer's word", set())
     claim = saved["certificate"]
     _fields(claim, _CERTIFICATE | _said(claim), "the certificate", None)
     for part in claim["parts"]:

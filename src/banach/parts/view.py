@@ -90,6 +90,10 @@ class Viewed(Method):
         """The method's."""
         return self.method.label()
 
+    def said(self, state: PyTree) -> dict[str, str] | None:
+        """The method's."""
+        return self.method.said(state)
+
     def bare(self) -> Method:
         """The method without the view."""
         return self.method
