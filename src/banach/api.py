@@ -1,5 +1,6 @@
 """The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -185,7 +186,8 @@ def _relayed(
             if peer:
                 return stream.iterate_host(problem, plan.method, point, **given)
             if past is not None:
-                given |= {"carry": past.carry, "every": past.settings.every,
+                carry = dataclasses.replace(past.carry, status=np.int32(0))
+                given |= {"carry": carry, "every": past.settings.every,
                           "spent": past.seconds["run"]}  # fmt: skip
             kept_of = {"data": plan.data, "ready": plan.ready} if start is None else {}
             return host.iterate(problem, plan.method, point, **(given | kept_of))

@@ -130,4 +130,11 @@ def _told(done: list[Result]) -> Result:
         for r in done
         if r is not best
     ]  # fmt: skip
-    return best.replaced(manifest=best.manifest | {"tried": tried})
+    changes: dict[str, Any] = {"manifest": best.manifest | {"tried": tried}}
+    if best.status == "budget" and not best.timed_out:
+        used = sum(int(r.steps) for r in done)
+        changes["reason"] = best.reason.replace(
+            f"max_steps {best.steps} reached",
+            f"max_steps {used} used up by {len(done)} methods",
+        )
+    return best.replaced(**changes)

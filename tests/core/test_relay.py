@@ -21,10 +21,11 @@ class Run:
         step = np.linspace(0, steps, len(ratios)) if at is None else np.array(at)
         self.trace = types.SimpleNamespace(ratio=np.array(ratios), step=step)
         self.seconds = {"compile": 0.5, "run": 0.25}
-        self.manifest = {"seed": 3}
+        self.manifest, self.timed_out = {"seed": 3}, False
+        self.reason = f"max_steps {steps} reached; best ratio 1"
 
-    def replaced(self, manifest):
-        self.manifest = manifest
+    def replaced(self, manifest, reason=None):
+        self.manifest, self.reason = manifest, reason or self.reason
         return self
 
 
@@ -90,6 +91,7 @@ def test_a_leg_that_makes_none_is_left_at_half():
     # Nobody was certified: the smallest ratio has the word.
     assert result.label == "a" and result.manifest["tried"][0]["method"] == "b"
     assert asked[1] == ("b", "x0", 500, False)
+    assert result.reason == "max_steps 1000 used up by 2 methods; best ratio 1"
 
 
 def test_what_settles_the_matter_ends_the_relay():
@@ -121,6 +123,30 @@ def test_a_kink_is_tried_by_several_and_all_are_named():
     assert "tried" in result.to_dict()["manifest"]
     named = bn.minimize(_kinked, np.full(3, 5.0), method=result.label, max_steps=300)
     assert "tried" not in named.manifest
+
+
+def test_a_leg_goes_on_from_where_it_stood():
+    # Of one method that makes way: the same run as that method's by itself.
+    g = np.random.default_rng(5)
+    A = g.normal(size=(60, 30)) @ np.diag(np.logspace(0, -0.45, 30))
+    problem = bn.Lasso(A, A[:, 0] - A[:, 1], lam=0.02)
+    alone = bn.solve(problem, "fista", tol=1e-13)
+    assert alone.certified
+    border = alone.settings.every
+    steps = alone.steps + border
+    assert steps // 2 >= border
+    result = bn.solve(problem, tol=1e-13, max_steps=steps)
+    assert result.label == "fista" and result.steps == alone.steps
+    np.testing.assert_array_equal(result.x, alone.x)
+
+
+def test_a_last_leg_has_all_that_is_left():
+    g = np.random.default_rng(0)
+    A, b = (g.normal(size=s).astype(np.float32) for s in ((200, 50), 200))
+    result = bn.solve(bn.Lasso(A, b, np.float32(10)), tol=1e-9, max_steps=4000)
+    assert result.status == "budget"
+    assert result.steps + sum(t["steps"] for t in result.manifest["tried"]) == 4000
+    assert "max_steps 4000 used up by 2 methods" in result.reason
 
 
 def test_a_budget_of_few_steps_is_never_exceeded():

@@ -159,8 +159,7 @@ def plain_block(r: Any) -> str:
     if r.manifest.get("view"):
         lines.append(f"  seen as     {r.manifest['view']}; judged as it stands")
     lines += [
-        f"  tried       {t['method']}: {t['status']} after {t['steps']} steps, "
-        f"{seconds_text(t['seconds'])}"
+        f"  tried       {t['method']}: {t['status']} after {t['steps']} steps"
         for t in r.manifest.get("tried", ())
     ]
     if r.sent:
