@@ -19,7 +19,7 @@ from banach.core.door import door
 from banach.core.finish import look, stamped, without_minimiser
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
-from banach.core.record import goal_text, odds_text
+from banach.core.record import goal_text, grade_text, odds_text
 from banach.core.result import LeftOut, Result, point_id, problem_id
 
 
@@ -58,8 +58,9 @@ class Verdict:
         lines = [
             f"{self.status}: {goal_text(c) if c.signed else c.quantity}{asked}",
             f"  value {float(c.value):.3g} + slack {float(c.slack):.3g}, scale "
-            f"{float(c.scale):.3g}; grade {c.grade}; rounding {c.rounding}; assumes "
+            f"{float(c.scale):.3g}; rounding {c.rounding}; assumes "
             f"{', '.join(c.assumes) or 'nothing'}",
+            f"  grade {grade_text(c)}",
         ]
         if c.grade == "statistical":
             lines.append(

@@ -192,6 +192,8 @@ def _facts(
         "lost": clock.lost,
         "proof": plan.proof,
         "diagnose": lambda: plan.problem.diagnosis(result.x),
+        "stronger": plan.problem.stronger,
+        "untried": lambda: plan.problem.untried(result.x),
     }
     if result.status == "nonfinite":
         where, cause = explain.locate(result.x, *left.bad(), result.trace)

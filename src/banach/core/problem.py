@@ -201,6 +201,14 @@ class Problem(eqx.Module, metaclass=_Kind):
         """Why no minimiser exists, in words, if the data or x prove that."""
         return None
 
+    def stronger(self) -> str | None:
+        """A check that bounds where the default one is a residual, at like cost."""
+        return None
+
+    def untried(self, x: PyTree) -> str | None:
+        """What a start that passes a residual check as it stands may be, in words."""
+        return None
+
     def layout(self) -> Any:
         """The mesh of devices that the oracles run on (core.mesh.Layout), or None."""
         return None

@@ -15,10 +15,11 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from banach.core import compat
+from banach.core import compat, tree
 
 MOST = 5_000_000
 """Products of one dot product up to which its entries are followed."""
@@ -85,6 +86,15 @@ def rows(fun: Any, args: tuple, n: int, leaves: int) -> Rows:
     number = np.full(len(whole.bad), -1)
     number[good] = np.arange(len(good))
     return Rows(good, number[whole.row], whole.column, whole.value)
+
+
+def of_function(fun: Any, x0: Any, args: tuple) -> Rows:
+    """The affine entries of a stated function, as checks judge it: in float64."""
+    double = tree.dtype(x0) == np.float64 or fun.wide is None
+    leaves = jax.tree.leaves(x0)
+    flat = (*leaves, *jax.tree.leaves(args))
+    traced = fun.narrow if double else fun.wide
+    return rows(traced, flat, tree.size(x0), len(leaves))
 
 
 def of_matrix(A: Float[np.ndarray, "p n"], b: Float[np.ndarray, " p"]) -> Rows:

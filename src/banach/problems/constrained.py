@@ -13,7 +13,14 @@ from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts import kkt
-from banach.problems import affine_rows, contradictions, diagnoses, exact, inputs
+from banach.problems import (
+    affine_rows,
+    contradictions,
+    diagnoses,
+    exact,
+    inputs,
+    unbounded,
+)
 from banach.problems import constraint_inputs as stated
 from banach.problems.smooth import (
     Differentiable,
@@ -279,6 +286,10 @@ class Constrained(Differentiable, Started):
                     "combination of these rows has left side 0 and right side 1, "
                     "exactly"
                 )
+        if not self.rows():
+            lower, upper = (np.asarray(v) for v in self.bounds())
+            said = unbounded.affine(self.fun, self.x0, self.args, lower, upper)
+            return None if said is None else ("unbounded", said)
         system = self._affine()
         found = None if system is None else contradictions.contradiction(
             system, np.asarray(tree.ravel(self.start().x)[0], float)
@@ -299,6 +310,13 @@ class Constrained(Differentiable, Started):
                 return found.words(system)
         return diagnoses.contradiction(self, x)
 
+    def untried(self, x: PyTree) -> str | None:
+        """A KKT point that nobody looked for."""
+        return (
+            "nothing was tried: the start passes as it stands. KKT points may be "
+            "saddles and maxima: start elsewhere, and compare f"
+        )
+
     def _affine(self) -> contradictions.System | None:
         """The affine rows and the bounds, as judged: float32 in float64."""
         parts = [
@@ -317,11 +335,7 @@ class Constrained(Differentiable, Started):
     def _affine_rows(self, fun: inputs.Function | None) -> affine_rows.Rows | None:
         if fun is None:
             return None
-        double = tree.dtype(self.x0) == np.float64 or fun.wide is None
-        flat = jax.tree.leaves((self.x0, *self.args))
-        leaves = len(jax.tree.leaves(self.x0))
-        traced = fun.narrow if double else fun.wide
-        return affine_rows.rows(traced, tuple(flat), self.size(), leaves)
+        return affine_rows.of_function(fun, self.x0, self.args)
 
     def as_root(self) -> Problem:
         """grad L = 0 and c = 0 in {"x": x, "dual": lam}, for equations only."""

@@ -190,3 +190,65 @@ def _descent(problem, x):
     slope = abs(jnp.matmul(F, J, precision=tree.PRECISION))
     whole = steep * size
     return size, jnp.max(slope / jnp.where(whole > 0, whole, 1))
+
+
+_START = "nothing was tried: the start passes as it stands"
+_CURE = "start elsewhere, or ask for the curvature too: check='second_order'"
+
+
+def untried(problem: Any, x: PyTree) -> str | None:
+    """Whether a stationary start is a saddle, a maximum or flat, by its Hessian."""
+    if problem.size() > DESCENDED or "hess" not in problem.oracles():
+        return f"{_START}; it may be a saddle or a maximum. To know, {_CURE}"
+    with compat.double():
+        flat, back = tree.ravel(x)
+        values, vectors = np.linalg.eigh(np.asarray(problem.hess(x), float))
+        if not np.all(np.isfinite(values)):
+            return None
+        least, most = values[0], np.max(np.abs(values))
+        if least > 1e-6 * most:
+            return None
+        if not least < -1e-6 * most:
+            return (
+                f"{_START}, and f is flat there to second order (a Hessian eigenvalue "
+                f"of {least:.1g}): the best value may be far below. To go on, {_CURE}"
+            )
+        f = float(problem.value(x))
+        falls = [
+            float(problem.value(back(jnp.asarray(flat + t * vectors[:, 0]))))
+            for t in (1e-3, 1e-2, 0.1, 1.0)
+        ]
+    lowest = min((v for v in falls if np.isfinite(v)), default=f)
+    said = f", and f falls from {f:.6g} to {lowest:.6g} along it" if lowest < f else ""
+    return (
+        f"{_START}, and it is a saddle or a maximum: the Hessian has the eigenvalue "
+        f"{least:.3g}{said}. To go on, {_CURE}"
+    )
+
+
+def falling(problem: Any, x: PyTree) -> str | None:
+    """Whether f keeps falling, no slower than linearly, along a ray from x."""
+    with compat.double():
+        flat, back = tree.ravel(x)
+        start = tree.ravel(problem.start().x)[0]
+        slope = tree.ravel(problem.grad(x))[0]
+        for d in (flat - start, -slope):
+            size = float(jnp.linalg.norm(d))
+            if not (0 < size < np.inf):
+                continue
+            reach = 1 + float(jnp.linalg.norm(flat))
+            f = [
+                float(problem.value(back(flat + t * reach / size * d)))
+                for t in (0.0, 1e2, 1e4, 1e6)
+            ]
+            drops = [(f[0] - f[i]) / 10.0 ** (2 * i) for i in (1, 2, 3)]
+            if np.isfinite(f[0]) and drops[0] > 0 and drops[1] >= 0.5 * drops[0]:
+                if drops[2] >= 0.5 * drops[1]:
+                    return (
+                        "f keeps falling along a ray from x: "
+                        f"{f[1]:.3g}, {f[2]:.3g}, {f[3]:.3g} at distances "
+                        f"{1e2 * reach:.1g}, {1e4 * reach:.1g}, {1e6 * reach:.1g}. It "
+                        "looks unbounded below (seen, not proved): bound the variables "
+                        "with bn.Constrained(..., lower=, upper=), or check its sign"
+                    )
+    return None
