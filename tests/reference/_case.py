@@ -105,10 +105,18 @@ def fit(x0):
     )
 
 
-def system(name, **facts):
-    """Two equations, mild, far from the root, or singular there: (problem, oracles)."""
-    start = {"mild": [1.5, 1.0], "far": [6.0, -8.0], "singular": [-0.5, 0.0]}[name]
-    c = {"mild": 2.0, "far": 0.7, "singular": 1.0}[name]
+def system(name, x0=None, **facts):
+    """Two equations, mild, far from the root, singular there, or Rosenbrock's valley.
+
+    (problem, oracles)
+    """
+    c, usual = {
+        "mild": (2.0, [1.5, 1.0]),
+        "far": (0.7, [6.0, -8.0]),
+        "singular": (1.0, [-0.5, 0.0]),
+        "valley": (None, [-1.2, 1.0]),
+    }[name]
+    x0 = usual if x0 is None else x0
 
     def equations(x, c, xp=jnp):
         plane = 10 * (xp.arctan(x[1]) - x[0] * c)
@@ -117,7 +125,14 @@ def system(name, **facts):
     def jacobian(x):
         return np.array([[2 * x[0], c], [-10 * c, 10 / (1 + x[1] ** 2)]])
 
-    problem = Root(equations, np.array(start), (np.array(c),), **facts)
-    return problem, SimpleNamespace(
+    def valley(x, xp=jnp):
+        return xp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
+
+    if c is None:
+        return Root(valley, np.array(x0), **facts), SimpleNamespace(
+            residual=lambda x: valley(x, np),
+            jacobian=lambda x: np.array([[-20 * x[0], 10], [-1, 0]]),
+        )
+    return Root(equations, np.array(x0), (np.array(c),), **facts), SimpleNamespace(
         residual=lambda x: equations(x, c, np), jacobian=jacobian
     )

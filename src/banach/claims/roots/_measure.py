@@ -13,8 +13,11 @@ CLASSICS = (
 FACTORS = (1.0, 10.0, 100.0)
 
 
-def course(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Iterates, the start first, and their ||F||."""
+def course(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, ...]:
+    """Iterates, the start first, their ||F||, and evaluations spent.
+
+    A Jacobian counts as n evaluations of F, as by differences.
+    """
     import jax.numpy as jnp
 
     from banach.core import tree
@@ -32,14 +35,22 @@ def course(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, np.ndarra
 
         def look(state):
             x = method.point(state).x
-            return tree.ravel(x)[0], tree.norm(problem.residual(x))
+            calls, n = method.calls(state), problem.size()
+            spent = calls["residual"] + n * calls["jacobian"]
+            return tree.ravel(x)[0], tree.norm(problem.residual(x)), spent
 
         state = method.init(problem, start, key)
         state = jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(v)), state)
         return jax.lax.scan(one, state, None, length=steps + 1)[1]
 
-    xs, sizes = go(problem, method)
-    return np.asarray(xs), np.asarray(sizes)
+    return tuple(np.asarray(v) for v in go(problem, method))
+
+
+def price(problem: Any, method: Any, target: float, steps: int = 300) -> float:
+    """Evaluations until ||F|| <= target; infinite if never."""
+    _, sizes, spent = course(problem, method, steps)
+    good = sizes <= target
+    return float(spent[np.argmax(good)]) if good.any() else np.inf
 
 
 def starts(name: str) -> list[Any]:

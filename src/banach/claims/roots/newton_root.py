@@ -1,12 +1,11 @@
 """Newton with a line search: global where plain Newton diverges, quadratic at the end.
 
 Kelley (2003): arctan(x) = 0 from x = 10 is his example of a plain Newton iteration
-that diverges and of Armijo's rule that repairs it (section 1.6, figure 1.2); near a
-root with a regular Jacobian convergence is q-quadratic (theorem 1.1), here on
-Chandrasekhar's H-equation with c = 0.9 on 100 points (his section 2.7). Beside the
-book, and no part of the verdict: how many of the classical systems of More, Garbow
-and Hillstrom, from their starts and ten and a hundred times those, reach
-||F|| <= 1e-6 within 300 steps, beside plain Newton.
+that diverges and of Armijo's rule that repairs it; near a root with a regular Jacobian
+convergence is q-quadratic, here on Chandrasekhar's H-equation with c = 0.9 on 100
+points. Beside the book, and no part of the verdict: how many of the classical systems
+of More, Garbow and Hillstrom, from their starts and ten and a hundred times those,
+reach ||F|| <= 1e-6 within 300 steps, beside plain Newton.
 """
 
 from typing import Any
@@ -36,14 +35,14 @@ def measure() -> dict[str, Any]:
             x = x - np.arctan(x) * (1 + x * x)
             plain.append(abs(x))
         bend = Root(lambda x: jnp.arctan(x), np.array([10.0]))
-        _, damped = course(bend, NewtonRoot(1e-4), 15)
+        _, damped, _ = course(bend, NewtonRoot(1e-4), 15)
         h = chandrasekhar(100, 0.9)
-        xs, sizes = course(h, NewtonRoot(1e-4), 10)
+        xs, sizes, _ = course(h, NewtonRoot(1e-4), 10)
         errors = np.linalg.norm(xs - xs[-1], axis=1)
         solved = {"newton": 0, "plain": 0}
         for name in CLASSICS:
             for problem in starts(name):
-                _, ours = course(problem, NewtonRoot(1e-4), 300)
+                _, ours, _ = course(problem, NewtonRoot(1e-4), 300)
                 solved["newton"] += bool(np.nanmin(ours) <= 1e-6)
                 solved["plain"] += bool(plain_newton(problem, 300) <= 1e-6)
     e = errors[errors >= 1e-6]
