@@ -135,7 +135,7 @@ class HypergradientDescent(Method):
     def calls(self, state):
         n = state.evaluations
         return {
-            "upper_value": n, "upper_grad": n, "cross": n,
+            "upper_value": n, "upper_grad": n + 1, "cross": n,
             "lower_grad": state.grads, "lower_hvp": state.products,
         }  # fmt: skip
 
