@@ -192,8 +192,11 @@ def _relayed(
             kept_of = {"data": plan.data, "ready": plan.ready} if start is None else {}
             return host.iterate(problem, plan.method, point, **(given | kept_of))
 
-        pace = 1 if peer else loop.cadence(plan.method, plan.check, problem)
-        return relay.Leg(run, pace, not peer)
+        if peer:
+            return relay.Leg(run, 1, False)
+        if plan.ready is not None:
+            return relay.Leg(run, plan.ready.pace, True)
+        return relay.Leg(run, loop.cadence(plan.method, plan.check, problem), True)
 
     def later(name: str) -> Callable[[], relay.Leg | None]:
         def made() -> relay.Leg | None:
@@ -204,11 +207,10 @@ def _relayed(
 
         return made
 
-    names = choose.after(plan.method, problem)
     return relay.relay(
-        [lambda: leg(plan), *map(later, names)],
+        [lambda: leg(plan), *map(later, plan.after)],
         start=start,
-        convex=problem.facts().has("convex"),
+        convex=lambda: problem.facts().has("convex"),
         **{k: options[k] for k in ("max_steps", "time_limit", "began", "live")},
     )
 
@@ -312,6 +314,7 @@ class _Plan(NamedTuple):
     proof: tuple[str, str] | None
     data: kept.Kept | None = None
     ready: kept.Ready | None = None
+    after: tuple[str, ...] = ()  # defaults that follow, where none was named
 
 
 def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _Plan:
@@ -322,7 +325,7 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     if known is not None and asked in known.plans:
         return known.plans[asked]._replace(data=known)
     sound(problem)
-    proof = problem.unsolvable()
+    proof, default = problem.unsolvable(), method is None and back is None
     if back is None:
         check = choose.check_for(check, problem)
         method = _chosen(method, problem, proof)
@@ -336,7 +339,8 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     point = _start(start, problem)
     if back is not None and dtype != tree.dtype(point.x):
         point = Point(tree.cast(point.x, dtype))  # the run began at a start of its own
-    plan = _Plan(method, check, point, proof)
+    follow = choose.after(method, problem) if default else ()
+    plan = _Plan(method, check, point, proof, after=tuple(follow))
     on_host = check.host or isinstance(method, HostMethod)
     if asked is None or proof is not None or on_host:
         return plan

@@ -29,7 +29,7 @@ def relay(
     legs: list[Callable[[], Leg | None]],
     *,
     start: Any,
-    convex: bool,
+    convex: Callable[[], bool],
     max_steps: int,
     time_limit: float | None,
     began: float,
@@ -64,10 +64,11 @@ def relay(
                 break
             # It makes way, or nobody else can: the rest is its own.
             whole = True
-        final = past
-        done.append(final)
-        used += final.steps
-        leg, point = after, _next_start(final, start, convex)
+        done.append(past)
+        used += past.steps
+        if after is not None:
+            point = _next_start(past, start, convex())
+        leg = after
     yield _told(done)
 
 

@@ -52,7 +52,7 @@ def _legs(*scripts, every=10, resumes=True):
 def _go(legs, steps=1000, live=False, convex=False, limit=None):
     return list(
         relay.relay(
-            legs, start="x0", convex=convex, max_steps=steps, time_limit=limit,
+            legs, start="x0", convex=lambda: convex, max_steps=steps, time_limit=limit,
             began=time.perf_counter(), live=live,
         )
     )  # fmt: skip
