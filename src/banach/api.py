@@ -134,7 +134,7 @@ def _begun(
             back = restore.checkpoint_of(resume, problem, problem_id(problem))
         default = method is None and back is None
         plan = _plan(problem, method, check, start, back)
-        method, check, point, proof, data, ready = plan
+        method, check, point, proof, data, ready, _ = plan
         if proof is not None:
             ended = _proven(problem, method, check, point, tol, *proof)
             return _told((r for r in (ended,)), source)
