@@ -56,8 +56,11 @@ class DataNorms(eqx.Module):
     mean: Sizes  # of the weighted mean row
 
 
-def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
-    """All norms in a few passes over A."""
+def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNorms:
+    """All norms in a few passes over A; sizes are infinite without an intercept.
+
+    Nobody asks for them there, and they are most of the work.
+    """
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
     big = jnp.max(jnp.abs(A))
@@ -70,6 +73,9 @@ def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
     units = jnp.where(columns > 0, columns, 1)
     even = jnp.square(A / units)
     rows = up * jnp.sqrt(jnp.sum(even, axis=1)) + p * 2 * math.sqrt(tiny)
+    if not intercept:
+        far = Sizes(*[jnp.full((), jnp.inf, A.dtype)] * 3)
+        return DataNorms(rows, units, columns, far, far)
     total = jnp.sum(w)
     mean = jnp.abs(jnp.matmul(w, A, precision=tree.PRECISION)) + 2 * n * tiny
     error = gam(n + 8, A.dtype) * (columns * (tree.norm(w) / total) + tiny)
