@@ -212,6 +212,8 @@ def wrong(name: str, family: str, new_family: bool = False) -> str | None:
             return f"{word} is words in small letters, got {value!r}; e.g. {example}"
         if keyword.iskeyword(value):
             return f"{word}={value} is a word of Python; choose another name"
+    if family == "bridge":
+        return "a bridge names a library, not a paper; see src/banach/bridge"
     if not (new_family or (SRC / "methods" / family / "__init__.py").exists()):
         known = families()
         near = difflib.get_close_matches(family, known, 1, 0.5)
@@ -220,8 +222,6 @@ def wrong(name: str, family: str, new_family: bool = False) -> str | None:
             f"there is no family {family!r}; {meant} {', '.join(known)}. A new one is "
             f"made by: make new METHOD={name} FAMILY={family} NEW_FAMILY=1"
         )
-    if family == "bridge":
-        return "a bridge names a library, not a paper; see src/banach/bridge"
     taken = [file for file in files(name, family) if file.exists()]
     taken += [
         file

@@ -269,8 +269,13 @@ def test_its_own_words_stand_beside_the_verdict(tmp_path):
     race = bn.race(problem, [Scipy("BFGS", {"maxiter": 4}), "lbfgs"], tol=1e-14)
     rows = str(race).splitlines()
     assert sum(f'the peer says "{words}: ' in row for row in rows) == 1
-    saved = mine.save(tmp_path / "run.json")
-    assert bn.load(saved, problem=problem).data["peer"] == mine.peer
+    assert race._repr_html_().count("the peer says") == 1
+    page = race.html(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<b>The peer says:</b> success False") == 1
+    ridge = bn.Ridge(np.eye(4) + 1, np.arange(4.0), 0.5)
+    short = bn.solve(ridge, Scipy("BFGS", {"maxiter": 1}), tol=1e-14)
+    saved = bn.load(short.save(tmp_path / "run.json"))
+    assert saved.data["peer"] == short.peer and "iterations" in short.peer["message"]
 
 
 def test_a_peer_that_the_check_ended_had_no_last_word():

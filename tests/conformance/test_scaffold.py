@@ -91,10 +91,18 @@ def test_what_is_written_is_a_method(tmp_path, monkeypatch):
         ("fast", "bridge", "names a library"),
         ("fista", "composite", "fista.py exists"),
         ("fista", "smooth", "fista.py exists"),
+        ("fast", "compsite", "did you mean composite?"),
+        ("fast", "quantum", "NEW_FAMILY=1"),
     ],
 )
 def test_names_that_cannot_be_are_refused(name, family, said):
     assert said in scaffold.wrong(name, family)
+
+
+def test_a_new_family_is_made_when_it_is_asked_for():
+    assert scaffold.wrong("fast", "quantum", new_family=True) is None
+    assert scaffold.wrong("fast", "composite") is None
+    assert "small letters" in scaffold.wrong("fast", "Quantum", new_family=True)
 
 
 @pytest.mark.slow

@@ -202,9 +202,10 @@ def untried(problem: Any, x: PyTree) -> str | None:
         return f"{_START}; it may be a saddle or a maximum. To know, {_CURE}"
     with compat.double():
         flat, back = tree.ravel(x)
-        values, vectors = np.linalg.eigh(np.asarray(problem.hess(x), float))
-        if not np.all(np.isfinite(values)):
+        H = np.asarray(problem.hess(x), float)
+        if not np.all(np.isfinite(H)):
             return None
+        values, vectors = np.linalg.eigh(H)
         least, most = values[0], np.max(np.abs(values))
         if least > 1e-6 * most:
             return None
