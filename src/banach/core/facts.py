@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 CONSTRUCTION = "by construction"
 DECLARED = "declared"
 ESTIMATED = "estimated"
+SEEN = "seen along a few directions, no bound"
 
 
 class Fact(NamedTuple):
@@ -24,8 +25,9 @@ class Facts:
     """Properties and constants of one problem instance.
 
     `properties` maps words of `card.FACTS` to a provenance. `constants` maps
-    L (gradient Lipschitz constant of the smooth part, an upper bound), mu (strong
-    convexity), M (self-concordance), radius (a bound on ||x - x*||) to facts. A
+    L (gradient Lipschitz constant of the smooth part, an upper bound), curvature (a
+    cheap value that L is at least, for methods that watch it), mu (strong convexity),
+    M (self-concordance), radius (a bound on ||x - x*||) to facts. A
     constant given as a function is evaluated once, when first read.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, reading, tree
-from banach.core.facts import CONSTRUCTION, Fact, Facts
+from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
@@ -263,6 +263,8 @@ class GLM(Problem):
         constants = {}
         if loss.curvature_bound is not None:
             constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
+            if known(self.A, self.weight, self.term):
+                constants["curvature"] = Fact(self._seen, SEEN)
         if loss.self_concordance is not None:
             properties["self_concordant"] = CONSTRUCTION
             constants["M"] = Fact(self._quasi, CONSTRUCTION)
@@ -424,6 +426,30 @@ class GLM(Problem):
             xp = np if known(self.term) else jnp
             L = (L + xp.max(xp.asarray(self.term.lam))) * (1 + 1e-6)
         return L
+
+    def _seen(self) -> float | None:
+        """Curvature along a few directions; see `glm_bounds.curvature_seen`."""
+        A, w = np.asarray(self.A), self.weight
+        rows = None if w is None else np.asarray(w, A.dtype)
+
+        def product(v):
+            return A @ v[:-1] + v[-1] if self.intercept else A @ v
+
+        def adjoint(u):
+            g = u @ A
+            return np.append(g, u.sum()) if self.intercept else g
+
+        return self.seen_by(product, adjoint, rows, 1.0)
+
+    def seen_by(self, product: Any, adjoint: Any, w: Any, unit: Any) -> float | None:
+        """The same of a matrix given by its products, l2 in units of `unit`."""
+        size = self.A.shape[1] + self.intercept
+        top = glm_bounds.curvature_seen(
+            product, adjoint, w, self.loss.curvature_bound, size, self.A.dtype
+        )
+        if top is None or not isinstance(self.term, SquaredL2):
+            return top
+        return top + float(np.max(np.asarray(self.term.lam) * unit))
 
     def _quasi(self) -> Any:
         xp = np if known(self.A) else jnp

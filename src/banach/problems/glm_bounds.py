@@ -255,6 +255,40 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
         return np.maximum(curvature * min(bounds) * margin * big * big, _TINY)
 
 
+KRYLOV = 4
+"""Steps of Lanczos: eight passes over A, and for most spectra nine tenths of L."""
+
+
+def curvature_seen(
+    product: Any, adjoint: Any, w: Any, curvature: float, p: int, dtype: Any
+) -> float | None:
+    """A Ritz value of curvature * B'WB from a fixed random start: never above the top.
+
+    `product(v)` is B v, `adjoint(u)` is B'u. No bound: who uses it must be ready to see
+    more. None where the numbers leave their range.
+    """
+    v = np.random.default_rng(8).standard_normal(p).astype(dtype)
+    v, past, beta = v / np.linalg.norm(v), np.zeros(p, dtype), 0.0
+    diagonal, beside = [], []
+    with np.errstate(all="ignore"):
+        for _ in range(min(KRYLOV, p)):
+            z = product(v)
+            q = adjoint(z if w is None else w * z) - beta * past
+            alpha = float(v @ q)
+            q = q - alpha * v
+            diagonal.append(alpha)
+            beta = float(np.linalg.norm(q))
+            beside.append(beta)
+            if not beta > 1e-6 * abs(alpha):
+                break
+            past, v = v, (q / beta).astype(dtype)
+    T = np.diag(diagonal) + sum(np.diag(beside[:-1], k) for k in (-1, 1))
+    if not np.all(np.isfinite(T)):
+        return None
+    top = float(np.linalg.eigvalsh(T)[-1]) * curvature
+    return top if np.isfinite(top) and top > 0 else None
+
+
 def _gram_bound(B: np.ndarray, square: float) -> float:
     """tr(G^m)^(1/m) for the smaller Gram matrix G, with the error of forming it."""
     n, p = B.shape

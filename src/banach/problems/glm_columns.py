@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array
 
 from banach.core import tree
-from banach.core.facts import CONSTRUCTION, Fact, Facts
+from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.norms import ElasticNet, SquaredL2
@@ -191,6 +191,8 @@ class InColumns(Problem):
         constants = {}
         if base.provenance("L") is not None:
             constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
+        if base.provenance("curvature") is not None:
+            constants["curvature"] = Fact(self._seen, SEEN)
         if base.provenance("M") is not None:
             constants["M"] = Fact(self._quasi, CONSTRUCTION)
         if base.provenance("mu") is not None:
@@ -251,6 +253,28 @@ class InColumns(Problem):
             D = self._spread(xp, base.term.lam)
             L = (L + xp.max(xp.asarray(base.term.lam) * D**2)) * (1 + 1e-6)
         return L
+
+    def _seen(self) -> float | None:
+        """Curvature along a few directions of this model."""
+        base, view = self.base, self.view
+        A = np.asarray(base.A)
+        kind = A.dtype
+        D = np.asarray(view.scale, kind)
+        w = None if base.weight is None else np.asarray(base.weight, kind)
+        if view.mean is None:
+            product, adjoint = lambda v: A @ (D * v), lambda u: D * (u @ A)
+        else:
+            m, d = np.asarray(view.mean, kind), np.asarray(view.level, kind)
+
+            def product(v):
+                c = D * v[:-1]
+                return A @ c - m @ c + d * v[-1]
+
+            def adjoint(u):
+                return np.append(D * (u @ A - m * u.sum()), d * u.sum())
+
+        lam = base._l2()
+        return base.seen_by(product, adjoint, w, self._spread(np, lam) ** 2)
 
     def _quasi(self) -> Any:
         xp = np if known(self.base.A, self.view) else jnp
