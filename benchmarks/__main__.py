@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import measure
 
 NAMES = "logistic_small logistic_large startup tracing lasso many recompilation".split()
-EXTRA = ["defaults", "cutest", "transport"]
+EXTRA = "defaults cutest unconstrained tables nist transport".split()
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
@@ -47,7 +47,7 @@ def document(machine, reports) -> str:
         "Written by `make bench` (`python -m benchmarks`). Ratios are medians of "
         "paired, alternating runs: below 1, banach is faster. banach's check judges "
         "every peer's answer, off the clock. The longer ones have pages of their own: "
-        "[CUTEst](CUTEST.md), [transport](TRANSPORT.md).",
+        "[CUTEst](CUTEST.md), [NIST](NIST.md), [transport](TRANSPORT.md).",
         "",
         f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}; Python {machine['python']}; {versions}; load average "

@@ -108,6 +108,10 @@ class Game(Traced):
         corners = [max(A[i]) - min(r[j] for r in A) for i in range(P) for j in range(P)]
         return [max([max(top) - min(third), *corners])]
 
+    def companion(self, one):
+        """The largest payoff: a gap is a difference of them."""
+        return [max(abs(v) for row in decs(one["A"]) for v in row)]
+
 
 def bilinear(x, y, data):
     """x'A y + b'x - c'y."""

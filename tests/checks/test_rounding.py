@@ -321,6 +321,21 @@ def test_the_estimate_moves_complex_data_in_both_parts():
     assert 0 < float(spread[1]) < 1e-16  # ulps of 1e-3; the exact zero stays
 
 
+def test_indices_computed_in_floats_over_several_steps_are_exact():
+    def picked(x):
+        at = (2 * jnp.arange(3.0) + jnp.array([1.0, 2.0, 3.0]) - 1).astype(jnp.int32)
+        return jnp.sin(x[at]) * 3
+
+    x = jnp.linspace(0.1, 2.0, 8)
+    _, error = with_error(picked)(x)
+    assert jnp.all(error < 1e-14) and jnp.all(error > 0)
+    # Where the number that is cut off is rounded, the index may be another.
+    _, error = with_error(lambda x: x[(x[:3] * 0.1 + 0.2).astype(jnp.int32)])(x)
+    assert jnp.all(jnp.isfinite(error))
+    _, error = with_error(lambda x: x[(x[:3] * 0 + 1.1 - 0.1).astype(jnp.int32)])(x)
+    assert not jnp.any(jnp.isfinite(error))
+
+
 def test_indices_made_of_whole_floats_are_exact():
     """2 j + q - 1 in floats, q data: rounding must not make the index unsure."""
     x = jnp.linspace(0.1, 0.9, 6)

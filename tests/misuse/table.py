@@ -123,16 +123,16 @@ row("Smooth", bn.Smooth, {"fun": square, "x0": x0}, fun="function", x0="array",
     args="args", convex="flag", L="positive?", mu="nonnegative?",
     self_concordant="nonnegative?", radius="positive?", reference="point?")  # fmt: skip
 row("least_squares", bn.least_squares, {"residual": lambda x: x - 1, "x0": x0},
-    residual="function", x0="array", args="args")  # fmt: skip
+    residual="function", x0="array", args="args", data="point?")  # fmt: skip
 row("NonlinearLeastSquares", bn.NonlinearLeastSquares,
     {"residual": lambda x: x - 1, "x0": x0}, residual="function", x0="array",
-    args="args", reference="point?")  # fmt: skip
+    args="args", data="point?", reference="point?")  # fmt: skip
 row("Composite", bn.Composite, {"smooth": square, "term": bn.L1(0.1), "x0": x0},
     smooth="function", term="term", x0="array", args="args", L="positive?",
     convex="flag?", mu="nonnegative?", step="positive?", rho="nonnegative",
     reference="point?")  # fmt: skip
 row("Root", bn.Root, {"fun": lambda x: x**2 - 2, "x0": np.ones(2)}, fun="function",
-    x0="array", args="args", scale="weights?")  # fmt: skip
+    x0="array", args="args", scale="weights?", reference="point?")  # fmt: skip
 row("FixedPoint", bn.FixedPoint, {"fun": lambda x: x / 2, "x0": np.ones(2)},
     fun="function", x0="array", args="args", contraction="below one?", norm="word",
     weights="array?", nonexpansive="flag", reference="point?")  # fmt: skip

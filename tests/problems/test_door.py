@@ -311,12 +311,18 @@ KINDS = {
     "NonlinearLeastSquares": (
         bn.NonlinearLeastSquares,
         dict(residual=half, x0=START),
-        dict(residual=FUNCTIONS, x0=variable(START), args=ARGS, reference=reference()),
+        dict(
+            residual=FUNCTIONS,
+            x0=variable(START),
+            args=ARGS,
+            data=reference(),
+            reference=reference(),
+        ),
     ),
     "least_squares": (
         bn.least_squares,
         dict(residual=half, x0=START),
-        dict(residual=FUNCTIONS, x0=variable(START), args=ARGS),
+        dict(residual=FUNCTIONS, x0=variable(START), args=ARGS, data=reference()),
     ),
     "Composite": (
         bn.Composite,
@@ -342,6 +348,7 @@ KINDS = {
             x0=variable(START),
             args=ARGS,
             scale=weight(),
+            reference=reference(),
         ),
     ),
     "Inclusion": (

@@ -13,7 +13,8 @@ from banach.parts.norms import L1
 from banach.parts.sets import Box
 from banach.problems.composite import Composite
 from banach.problems.inclusion import Inclusion
-from banach.problems.smooth import Smooth
+from banach.problems.root import Root
+from banach.problems.smooth import NonlinearLeastSquares, Smooth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,4 +74,65 @@ def boxed(**facts):
     )  # fmt: skip
     return problem, SimpleNamespace(
         operator=lambda z: M @ z + q, resolvent=lambda v, t: np.clip(v, -0.5, 0.5)
+    )
+
+
+def valley(x0):
+    """Rosenbrock's two residuals: (problem, oracles)."""
+    problem = NonlinearLeastSquares(
+        lambda x: jnp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]]), np.array(x0)
+    )
+    return problem, SimpleNamespace(
+        residual=lambda x: np.array([10 * (x[1] - x[0] ** 2), 1 - x[0]]),
+        jacobian=lambda x: np.array([[-20 * x[0], 10.0], [-1.0, 0.0]]),
+    )
+
+
+def fit(x0):
+    """A decay over a floor to 12 noisy observations: (problem, oracles)."""
+    t = np.linspace(0, 3, 12)
+    y = 4 * np.exp(-0.9 * t) + 1.5 + 0.3 * np.random.default_rng(24).standard_normal(12)
+    problem = NonlinearLeastSquares(
+        lambda x: x[0] * jnp.exp(-x[1] * t) + x[2] - y, np.array(x0), data=y
+    )
+
+    def jacobian(x):
+        e = np.exp(-x[1] * t)
+        return np.stack([e, -x[0] * t * e, np.ones(12)], axis=1)
+
+    return problem, SimpleNamespace(
+        residual=lambda x: x[0] * np.exp(-x[1] * t) + x[2] - y, jacobian=jacobian
+    )
+
+
+def system(name, x0=None, **facts):
+    """Two equations, mild, far from the root, singular there, or Rosenbrock's valley.
+
+    (problem, oracles)
+    """
+    c, usual = {
+        "mild": (2.0, [1.5, 1.0]),
+        "far": (0.7, [6.0, -8.0]),
+        "singular": (1.0, [-0.5, 0.0]),
+        "valley": (None, [-1.2, 1.0]),
+    }[name]
+    x0 = usual if x0 is None else x0
+
+    def equations(x, c, xp=jnp):
+        plane = 10 * (xp.arctan(x[1]) - x[0] * c)
+        return xp.stack([x[0] ** 2 + c * x[1] - 1, plane])
+
+    def jacobian(x):
+        return np.array([[2 * x[0], c], [-10 * c, 10 / (1 + x[1] ** 2)]])
+
+    def valley(x, xp=jnp):
+        return xp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
+
+    if c is None:
+        return Root(valley, np.array(x0), **facts), SimpleNamespace(
+            residual=lambda x: valley(x, np),
+            jacobian=lambda x: np.array([[-20 * x[0], 10], [-1, 0]]),
+        )
+    return Root(equations, np.array(x0), (np.array(c),), **facts), SimpleNamespace(
+        residual=lambda x: equations(x, c, np), jacobian=jacobian
     )

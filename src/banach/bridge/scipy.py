@@ -1,7 +1,7 @@
 """Every method of scipy.optimize.minimize, streamed from its callback."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -158,7 +158,7 @@ class Scipy(HostMethod):
 
     def stream(
         self, problem: Problem, start: Point, key: Array
-    ) -> Iterator[tuple[Point, dict[str, int]]]:
+    ) -> Generator[tuple[Point, dict[str, int]], None, dict[str, str] | None]:
         """Yield (Point, calls so far) after each of SciPy's iterations."""
         no = self._refuses(problem)
         if isinstance(no, Refusal):
@@ -171,16 +171,20 @@ class Scipy(HostMethod):
         oracles = _oracles.Oracles(form.problem, lambda: box[0].alive())
         oracles.compile(uses, z0)
 
-        def job(worker: _worker.Worker) -> None:
+        def job(worker: _worker.Worker) -> dict[str, str]:
             box.append(worker)
-            self._minimise(oracles, uses, z0, form, worker)
+            return self._minimise(oracles, uses, z0, form, worker)
 
         return self._points(job, form, oracles)
 
     def _points(self, job, form, oracles):
         source = _worker.paused(job, _quiet)
         try:
-            for z in source:
+            while True:
+                try:
+                    z = next(source)
+                except StopIteration as end:
+                    return end.value
                 yield form.back(z), dict(oracles.calls)
         finally:
             source.close()
@@ -213,7 +217,7 @@ class Scipy(HostMethod):
             )
         return self
 
-    def _minimise(self, oracles, uses, z0, form, worker) -> None:
+    def _minimise(self, oracles, uses, z0, form, worker) -> dict[str, str]:
         import scipy.optimize
 
         back, bounds = np.array, form.bounds
@@ -253,6 +257,9 @@ class Scipy(HostMethod):
             raise Misuse(f"{self.label()}: {unknown}") from None
         if not np.array_equal(found.x, last):
             worker.emit(back(found.x))
+        said = " ".join(str(found.message).split())
+        return {"status": f"success {found.success}, status {found.status}",
+                "message": said}  # fmt: skip
 
 
 def _constraint(oracles: Any, uses: Any, form: _terms.Form) -> Any:

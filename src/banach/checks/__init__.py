@@ -28,6 +28,7 @@ CHECKS = {
     "linear_distance": ("linear", "LinearDistance"),
     "linear_residual": ("linear", "LinearResidual"),
     "mean": ("statistical", "MeanCheck"),
+    "projected_residual": ("projected", "ProjectedResidual"),
     "relu_gap": ("relu", "ReluGap"),
     "residual": ("residual", "Residual"),
     "robust_relu_gap": ("robust_relu", "RobustReluGap"),

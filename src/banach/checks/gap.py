@@ -12,6 +12,7 @@ an intercept th is first balanced to 1'(w th) = 0, which floats cannot reach: wh
 is left is charged with a bound of |b* - b| proved from the data.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -257,7 +258,9 @@ class _Near:
         each = _each(self.w, z)
         tiny = least(dtype)
         scaled = each * th
-        v, v_b = problem.split(problem.adjoint(scaled))
+        v, _ = problem.split(problem.adjoint(scaled))
+        # The bound of |b* - b| may be millions; by halves log n roundings are left.
+        v_b = _by_halves(scaled)
         # Columns: |A'||w th| <= ||a_j|| ||w th||, and the same for the error of th.
         g, off = gam(n + 8, dtype), each * loss.dual_error(th, y)
         e_v = 1.01 * (g * _length(scaled) + _length(off)) + 2 * n * tiny
@@ -269,7 +272,8 @@ class _Near:
         # The dual point meant is s th (1 + d) with |d| <= u: what vanishes from the
         # product is charged by the losses, and moves no v.
         th, scaled, v, v_b = s * th, s * scaled, s * v, s * v_b
-        e_b = 1.01 * jnp.sum(g * jnp.abs(scaled) + off, axis=0) + 2 * n * tiny
+        g_b = gam(math.ceil(math.log2(n + 1)) + 8, dtype)
+        e_b = 1.01 * jnp.sum(g_b * jnp.abs(scaled) + off, axis=0) + 2 * n * tiny
         g_value, g_slack = term.fenchel_young(coef, v, e_v)
         losses, rough = loss.fenchel_young(z, th, y, e_z)
         value, slack = jnp.vdot(self.w, losses), jnp.vdot(self.w, rough)
@@ -309,6 +313,16 @@ class _Near:
         lost = jnp.sum(w) + 4 * z.size + jnp.sum(jnp.abs(self.coef)) + self.coef.size
         own = own + 16 * least(z.dtype) * lost
         return 1.01 * (F * (1 + gam(z.size + 8, z.dtype)) + own)
+
+
+def _by_halves(a: Array) -> Array:
+    """The sum over rows in ceil(log2 n) additions of halves, in this very order."""
+    while a.shape[0] > 1:
+        rows = a.shape[0]
+        a = jnp.pad(a, [(0, rows % 2)] + [(0, 0)] * (a.ndim - 1))
+        half = a.shape[0] // 2
+        a = a[:half] + a[half:]
+    return a[0]
 
 
 def _length(a: Array) -> Array:

@@ -22,7 +22,7 @@ ORACLE = {
     "local_sample": _WORKERS,
     "coded_grad": _WORKERS,
     "constraints": _CONSTRAINED,
-    "jacobian": _CONSTRAINED,
+    "jacobian": _CONSTRAINED + ", or residuals as bn.least_squares(r, x0)",
     "component": "State F as a finite sum: bn.Inclusion(components, z0, data)",
     "operator": _SADDLE,
     "resolvent": _SADDLE,

@@ -503,7 +503,10 @@ _PART = {"name": _WORD, "value": _REAL, "slack": _REAL, "scale": _REAL}
 
 def _document(saved: dict[str, Any]) -> None:
     """Every field is there and of its type."""
-    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint"})
+    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint", "peer"})
+    if saved.get("peer") is not None:
+        words = {"status": _WORD, "message": _WORD}
+        _fields(saved["peer"], words, "the peer's word", set())
     claim = saved["certificate"]
     _fields(claim, _CERTIFICATE | _said(claim), "the certificate", None)
     for part in claim["parts"]:
@@ -735,8 +738,9 @@ def same_run(
     asked = asked.name if asked is not None and not isinstance(asked, str) else asked
     if asked is not None and asked not in (name, name.partition(":")[0]):
         raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
-    whole = completed(method, back["method"])
-    if isinstance(method, Method) and not _agree(whole, back["method"], dtype):
+    saved = back["method"].bare()
+    whole = completed(method, saved)
+    if isinstance(method, Method) and not _agree(whole.bare(), saved, dtype):
         raise Misuse(
             f"the checkpoint was made by {name} with other hyperparameters; drop "
             "method=, or begin anew with start=bn.load(file)"

@@ -13,9 +13,16 @@ from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
-from banach.parts.sets import Box, Nonnegative, Set
+from banach.parts.sets import Set
 from banach.parts.term import Term
-from banach.problems import finite_sum, glm_bounds, glm_inputs, inputs
+from banach.problems import (
+    finite_sum,
+    glm_bounds,
+    glm_columns,
+    glm_inputs,
+    inputs,
+    separable,
+)
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
@@ -25,7 +32,6 @@ from banach.problems.losses import Softmax
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
 _SMOOTH = frozenset({"value", "grad", "hvp", "hess"})
-_BY_COEFFICIENT = L1 | ElasticNet | Nonnegative | Box
 _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 
 
@@ -283,7 +289,7 @@ class GLM(Problem):
             w = w * (jnp.asarray(self.y, dtype) + 1)
         else:
             w = w * self.loss.curvature_bound
-        if not isinstance(self.term, _BY_COEFFICIENT):
+        if not self.term.separable:
             return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
         bent = jnp.matmul(w, jnp.square(A), precision=tree.PRECISION)
         if self.intercept:
@@ -329,6 +335,14 @@ class GLM(Problem):
             return "gap"
         return "stationarity" if self.folded else "step"
 
+    def unattained(self, x: Array) -> str | None:
+        """A direction that separates the data, without a penalty: no minimiser."""
+        return separable.unattained(self, x)
+
+    def diagnosis(self, x: Array) -> str | None:
+        """No minimiser to come to; or unequal columns that no scaling can reach."""
+        return self.unattained(x) or glm_columns.unscaled(self)
+
     def as_composite(self) -> Problem:
         """This problem: its term offers the prox itself."""
         return self
@@ -336,6 +350,10 @@ class GLM(Problem):
     def as_finite_sum(self) -> Problem:
         """This objective over n, as the mean of its losses; smooth terms only."""
         return finite_sum.of_glm(self)
+
+    def view(self, always: bool = False) -> glm_columns.Columns | None:
+        """Columns of one size and, with an intercept, centred; see `glm_columns`."""
+        return glm_columns.of(self, always)
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""

@@ -34,8 +34,11 @@ class Function(eqx.Module):
     wide: TracedFunction | None
 
     def __call__(self, x: PyTree, *args: PyTree) -> PyTree:
-        """Evaluate; results take the dtype of x."""
+        """Evaluate; results take the dtype of x, floats where x holds whole numbers."""
         kind = tree.dtype(x)
+        if jnp.issubdtype(kind, jnp.integer):
+            x = jax.tree.map(lambda v: jnp.asarray(v, float), x)
+            kind = tree.dtype(x)
         fun = self.narrow
         if self.wide is not None and kind == np.float64:
             fun = self.wide

@@ -1,7 +1,7 @@
 """Minimise a differentiable function, and nonlinear least squares."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -14,10 +14,11 @@ from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.problems import inputs
+from banach.problems import diagnoses, inputs, unbounded
 
 Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "hess"})
+DENSE_JACOBIAN_UP_TO = 2000
 
 
 class Started(Problem):
@@ -71,7 +72,21 @@ class Differentiable(Problem):
         return Point(self.grad(point.x))
 
 
-class Smooth(Differentiable, Started):
+class Minimised(Differentiable):
+    """A differentiable objective: what there is to say where a run has no answer."""
+
+    def untried(self, x: PyTree) -> str | None:
+        """Whether a start that is stationary is a saddle, a maximum or flat."""
+        if self.facts().has("convex"):
+            return None
+        return diagnoses.untried(self, x)
+
+    def diagnosis(self, x: PyTree) -> str | None:
+        """Whether f keeps falling along a ray from x."""
+        return diagnoses.falling(self, x)
+
+
+class Smooth(Minimised, Started):
     """minimise f(x) over a pytree x, f any JAX function that jax.grad accepts.
 
     `fun(x, *args)` returns a real scalar. It is traced once; arrays that it captured
@@ -120,6 +135,17 @@ class Smooth(Differentiable, Started):
         inputs.ordered(self.mu, self.L, ("mu", "L"), inputs.CURVATURES)
         self.reference = inputs.reference(self.x0, reference)
         self.convex = reading.flag(convex, "convex") or mu is not None
+
+    def unsolvable(self) -> tuple[str, str] | None:
+        """Unbounded where f is affine, by its program, and not constant."""
+        proof = unbounded.affine(self.fun, self.x0, self.args)
+        return None if proof is None else ("unbounded", proof)
+
+    def stronger(self) -> str | None:
+        """A gap by mu, or by a ball that holds a minimiser."""
+        if self.mu is not None:
+            return "strong_gap"
+        return "ball_gap" if self.convex and self.radius is not None else None
 
     def restated(self) -> "Smooth":
         """Through the constructor, the function as traced."""
@@ -182,6 +208,10 @@ class NonlinearLeastSquares(Differentiable, Started):
 
     The gradient is J'r; `hvp` and `hess` include the second derivatives of r. SciPy's
     `least_squares` has the same factor 1/2; its gtol bounds the max-norm of J'r.
+
+    `data` are the observations that r = model - data is made from, shaped like r and
+    in its units (divided by sigma where r is). Only their norm is used, as the size
+    that an exact fit is small against; without them the residual at `reference` is.
     """
 
     kind: ClassVar[str] = "NonlinearLeastSquares"
@@ -189,6 +219,7 @@ class NonlinearLeastSquares(Differentiable, Started):
     fun: inputs.Function
     x0: PyTree
     args: tuple
+    data: PyTree
     reference: PyTree
 
     def __init__(
@@ -197,6 +228,7 @@ class NonlinearLeastSquares(Differentiable, Started):
         x0: PyTree,
         args: tuple = (),
         *,
+        data: PyTree = None,
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)
@@ -204,17 +236,23 @@ class NonlinearLeastSquares(Differentiable, Started):
         self.fun = inputs.function(residual, self.x0, self.args, name)
         check_floating(self.fun.narrow, name)
         inputs.differentiable(self.fun, self.x0, self.args, name)
+        self.data = None if data is None else _observed(data, self.fun, self.x0)
         self.reference = inputs.reference(self.x0, reference)
 
     def restated(self) -> "NonlinearLeastSquares":
         """Through the constructor, the function as traced."""
         return NonlinearLeastSquares(
-            self.fun, self.x0, self.args, reference=self.reference
+            self.fun, self.x0, self.args, data=self.data, reference=self.reference
         )
 
     def oracles(self) -> frozenset[str]:
-        """The oracles of a smooth function, and the residual."""
-        return _ORACLES | {"residual"}
+        """The oracles of a smooth function, the residual and its Jacobian."""
+        return _ORACLES | {"residual", "jacobian"}
+
+    def prices(self) -> Mapping[str, float]:
+        """A Jacobian is as many passes as it has columns, or rows where few."""
+        few = min(self.size(), self.residual_size())
+        return {"residual": 1.0, "jacobian": 1.0 + few}
 
     def facts(self) -> Facts:
         """Differentiable by construction."""
@@ -251,16 +289,39 @@ class NonlinearLeastSquares(Differentiable, Started):
         return f"minimise 1/2 ||{name}(x)||^2, {self.residual_size()} residuals"
 
     def default_check(self) -> str:
-        """Stationarity."""
-        return "stationarity"
+        """The projected residual; stationarity where J is too large to factorise."""
+        small = self.size() <= DENSE_JACOBIAN_UP_TO
+        return "projected_residual" if small else "stationarity"
+
+    def diagnosis(self, x: PyTree) -> str | None:
+        """Parameters that r does not feel at x."""
+        return diagnoses.without_effect(self, x)
 
 
 @door
 def least_squares(
-    residual: Callable[..., PyTree], x0: PyTree, args: tuple = ()
+    residual: Callable[..., PyTree],
+    x0: PyTree,
+    args: tuple = (),
+    *,
+    data: PyTree = None,
 ) -> NonlinearLeastSquares:
-    """State 1/2 ||residual(x, *args)||^2 as a problem."""
-    return NonlinearLeastSquares(residual, x0, args)
+    """State 1/2 ||residual(x, *args)||^2 as a problem; `data` are its observations."""
+    return NonlinearLeastSquares(residual, x0, args, data=data)
+
+
+def _observed(data: PyTree, fun: inputs.Function, x0: PyTree) -> PyTree:
+    """Observations in the structure and shapes of the residuals, or Misuse."""
+    program = fun.narrow.program
+    data = inputs.variable(data, "data")
+    got = inputs.shapes(data)
+    want = [tuple(v.aval.shape) for v in program.jaxpr.outvars]
+    if jax.tree.structure(data) != program.out_tree or got != want:
+        raise Misuse(
+            f"data must have the structure and shapes of the residuals, {want}; got "
+            f"shapes {got}: give the observations that r = model - data is made from"
+        )
+    return jax.tree.map(lambda v: inputs.narrowed(v, tree.dtype(x0), "data"), data)
 
 
 def dense_hessian(value: Callable[[PyTree], Scalar], x: PyTree) -> Float[Array, "n n"]:

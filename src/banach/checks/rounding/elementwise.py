@@ -11,6 +11,7 @@ from banach.checks.rounding.pairs import (
     bind,
     error,
     floating,
+    indexes,
     is_exact,
     least,
     mask,
@@ -148,9 +149,10 @@ def _binary(eqn, pairs):
     else:
         moved = e + f
     own = rounded(v)
-    if is_exact(pairs) and name in ("add", "sub", "mul"):
+    if (is_exact(pairs) or indexes()) and name in ("add", "sub", "mul"):
         # Small whole numbers, as in index arithmetic done in floats, are exact.
         whole = (x == jnp.round(x)) & (y == jnp.round(y)) & (jnp.abs(v) < 1 / unit(v))
+        whole = whole if is_exact(pairs) else whole & (e == 0) & (f == 0)
         own = jnp.where(whole, 0, own)
     return [Pair(v, moved + own)]
 

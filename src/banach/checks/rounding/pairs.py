@@ -5,6 +5,7 @@ dtype, for integers and booleans a mask of the entries that may be wrong; None s
 that the value is exact. See `bound.py` for the rules in formulas.
 """
 
+import contextvars
 import math
 from collections.abc import Callable
 from typing import Any
@@ -23,18 +24,19 @@ class Pair:
     """A value and its error.
 
     `origin` is the maximum the value came from, for comparisons with it; `known` is
-    the number itself when it is a literal of the program. `fixed` says that the
-    arguments of the program do not reach it: data, literals and what is made of them.
+    the number itself when it is a literal of the program.
     """
 
-    __slots__ = ("error", "fixed", "known", "origin", "value")
+    __slots__ = ("error", "known", "origin", "value")
 
     def __init__(
         self, value: Any, error: Any = None, origin: Any = None, known: Any = None
     ):
         self.value, self.error, self.origin = value, error, origin
-        self.known, self.fixed = known, False
+        self.known = known
 
+
+_INDEXES: contextvars.ContextVar[bool] = contextvars.ContextVar("indexes")
 
 Rule = Callable[[Any, list[Pair]], list[Pair]]
 RULES: dict[str, Rule] = {}
@@ -96,14 +98,35 @@ def error(p: Pair) -> Any:
 
 def evaluate(closed: ClosedJaxpr, pairs: list[Pair]) -> list[Pair]:
     """Interpret a closed jaxpr over pairs."""
-    return _evaluate(closed.jaxpr, closed.consts, pairs)
+    before = _INDEXES.set(_truncates(closed.jaxpr))
+    try:
+        return _evaluate(closed.jaxpr, closed.consts, pairs)
+    finally:
+        _INDEXES.reset(before)
+
+
+def indexes() -> bool:
+    """Whether the program makes whole numbers out of floats, for which it is worth
+    knowing which of its sums and products are exact."""
+    return _INDEXES.get(False)
+
+
+def _truncates(jaxpr: Any) -> bool:
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == "convert_element_type":
+            whole = jnp.issubdtype(eqn.params["new_dtype"], jnp.integer)
+            if whole and floating(eqn.invars[0].aval):
+                return True
+        body = inner(eqn)
+        if body is not None and _truncates(body[0]):
+            return True
+    return False
 
 
 def _evaluate(jaxpr, consts, pairs):
     env = dict(zip(jaxpr.invars, pairs, strict=True))
     env |= {
-        v: _fixed(Pair(jnp.asarray(c)))
-        for v, c in zip(jaxpr.constvars, consts, strict=True)
+        v: Pair(jnp.asarray(c)) for v, c in zip(jaxpr.constvars, consts, strict=True)
     }
 
     def read(atom):
@@ -112,7 +135,7 @@ def _evaluate(jaxpr, consts, pairs):
             v = jnp.asarray(known)
             if floating(known) and np.any((abs(known) < least(v)) & (known != 0)):
                 return Pair(v, jnp.full_like(v, least(v)))
-            return _fixed(Pair(v, known=known))
+            return Pair(v, known=known)
         return env.get(atom)
 
     for eqn, _ in live(jaxpr, [True] * len(jaxpr.outvars)):
@@ -132,32 +155,8 @@ def _evaluate(jaxpr, consts, pairs):
                 f"primitive {name} has no rounding rule; estimate the error with "
                 "banach.checks.rounding.perturbed"
             )
-        if all(p is not None and p.fixed for p in inputs):
-            outputs = [_fixed(_whole(name, inputs, p)) for p in outputs]
         env.update(zip(eqn.outvars, outputs, strict=True))
     return [read(v) for v in jaxpr.outvars]
-
-
-def _fixed(p: Pair) -> Pair:
-    p.fixed = True
-    return p
-
-
-def _whole(name: str, inputs: list[Pair], out: Pair) -> Pair:
-    """Sums and products of exact whole numbers that the dtype holds are exact.
-
-    Indices are made so, of floats and before the arguments come in; elsewhere looking
-    would cost more than the roundings are worth.
-    """
-    if name not in ("add", "sub", "mul") or out.error is None:
-        return out
-    if not floating(out.value):
-        return out
-    top = 2.0 ** (jnp.finfo(out.value.dtype).nmant + 1)
-    whole = jnp.abs(out.value) <= top
-    for p in inputs:
-        whole = whole & (jnp.round(p.value) == p.value) & (error(p) == 0)
-    return Pair(out.value, jnp.where(whole, 0, out.error), out.origin)
 
 
 def supported(jaxpr: Any) -> bool:

@@ -1,0 +1,1 @@
+"""What methods for nonlinear least squares claim, measured again."""

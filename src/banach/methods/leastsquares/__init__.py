@@ -1,0 +1,1 @@
+"""Nonlinear least squares: residuals and their Jacobian."""

@@ -1,0 +1,67 @@
+"""A fit of a decay to noisy observations."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from bed import Bed, gap
+
+from banach.problems.smooth import NonlinearLeastSquares
+
+_t = np.linspace(0.0, 3.0, 20)
+_y = 4 * np.exp(-0.9 * _t) + 0.06 * np.random.default_rng(31).standard_normal(20)
+_x0 = np.array([1.5, 0.4])
+_small = np.float32
+
+
+def _decay(x, y):
+    return x[0] * jnp.exp(-x[1] * _t.astype(y.dtype)) - y
+
+
+decay = NonlinearLeastSquares(_decay, _x0, (_y,), data=_y)
+
+
+def _moved(theta):
+    # Along a curve on which both parameters move.
+    bend = 1 + (theta - 1) * _t / 10
+    return eqx.tree_at(
+        lambda p: (p.args[0], p.data), decay, (theta * bend * _y, theta * bend * _y)
+    )
+
+
+def _poisoned():
+    y = _y.copy()
+    y[1] = np.nan
+    return eqx.tree_at(lambda p: p.args[0], decay, y)
+
+
+def _solution(theta):
+    """Newton's method in NumPy."""
+    y = theta * (1 + (theta - 1) * _t / 10) * _y
+    x = np.array([4.0, 0.9])
+    for _ in range(30):
+        e = np.exp(-x[1] * _t)
+        r, J = x[0] * e - y, np.stack([e, -x[0] * _t * e], axis=1)
+        cross, bend = -_t * e @ r, x[0] * _t**2 * e @ r
+        x = x - np.linalg.solve(J.T @ J + [[0, cross], [cross, bend]], J.T @ r)
+    return x
+
+
+def _objective(x):
+    return float(np.sum((x[0] * np.exp(-x[1] * _t) - _y) ** 2) / 2)
+
+
+BEDS = [
+    Bed(
+        name="decay",
+        file=__file__,
+        problem=decay,
+        moved=_moved,
+        poisoned=_poisoned,
+        narrow=lambda: NonlinearLeastSquares(
+            _decay, _x0.astype(_small), (_y.astype(_small),), data=_y.astype(_small)
+        ),
+        solution=_solution,
+        measures=gap(_objective, _solution(1.0)),
+        smooth_path=False,
+    )
+]
