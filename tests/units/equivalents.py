@@ -229,6 +229,27 @@ SHRINK = np.array([[0.3, 0.1, 0.0], [0.0, -0.4, 0.2], [0.1, 0.0, 0.2]])
 TWIST = np.array([[0.5, 1.0, 0.0], [-1.0, 0.5, 0.3], [0.0, -0.3, 0.4]])
 
 
+def meeting(x, u, k):
+    """Where a circle meets a cubic, the second row in units of k."""
+    x = x / u
+    return jnp.stack([x[0] ** 2 + x[1] ** 2 - 4, k * (x[1] - x[0] ** 3 + 1)])
+
+
+@equivalent
+def root_unknown(s):
+    """The unknown of a system."""
+    u = np.full(2, s)
+    x0 = np.array([1.0, 1.5]) * u
+    return by(bn.Root(meeting, x0, (u, np.asarray(1.0)), reference=x0), s)
+
+
+@equivalent
+def root_row(s):
+    """A row of a system."""
+    x0 = np.array([1.0, 1.5])
+    return same(bn.Root(meeting, x0, (np.ones(2), np.asarray(s)), reference=x0))
+
+
 @equivalent
 def fixed_point(s):
     """The unknown of a map."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import common, rounding
-from banach.checks.frame import refuse_unless
+from banach.checks.frame import refuse_unless, source
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
@@ -62,6 +62,7 @@ class Residual(Check):
             errors[worst] + least(sizes.dtype),
             units[worst],
             _norm(judged, F),
+            scale_from="data" if judged.scale is not None else source(problem),
         )
         certificate = Certificate(
             (part,),
