@@ -360,9 +360,7 @@ class GLM(Problem):
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
         A = jnp.asarray(self.A, dtype)
-        return glm_bounds.data_norms(
-            A, self.weights(dtype), self.term, self.intercept
-        )
+        return glm_bounds.data_norms(A, self.weights(dtype), self.term, self.intercept)
 
     def travel(
         self, norms: glm_bounds.DataNorms, x: Array, z: Array, e_z: Array, F: Scalar

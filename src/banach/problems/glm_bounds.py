@@ -71,8 +71,12 @@ def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNo
     lost = (n + p) * (2 * math.sqrt(tiny) * big + tiny)
     columns = up * safe * jnp.sqrt(jnp.sum(square, axis=0)) + lost
     units = jnp.where(columns > 0, columns, 1)
-    even = jnp.square(A / units)
+    # p quotients, not n p; nothing is known of a row where one of them vanishes.
+    inverse = 1 / units
+    normal = jnp.all((inverse >= tiny) & jnp.isfinite(inverse))
+    even = jnp.square(A * inverse)
     rows = up * jnp.sqrt(jnp.sum(even, axis=1)) + p * 2 * math.sqrt(tiny)
+    rows = jnp.where(normal, rows, jnp.inf)
     if not intercept:
         far = Sizes(*[jnp.full((), jnp.inf, A.dtype)] * 3)
         return DataNorms(rows, units, columns, far, far)

@@ -64,7 +64,9 @@ class Fista(Method):
 
     @classmethod
     def suggest(cls, problem, facts, **given):
-        seen = None if {"lipschitz", "grow"} & given.keys() else usable(facts, "curvature")
+        seen = (
+            None if {"lipschitz", "grow"} & given.keys() else usable(facts, "curvature")
+        )
         if seen is None:
             return super().suggest(problem, facts, **given)
         return cls(lipschitz=seen, grow=True, **given)
