@@ -35,6 +35,9 @@ MORE_PASSES = {
     "optax": {"step": 3},  # its zoom search evaluates in three branches
     # A lower solve, begun and continued, and the upper gradient.
     "hypergradient_descent": {"init": 3, "step": 3},
+    # F twice, for its difference quotient at the start.
+    "golden_ratio": {"init": 2},
+    "backtracking_extragradient": {"init": 2},
     # Both levels, and in a step both iterates with the same samples.
     "bsvrb": {"init": 2, "step": 4},
     # Two half sweeps, the plan, and the trials of a search.
