@@ -2,10 +2,10 @@
 
 Malitsky (2020): aGRAAL converges for monotone F that is Lipschitz only near the
 iterates, without its constant and without a search, and his experiments find it
-ahead of methods with a line search. First-order methods need about the square of the
-spread of speeds on rotations, which the instances respect. Tried where steps along F diverge (rotations by
-10 speeds from 0.5 to 2), where no constant exists (z^3 and a rotation, from distance
-20), and on the matrix game of the zoo; baseline: extragradient with backtracking.
+ahead of methods with a line search. Tried where steps along F diverge (rotations by
+10 speeds from 0.5 to 2; the work of such methods grows like the square of that
+spread), where no constant exists (z^3 and a rotation, from distance 20), and on the
+matrix game of the zoo; baseline: extragradient with backtracking.
 """
 
 from typing import Any
