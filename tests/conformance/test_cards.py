@@ -36,6 +36,9 @@ MORE_PASSES = {
     # A lower solve, begun and continued, and the upper gradient; in `init` both
     # gradients once more, for the units of the tolerances.
     "hypergradient_descent": {"init": 5, "step": 3},
+    # F twice, for its difference quotient at the start.
+    "golden_ratio": {"init": 2},
+    "backtracking_extragradient": {"init": 2},
     # Both levels, and in a step both iterates with the same samples.
     "bsvrb": {"init": 2, "step": 4},
     # Two half sweeps, the plan, and the trials of a search.

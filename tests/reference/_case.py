@@ -105,6 +105,18 @@ def fit(x0):
     )
 
 
+def cubic():
+    """z^3 and a rotation, monotone and nowhere globally Lipschitz: both parts."""
+
+    def F(z, xp=jnp):
+        return z**3 + 4 * xp.stack([z[1], -z[0]]) - 1
+
+    problem = Inclusion(F, np.array([2.0, -3.0]), monotone=True)
+    return problem, SimpleNamespace(
+        operator=lambda z: F(z, np), resolvent=lambda v, t: v
+    )
+
+
 def system(name, x0=None, **facts):
     """Two equations, mild, far from the root, singular there, or Rosenbrock's valley.
 
