@@ -201,7 +201,8 @@ def test_dependent_columns_and_parameters_without_effect():
     def idle(x):
         return x[0] * jnp.exp(-x[1] * T) + jnp.exp(-x[2] * (T + 90)) - y
 
-    r = bn.solve(bn.NonlinearLeastSquares(idle, np.array([1.0, 1.0, 9.0]), data=y))
+    idling = bn.NonlinearLeastSquares(idle, np.array([1.0, 1.0, 9.0]), data=y)
+    r = bn.solve(idling, "levenberg_marquardt")
     assert r.status == "stalled" and float(r.certificate.ratio) > 0.1
     assert "parameter x[2] has no effect here" in r.hint
 

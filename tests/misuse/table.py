@@ -252,7 +252,17 @@ row("DeepConjugateDirection", bn.DeepConjugateDirection,
 row("Econtrol", bn.Econtrol, {"step_size": 0.1, "eta": 0.1}, step_size="positive",
     eta="nonnegative", compressor="network", batch="count?")  # fmt: skip
 row("Extragradient", bn.Extragradient, {"step_size": 0.1}, step_size="positive")
-row("Fista", bn.Fista, {"lipschitz": 1.0}, lipschitz="positive", restart="flag")
+row("Fista", bn.Fista, {"lipschitz": 1.0}, lipschitz="positive", restart="flag",
+    grow="flag")  # fmt: skip
+row("BacktrackingExtragradient", bn.BacktrackingExtragradient, {"share": 0.9},
+    share="positive", shrink="positive", grow="positive")  # fmt: skip
+row("Broyden", bn.Broyden, {}, sigma="positive", slack="positive")
+row("Dogleg", bn.Dogleg, {"factor": 1.0}, factor="positive")
+row("GaussNewton", bn.GaussNewton, {}, share="positive", halvings="count")
+row("GoldenRatio", bn.GoldenRatio, {"phi": 1.5}, phi="positive")
+row("LevenbergMarquardt", bn.LevenbergMarquardt, {"factor": 10.0}, factor="positive")
+row("NewtonRoot", bn.NewtonRoot, {}, decrease="positive")
+row("PowellHybrid", bn.PowellHybrid, {"factor": 10.0}, factor="positive")
 row("GradientDescent", bn.GradientDescent, {"step_size": 0.1, "search": False},
     step_size="positive", search="flag")  # fmt: skip
 row("GradientNormalizedNewton", bn.GradientNormalizedNewton, {}, curvature="network",
@@ -316,6 +326,8 @@ for name in _SCALED:
 for name in "EnergyError LinearDistance".split():
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
         sigma="positive?")  # fmt: skip
+row("ProjectedResidual", bn.ProjectedResidual, {}, size="nonnegative?",
+    start="nonnegative?")  # fmt: skip
 for name in "Hypergradient HypergradientBound".split():
     row(name, getattr(bn, name), {}, screen="positive?")
 for name in "Gap RobustReluGap".split():
