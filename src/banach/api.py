@@ -211,8 +211,17 @@ def _relayed(
         [lambda: leg(plan), *map(later, plan.after)],
         start=start,
         convex=lambda: problem.facts().has("convex"),
+        beside=lambda: problem.beside() if start is None else None,
+        lower=lambda a, b: _lower(problem, a, b),
         **{k: options[k] for k in ("max_steps", "time_limit", "began", "live")},
     )
+
+
+def _lower(problem: Problem, one: Result, other: Result) -> bool:
+    """Whether the objective at one point is lower by more than a millionth."""
+    with compat.double():
+        f, g = (float(problem.objective(r.x)) for r in (one, other))
+    return f < g - 1e-6 * (abs(f) + abs(g))
 
 
 def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:

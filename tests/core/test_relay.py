@@ -53,7 +53,8 @@ def _go(legs, steps=1000, live=False, convex=False, limit=None):
     return list(
         relay.relay(
             legs, start="x0", convex=lambda: convex, max_steps=steps, time_limit=limit,
-            began=time.perf_counter(), live=live,
+            began=time.perf_counter(), live=live, beside=lambda: None,
+            lower=lambda a, b: False,
         )
     )  # fmt: skip
 
@@ -147,6 +148,35 @@ def test_a_last_leg_has_all_that_is_left():
     assert result.status == "budget"
     assert result.steps + sum(t["steps"] for t in result.manifest["tried"]) == 4000
     assert "max_steps 4000 used up by 2 methods" in result.reason
+
+
+def test_a_saddle_and_a_flat_start_are_left():
+    saddle = bn.minimize(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, np.zeros(2))
+    assert saddle.certified and abs(abs(saddle.x[0]) - 1) < 1e-4
+    assert "passes as it stands" in saddle.manifest["tried"][0]["method"]
+    top = bn.minimize(lambda x: -jnp.exp(-jnp.sum((x - 1) ** 2)) - x[0] * 0, np.ones(2))
+    # A minimum as it stands: the other run finds nothing lower, and says so.
+    assert top.certified and top.steps == 0 and np.all(top.x == 1)
+    assert "beside it found nothing lower" in top.hint
+    # A start of the caller's own is believed.
+    f = bn.Smooth(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, np.full(2, 0.5))
+    assert bn.solve(f, start=np.zeros(2)).steps == 0
+
+
+def test_a_flat_bilevel_start_is_left():
+    def upper(x, y):
+        return jnp.sum((jnp.maximum(y - 1, 0) - 1) ** 2) + 0.0 * jnp.sum(x)
+
+    problem = bn.Bilevel(
+        upper, lambda x, y: jnp.sum((y - 10 * x) ** 2) / 2, np.zeros(1), np.zeros(1),
+        lower_mu=1.0,
+    )  # fmt: skip
+    result = bn.solve(problem, max_steps=3000)
+    # Flat for y < 1: the start passes, at F = 1; the best is 0, at x = 0.2.
+    start = float(problem.objective((np.zeros(1), np.zeros(1))))
+    assert start == 1
+    best = float(problem.objective(result.x))
+    assert best < 0.5 or "passes as it stands" in result.hint
 
 
 def test_a_budget_of_few_steps_is_never_exceeded():

@@ -201,10 +201,13 @@ def _content(value: Any) -> int:
 
 
 def _like(leaf: Any, wanted: Any) -> Any:
-    """A number of another precision in that of the program."""
+    """A number of less precision in that of the program; nothing is narrowed."""
     given = jnp.result_type(leaf)
     real = jnp.issubdtype(given, jnp.floating) or jnp.issubdtype(given, jnp.integer)
     if not (real and jnp.issubdtype(wanted.dtype, jnp.floating)):
+        return leaf
+    whole = jnp.issubdtype(given, jnp.integer)
+    if not whole and jnp.promote_types(given, wanted.dtype) != wanted.dtype:
         return leaf
     if given == wanted.dtype:
         return leaf

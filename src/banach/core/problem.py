@@ -209,6 +209,11 @@ class Problem(eqx.Module, metaclass=_Kind):
         """What a start that passes a residual check as it stands may be, in words."""
         return None
 
+    def beside(self) -> Point | None:
+        """A start near the own one, where a residual check may pass at a start that is
+        a saddle, a maximum or flat; None where that cannot be."""
+        return None
+
     def layout(self) -> Any:
         """The mesh of devices that the oracles run on (core.mesh.Layout), or None."""
         return None

@@ -295,6 +295,10 @@ class Bilevel(Problem):
             "the best F: start elsewhere (start=(x, y)) and compare F"
         )
 
+    def beside(self) -> Point | None:
+        """x0 moved by a tenth of its size, with the same y0."""
+        return Point((inputs.moved(self.x0), self.y0))
+
     def default_check(self) -> str:
         """The three residuals of the hypergradient."""
         return "hypergradient"

@@ -45,6 +45,20 @@ class Function(eqx.Module):
         return tree.cast(fun(x, *args), kind)
 
 
+def moved(x: PyTree) -> PyTree:
+    """A point beside x: each entry by up to a tenth of the largest (of 1 where all are
+    0), in a fixed direction that is orthogonal to nothing in particular."""
+    size = max(float(np.max(np.abs(v), initial=0)) for v in jax.tree.leaves(x))
+    rng = np.random.default_rng(1)
+
+    def one(v: Any) -> Any:
+        v = np.asarray(v)
+        step = 0.1 * (size if size > 0 else 1.0) * rng.uniform(0.2, 1, v.shape)
+        return v + (step * rng.choice([-1.0, 1.0], v.shape)).astype(v.dtype)
+
+    return jax.tree.map(one, x)
+
+
 def variable(x0: PyTree, name: str = "x0") -> PyTree:
     """A start as floating arrays, one dtype a leaf; numbers and lists become NumPy.
 

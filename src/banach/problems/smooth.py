@@ -81,6 +81,12 @@ class Minimised(Differentiable):
             return None
         return diagnoses.untried(self, x)
 
+    def beside(self) -> Point | None:
+        """x0 moved by a tenth of its size, in one fixed direction."""
+        if self.facts().has("convex"):
+            return None
+        return Point(inputs.moved(self.start().x))
+
     def diagnosis(self, x: PyTree) -> str | None:
         """Whether f keeps falling along a ray from x."""
         return diagnoses.falling(self, x)
