@@ -132,7 +132,8 @@ class InColumns(Problem):
 
     def grad(self, x: Array) -> Array:
         """T' grad at T x."""
-        return self.value_and_grad(x)[1]
+        x = jnp.asarray(x)
+        return self.view.transposed(self.base.grad(self.view.home(x)))
 
     def value_and_grad(self, x: Array) -> tuple[Array, Array]:
         """Both in one pass over A and one over A'."""
