@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 CONSTRUCTION = "by construction"
 DECLARED = "declared"
 ESTIMATED = "estimated"
+LIKELY = "proved but for a chance of 1e-12 over a random start"
 SEEN = "seen along a few directions, no bound"
 
 

@@ -262,7 +262,7 @@ class GLM(Problem):
         properties = {"convex": CONSTRUCTION, "smooth": CONSTRUCTION}
         constants = {}
         if loss.curvature_bound is not None:
-            constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
+            constants["L"] = Fact(self._lipschitz, self._how())
             if known(self.A, self.weight, self.term):
                 constants["curvature"] = Fact(self._seen, SEEN)
         if loss.self_concordance is not None:
@@ -415,6 +415,11 @@ class GLM(Problem):
         if not self.intercept:
             return step(v)
         return jnp.concatenate([step(v[:-1]), v[-1:]])
+
+    def _how(self) -> str:
+        n, p = self.A.shape
+        size = min(n, p + self.intercept)
+        return glm_bounds.known_how(size, self.A, self.weight)
 
     def _lipschitz(self) -> Any:
         L = glm_bounds.gradient_lipschitz(

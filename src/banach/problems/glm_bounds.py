@@ -15,10 +15,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import tree
+from banach.core.facts import CONSTRUCTION, LIKELY
 from banach.parts import norms as pn
 from banach.parts.groups import GroupL2
 from banach.parts.sets import Box, Set
 from banach.parts.term import Term, gam, least
+from banach.problems import spectrum
 from banach.problems.glm_inputs import known
 from banach.problems.loss import Loss
 from banach.problems.losses import (
@@ -224,8 +226,11 @@ def intercept_travel(
 def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any:
     """Upper bound of curvature * lambda_max([A 1]' diag(w) [A 1]).
 
-    The least of ||B||_F^2, ||B||_1 ||B||_inf and tr((B'B)^m)^(1/m), m = 2^k; never
-    a power iteration, which bounds from below. In float64 on concrete data.
+    Where the data can be looked at it is at most twice that, in float64, from ten
+    products of A with a few columns: see `spectrum`. Up to SMALL rows or columns it
+    holds for certain (the least of ||B||_F^2, ||B||_1 ||B||_inf and tr(G^m)^(1/m) of
+    the Gram matrix); beyond but for a chance (`known_how`). Of traced data it is the
+    lesser of the first two.
     """
     if not known(A, w):
         B = jnp.asarray(A) if w is None else jnp.sqrt(w)[:, None] * A
@@ -238,28 +243,50 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
         plain = plain + B.size * least(B.dtype)
         return curvature * plain * (1 + 8 * gam(sum(B.shape) + B.size, B.dtype))
     kind = np.asarray(A).dtype
-    B = np.asarray(A, np.float64)
-    n, p = B.shape
-    root = np.ones(n) if w is None else np.sqrt(np.asarray(w, np.float64))
-    B = np.concatenate([B, np.ones((n, 1))], axis=1) if intercept else B
-    B = root[:, None] * B
-    big = np.max(np.abs(B))
-    if big == 0:
-        return np.float64(np.finfo(kind).tiny)
-    if not np.isfinite(big):
-        return np.float64(np.inf)
-    B = B / big
-    a, u = np.abs(B), np.finfo(np.float64).eps / 2
-    square = float(np.sum(a * a))
-    bounds = [square, float(a.sum(0).max() * a.sum(1).max()), _gram_bound(B, square)]
-    margin = 1 + 16 * (n + p) * u + 4 * float(np.finfo(kind).eps)
-    # Never 0, and never subnormal: XLA would read 0.
-    with np.errstate(over="ignore", under="ignore"):
-        # Infinite where no float is large enough.
-        return np.maximum(curvature * min(bounds) * margin * big * big, _TINY)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        rows = None if w is None else np.asarray(w, np.float64)
+        B, rows, ones, unit = _in_range(np.asarray(A, np.float64), rows, intercept)
+        if not 0 < unit < np.inf:
+            return np.float64(np.finfo(kind).tiny if unit == 0 else np.inf)
+        top = _top(B, rows, ones) * (1 + 1e-9 + 4 * float(np.finfo(kind).eps))
+        # Never 0, and never subnormal: XLA would read 0. Infinite where no float is
+        # large enough.
+        return np.maximum(curvature * top * unit * unit, _TINY)
 
 
-_OPERATIONS = 3e11  # of forming and squaring a Gram matrix: seconds on two cores
+def known_how(size: int, *data: Any) -> str:
+    """The provenance of `gradient_lipschitz`, by the smaller side of [A 1]."""
+    return LIKELY if size > SMALL and known(*data) else CONSTRUCTION
+
+
+SMALL = 128
+"""Up to here a Gram matrix takes about as many operations as ten products."""
+
+
+def _in_range(A: np.ndarray, w: np.ndarray | None, ones: bool) -> Any:
+    """The same up to a factor, (B, w, ones, unit), whose squares neither vanish nor
+    overflow; as it is, without a copy, wherever that is possible."""
+    if 1e-100 < spectrum.square(A, w, ones) < 1e100:
+        return A, w, ones, 1.0
+    root = np.ones(len(A)) if w is None else np.sqrt(w)
+    B = root[:, None] * (np.concatenate([A, np.ones((len(A), 1))], axis=1) if ones else A)
+    unit = float(np.max(np.abs(B)))
+    safe = unit if 0 < unit < np.inf else 1.0
+    return B / safe, None, False, unit
+
+
+def _top(B: np.ndarray, w: np.ndarray | None, ones: bool) -> float:
+    if min(B.shape[0], B.shape[1] + ones) > SMALL:
+        return spectrum.of_matrix(B, w, ones).high
+    if ones:
+        B = np.concatenate([B, np.ones((len(B), 1))], axis=1)
+    B = B if w is None else np.sqrt(w)[:, None] * B
+    a = np.abs(B)
+    square, sums = float(np.sum(a * a)), float(a.sum(0).max() * a.sum(1).max())
+    roundings = 1 + B.size * float(np.finfo(np.float64).eps)
+    return min(roundings * min(square, sums), _gram_bound(B, square))
+
+
 KRYLOV = 4
 """Steps of Lanczos: eight passes over A, and for most spectra nine tenths of L."""
 
@@ -295,21 +322,12 @@ def curvature_seen(
 
 
 def _gram_bound(B: np.ndarray, square: float) -> float:
-    """tr(G^m)^(1/m) for the smaller Gram matrix G, with the error of forming it.
-
-    Three squarings bring the bound within m^(1/16) of the truth, m the smaller side: a
-    factor of 2 up to 65,536. As many are made as some seconds allow; beyond 4,000 rows
-    and columns that is none, and the Frobenius norm is left, hundreds of times the
-    truth for a random matrix. Methods that begin with `curvature_seen` need no bound.
-    """
+    """tr(G^m)^(1/m) for the smaller Gram matrix G, with the error of forming it."""
     n, p = B.shape
     m, u = min(n, p), np.finfo(np.float64).eps / 2
-    left = _OPERATIONS - 2.0 * m * n * p
-    if left < 2.0 * m**3:
-        return square
     G = B.T @ B if p <= n else B @ B.T
     log, power = 0.0, 1.0
-    for _ in range(int(min(9 if m <= 500 else 3, left // (2.0 * m**3)))):
+    for _ in range(9):
         size = float(np.linalg.norm(G))
         log, power = log + np.log(size) * power, power / 2
         G = G / size
