@@ -269,7 +269,9 @@ def _in_range(A: np.ndarray, w: np.ndarray | None, ones: bool) -> Any:
     if 1e-100 < spectrum.square(A, w, ones) < 1e100:
         return A, w, ones, 1.0
     root = np.ones(len(A)) if w is None else np.sqrt(w)
-    B = root[:, None] * (np.concatenate([A, np.ones((len(A), 1))], axis=1) if ones else A)
+    B = root[:, None] * (
+        np.concatenate([A, np.ones((len(A), 1))], axis=1) if ones else A
+    )
     unit = float(np.max(np.abs(B)))
     safe = unit if 0 < unit < np.inf else 1.0
     return B / safe, None, False, unit

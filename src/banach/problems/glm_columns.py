@@ -191,7 +191,7 @@ class InColumns(Problem):
         base = self.base.facts()
         constants = {}
         if base.provenance("L") is not None:
-            constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
+            constants["L"] = Fact(self._lipschitz, base.provenance("L"))
         if base.provenance("curvature") is not None:
             constants["curvature"] = Fact(self._seen, SEEN)
         if base.provenance("M") is not None:

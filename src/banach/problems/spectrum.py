@@ -54,9 +54,7 @@ def hidden(columns: int) -> float:
     return 2 * math.exp((math.log(CHANCE) + math.lgamma(half + 1)) / half)
 
 
-def largest(
-    gram: Product, size: int, error: float, top: float
-) -> Spectrum:
+def largest(gram: Product, size: int, error: float, top: float) -> Spectrum:
     """Bounds of lambda_max(G) for a symmetric positive semidefinite G.
 
     Args:
