@@ -87,10 +87,10 @@ def largest(gram: Product, size: int, error: float, top: float) -> Spectrum:
     a: list[float] = []
     off: list[float] = []
     e: list[float] = []
-    link, low, high = 0.0, 0.0, top
+    link, low, high, spent = 0.0, 0.0, top, 0
     u = np.finfo(np.float64).eps
-    for k in range(1, PRODUCTS // 2 + 1):
-        W = gram(Y)
+    for _ in range(PRODUCTS // 2):
+        W, spent = gram(Y), spent + 2
         own = float(np.vdot(Y, W))
         W -= own * Y
         W -= link * before
@@ -104,7 +104,7 @@ def largest(gram: Product, size: int, error: float, top: float) -> Spectrum:
             break
         off.append(rest)
         before, Y, link = Y, W / rest, rest
-    return Spectrum(low, high, 2 * k)
+    return Spectrum(low, high, spent)
 
 
 def _jacobi(a: list[float], off: list[float]) -> np.ndarray:
