@@ -62,7 +62,7 @@ def _row(instance, certified, notes):
         with compat.double():
             far = extended.offset(problem, jax.tree.map(np.asarray, r.x))
         notes.append(
-            f"- {start}: x = {np.array2string(np.asarray(r.x), precision=7)}, where "
+            f"- {start}: x = {np.array2string(np.asarray(r.x), precision=7, max_line_width=999)}, where "
             f"||P_J r||/||r|| is {far:.2g} in extended precision."
         )
     c = r.certificate
