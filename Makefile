@@ -56,7 +56,7 @@ install: venv  ## install banach and everything its tests and docs need into .ve
 HERE = $(or $(wildcard $(PYTHON)),$(shell which $(PYTHON) 2>/dev/null),python3)
 
 new:  ## write a new method that passes: make new METHOD=name FAMILY=smooth
-	@$(HERE) tests/scaffold.py "$(METHOD)" "$(FAMILY)"
+	@$(HERE) tests/scaffold.py "$(METHOD)" "$(FAMILY)" $(if $(NEW_FAMILY),--new-family)
 
 check:  ## prove one method in under a minute: make check METHOD=name
 	@$(HERE) tests/prove.py "$(METHOD)"

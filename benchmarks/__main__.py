@@ -8,8 +8,10 @@ from pathlib import Path
 
 from benchmarks import measure
 
-NAMES = "logistic_small logistic_large startup tracing lasso many recompilation".split()
-EXTRA = ["defaults", "cutest", "nist", "transport"]
+NAMES = (
+    "logistic_small logistic_large startup tracing lasso many recompilation stated_anew"
+).split()
+EXTRA = "defaults cutest unconstrained tables nist transport".split()
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 

@@ -155,7 +155,8 @@ class Lanes:
         from banach.core import run as loop
 
         def one(problem, tol, template):
-            method = type(template).suggest(problem, problem.facts())
+            # A view is made of concrete numbers: lanes meet the method itself.
+            method = type(template.bare()).suggest(problem, problem.facts())
             start = problem.start()
             method = loop.leaves_in(tree.dtype(start.x), method)
             out = loop.run(

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fuzz import draw
-from fuzz.exact import ZERO, decs, dot, matvec, norm, solve, sub, transposed
+from fuzz.exact import ZERO, dec, decs, dot, matvec, norm, solve, sub, transposed
 from fuzz.kind import Traced, show
 from fuzz.quadratic import exact_best, full, gershgorin, packed, positive_definite
 
@@ -107,6 +107,10 @@ class Game(Traced):
         top = [sum(row, ZERO) / P for row in transposed(A)]
         corners = [max(A[i]) - min(r[j] for r in A) for i in range(P) for j in range(P)]
         return [max([max(top) - min(third), *corners])]
+
+    def companion(self, one):
+        """The largest payoff: a gap is a difference of them."""
+        return [max(abs(v) for row in decs(one["A"]) for v in row)]
 
 
 def bilinear(x, y, data):
@@ -482,20 +486,50 @@ class Program(Traced):
         return sub(matvec(Q, x), b), sub(matvec(rows, x), right), rows
 
     def _units(self, one):
+        """(F, G, units of the rows) at the reference, None where g is rounding."""
         g, c, rows = self._at(one, one["reference"])
-        u = [max(abs(v), norm(r)) for v, r in zip(c, rows, strict=True)]
-        return norm(g), [v if v else decs([1.0])[0] for v in u]
+        Q, b, x = (decs(v) for v in (full(one["T"]), one["b"], one["reference"]))
+        for j, v in enumerate(g):
+            terms = sum((abs(q * z) for q, z in zip(Q[j], x, strict=True)), abs(b[j]))
+            if terms and abs(v) < dec("1e-9") * terms:
+                return None
+        G = [abs(v) for v in g]
+        price = [
+            min((G[j] / abs(r[j]) for j in range(P) if G[j] and r[j]), default=ZERO)
+            for r in rows
+        ]
+        known = [max(p * abs(v) for p, v in zip(price, c, strict=True))]
+        G = [v or max(p * abs(r[j]) for p, r in zip(price, rows, strict=True))
+             for j, v in enumerate(G)]  # fmt: skip
+        way = [v / k / k if k else ZERO for v, k in zip(g, G, strict=True)]
+        bend = dot(way, matvec(Q, way))
+        if bend > 0:
+            known.append(dot(g, way) ** 2 / (2 * bend))
+        known = [v for v in known if v > 0]
+        F = min(known) if known else max(k * abs(v) for k, v in zip(G, x, strict=True))
+        one_ = decs([1.0])[0]
+        X = [F / k if F and k else one_ for k in G]
+        F = F or norm(g)
+        u = [max(abs(v), norm([a * t for a, t in zip(r, X, strict=True)]))
+             for v, r in zip(c, rows, strict=True)]  # fmt: skip
+        return F, X, [v if v else one_ for v in u]
 
     def truth(self, one, x):
         """By the names of the parts, at least."""
         g, c, rows = self._at(one, x)
         lam = decs(one["dual"])
         h = [a + dot(lam, [r[j] for r in rows]) for j, a in enumerate(g)]
-        s, u = self._units(one)
+        seen = self._units(one)
+        if seen is None:
+            return {}
+        s, X, u = seen
         relative = [a / b for a, b in zip(c, u, strict=True)]
         moved = [abs(a * b) for a, b in zip(lam[1:], c[1:], strict=True)]
         found = {
-            "Lagrangian gradient": norm(h),
+            "Lagrangian gradient": max(abs(a * t) for a, t in zip(h, X, strict=True))
+            / s
+            if s
+            else ZERO,
             "equations": abs(relative[0]),
             "inequalities": max(ZERO, *relative[1:]),
             "complementarity": sum(moved),
@@ -507,9 +541,9 @@ class Program(Traced):
         return found
 
     def scale(self, one):
-        """The gradient at the reference."""
-        s, _ = self._units(one)
-        return {"Lagrangian gradient": s, "complementarity": s}
+        """The unit of f."""
+        seen = self._units(one)
+        return {} if seen is None else {"complementarity": seen[0]}
 
 
 def kinds() -> list[Any]:

@@ -150,10 +150,15 @@ def show(v: Any) -> str:
 
 
 def inner(values: list[Any]) -> bool:
-    """Whether all numbers that are not 0 lie in 1e-75 .. 1e75."""
+    """Whether all numbers that are not 0 lie in 1e-75 .. 1e75; 1e-9 .. 1e9 in float32.
+
+    A product of four of them stays in the range of the dtype that the methods run in.
+    """
+    narrow = any(getattr(v, "dtype", None) == np.float32 for v in values)
+    far = 1e9 if narrow else 1e75
     for v in values:
         a = np.abs(np.asarray(v, float)).ravel()
         a = a[a > 0]
-        if a.size and not (a.min() >= 1e-75 and a.max() <= 1e75):
+        if a.size and not (a.min() >= 1 / far and a.max() <= far):
             return False
     return True

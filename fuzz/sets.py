@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fuzz.exact import ZERO, dec, decs, dot, norm
+from fuzz.exact import ONE, ZERO, dec, decs, dot
 from fuzz.glm import Glm
 
 
@@ -52,7 +52,7 @@ class FrankWolfe(Glm):
 
 
 class Step(Glm):
-    """dist(0, dF(x+)) after one proximal step."""
+    """dist(0, dF(x+)) after one proximal step, by components over |A|' w |y|."""
 
     check: ClassVar[str] = "step"
     truth_is: ClassVar[str] = "dist(0, g(x+) + subgradients), exact"
@@ -61,8 +61,21 @@ class Step(Glm):
     def truth(self, one, x):
         """Coordinate by coordinate, at the point that came back."""
         c = decs(x)
-        pairs = zip(slope(one, c), c, strict=True)
-        return [norm([self._least(one, a, v) for a, v in pairs])]
+        far = [abs(self._least(one, a, v))
+               for a, v in zip(slope(one, c), c, strict=True)]  # fmt: skip
+        size = self._sizes(one)
+        return [
+            max((d / k for d, k in zip(far, size, strict=True) if k), default=ZERO),
+            max((d for d, k in zip(far, size, strict=True) if not k), default=ZERO),
+        ]
+
+    def _sizes(self, one):
+        """|A|' w |y|: the terms of the gradient at zero."""
+        A, w, y = decs(one["A"]), decs(one["w"]), decs(one["y"])
+        return [
+            sum((abs(r[j] * a * b) for r, a, b in zip(A, w, y, strict=True)), ZERO)
+            for j in range(self.p)
+        ]
 
     def _least(self, one, g, c):
         if self.term == "nonneg":
@@ -73,9 +86,18 @@ class Step(Glm):
         return g + lam if c > 0 else g - lam
 
     def scale(self, one):
-        """The same at zero, which is e / t there."""
-        zero = [ZERO] * self.p
-        return [norm([self._least(one, g, ZERO) for g in slope(one, zero)])]
+        """One: the components are relative already."""
+        return [ONE, ONE]
+
+
+class Still(Step):
+    """grad F(x) of a ridge regression, by components over |A|' w |y|."""
+
+    check: ClassVar[str] = "stationarity"
+    truth_is: ClassVar[str] = "the gradient by components, exact"
+
+    def _least(self, one, g, c):
+        return g + dec(one["l2"]) * c
 
 
 def kinds() -> list[Any]:
@@ -85,4 +107,5 @@ def kinds() -> list[Any]:
         FrankWolfe("frank_wolfe_simplex", "squares", "simplex"),
         Step("step_l1", "squares", "l1"),
         Step("step_nonnegative", "squares", "nonneg"),
+        Still("ridge_stationarity", "squares", "l2"),
     ]

@@ -1,11 +1,13 @@
 """Write the files of a new method: a small one that passes, to be replaced.
 
     python tests/scaffold.py NAME FAMILY        (make new METHOD=NAME FAMILY=FAMILY)
+    python tests/scaffold.py NAME FAMILY --new-family             (... NEW_FAMILY=1)
 
 What is written is gradient descent with the step 1 / L. Comments that begin with
 "NEW:" say what takes its place. Nothing that exists is overwritten.
 """
 
+import difflib
 import keyword
 import re
 import sys
@@ -196,7 +198,13 @@ def files(name: str, family: str) -> dict[Path, str]:
     return found
 
 
-def wrong(name: str, family: str) -> str | None:
+def families() -> list[str]:
+    """The families that there are."""
+    found = (SRC / "methods").glob("*/__init__.py")
+    return sorted(file.parent.name for file in found)
+
+
+def wrong(name: str, family: str, new_family: bool = False) -> str | None:
     """What is wrong with the two names, and the cure."""
     for word, value in {"METHOD": name, "FAMILY": family}.items():
         if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", value):
@@ -206,6 +214,14 @@ def wrong(name: str, family: str) -> str | None:
             return f"{word}={value} is a word of Python; choose another name"
     if family == "bridge":
         return "a bridge names a library, not a paper; see src/banach/bridge"
+    if not (new_family or (SRC / "methods" / family / "__init__.py").exists()):
+        known = families()
+        near = difflib.get_close_matches(family, known, 1, 0.5)
+        meant = f"did you mean {near[0]}? There are" if near else "there are"
+        return (
+            f"there is no family {family!r}; {meant} {', '.join(known)}. A new one is "
+            f"made by: make new METHOD={name} FAMILY={family} NEW_FAMILY=1"
+        )
     taken = [file for file in files(name, family) if file.exists()]
     taken += [
         file
@@ -219,11 +235,12 @@ def wrong(name: str, family: str) -> str | None:
 
 def main(argv: list[str]) -> int:
     """Write the files and the catalogue; the exit code."""
-    if len(argv) != 2 or not all(argv):
+    new_family = argv[2:] == ["--new-family"]
+    if len(argv) != 2 + new_family or not all(argv):
         print("usage: make new METHOD=heavy_ball FAMILY=smooth", file=sys.stderr)
         return 2
-    name, family = argv
-    no = wrong(name, family)
+    name, family = argv[:2]
+    no = wrong(name, family, new_family)
     if no is not None:
         print(no, file=sys.stderr)
         return 2

@@ -16,10 +16,10 @@ from banach.core import compat, programs, reading, restore, tree
 from banach.core import run as loop
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
-from banach.core.finish import look, stamped
+from banach.core.finish import look, stamped, without_minimiser
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
-from banach.core.record import goal_text, odds_text
+from banach.core.record import goal_text, grade_text, odds_text
 from banach.core.result import LeftOut, Result, point_id, problem_id
 
 
@@ -58,8 +58,9 @@ class Verdict:
         lines = [
             f"{self.status}: {goal_text(c) if c.signed else c.quantity}{asked}",
             f"  value {float(c.value):.3g} + slack {float(c.slack):.3g}, scale "
-            f"{float(c.scale):.3g}; grade {c.grade}; rounding {c.rounding}; assumes "
+            f"{float(c.scale):.3g}; rounding {c.rounding}; assumes "
             f"{', '.join(c.assumes) or 'nothing'}",
+            f"  grade {grade_text(c)}",
         ]
         if c.grade == "statistical":
             lines.append(
@@ -95,6 +96,12 @@ def verify(
     """
     claim_problem = claim_point = None
     dual = loaded = None
+    if x is not None and not isinstance(answer, Problem):
+        raise Misuse(
+            "verify judges the point that came with a Result or a saved run, and was "
+            "given x= as well; to judge another point: bn.verify(result.problem, x) "
+            "or bn.verify(bn.load(file).problem, x)"
+        )
     reading.seed(seed)
     reading.flag(trust, "trust")
     from_file = isinstance(answer, str | os.PathLike)
@@ -135,6 +142,8 @@ def verify(
             check = loop.leaves_in(tree.dtype(x), check)
             cert, kept = look(problem, check, point, programs.raw_key(seed))
         cert = cert.absolute() if absolute else cert
+        if problem.unattained(kept.x) is not None:
+            cert = without_minimiser(cert)
         pid = problem_id(problem)
         matches = (
             None if not claim_problem else claim_problem == pid,

@@ -1,5 +1,6 @@
 """The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from banach import choose
+from banach import choose, relay
 from banach.answers import Saved, arrays, fits, named, stated
 from banach.core import adjoint as adj
 from banach.core import checkpoint as checkpoints
@@ -18,7 +19,7 @@ from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.finish import Clock, OneLook, Plan, finish
-from banach.core.method import HostMethod
+from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
@@ -46,7 +47,8 @@ def solve(
     Args:
         problem: a Problem, or a built-in name such as "lasso:diabetes".
         method: a Method, a Method class, a name ("lbfgs", "scipy:L-BFGS-B") or None
-            for the default of the problem's structure.
+            for the defaults of the problem's structure: the first, and where it gives
+            up the next ones, within the same limits (`manifest["tried"]`).
         start: a pytree of floating arrays, a Point, or an earlier Result.
         tol: relative tolerance (value + slack <= tol * scale), or `bn.Absolute(t)`.
         check: a Check or its name; None: the one default quantity of the kind.
@@ -130,14 +132,19 @@ def _begun(
         back = None
         if resume is not None:
             back = restore.checkpoint_of(resume, problem, problem_id(problem))
+        default = method is None and back is None
         plan = _plan(problem, method, check, start, back)
-        method, check, point, proof, data, ready = plan
+        method, check, point, proof, data, ready, _ = plan
         if proof is not None:
             ended = _proven(problem, method, check, point, tol, *proof)
             return _told((r for r in (ended,)), source)
         options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
                        time_limit=time_limit, began=began, rows=rows,
                        compile_free=compile_free)  # fmt: skip
+        if default:
+            if check.host:
+                raise Misuse(_ON_HOST.format(check.name))
+            return _told(_relayed(problem, plan, start, options), source)
         if isinstance(method, HostMethod):
             if resume is not None:
                 raise Misuse(
@@ -146,10 +153,7 @@ def _begun(
                 )
             return _told(stream.iterate_host(problem, method, point, **options), source)
         if check.host:
-            raise Misuse(
-                f"the check {check.name} works on the host, after a run: use "
-                f"bn.verify(result, check={check.name!r})"
-            )
+            raise Misuse(_ON_HOST.format(check.name))
         if back is not None:
             settings = back["settings"]
             options |= {
@@ -161,6 +165,63 @@ def _begun(
             }
         options |= {"data": data, "ready": ready}
         return _told(host.iterate(problem, method, point, **options), source)
+
+
+_ON_HOST = (
+    "the check {0} works on the host, after a run: use bn.verify(result, check={0!r})"
+)
+
+
+def _relayed(
+    problem: Problem, plan: "_Plan", start: Any, options: dict[str, Any]
+) -> Iterator[Result]:
+    """The default method, and those that follow it where it gives up."""
+
+    def leg(plan: "_Plan") -> relay.Leg:
+        peer = isinstance(plan.method, HostMethod)
+
+        def run(start: Any, max_steps: int, time_limit: float | None, past: Any) -> Any:
+            given = options | {"max_steps": max_steps, "time_limit": time_limit}
+            point = plan.point if start is None else _start(start, problem)
+            if peer:
+                return stream.iterate_host(problem, plan.method, point, **given)
+            if past is not None:
+                carry = dataclasses.replace(past.carry, status=np.int32(0))
+                given |= {"carry": carry, "every": past.settings.every,
+                          "spent": past.seconds["run"]}  # fmt: skip
+            kept_of = {"data": plan.data, "ready": plan.ready} if start is None else {}
+            return host.iterate(problem, plan.method, point, **(given | kept_of))
+
+        if peer:
+            return relay.Leg(run, 1, False)
+        if plan.ready is not None:
+            return relay.Leg(run, plan.ready.pace, True)
+        return relay.Leg(run, loop.cadence(plan.method, plan.check, problem), True)
+
+    def later(name: str) -> Callable[[], relay.Leg | None]:
+        def made() -> relay.Leg | None:
+            method = choose.suggest(name, problem, problem.facts())
+            if isinstance(method, Refusal):
+                return None
+            return leg(_plan(problem, method, plan.check, start, None))
+
+        return made
+
+    return relay.relay(
+        [lambda: leg(plan), *map(later, plan.after)],
+        start=start,
+        convex=lambda: problem.facts().has("convex"),
+        beside=lambda: problem.beside() if start is None else None,
+        lower=lambda a, b: _lower(problem, a, b),
+        **{k: options[k] for k in ("max_steps", "time_limit", "began", "live")},
+    )
+
+
+def _lower(problem: Problem, one: Result, other: Result) -> bool:
+    """Whether the objective at one point is lower by more than a millionth."""
+    with compat.double():
+        f, g = (float(problem.objective(r.x)) for r in (one, other))
+    return f < g - 1e-6 * (abs(f) + abs(g))
 
 
 def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:
@@ -262,6 +323,7 @@ class _Plan(NamedTuple):
     proof: tuple[str, str] | None
     data: kept.Kept | None = None
     ready: kept.Ready | None = None
+    after: tuple[str, ...] = ()  # defaults that follow, where none was named
 
 
 def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _Plan:
@@ -272,7 +334,7 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     if known is not None and asked in known.plans:
         return known.plans[asked]._replace(data=known)
     sound(problem)
-    proof = problem.unsolvable()
+    proof, default = problem.unsolvable(), method is None and back is None
     if back is None:
         check = choose.check_for(check, problem)
         method = _chosen(method, problem, proof)
@@ -286,7 +348,8 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     point = _start(start, problem)
     if back is not None and dtype != tree.dtype(point.x):
         point = Point(tree.cast(point.x, dtype))  # the run began at a start of its own
-    plan = _Plan(method, check, point, proof)
+    follow = choose.after(method, problem) if default else ()
+    plan = _Plan(method, check, point, proof, after=tuple(follow))
     on_host = check.host or isinstance(method, HostMethod)
     if asked is None or proof is not None or on_host:
         return plan

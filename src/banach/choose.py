@@ -3,14 +3,16 @@
 The evidence for each choice is in docs/decisions/0003-default-methods.md.
 """
 
+from functools import partial
 from typing import Any
 
 from banach import catalogue
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
-from banach.core.method import Refusal, applicable, decided
+from banach.core.method import Refusal, applicable, decided, of_problem, open_fields
 from banach.core.problem import Misuse, Problem, demands
+from banach.parts.view import Viewed
 
 DENSE_HESSIAN_UP_TO = 2000
 DENSE = {"levenberg_marquardt", "trust_region_newton"}
@@ -23,26 +25,33 @@ KINDS: dict[str, list[str]] = {
     "ConvexRelu": ["convex_relu_admm", "fista"],
     "EllipticEnergy": ["sobolev_gradient_flow", "lbfgs"],
     "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
-    "Inclusion": ["extragradient", "halpern", "vr_halpern"],
+    "Inclusion": [
+        "extragradient",
+        "backtracking_extragradient",
+        "golden_ratio",
+        "halpern",
+        "vr_halpern",
+    ],
     "Linear": ["conjugate_gradient"],
     "NonlinearLeastSquares": ["levenberg_marquardt", "trust_region_newton", "lbfgs"],
     "RobustConvexRelu": ["convex_relu_admm"],
+    "Root": ["newton_root", "powell_hybrid", "broyden"],
     "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
 }
 
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:
-    """Names of default methods, best first; the first that applies is taken."""
+    """Names of default methods, best first; the first that applies begins."""
     small = problem.size() <= DENSE_HESSIAN_UP_TO
     if problem.kind in KINDS:
         return [n for n in KINDS[problem.kind] if small or n not in DENSE]
     if problem.essential():
         return ["fista", "proximal_gradient", "frank_wolfe"]
     if small and facts.has("convex"):
-        return ["lazy_newton", "lbfgs"]
+        return ["lazy_newton", "trust_region_newton", "lbfgs"]
     if small:
-        return ["trust_region_newton", "lbfgs"]
-    return ["lbfgs", "gradient_descent"]
+        return ["trust_region_newton", "lbfgs", "nonlinear_cg"]
+    return ["lbfgs", "newton_cg", "gradient_descent"]
 
 
 def default_method(problem: Problem, facts: Facts | None = None) -> Any:
@@ -57,6 +66,13 @@ def default_method(problem: Problem, facts: Facts | None = None) -> Any:
     raise Misuse(
         f"no default method applies to this {problem.kind}. " + "; ".join(tried)
     )
+
+
+def after(method: Any, problem: Problem) -> list[str]:
+    """The names of the defaults that come after one."""
+    names = preferences(problem, problem.facts())
+    here = names.index(method.label()) if method.label() in names else len(names)
+    return names[here + 1 :]
 
 
 def first_choice(problem: Problem) -> Any:
@@ -88,8 +104,22 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
         return no
     cls = catalogue.load_method(base)
     if variant:
-        return cls.variant(variant, problem, facts)
-    return cls.suggest(problem, facts)
+        return _seen(cls, problem, facts, lambda p, f: cls.variant(variant, p, f))
+    return _seen(cls, problem, facts, cls.suggest)
+
+
+def _seen(cls: Any, problem: Problem, facts: Facts, build: Any) -> Any:
+    """The method that `build` makes, through the problem's view where it has one."""
+    # What another library brings (its step sizes too) meets the problem as it stands.
+    foreign = cls.card.host or cls.card.family == "bridge"
+    view = None if foreign else problem.view()
+    if view is None:
+        return build(problem, facts)
+    other = view.there(problem)
+    if not cls.card.needs <= other.oracles():
+        return build(problem, facts)
+    made = build(other, other.facts())
+    return made if isinstance(made, Refusal) else Viewed(made, view)
 
 
 def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
@@ -107,7 +137,13 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         if card is None:
             raise Misuse(f"{method.__name__} is not a banach method (it has no card)")
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
-        built = method.suggest(problem, facts) if no is None else no
+        if no is None:
+            built = _seen(method, problem, facts, method.suggest)
+        else:
+            built = no
+    elif isinstance(method, Viewed):
+        method.suited(problem)
+        built = method
     else:
         card = getattr(type(method), "card", None)
         if card is None:
@@ -118,7 +154,13 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
         # What a host peer cannot take, its bridge refuses by itself.
         fits = no is None or card.host
-        built = decided(method, problem, facts) if fits else no
+        if not fits:
+            built = no
+        elif not open_fields(method) or of_problem(method):
+            # Numbers that somebody gave are those of the problem as it stands.
+            built = decided(method, problem, facts)
+        else:
+            built = _seen(type(method), problem, facts, partial(decided, method))
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built

@@ -16,6 +16,7 @@ from banach.core.method import HostMethod, Refusal, decided, open_fields
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, TraceView, problem_id
+from banach.parts.view import Viewed
 
 
 def solve_lanes(
@@ -53,7 +54,7 @@ def solve_lanes(
             raise Misuse(f"{len(starts)} starts for {len(problems)} problems")
         stacked = _stack(problems)
         check = choose.check_for(check, first)
-        template = choose.method_for(method, first)
+        template = _template(method, problems)
         if isinstance(template, HostMethod):
             raise Misuse(
                 f"{template.label()} runs on the host, one problem at a time; use "
@@ -130,6 +131,9 @@ class _Lane:
         """Lanes keep no rows."""
         return no_rows()
 
+    def said(self) -> None:
+        """Lanes keep no word of a peer."""
+
     def carry(self) -> None:
         """Lanes are not resumed."""
 
@@ -152,17 +156,31 @@ def _methods(asked: Any, template: Any, stacked: Any, n: int) -> Any:
     given = asked is not None and not isinstance(asked, str | type)
     if given and not open_fields(asked):
         return _repeat(loop.leaves_in(dtype, template), n)
+    seen, cls = isinstance(template, Viewed), type(template.bare())
 
     def build(p):
-        facts = p.facts()
-        made = decided(asked, p, facts) if given else type(template).suggest(p, facts)
+        view = p.view(always=True) if seen else None
+        other = view.there(p) if seen else p
+        facts = other.facts()
+        made = decided(asked, other, facts) if given else cls.suggest(other, facts)
         if isinstance(made, Refusal):
             raise Misuse(made.cure)
-        return loop.leaves_in(dtype, made)
+        return loop.leaves_in(dtype, Viewed(made, view) if seen else made)
 
     if isinstance(asked, str) and ":" in asked:
         return _repeat(loop.leaves_in(dtype, template), n)
     return jax.jit(jax.vmap(build))(stacked)
+
+
+def _template(asked: Any, problems: list[Problem]) -> Any:
+    """The method as the lane sees it that needs a view most; one program for all."""
+    built = choose.method_for(asked, problems[0])
+    if isinstance(built, HostMethod | Viewed):
+        return built
+    for p in problems[1:]:
+        if p.view() is not None:
+            return choose.method_for(asked, p)
+    return built
 
 
 def _first(stacked: Any) -> Any:

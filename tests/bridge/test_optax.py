@@ -107,9 +107,10 @@ def test_every_alias_keeps_the_structure_of_its_state():
     problem = small.quadratic()
     assert {"adam", "adamw", "lion", "sgd", "lbfgs", "nesterov"} <= set(names())
     for name in names():
-        method = leaves_in(jnp.float64, Optax.variant(name, problem, problem.facts()))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            method = Optax.variant(name, problem, problem.facts())
+            method = leaves_in(jnp.float64, method)
             state = jax.eval_shape(
                 method.init, problem, problem.start(), jax.random.key(0)
             )
@@ -128,9 +129,49 @@ def test_what_does_not_fit_is_refused_with_the_cure():
         Optax.variant("adm", problem, problem.facts())
     with pytest.raises(Misuse, match=r"FromOptax\(optax.adam"):
         FromOptax(optax.adam(1e-2))
-    with pytest.raises(Misuse, match="hyperparameter mask"):
-        FromOptax(optax.adamw, learning_rate=1e-3, mask={"a": True})
+    with pytest.raises(Misuse, match="hyperparameter eps_root"):
+        FromOptax(optax.adam, learning_rate=1e-3, eps_root={"a": True})
     wrong = FromOptax(functools.partial(dict, a=1))
     with pytest.raises(Misuse, match="not a gradient transformation"):
         drive(problem, wrong, 1)
     assert isinstance(FromOptax.suggest(problem, problem.facts()), Refusal)
+
+
+def pull(name):
+    """How far a zero gradient moves x = 2 beyond x = 1, after three steps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        transform = Optax(name, learning_rate=0.01).inner._transform()
+        transform = optax.with_extra_args_support(transform)
+        x = start = jnp.array([1.0, 2.0])
+        state = transform.init(x)
+        more = {"value": jnp.zeros(()), "grad": 0 * x, "value_fn": lambda p: 0 * p[0]}
+        for _ in range(3):
+            moved, state = transform.update(0 * x, state, x, **more)
+            x = optax.apply_updates(x, moved)
+    u = x - start
+    return float(u[1] - u[0])
+
+
+def test_who_decays_the_weights_is_said_by_a_warning():
+    # Noise moves x too, without a pull; a line search has nothing to search here.
+    quiet = set(names()) - {"noisy_sgd", "lbfgs"}
+    pulls = {name for name in quiet if abs(pull(name)) > 1e-7}
+    assert {"lion", "adamw", "fromage"} <= pulls and "adam" not in pulls
+    for name in sorted(set(names()) - {"lbfgs"}):
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            Optax(name, learning_rate=0.01)
+        told = any("ends elsewhere" in str(w.message) for w in heard)
+        assert told == (name in pulls), name
+
+
+def test_a_decay_can_be_turned_off_or_on():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FromOptax(optax.adamw, learning_rate=1e-3, weight_decay=0.0)
+        Optax("lion", learning_rate=1e-3, weight_decay=0.0)
+    for factory in (optax.lamb, optax.lars, optax.adafactor):
+        name = "weight_decay_rate" if factory is optax.adafactor else "weight_decay"
+        with pytest.warns(UserWarning, match=rf"{factory.__name__} .*{name}=0.01"):
+            FromOptax(factory, learning_rate=1e-3, **{name: 0.01})

@@ -8,6 +8,7 @@ import optimistix
 import pytest
 import small
 
+import banach as bn
 from banach.bridge import optimistix as bridge
 from banach.bridge.optimistix import Optimistix
 from banach.core.check import Absolute
@@ -78,3 +79,10 @@ def test_what_does_not_fit_is_refused_with_the_cure(monkeypatch):
     with pytest.raises(Misuse, match=r'pip install "banach\[peers\]"'):
         Optimistix("BFGS")
     assert Optimistix.variants(problem, problem.facts()) == ()
+
+
+def test_its_own_words_are_read_from_its_state():
+    problem = small.quadratic()
+    result = bn.solve(problem, "optimistix:BFGS", tol=1e-6)
+    assert result.certified
+    assert result.peer == {"status": "terminate False", "message": "RESULTS.successful"}

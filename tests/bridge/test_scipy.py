@@ -10,6 +10,7 @@ import pytest
 import scipy.optimize
 import small
 
+import banach as bn
 from banach.bridge.scipy import ALGORITHMS, Scipy
 from banach.core.check import Check, single
 from banach.core.method import Refusal
@@ -248,3 +249,37 @@ def test_algorithms_without_constraints_are_refused():
     assert Scipy.suggest(problem, facts).algorithm == "SLSQP"
     no = Scipy.variant("BFGS", problem, facts)
     assert isinstance(no, Refusal) and "SLSQP, trust-constr" in no.cure
+
+
+def test_its_own_words_stand_beside_the_verdict(tmp_path):
+    problem = Smooth(lambda x: jnp.sum((x - 1) ** 4) + jnp.sum(x**2), np.zeros(3))
+    mine = bn.solve(problem, Scipy("BFGS", {"maxiter": 4}), tol=1e-14)
+    theirs = scipy.optimize.minimize(
+        lambda x: np.sum((x - 1) ** 4) + np.sum(x**2),
+        np.zeros(3),
+        jac=lambda x: 4 * (x - 1) ** 3 + 2 * x,
+        method="BFGS",
+        options={"maxiter": 4, "gtol": 0.0},
+    )
+    words = f"success {theirs.success}, status {theirs.status}"
+    assert mine.status == "stalled" and not theirs.success
+    assert mine.peer == {"status": words, "message": theirs.message}
+    assert f"{words}: {theirs.message}" in str(mine)
+    # In a race's rows, and in a saved run that is read back.
+    race = bn.race(problem, [Scipy("BFGS", {"maxiter": 4}), "lbfgs"], tol=1e-14)
+    rows = str(race).splitlines()
+    assert sum(f'the peer says "{words}: ' in row for row in rows) == 1
+    assert race._repr_html_().count("the peer says") == 1
+    page = race.html(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<b>The peer says:</b> success False") == 1
+    ridge = bn.Ridge(np.eye(4) + 1, np.arange(4.0), 0.5)
+    short = bn.solve(ridge, Scipy("BFGS", {"maxiter": 1}), tol=1e-14)
+    saved = bn.load(short.save(tmp_path / "run.json"))
+    assert saved.data["peer"] == short.peer and "iterations" in short.peer["message"]
+
+
+def test_a_peer_that_the_check_ended_had_no_last_word():
+    problem = Smooth(lambda x: jnp.sum((x - 1) ** 4) + jnp.sum(x**2), np.zeros(3))
+    result = bn.solve(problem, "scipy:BFGS", tol=1e-3)
+    assert result.certified and "had not ended" in result.peer["message"]
+    assert bn.solve(problem, "lbfgs", tol=1e-3).peer is None

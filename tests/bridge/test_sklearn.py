@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import small
 
+import banach as bn
 from banach.bridge.sklearn import Sklearn
 from banach.core.method import Refusal
 from banach.core.problem import Misuse
@@ -63,7 +64,7 @@ def test_the_ladder_goes_on_from_where_the_last_fit_ended():
     y, loss, term = CASES["logistic"]
     problem = GLM(X, y, loss, term)
     items = list(Sklearn("newton-cholesky").stream(problem, problem.start(), None))
-    far = [residual(problem, point.x) for point, _ in items]
+    far = [residual(problem, point.x) for point, *_ in items]
     assert far[0] < 1e-3 and far[1] < 1e-7
     # Started at the answer, the first fit has nothing to do.
     again = Sklearn("newton-cholesky").stream(problem, items[-1][0], None)
@@ -88,3 +89,16 @@ def test_what_does_not_fit_is_refused_with_the_cure():
         Sklearn("coordinate-descent", {"speed": 1}).stream(lasso, lasso.start(), None)
     with pytest.raises(Misuse, match="coordinate-descent"):
         Sklearn("lbfgs").stream(lasso, lasso.start(), None)
+
+
+def test_its_own_words_stand_beside_the_verdict():
+    y, loss, term = CASES["logistic"]
+    problem = GLM(X, y, loss, term)
+    cut = bn.solve(problem, Sklearn("lbfgs", {"max_iter": 2}), tol=1e-12)
+    assert cut.status == "stalled"
+    assert cut.peer["status"] == "warned at tol 1e-14, n_iter_ 2"
+    assert cut.peer["message"].startswith("ConvergenceWarning: lbfgs failed to")
+    assert f"the peer    {cut.peer['status']}" in str(cut)
+    done = bn.solve(problem, "sklearn:newton-cholesky")
+    assert done.certified and done.peer["status"].startswith("no warning at tol ")
+    assert done.to_dict()["peer"] == done.peer

@@ -132,16 +132,37 @@ def test_nan_reaches_no_goal(target):
     assert not bool(certify(Goal(target), p, np.full(3, np.nan)).within(1.0))
 
 
-def test_residual_is_the_norm_of_F_in_the_given_units():
+def test_residual_is_of_the_worst_equation_in_its_unit():
     units = np.array([1e3, 1e-3])
-    p = Root(lambda x: x**2 - jnp.asarray([4.0, 9.0]), np.ones(2), scale=units)
+    F = lambda x: x**2 - jnp.asarray([4.0, 9.0])  # noqa: E731
+    p = Root(F, np.ones(2), scale=units)
     x = np.array([2.5, 3.0])
     cert = certify(Residual(), p, x)
-    assert float(cert.value) == pytest.approx(2.25e-3, rel=1e-12)
-    assert float(cert.value) + float(cert.slack) >= 2.25e-3
-    bare = Root(lambda x: x**2 - jnp.asarray([4.0, 9.0]), np.ones(2))
-    assert float(certify(Residual(), bare, x).value) == pytest.approx(2.25)
+    assert float(cert.value) == pytest.approx(2.25, rel=1e-12)
+    assert float(cert.ratio) == pytest.approx(2.25e-3, rel=1e-12)
+    # 1e-5 off is little of 1e3 and much of 1e-3.
+    near = certify(Residual(), p, np.array([2.0, 3.0 + 1e-5]))
+    assert float(near.ratio) == pytest.approx(6.00001e-2, rel=1e-9)
+    # Absolutely: the norm of F in the declared units.
+    both = certify(Residual(), p, np.array([2.5, 3.0 + 1e-6])).absolute()
+    want = np.hypot(2.25e-3, 6.000001e-3)
+    assert float(both.value) == pytest.approx(want, rel=1e-9)
+    bare = Root(F, np.ones(2))
+    assert float(certify(Residual(), bare, x).absolute().value) == pytest.approx(2.25)
     assert bool(certify(Residual(), bare, np.array([2.0, 3.0])).within(1e-9))
+
+
+def test_units_are_the_terms_at_the_reference():
+    """c is |F_i| + sum |dF_i/dx_j x_j|, by hand."""
+    F = lambda x: jnp.stack([x[0] ** 2 - 4, 1e6 * x[0] * x[1] - 1e6])  # noqa: E731
+    at = np.array([3.0, 2.0])
+    p = Root(F, np.ones(2), reference=at)
+    for x, scale in [
+        ([2.5, 0.4], 5 + 18),
+        ([2.0, 0.6], 5e6 + 2 * 6e6),
+    ]:
+        cert = certify(Residual(), p, np.array(x))
+        assert float(cert.scale) == pytest.approx(scale, rel=1e-6)
 
 
 def test_residual_is_sound_in_rational_arithmetic():
@@ -151,14 +172,17 @@ def test_residual_is_sound_in_rational_arithmetic():
     def F(x):
         return jnp.stack([x[0] * x[1] - 2.0, x[0] ** 2 + x[1]])
 
-    run = jax.jit(jax.vmap(lambda x: certify(Residual(), Root(F, jnp.ones(2)), x)))
-    cert = run(xs)
+    problem = Root(F, jnp.ones(2), scale=np.array([1.0, 0.25]))
+    run = jax.jit(jax.vmap(lambda x: certify(Residual(), problem, x)))
+    part = run(xs).parts[0]
     for i, (x, y) in enumerate(exact.frac(xs)):
-        truth = (x * y - 2) ** 2 + (x * x + y) ** 2
-        claim = Fraction(float(cert.parts[0].value[i])) + Fraction(
-            float(cert.parts[0].slack[i])
+        first, second = abs(x * y - 2), abs(x * x + y)
+        value, slack, scale = (
+            Fraction(float(v[i])) for v in (part.value, part.slack, part.scale)
         )
-        assert claim**2 >= truth
+        assert (value + slack) / scale >= max(first, 4 * second)
+        value, slack = (Fraction(float(v[i])) for v in part.bare)
+        assert (value + slack) ** 2 >= first**2 + 16 * second**2
 
 
 def test_other_kinds_are_refused():

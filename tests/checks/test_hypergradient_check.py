@@ -86,7 +86,7 @@ def test_the_parts_are_the_three_residuals():
     ]
     for part, value in zip(cert.parts, [*want, 0.0], strict=True):
         assert float(part.value) == pytest.approx(value, abs=1e-13)
-        assert float(part.scale) == 1.0 and float(part.slack) < 1e-12
+        assert 0 < float(part.scale) <= 1.0 and float(part.slack) < 1e-12
     np.testing.assert_allclose(point.dual, v, atol=1e-12)
     assert cert.grade == "residual" and cert.rounding == "modelled"
     assert "lower_strongly_convex: declared" in cert.assumes

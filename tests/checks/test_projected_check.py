@@ -26,9 +26,7 @@ def residual(x, A, B, y):
 
 def stated(A, B, y, data=False, x0=None):
     x0 = np.ones(P) if x0 is None else x0
-    return bn.NonlinearLeastSquares(
-        residual, x0, (A, B, y), data=y if data else None
-    )
+    return bn.NonlinearLeastSquares(residual, x0, (A, B, y), data=y if data else None)
 
 
 def certify(problem, x):
@@ -203,7 +201,8 @@ def test_dependent_columns_and_parameters_without_effect():
     def idle(x):
         return x[0] * jnp.exp(-x[1] * T) + jnp.exp(-x[2] * (T + 90)) - y
 
-    r = bn.solve(bn.NonlinearLeastSquares(idle, np.array([1.0, 1.0, 9.0]), data=y))
+    idling = bn.NonlinearLeastSquares(idle, np.array([1.0, 1.0, 9.0]), data=y)
+    r = bn.solve(idling, "levenberg_marquardt")
     assert r.status == "stalled" and float(r.certificate.ratio) > 0.1
     assert "parameter x[2] has no effect here" in r.hint
 

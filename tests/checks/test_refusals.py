@@ -26,6 +26,7 @@ NAMES = [
     "pde:nonlinear_poisson",
     "transport:digits",
     "linear:digits",
+    "root:broyden_tridiagonal",
 ]
 # Hyperparameters without a default.
 GIVEN = {"goal": {"target": 0.5}}

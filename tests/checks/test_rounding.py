@@ -334,3 +334,29 @@ def test_indices_computed_in_floats_over_several_steps_are_exact():
     assert jnp.all(jnp.isfinite(error))
     _, error = with_error(lambda x: x[(x[:3] * 0 + 1.1 - 0.1).astype(jnp.int32)])(x)
     assert not jnp.any(jnp.isfinite(error))
+
+
+def test_indices_made_of_whole_floats_are_exact():
+    """2 j + q - 1 in floats, q data: rounding must not make the index unsure."""
+    x = jnp.linspace(0.1, 0.9, 6)
+
+    def seen(fun, q):
+        # Data are traced, as they are in a run.
+        return jax.jit(lambda q: with_error(lambda x: fun(x, q))(x))(q)
+
+    def whole(x, q):
+        at = (2 * jnp.arange(2.0)[:, None] + q - 1).astype(jnp.int32)
+        return jnp.sum(jnp.sin(x[at]) * at)
+
+    value, error = seen(whole, jnp.array([1.0, 2.0, 3.0]))
+    want = sum(np.sin(float(x[2 * j + k])) * (2 * j + k) for j in range(2)
+               for k in range(3))  # fmt: skip
+    assert abs(float(value) - want) <= float(error) < 1e-13
+
+    def sums(x, q):
+        return x[(q[:2] + q[1:]).astype(jnp.int32)]
+
+    # 0.5 + 1.5 may be rounded, and nobody knows on which side of 2 it falls.
+    assert np.isfinite(seen(sums, jnp.array([1.0, 2.0, 1.0]))[1]).all()
+    error = seen(sums, jnp.array([0.25, 0.5, 1.5]))[1]
+    assert error[1] > 1e-3

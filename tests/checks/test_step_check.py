@@ -21,7 +21,7 @@ def lasso(b, lam=0.5, **facts):
     def f(x, b):
         return 0.5 * x @ H @ x - b @ x
 
-    return Composite(Smooth(f, np.zeros(2), (b,), **facts), L1(lam))
+    return Composite(Smooth(f, np.ones(2), (b,), **facts), L1(lam))
 
 
 def certify(problem, x):

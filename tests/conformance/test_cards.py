@@ -33,8 +33,12 @@ from banach.core.tree import dtype
 PASSES = {"init": 1, "step": 2}
 MORE_PASSES = {
     "optax": {"step": 3},  # its zoom search evaluates in three branches
-    # A lower solve, begun and continued, and the upper gradient.
-    "hypergradient_descent": {"init": 3, "step": 3},
+    # A lower solve, begun and continued, and the upper gradient; in `init` both
+    # gradients once more, for the units of the tolerances.
+    "hypergradient_descent": {"init": 5, "step": 3},
+    # F twice, for its difference quotient at the start.
+    "golden_ratio": {"init": 2},
+    "backtracking_extragradient": {"init": 2},
     # Both levels, and in a step both iterates with the same samples.
     "bsvrb": {"init": 2, "step": 4},
     # Two half sweeps, the plan, and the trials of a search.

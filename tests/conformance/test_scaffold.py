@@ -1,6 +1,7 @@
 """What `make new` writes passes, and so does the example of the documentation."""
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -90,10 +91,18 @@ def test_what_is_written_is_a_method(tmp_path, monkeypatch):
         ("fast", "bridge", "names a library"),
         ("fista", "composite", "fista.py exists"),
         ("fista", "smooth", "fista.py exists"),
+        ("fast", "compsite", "did you mean composite?"),
+        ("fast", "quantum", "NEW_FAMILY=1"),
     ],
 )
 def test_names_that_cannot_be_are_refused(name, family, said):
     assert said in scaffold.wrong(name, family)
+
+
+def test_a_new_family_is_made_when_it_is_asked_for():
+    assert scaffold.wrong("fast", "quantum", new_family=True) is None
+    assert scaffold.wrong("fast", "composite") is None
+    assert "small letters" in scaffold.wrong("fast", "Quantum", new_family=True)
 
 
 @pytest.mark.slow
@@ -105,8 +114,10 @@ def test_make_new_and_make_check_in_a_copy(tmp_path):
         shutil.copy(ROOT / file, tmp_path / file)
 
     def make(*words):
+        # A make of its own, also where this suite is run by one.
+        outside = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
         return subprocess.run(
-            ["make", *words, f"PYTHON={sys.executable}"],
+            ["make", *words, f"PYTHON={sys.executable}"], env=outside,
             cwd=tmp_path, capture_output=True, text=True,
         )  # fmt: skip
 

@@ -132,7 +132,7 @@ row("Composite", bn.Composite, {"smooth": square, "term": bn.L1(0.1), "x0": x0},
     convex="flag?", mu="nonnegative?", step="positive?", rho="nonnegative",
     reference="point?")  # fmt: skip
 row("Root", bn.Root, {"fun": lambda x: x**2 - 2, "x0": np.ones(2)}, fun="function",
-    x0="array", args="args", scale="weights?")  # fmt: skip
+    x0="array", args="args", scale="weights?", reference="point?")  # fmt: skip
 row("FixedPoint", bn.FixedPoint, {"fun": lambda x: x / 2, "x0": np.ones(2)},
     fun="function", x0="array", args="args", contraction="below one?", norm="word",
     weights="array?", nonexpansive="flag", reference="point?")  # fmt: skip
@@ -252,7 +252,17 @@ row("DeepConjugateDirection", bn.DeepConjugateDirection,
 row("Econtrol", bn.Econtrol, {"step_size": 0.1, "eta": 0.1}, step_size="positive",
     eta="nonnegative", compressor="network", batch="count?")  # fmt: skip
 row("Extragradient", bn.Extragradient, {"step_size": 0.1}, step_size="positive")
-row("Fista", bn.Fista, {"lipschitz": 1.0}, lipschitz="positive", restart="flag")
+row("Fista", bn.Fista, {"lipschitz": 1.0}, lipschitz="positive", restart="flag",
+    grow="flag")  # fmt: skip
+row("BacktrackingExtragradient", bn.BacktrackingExtragradient, {"share": 0.9},
+    share="positive", shrink="positive", grow="positive")  # fmt: skip
+row("Broyden", bn.Broyden, {}, sigma="positive", slack="positive")
+row("Dogleg", bn.Dogleg, {"factor": 1.0}, factor="positive")
+row("GaussNewton", bn.GaussNewton, {}, share="positive", halvings="count")
+row("GoldenRatio", bn.GoldenRatio, {"phi": 1.5}, phi="positive")
+row("LevenbergMarquardt", bn.LevenbergMarquardt, {"factor": 10.0}, factor="positive")
+row("NewtonRoot", bn.NewtonRoot, {}, decrease="positive")
+row("PowellHybrid", bn.PowellHybrid, {"factor": 10.0}, factor="positive")
 row("GradientDescent", bn.GradientDescent, {"step_size": 0.1, "search": False},
     step_size="positive", search="flag")  # fmt: skip
 row("GradientNormalizedNewton", bn.GradientNormalizedNewton, {}, curvature="network",
@@ -304,23 +314,24 @@ row("FromOptax", bn.FromOptax, {"factory": rule, "learning_rate": 0.1},
     learning_rate="number")  # fmt: skip
 
 # ---- checks ------------------------------------------------------------------------
-_BASED = (
-    "Contraction EnergyDistance EnergyGap FixedPointResidual FrankWolfeGap "
-    "InclusionDistance InclusionResidual LinearResidual ProxStep ReluGap Stationarity "
-    "VariationalGap KKT"
+_SCALED = (
+    "BallGap Contraction EnergyDistance EnergyGap ExactTransportGap "
+    "FixedPointResidual FrankWolfeGap InclusionDistance InclusionResidual "
+    "LinearResidual ProxStep ReluGap Stationarity StrongDistance StrongGap "
+    "TransportGap VariationalGap"
 ).split()
-for name in _BASED:
-    row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
-        base="number")  # fmt: skip
-for name in "BallGap ExactTransportGap StrongDistance StrongGap TransportGap".split():
+row("KKT", bn.KKT, {}, screen="positive?", scale="positive?", wide="number")
+for name in _SCALED:
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?")
 for name in "EnergyError LinearDistance".split():
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
         sigma="positive?")  # fmt: skip
+row("ProjectedResidual", bn.ProjectedResidual, {}, size="nonnegative?",
+    start="nonnegative?")  # fmt: skip
 for name in "Hypergradient HypergradientBound".split():
     row(name, getattr(bn, name), {}, screen="positive?")
 for name in "Gap RobustReluGap".split():
-    row(name, getattr(bn, name), {}, scale="positive?", base="number")
+    row(name, getattr(bn, name), {}, scale="positive?")
 row("EnclosureCheck", bn.EnclosureCheck, {}, rigor="word")
 row("FullSum", bn.FullSum, {}, gradient="check", screen="positive?")
 row("GapDistance", bn.GapDistance, {}, gap="check")

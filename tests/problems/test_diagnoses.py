@@ -10,22 +10,30 @@ def square(x):
     return jnp.sum(x**2)
 
 
-def test_equations_that_contradict_each_other_are_named():
+def test_a_stationary_violation_is_named_with_its_size():
+    # Curved, so that no proof is at hand: |x| = 1 and |x| = 3 leave 4 / sqrt(2) each.
     def eq(x):
-        return jnp.array([x[0] + x[1] - 1, x[0] + x[1] + 1])
+        return jnp.array([square(x) - 1, square(x) - 9])
 
-    result = bn.solve(bn.Constrained(square, np.ones(2), eq=eq), max_steps=100)
-    assert not result.certified
-    assert "contradict each other" in result.hint and "1.4" in result.hint
+    result = bn.solve(bn.Constrained(square, np.ones(2), eq=eq), max_steps=200)
+    assert not result.certified and result.status != "infeasible"
+    assert "stationary" in result.hint and "||c||_2 = 5.7 is" in result.hint
+    assert "max_steps" not in result.hint
 
 
 def test_inequalities_and_bounds_are_part_of_the_violation():
     problem = bn.Constrained(
         square, np.zeros(2), ineq=lambda x: 3 - x[:1], lower=-1.0, upper=1.0
     )
-    assert "violated by 2 " in problem.diagnosis(np.array([1.0, 0.3]))
-    # Within the bounds x can still move to less violation, here and at the middle.
-    assert problem.diagnosis(np.array([0.5, 0.0])) is None
+    # Affine, so it is known everywhere, wherever the run stands.
+    assert "ineq[0]" in problem.diagnosis(np.array([0.5, 0.0]))
+    curved = bn.Constrained(
+        square, np.zeros(2), ineq=lambda x: 3 - x[:1] * abs(x[:1]), lower=-1.0, upper=1
+    )
+    assert "||c||_2 = 2 of" in curved.diagnosis(np.array([1.0, 0.3]))
+    # Within the bounds x can still move to less violation, which leads to the corner.
+    said = curved.diagnosis(np.array([0.5, 0.0]))
+    assert "lead from x" in said and "||c||_2 = 2 is" in said
 
 
 def test_what_can_be_mended_or_holds_is_not_called_contradictory():

@@ -348,6 +348,7 @@ KINDS = {
             x0=variable(START),
             args=ARGS,
             scale=weight(),
+            reference=reference(),
         ),
     ),
     "Inclusion": (

@@ -123,6 +123,7 @@ def test_nonnegative_least_squares_is_that_of_scipy():
     x, _ = scipy.optimize.nnls(A, B)
     assert np.any(x == 0)
     problem = models.NonnegativeLeastSquares(A, B)
-    scale = np.linalg.norm(A.T @ B) * problem.residual_step()
+    # A step for each column.
+    scale = np.linalg.norm(A.T @ B * problem.residual_step())
     assert np.linalg.norm(problem.optimality(Point(x)).x) <= 1e-13 * scale
     assert np.linalg.norm(problem.optimality(Point(x + 0.01)).x) >= 1e-4 * scale

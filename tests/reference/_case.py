@@ -13,6 +13,7 @@ from banach.parts.norms import L1
 from banach.parts.sets import Box
 from banach.problems.composite import Composite
 from banach.problems.inclusion import Inclusion
+from banach.problems.root import Root
 from banach.problems.smooth import NonlinearLeastSquares, Smooth
 
 
@@ -101,4 +102,49 @@ def fit(x0):
 
     return problem, SimpleNamespace(
         residual=lambda x: x[0] * np.exp(-x[1] * t) + x[2] - y, jacobian=jacobian
+    )
+
+
+def cubic():
+    """z^3 and a rotation, monotone and nowhere globally Lipschitz: both parts."""
+
+    def F(z, xp=jnp):
+        return z**3 + 4 * xp.stack([z[1], -z[0]]) - 1
+
+    problem = Inclusion(F, np.array([2.0, -3.0]), monotone=True)
+    return problem, SimpleNamespace(
+        operator=lambda z: F(z, np), resolvent=lambda v, t: v
+    )
+
+
+def system(name, x0=None, **facts):
+    """Two equations, mild, far from the root, singular there, or Rosenbrock's valley.
+
+    (problem, oracles)
+    """
+    c, usual = {
+        "mild": (2.0, [1.5, 1.0]),
+        "far": (0.7, [6.0, -8.0]),
+        "singular": (1.0, [-0.5, 0.0]),
+        "valley": (None, [-1.2, 1.0]),
+    }[name]
+    x0 = usual if x0 is None else x0
+
+    def equations(x, c, xp=jnp):
+        plane = 10 * (xp.arctan(x[1]) - x[0] * c)
+        return xp.stack([x[0] ** 2 + c * x[1] - 1, plane])
+
+    def jacobian(x):
+        return np.array([[2 * x[0], c], [-10 * c, 10 / (1 + x[1] ** 2)]])
+
+    def valley(x, xp=jnp):
+        return xp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
+
+    if c is None:
+        return Root(valley, np.array(x0), **facts), SimpleNamespace(
+            residual=lambda x: valley(x, np),
+            jacobian=lambda x: np.array([[-20 * x[0], 10], [-1, 0]]),
+        )
+    return Root(equations, np.array(x0), (np.array(c),), **facts), SimpleNamespace(
+        residual=lambda x: equations(x, c, np), jacobian=jacobian
     )

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
@@ -26,6 +26,7 @@ class Worker:
         self._items: list[Any] = []
         self._error: BaseException | None = None
         self._closed = False
+        self.last: Any = None
 
     def emit(self, item: Any) -> None:
         """Hand an item over and pause until the next one is asked for."""
@@ -40,9 +41,12 @@ class Worker:
             raise Closed
 
 
-def paused(job: Callable[[Worker], None], quiet: Callable[[], None]) -> Iterator[Any]:
+def paused(
+    job: Callable[[Worker], Any], quiet: Callable[[], None]
+) -> Generator[Any, None, Any]:
     """Items that job(worker) emits; the job runs only while an item is awaited.
 
+    What the job returns is what the generator returns.
     `quiet()` sets warning filters for the time that the job runs. An exception of
     the job is raised here. Closing the iterator ends the job at its next call of
     `emit` or `alive`, and waits for that.
@@ -56,7 +60,7 @@ def paused(job: Callable[[Worker], None], quiet: Callable[[], None]) -> Iterator
         try:
             worker.alive()
             with compat.double() if wide else contextlib.nullcontext():
-                job(worker)
+                worker.last = job(worker)
         except Closed:
             pass
         except BaseException as error:
@@ -77,7 +81,7 @@ def paused(job: Callable[[Worker], None], quiet: Callable[[], None]) -> Iterator
             elif worker._error is not None:
                 raise worker._error
             else:
-                return
+                return worker.last
     finally:
         worker._closed = True
         worker._go.release()

@@ -38,6 +38,9 @@ class Optax(Method):
 
     Fails as optax does: a constant learning rate stalls or diverges, and the
     outside check says so. Terms and sets are refused: optax would ignore them.
+    adamw, adamaxw and lion decay the weights by default, and fromage always: they end
+    elsewhere than at a minimiser, and a warning says so (weight_decay=0.0 helps the
+    first three).
     """
 
     inner: FromOptax

@@ -42,9 +42,10 @@ class Optimistix(Method):
     """A minimiser of Optimistix: `Optimistix("BFGS")`, or an instance of one.
 
     Its `init` and `step` run inside the compiled loop with both tolerances zero;
-    its own verdict is not read. One step is one trial of its line search, so that a
-    step may leave the point where it was; a run of 100 steps without motion ends
-    as stalled. Counts are one value and at most one gradient a step.
+    its own verdict (`terminate`) is shown beside ours, and never read. One step is one
+    trial of its line search, so that a step may leave the point where it was; a run of
+    100 steps without motion ends as stalled. Counts are one value and at most one
+    gradient a step.
 
     GradientDescent takes 1/L as its learning rate. Terms and sets are refused.
     """
@@ -149,6 +150,20 @@ class Optimistix(Method):
     def calls(self, state):
         """Evaluations so far."""
         return {"value": state.steps, "grad": state.steps}
+
+    def said(self, state):
+        """What `terminate` would answer at this state, its tolerances being zero."""
+        import optimistix
+
+        result = getattr(state.inner, "result", None)
+        done = getattr(state.inner, "terminate", None)
+        if done is None:
+            return {"status": "no verdict kept in its state", "message": ""}
+        status = f"terminate {bool(done)}"
+        if result is None:
+            return {"status": status, "message": ""}
+        words = str(optimistix.RESULTS[result]).strip()
+        return {"status": status, "message": words or "RESULTS.successful"}
 
     def label(self):
         """The peer and its algorithm."""

@@ -1,13 +1,13 @@
 """Every method of scipy.optimize.minimize, streamed from its callback."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _inputs, _oracles, _terms, _worker
+from banach.bridge import _inputs, _oracles, _terms, _units, _worker
 from banach.core.card import method
 from banach.core.facts import Facts
 from banach.core.hyper import OPEN, Open
@@ -101,7 +101,9 @@ class Scipy(HostMethod):
     term is handed over as a smooth function over a box by x = p - q, p >= 0, q >= 0.
     Other terms are refused. The constraints of a `Constrained` go to SLSQP and
     trust-constr as one NonlinearConstraint with its Jacobian (trust-constr: and
-    Hessian); its multipliers are not read, the check fits its own. `seconds` include
+    Hessian), in powers of ten that bring lengths, f and rows near 1 at the start where
+    they are a thousand times off; its multipliers are not read, the check fits its own.
+    `seconds` include
     some microseconds of thread switching and array conversion for each iterate.
     """
 
@@ -156,7 +158,7 @@ class Scipy(HostMethod):
 
     def stream(
         self, problem: Problem, start: Point, key: Array
-    ) -> Iterator[tuple[Point, dict[str, int]]]:
+    ) -> Generator[tuple[Point, dict[str, int]], None, dict[str, str] | None]:
         """Yield (Point, calls so far) after each of SciPy's iterations."""
         no = self._refuses(problem)
         if isinstance(no, Refusal):
@@ -169,16 +171,20 @@ class Scipy(HostMethod):
         oracles = _oracles.Oracles(form.problem, lambda: box[0].alive())
         oracles.compile(uses, z0)
 
-        def job(worker: _worker.Worker) -> None:
+        def job(worker: _worker.Worker) -> dict[str, str]:
             box.append(worker)
-            self._minimise(oracles, uses, z0, form, worker)
+            return self._minimise(oracles, uses, z0, form, worker)
 
         return self._points(job, form, oracles)
 
     def _points(self, job, form, oracles):
         source = _worker.paused(job, _quiet)
         try:
-            for z in source:
+            while True:
+                try:
+                    z = next(source)
+                except StopIteration as end:
+                    return end.value
                 yield form.back(z), dict(oracles.calls)
         finally:
             source.close()
@@ -211,15 +217,21 @@ class Scipy(HostMethod):
             )
         return self
 
-    def _minimise(self, oracles, uses, z0, form, worker) -> None:
+    def _minimise(self, oracles, uses, z0, form, worker) -> dict[str, str]:
         import scipy.optimize
 
+        back, bounds = np.array, form.bounds
+        if form.problem.kind == "Constrained":
+            oracles = _units.Scaled(oracles, z0, bounds, form.sides is not None)
+            z0, back = oracles.to(z0), oracles.back
+            if bounds is not None:
+                bounds = tuple(oracles.to(side) for side in bounds)
         last = z0
 
         def callback(z, *state):
             nonlocal last
             last = np.array(z)
-            worker.emit(last)
+            worker.emit(back(last))
 
         given: dict[str, Any] = {"fun": oracles.value}
         if "grad" in uses:
@@ -228,8 +240,8 @@ class Scipy(HostMethod):
             given["hess"] = oracles.hess
         if "hvp" in uses:
             given["hessp"] = oracles.hvp
-        if form.bounds is not None:
-            given["bounds"] = scipy.optimize.Bounds(*form.bounds)
+        if bounds is not None:
+            given["bounds"] = scipy.optimize.Bounds(*bounds)
         if form.sides is not None:
             given["constraints"] = _constraint(oracles, uses, form)
         options = {**ALGORITHMS[self.algorithm]["options"], **self.options}
@@ -244,10 +256,13 @@ class Scipy(HostMethod):
         except scipy.optimize.OptimizeWarning as unknown:
             raise Misuse(f"{self.label()}: {unknown}") from None
         if not np.array_equal(found.x, last):
-            worker.emit(np.array(found.x))
+            worker.emit(back(found.x))
+        said = " ".join(str(found.message).split())
+        return {"status": f"success {found.success}, status {found.status}",
+                "message": said}  # fmt: skip
 
 
-def _constraint(oracles: _oracles.Oracles, uses: Any, form: _terms.Form) -> Any:
+def _constraint(oracles: Any, uses: Any, form: _terms.Form) -> Any:
     import scipy.optimize
 
     more: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""CUTEst problems of the package sif2jax as `Constrained` and as least squares."""
+"""CUTEst problems of the package sif2jax: smooth, constrained and least squares."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 from banach.core import compat
 from banach.core.problem import Misuse
 from banach.problems.constrained import Constrained
-from banach.problems.smooth import NonlinearLeastSquares
+from banach.problems.smooth import NonlinearLeastSquares, Smooth
 
 
 class _Stated:
@@ -121,11 +121,39 @@ def _squares(eqn: Any) -> bool:
     return name == "square" or power or product
 
 
-def by_name(name: str) -> Any:
-    """The instance that sif2jax calls so."""
+def smooth(problem: Any) -> Smooth:
+    """An unconstrained problem of sif2jax, an instance or a name ("ROSENBR").
+
+    The start is its y0, and so is the reference, as always for a test set: what is
+    certified is a gradient small beside the one at y0, which may be large. The result
+    is float64.
+    """
+    if isinstance(problem, str):
+        problem = by_name(problem)
+    with compat.double():
+        x0 = _arrays(problem.y0)
+        equations, inequalities = _shapes(problem, x0)
+        if equations or inequalities or _bounds(problem) != (None, None):
+            raise Misuse(
+                f"{problem.name} has constraints or bounds; state it with "
+                "bn.bridge.sif2jax.constrained"
+            )
+        return Smooth(_Stated(problem, "objective"), x0, reference=x0)
+
+
+def unconstrained(largest: int = 100) -> Iterator[Any]:
+    """Instances without constraints and bounds, up to `largest` unknowns."""
     import sif2jax
 
-    for problem in sif2jax.problems:
+    for problem in sif2jax.unconstrained_minimisation_problems:
+        with compat.double():
+            if _size(jax.eval_shape(lambda p=problem: p.y0)) <= largest:
+                yield problem
+
+
+def by_name(name: str) -> Any:
+    """The instance that sif2jax calls so."""
+    for problem in _library().problems:
         if problem.name == name:
             return problem
     raise Misuse(f"sif2jax has no problem {name!r}; see sif2jax.problems")
@@ -136,9 +164,7 @@ def equality_constrained(largest: int = 100) -> Iterator[Any]:
 
     Those with no more equations than unknowns, in the order of sif2jax.
     """
-    import sif2jax
-
-    for problem in sif2jax.constrained_minimisation_problems:
+    for problem in _library().constrained_minimisation_problems:
         with compat.double():
             lower, upper = _bounds(problem)
             if lower is not None or upper is not None:
@@ -149,6 +175,13 @@ def equality_constrained(largest: int = 100) -> Iterator[Any]:
             equations, inequalities = _shapes(problem, problem.y0)
             if equations and not inequalities and equations <= unknowns:
                 yield problem
+
+
+def _library() -> Any:
+    """sif2jax, whose import turns JAX to 64 bits for everybody: that is undone."""
+    with compat.flags_kept():
+        import sif2jax
+    return sif2jax
 
 
 def _shapes(problem: Any, y0: PyTree) -> tuple[int, int]:

@@ -105,8 +105,8 @@ class Sklearn(HostMethod):
 
     def stream(
         self, problem: Problem, start: Point, key: Array
-    ) -> Iterator[tuple[Point, dict[str, int]]]:
-        """Yield (Point, {}) after each fit; data are read before the clock starts."""
+    ) -> Iterator[tuple[Point, dict[str, int], dict[str, str]]]:
+        """Yield (Point, {}, its words) after each fit; data are read first."""
         no = self.variant(self.algorithm, problem, None)
         if isinstance(no, Refusal):
             raise Misuse(no.cure)
@@ -121,11 +121,21 @@ class Sklearn(HostMethod):
         ladder = (self.options["tol"],) if "tol" in self.options else None
         for tol in ladder or LADDERS[self.algorithm]:
             model.set_params(tol=tol)
-            with warnings.catch_warnings():
-                # "Did not converge" is for the check to say.
-                warnings.simplefilter("ignore")
+            with warnings.catch_warnings(record=True) as heard:
+                # "Did not converge" is for the check to judge, and for us to repeat.
+                warnings.simplefilter("always")
                 model.fit(A, y, sample_weight=w)
-            yield Point(_get(model, problem)), {}
+            yield Point(_get(model, problem)), {}, _said(model, heard, tol)
+
+
+def _said(model: Any, heard: list[Any], tol: float) -> dict[str, str]:
+    """What scikit-learn says of a fit: its iterations and its warnings."""
+    count = getattr(model, "n_iter_", None)
+    told = "no n_iter_" if count is None else f"n_iter_ {np.max(count)}"
+    texts = {" ".join(str(w.message).split()): w.category.__name__ for w in heard}
+    words = "; ".join(f"{kind}: {text}" for text, kind in texts.items())
+    ended = "warned" if words else "no warning"
+    return {"status": f"{ended} at tol {tol:g}, {told}", "message": words}
 
 
 def _able(problem: Problem) -> tuple[str, ...] | Refusal:

@@ -257,6 +257,12 @@ def usable(value: Scalar, slack: Scalar, nothing: Any) -> Scalar:
     return jnp.where(good, value, jnp.where(nothing, absolute, 0))
 
 
+def terms(error: Array) -> Array:
+    """The size of the terms behind rounding errors; 0 where only products vanished."""
+    info = jnp.finfo(error.dtype)
+    return jnp.where(error > _CANCELS[info.bits], error / info.eps, 0)
+
+
 def ordinary(*given: PyTree) -> Any:
     """Whether all numbers that are not 0 lie in 1e-75 .. 1e75; the infinite ones may.
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from banach.checks import common
-from banach.checks.frame import Floored, based, extended, refuse_unless
+from banach.checks.frame import Scaled, extended, refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Part, single
 from banach.core.point import Point
@@ -22,7 +22,7 @@ PAIRS = 2 * len(RADII) + 1
 NAME = "monotonicity at sampled pairs"
 
 
-class _Energy(Floored):
+class _Energy(Scaled):
     """What the bounds of an elliptic energy share: all but quantity and formula."""
 
     quantity: ClassVar[str]
@@ -62,12 +62,13 @@ class _Energy(Floored):
             + common.believed("gradient", label),
             rounding=label,
             look=look,
+            scale_from="reference",
         )
         zero = jnp.zeros_like(value)
         part = Part(NAME, seen.found, zero, zero + 1)
         return extended(certificate, (part,)), Point(point.x)
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
+    def measured(self, problem: Problem) -> tuple[Array]:
         """The bound at u = 0."""
         judged, at = common.lift(problem, problem.reference_point())
         g = judged.grad(at.x)
@@ -76,7 +77,7 @@ class _Energy(Floored):
         norm, e = _dual(judged, g, gam(64, g.dtype) * jnp.abs(g))
         # A bound that vanished though its norm did not is no scale.
         flat = (norm <= e) & common.ordinary(judged)
-        return based(*self.bound(norm, e, mu), flat)
+        return (common.usable(*self.bound(norm, e, mu), flat),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient and one solve; without a screen, the sampled pairs."""

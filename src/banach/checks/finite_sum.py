@@ -63,10 +63,6 @@ class FullSum(Check):
         """With the gradient norm at the reference."""
         return FullSum(self.gradient.prepared(problem), self.screen)
 
-    def floor(self) -> Any:
-        """Slack at the reference over the scale."""
-        return self.gradient.floor()
-
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value and gradient; where a screen passes, one gradient more."""
         return self.gradient.cost(problem)
@@ -79,4 +75,4 @@ class FullSum(Check):
 
     def _gradient(self) -> Stationarity:
         g = self.gradient
-        return Stationarity(self.screen, g.scale, g.base)
+        return Stationarity(self.screen, g.scale, g.sizes, g.terms)

@@ -7,7 +7,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
-from banach.checks.frame import Floored, at_reference, extended, refuse_unless
+from banach.checks.frame import (
+    Scaled,
+    at_reference,
+    extended,
+    held_against,
+    refuse_unless,
+    screen_scale,
+    source,
+)
 from banach.checks.sampled_lipschitz import EVALUATIONS, refute_contraction
 from banach.core import tree
 from banach.core.check import Certificate, Part, single
@@ -19,13 +27,14 @@ from banach.parts.term import gam, least
 NAME = "contraction at sampled pairs"
 
 
-class Contraction(Floored):
+class Contraction(Scaled):
     """||x - x*|| <= ||x - T(x)|| / (1 - q), in the norm in which q holds.
 
     Both are read from the problem: a damped map of a method would shrink the
     residual, and a q that holds in another norm proves nothing. 1 - q is lowered by
-    its rounding. The scale is the same bound at the reference, or 1. A declared q
-    is believed, and refuted where sampled pairs contradict it.
+    its rounding. The scale is the same bound at the reference, or min(1, that at the
+    problem's own x0). A declared q is believed, and refuted where sampled pairs
+    contradict it.
     """
 
     name: ClassVar[str] = "contraction"
@@ -35,21 +44,23 @@ class Contraction(Floored):
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
         judged, at = common.lift(problem, point)
-        value, slack, label = _distance(judged, at.x, self.screen, self.scale)
+        against = screen_scale(problem, self.scale)
+        value, slack, label = _distance(judged, at.x, self.screen, against)
         certificate = single(
             f"||x-x*||_{_suffix(problem)}",
             value,
             slack,
-            self.scale,
+            held_against(problem, value, slack, self.scale, label),
             grade="bound",
             assumes=common.declared(problem, "q") + common.believed("map", label),
             rounding=label,
             look=look,
+            scale_from=source(problem),
         )
         if problem.facts().provenance("q") == DECLARED:
             zero = jnp.zeros_like(value)
             found = common.screened(
-                common.below(self.screen, value, self.scale),
+                common.below(self.screen, value, against),
                 lambda: zero,
                 lambda: refute_contraction(judged, at, key),
             )
@@ -57,9 +68,15 @@ class Contraction(Floored):
             certificate = extended(certificate, (part,))
         return certificate, Point(point.x)
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
-        """The bound at the reference."""
-        return at_reference(problem, lambda T, x: _distance(T, x, None, 1))
+    def measured(self, problem: Problem) -> tuple[Array]:
+        """The bound at the reference, or min(1, that at x0)."""
+        return (
+            at_reference(
+                problem,
+                lambda T, x: _distance(T, x, None, 1),
+                lambda T, x: _moved(T, x) / _left(T, x)[1],
+            ),
+        )
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One map; where a screen passes, one more and the sampled pairs."""
@@ -78,8 +95,10 @@ class Contraction(Floored):
         return no
 
 
-class FixedPointResidual(Floored):
+class FixedPointResidual(Scaled):
     """||x - T(x)|| in the problem's norm, relative to its value at the reference.
+
+    Without a reference it is held against min(1, its value at x0).
 
     A residual: for a map that is only nonexpansive nothing follows for the distance
     to a fixed point, nor that there is one.
@@ -92,22 +111,30 @@ class FixedPointResidual(Floored):
     ) -> tuple[Certificate, Point]:
         """The residual at the point itself."""
         judged, at = common.lift(problem, point)
-        value, slack, label = _residual(judged, at.x, self.screen, self.scale)
+        against = screen_scale(problem, self.scale)
+        value, slack, label = _residual(judged, at.x, self.screen, against)
         certificate = single(
             f"||x-T(x)||_{_suffix(problem)}",
             value,
             slack,
-            self.scale,
+            held_against(problem, value, slack, self.scale, label),
             grade="residual",
             assumes=common.believed("map", label),
             rounding=label,
             look=look,
+            scale_from=source(problem),
         )
         return certificate, Point(point.x)
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
-        """The residual at the reference."""
-        return at_reference(problem, lambda T, x: _residual(T, x, None, 1))
+    def measured(self, problem: Problem) -> tuple[Array]:
+        """The residual at the reference, or min(1, that at x0)."""
+        return (
+            at_reference(
+                problem,
+                lambda T, x: _residual(T, x, None, 1),
+                _moved,
+            ),
+        )
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One map; where a screen passes, one more."""
@@ -136,12 +163,22 @@ def _residual(problem: Problem, x: PyTree, screen: Any, scale: Any):
     return value, slack, common.provenance(move, x)
 
 
+def _moved(problem: Problem, x: PyTree) -> Array:
+    """||x - T(x)||."""
+    return _norm(problem, problem.weighted(tree.sub(x, problem.map(x))))
+
+
+def _left(problem: Problem, x: PyTree) -> tuple[Array, Array]:
+    """1 - q lowered by its rounding, and 1 in its place where that is not positive."""
+    dtype = tree.dtype(x)
+    left = (1 - jnp.asarray(problem.facts().get("q"), dtype)) - 4 * jnp.finfo(dtype).eps
+    return left, jnp.where(left > 0, left, 1)
+
+
 def _distance(problem: Problem, x: PyTree, screen: Any, scale: Any):
     dtype = tree.dtype(x)
-    q = jnp.asarray(problem.facts().get("q"), dtype)
-    left = (1 - q) - 4 * jnp.finfo(dtype).eps
     # No bound follows where q is 1 to rounding; the value is then infinite.
-    safe = jnp.where(left > 0, left, 1)
+    left, safe = _left(problem, x)
     norm, e, label = _residual(problem, x, screen, scale * safe)
     value = jnp.where(left > 0, norm / safe, jnp.inf)
     slack = 1.01 * e / safe + gam(4, dtype) * (norm / safe) + 4 * least(dtype)

@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from banach.checks import common
 from banach.checks.convexity import midpoint_calls, midpoint_part
-from banach.checks.frame import Floored, based, extended, refuse_without
+from banach.checks.frame import Scaled, extended, refuse_without
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
@@ -16,7 +16,7 @@ from banach.core.problem import Problem
 from banach.parts.term import gam, least, outside
 
 
-class FrankWolfeGap(Floored):
+class FrankWolfeGap(Scaled):
     """max_{v in C} <grad f(x), x - v>, an upper bound of f(x) - f* for convex f.
 
     Summed over the vertices in a form that does not cancel. A point outside C is
@@ -52,14 +52,14 @@ class FrankWolfeGap(Floored):
             certificate = extended(certificate, parts)
         return certificate, inside
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
+    def measured(self, problem: Problem) -> tuple[Array]:
         """The gap at the centre of C."""
         one = jnp.ones((), common.judged_dtype(problem))
         # The centre in the judged dtype: rounded, it may be outside C.
         judged, start = common.lift(problem, problem.start())
         centre = judged.term.center(start.x)
         value, slack, _ = _gap(judged, Point(centre), None, one)
-        return based(value, slack, common.ordinary(judged, centre))
+        return (common.usable(value, slack, common.ordinary(judged, centre)),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value, gradient and LMO; without a screen also the convexity test."""

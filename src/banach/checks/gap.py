@@ -12,6 +12,7 @@ an intercept th is first balanced to 1'(w th) = 0, which floats cannot reach: wh
 is left is charged with a bound of |b* - b| proved from the data.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import offered, read_base
+from banach.checks.frame import offered
 from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -54,11 +55,9 @@ class Gap(Check):
 
     norms: Any = None
     scale: Any = None
-    base: Any = 0.0
 
     def __check_init__(self):
         common.read(self, scale="positive")
-        read_base(self)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -75,6 +74,7 @@ class Gap(Check):
             assumes=common.declared(problem, "convex"),
             look=look,
             witness=seen.offered,
+            scale_from="reference",
         )
         return certificate, at
 
@@ -85,13 +85,7 @@ class Gap(Check):
         # Data that are read as 0 are another problem: nothing is said of this one.
         rows = jnp.where(outside(judged), jnp.inf, norms.rows)
         norms = eqx.tree_at(lambda m: m.rows, norms, rows)
-        scale = _null(judged, at.x)
-        seen, _ = _look(judged, at, norms)
-        return Gap(norms, scale, seen.slack / jnp.where(scale > 0, scale, 1))
-
-    def floor(self) -> Any:
-        """Slack at the null model over the scale."""
-        return self.base
+        return Gap(norms, _null(judged, at.x))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One product with A and one with A', which is one gradient.
@@ -144,16 +138,13 @@ class GapDistance(Check):
             assumes=common.declared(problem, "convex", "mu"),
             look=look,
             witness=seen.offered,
+            scale_from="reference",
         )
         return certificate, at
 
     def prepared(self, problem: Problem) -> "GapDistance":
         """With the prepared gap."""
         return GapDistance(self.gap.prepared(problem))
-
-    def floor(self) -> Any:
-        """The root of the gap's floor."""
-        return jnp.sqrt(jnp.asarray(self.gap.floor()))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """That of the gap."""
@@ -240,14 +231,15 @@ class _Near:
 
     def _z_error(self) -> Array:
         coef, z, dtype = self.coef, self.z, self.z.dtype
-        size = _length(coef)
-        rows = self.norms.rows
+        # In the units of the columns: a small one is not charged for a large one.
+        units, rows = self.norms.units, self.norms.rows
+        size = _length(coef * (units[:, None] if coef.ndim == 2 else units))
         product = rows[:, None] * size if z.ndim == 2 else rows * size
         rough = product + jnp.abs(self.b)
         if self.problem.offset is not None:
             rough = rough + jnp.abs(jnp.asarray(self.problem.offset, dtype))
         n = coef.shape[0] + 4
-        lost = n * least(dtype) * (2 + rows)
+        lost = n * least(dtype) * (2 + rows * (1 + jnp.max(units, initial=0)))
         return 1.01 * gam(n, dtype) * rough + (lost[:, None] if z.ndim == 2 else lost)
 
     def repaired(self, th: Array) -> Array:
@@ -266,7 +258,9 @@ class _Near:
         each = _each(self.w, z)
         tiny = least(dtype)
         scaled = each * th
-        v, v_b = problem.split(problem.adjoint(scaled))
+        v, _ = problem.split(problem.adjoint(scaled))
+        # The bound of |b* - b| may be millions; by halves log n roundings are left.
+        v_b = _by_halves(scaled)
         # Columns: |A'||w th| <= ||a_j|| ||w th||, and the same for the error of th.
         g, off = gam(n + 8, dtype), each * loss.dual_error(th, y)
         e_v = 1.01 * (g * _length(scaled) + _length(off)) + 2 * n * tiny
@@ -278,7 +272,8 @@ class _Near:
         # The dual point meant is s th (1 + d) with |d| <= u: what vanishes from the
         # product is charged by the losses, and moves no v.
         th, scaled, v, v_b = s * th, s * scaled, s * v, s * v_b
-        e_b = 1.01 * jnp.sum(g * jnp.abs(scaled) + off, axis=0) + 2 * n * tiny
+        g_b = gam(math.ceil(math.log2(n + 1)) + 8, dtype)
+        e_b = 1.01 * jnp.sum(g_b * jnp.abs(scaled) + off, axis=0) + 2 * n * tiny
         g_value, g_slack = term.fenchel_young(coef, v, e_v)
         losses, rough = loss.fenchel_young(z, th, y, e_z)
         value, slack = jnp.vdot(self.w, losses), jnp.vdot(self.w, rough)
@@ -311,11 +306,23 @@ class _Near:
         problem, z, y, w = self.problem, self.z, self.y, self.w
         F = jnp.vdot(w, problem.loss.value(z, y)) + problem.term.value(self.coef)
         steep = jnp.abs(problem.loss.derivative(z, y)) * self.e_z
-        own = 64 * gam(1, z.dtype) * jnp.sum(w) + jnp.sum(_each(w, z) * steep)
+        own = jnp.sum(_each(w, z) * steep)
+        if not problem.loss.homogeneous:
+            own = own + 64 * gam(1, z.dtype) * jnp.sum(w)
         # Losses, and terms of the term, that vanish beside a weight.
         lost = jnp.sum(w) + 4 * z.size + jnp.sum(jnp.abs(self.coef)) + self.coef.size
         own = own + 16 * least(z.dtype) * lost
         return 1.01 * (F * (1 + gam(z.size + 8, z.dtype)) + own)
+
+
+def _by_halves(a: Array) -> Array:
+    """The sum over rows in ceil(log2 n) additions of halves, in this very order."""
+    while a.shape[0] > 1:
+        rows = a.shape[0]
+        a = jnp.pad(a, [(0, rows % 2)] + [(0, 0)] * (a.ndim - 1))
+        half = a.shape[0] // 2
+        a = a[:half] + a[half:]
+    return a[0]
 
 
 def _length(a: Array) -> Array:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
-from banach.checks.frame import refuse_unless
+from banach.checks.frame import held_against, refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
@@ -40,8 +40,10 @@ class Hypergradient(Check):
 
     All three zero says that grad Phi(x) = 0 where g is strongly convex in y, which
     is declared with the problem; together they are a residual, in the units of F
-    and g (scale 1), and say nothing of the distance in x. Each lies alone: y of
-    another x makes the third small, v of another y hides F_y.
+    and g, and say nothing of the distance in x. Each lies alone: y of another x makes
+    the third small, v of another y hides F_y. They are absolute, and each is held
+    against min(1, its terms at x0 and y0): small units are no solution. Where all
+    that is left of one is modelled rounding it is held against 1.
 
     v is the check's own: conjugate gradients on G_yy v = F_y, begun at Point.dual
     where that is better than zero, and every residual recomputed with it. A
@@ -53,19 +55,32 @@ class Hypergradient(Check):
     name: ClassVar[str] = "hypergradient"
 
     screen: Any = None
+    scales: Any = None
 
     def __check_init__(self):
         common.read(self, screen="positive")
+
+    def prepared(self, problem: Problem) -> "Hypergradient":
+        """With the terms of each residual at the start."""
+        return Hypergradient(self.screen, _scales(problem))
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The residuals at the pair itself; the returned dual is v."""
-        seen = _look(problem, point, self.screen)
-        one = jnp.ones_like(seen.values[0])
+        scales = _scales(problem) if self.scales is None else self.scales
+        seen = _look(problem, point, self.screen, scales)
         parts = tuple(
-            Part(name, common.where_defined(seen.judged, seen.z, value), slack, one)
-            for name, value, slack in zip(NAMES, seen.values, seen.slacks, strict=True)
+            Part(
+                name,
+                common.where_defined(seen.judged, seen.z, value),
+                slack,
+                held_against(problem, value, slack, scale, seen.label),
+                scale_from="start",
+            )
+            for name, value, slack, scale in zip(
+                NAMES, seen.values, seen.slacks, scales, strict=True
+            )
         )
         assumes = (
             *_declared(problem),
@@ -93,21 +108,28 @@ class HypergradientBound(Check):
     E = (L_Fx + L_Gxy ||v||) e + (||G_xy|| + L_Gxy e) (r + (L_H ||v|| + L_Fy) e) / mu
 
     with e = ||grad_y g|| / mu >= ||y - y*(x)||, r = ||G_yy v - F_y||, and ||G_xy||
-    bounded by its Frobenius norm at the pair. A bound of the gradient of Phi alone.
+    bounded by its Frobenius norm at the pair. A bound of the gradient of Phi alone,
+    absolute, and held against min(1, the terms of F_x - G_xy v at x0 and y0).
     """
 
     name: ClassVar[str] = "hypergradient_bound"
 
     screen: Any = None
+    scales: Any = None
 
     def __check_init__(self):
         common.read(self, screen="positive")
+
+    def prepared(self, problem: Problem) -> "HypergradientBound":
+        """With the terms of each residual at the start."""
+        return HypergradientBound(self.screen, _scales(problem))
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at x; y and v are its witnesses."""
-        seen = _look(problem, point, self.screen)
+        scales = _scales(problem) if self.scales is None else self.scales
+        seen = _look(problem, point, self.screen, scales)
         judged, z = seen.judged, seen.z
         dtype = seen.values[0].dtype
         mu = jnp.asarray(judged.lower_mu, dtype)
@@ -128,7 +150,8 @@ class HypergradientBound(Check):
         slack = 1.01 * (bound(*worst, across + blur) - value) + rounds * value
         value = common.where_defined(judged, z, value)
         name = "||grad Phi(x)||_2"
-        main = Part(name, value, slack, jnp.ones_like(value))
+        scale = held_against(problem, value, slack, scales[2], label)
+        main = Part(name, value, slack, scale, scale_from="start")
         assumes = (
             *_declared(problem),
             "smoothness: declared",
@@ -168,7 +191,39 @@ class HypergradientBound(Check):
 _COST = {"upper_grad": 1, "lower_grad": 1, "lower_hvp": QUICK + 5, "cross": 1}
 
 
-def _look(problem: Problem, point: Point, screen: Any) -> _Looked:
+def _scales(problem: Problem) -> tuple[Scalar, Scalar, Scalar]:
+    """min(1, the terms of each residual at the start); 1 where there are none.
+
+    Of v the start knows a step along F_y. The terms are the running error over the
+    unit roundoff; where that is only estimated, the norms of the gradients.
+    """
+    judged, at = common.lift(problem, problem.start())
+    z = at.x
+    fx, fy = judged.upper_grad(z)
+    square, bent = tree.vdot(fy, fy), tree.vdot(fy, judged.lower_hvp(z, fy))
+    v = tree.scale(jnp.where(bent > 0, square / jnp.where(bent > 0, bent, 1), 0), fy)
+
+    def residuals(z):
+        fx, fy = judged.upper_grad(z)
+        own, across = judged.lower_products(z, v)
+        return judged.lower_grad(z), tree.sub(own, fy), tree.sub(fx, across)
+
+    if common.provenance(residuals, z) == "estimated":
+        lower = tree.norm(judged.lower_grad(z))
+        sizes = (lower, tree.norm(fy), tree.norm(fx) + tree.norm(residuals(z)[2]))
+    else:
+        error = common.judge(residuals, z).error
+        unit = float(jnp.finfo(tree.dtype(z)).eps)
+        sizes = tuple(tree.norm(e) / unit for e in error)
+    return tuple(
+        jnp.where(jnp.isfinite(s) & (s > 0), jnp.minimum(s, 1), jnp.ones_like(s))
+        for s in sizes
+    )
+
+
+def _look(
+    problem: Problem, point: Point, screen: Any, scales: tuple[Scalar, ...]
+) -> _Looked:
     judged, at = common.lift(problem, point)
     z = at.x
     gy = judged.lower_grad(z)
@@ -180,8 +235,9 @@ def _look(problem: Problem, point: Point, screen: Any) -> _Looked:
         goal, cap = 10 * eps * size, THOROUGH
     else:
         # A tenth of what passes, and few products where the point fails anyway.
-        goal = jnp.maximum(jnp.asarray(screen, lower.dtype) / 10, 10 * eps * size)
-        cap = jnp.where(lower <= 10 * goal, THOROUGH, QUICK)
+        asked = jnp.asarray(screen, lower.dtype)
+        goal = jnp.maximum(asked * scales[1] / 10, 10 * eps * size)
+        cap = jnp.where(lower <= asked, THOROUGH, QUICK)
     out = implicit.adjoint(judged, z, fy, begin, goal, cap)
     v = jax.lax.stop_gradient(out.x)
 

@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from banach.checks import common
-from banach.checks.frame import Floored, at_reference, extended, refuse_unless
+from banach.checks.frame import (
+    Scaled,
+    at_reference,
+    extended,
+    held_against,
+    refuse_unless,
+    screen_scale,
+    source,
+)
 from banach.checks.monotone import pair_calls, pair_parts
 from banach.core import tree
 from banach.core.check import Certificate, single
@@ -16,7 +24,7 @@ from banach.core.problem import Problem
 from banach.parts.term import gam, least
 
 
-class InclusionResidual(Floored):
+class InclusionResidual(Scaled):
     """||z - J_t(z - t F(z))|| / t; without a term this is ||F(z)||.
 
     F is the full deterministic sum, every component once, and t a constant of the
@@ -32,24 +40,26 @@ class InclusionResidual(Floored):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The residual at the point itself."""
-        value, slack, label = _residual(problem, point, self.screen, self.scale)
+        against = screen_scale(problem, self.scale)
+        value, slack, label = _residual(problem, point, self.screen, against)
         certificate = single(
             _quantity(problem),
             value,
             slack,
-            self.scale,
+            held_against(problem, value, slack, self.scale, label),
             grade="residual",
             assumes=_claims(problem)
             + common.believed("operator", label)
             + common.stopped(problem),
             rounding=label,
             look=look,
+            scale_from=source(problem),
         )
         return _tried(self, problem, point, key, certificate)
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
-        """The residual at the reference, or 1."""
-        return _at_reference(problem, 1.0)
+    def measured(self, problem: Problem) -> tuple[Array]:
+        """The residual at the reference, or min(1, that at the start)."""
+        return (_at_reference(problem, 1.0),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass and one resolvent; without a screen also the sampled pairs."""
@@ -60,7 +70,7 @@ class InclusionResidual(Floored):
         return no_operator(problem, self.name)
 
 
-class InclusionDistance(Floored):
+class InclusionDistance(Scaled):
     """||z - z*|| <= (1 + t L) / mu r with r the residual; r / mu without a term.
 
     With p = J_t(z - t F(z)), e = z - p and d = z - z*: (e / t - F(z)) is in G(p) and
@@ -75,30 +85,32 @@ class InclusionDistance(Floored):
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
         factor = _factor(problem, self.scale.dtype)
-        scale = self.scale / factor
-        value, slack, label = _residual(problem, point, self.screen, scale)
+        against = screen_scale(problem, self.scale) / factor
+        value, slack, label = _residual(problem, point, self.screen, against)
         # Products, and 1 / mu, that vanish.
         lost = 4 * least(value.dtype) * (1 + value + slack)
         value, slack = factor * value, factor * slack + lost
+        slack = slack + gam(12, value.dtype) * value
         names = ("mu",) if problem.term is None else ("mu", "L")
         certificate = single(
             "||z-z*||_2",
             value,
-            slack + gam(12, value.dtype) * value,
-            self.scale,
+            slack,
+            held_against(problem, value, slack, self.scale, label),
             grade="bound",
             assumes=common.declared(problem, *names)
             + common.believed("operator", label)
             + common.stopped(problem),
             rounding=label,
             look=look,
+            scale_from=source(problem),
         )
         return _tried(self, problem, point, key, certificate)
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
-        """The bound at the reference, or 1."""
+    def measured(self, problem: Problem) -> tuple[Array]:
+        """The bound at the reference, or min(1, that at the start)."""
         factor = _factor(problem, common.judged_dtype(problem))
-        return _at_reference(problem, factor)
+        return (_at_reference(problem, factor),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass and one resolvent; without a screen also the sampled pairs."""
@@ -123,12 +135,13 @@ class InclusionDistance(Floored):
 
 def _tried(check, problem, point, key, certificate):
     """The certificate with the sampled pairs, and the point itself."""
-    passes = common.below(check.screen, certificate.parts[0].value, check.scale)
+    against = screen_scale(problem, check.scale)
+    passes = common.below(check.screen, certificate.parts[0].value, against)
     parts = pair_parts(problem, point, key, passes)
     return extended(certificate, parts), Point(point.x)
 
 
-def _calls(check: Floored, problem: Problem) -> dict[str, int]:
+def _calls(check: Scaled, problem: Problem) -> dict[str, int]:
     extra = {} if check.screen is not None else pair_calls(problem)
     return {"operator": 1 + extra.get("operator", 0), "resolvent": 1}
 
@@ -137,40 +150,47 @@ def _residual(problem: Problem, point: Point, screen: Any, scale: Any):
     """The residual, its slack and how that is known."""
     judged, at = common.lift(problem, point)
     z, size = at.x, problem.size()
-    dtype = tree.dtype(z)
-    t = jnp.asarray(judged.residual_step(), dtype)
     label = common.provenance(judged.operator, z)
     # Without a screen one pass gives F and its error.
     known = common.judge(judged.operator, z) if screen is None else None
     F = judged.operator(z) if known is None else known.value
-    norm = tree.norm(F)
-    if problem.term is None:
-        value, rough = norm, 0 * norm
-    else:
-        forward = tree.axpy(-t, F, z)
-        after = judged.resolvent(forward, t)
-        value = tree.norm(tree.sub(z, after)) / t
-        # A resolvent is nonexpansive: an error of F arrives undiminished. Its own
-        # rounding is modelled as gam(n + 8) of its argument and result.
-        sizes = tree.norm(forward) + tree.norm(z) + tree.norm(after) + t * norm
-        rough = gam(size + 8, dtype) * (sizes / t + value)
+    value, rough = _moved(judged, z, F)
 
     def full():
         error = (known or common.judge(judged.operator, z)).error
-        return common.norm_slack(norm, error, size) + 1.01 * rough
+        return common.norm_slack(tree.norm(F), error, size) + 1.01 * rough
 
     passes = common.below(screen, value, scale)
     return value, common.screened(passes, lambda: value / 2, full), label
 
 
+def _moved(problem: Problem, z: PyTree, F: PyTree) -> tuple[Array, Array]:
+    """The residual for this F, and what its other operations may round away."""
+    dtype = tree.dtype(z)
+    t = jnp.asarray(problem.residual_step(), dtype)
+    norm = tree.norm(F)
+    if problem.term is None:
+        return norm, 0 * norm
+    forward = tree.axpy(-t, F, z)
+    after = problem.resolvent(forward, t)
+    value = tree.norm(tree.sub(z, after)) / t
+    # A resolvent is nonexpansive: an error of F arrives undiminished. Its own
+    # rounding is modelled as gam(n + 8) of its argument and result.
+    sizes = tree.norm(forward) + tree.norm(z) + tree.norm(after) + t * norm
+    return value, gam(problem.size() + 8, dtype) * (sizes / t + value)
+
+
 def _at_reference(problem: Problem, factor: Any):
-    """(scale, slack over scale) of the residual times a factor."""
+    """The scale of the residual times a factor."""
 
     def measure(judged, z):
         value, slack, _ = _residual(judged, Point(z), None, 1)
         return factor * value, factor * slack
 
-    return at_reference(problem, measure)
+    def cheap(judged, z):
+        return factor * _moved(judged, z, judged.operator(z))[0]
+
+    return at_reference(problem, measure, cheap)
 
 
 def _factor(problem: Problem, dtype: Any) -> Array:

@@ -9,11 +9,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import Scaled, based, read_base, refuse_without
+from banach.checks.frame import (
+    Scaled,
+    at_most_one,
+    held_against,
+    refuse_without,
+    screen_scale,
+    source,
+)
 from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Misuse, Problem
 from banach.parts import kkt
 from banach.parts.term import gam, least
 
@@ -23,21 +30,25 @@ Scalar = Float[Array, ""]
 class KKT(Scaled):
     """First-order conditions at x, with multipliers as the witness.
 
-    With L = f + lam.c, P the projection onto the bounds, s = ||grad f(reference)||
-    (1 without one) and u_i the size of row i, the parts and their scales are
+    With L = f + lam.c, P the projection onto the bounds, X_j the unit of coordinate j,
+    F that of f and u_i that of row i, the parts and their scales are
 
-        Lagrangian gradient    ||x - P(x - grad L(x, lam))||_2           of s
+        Lagrangian gradient    max |x - P(x - X^2 grad L / F)|_j / X_j   of 1
         equations              max |c_i| / u_i                           of 1
         inequalities           max max(c_i, 0) / u_i                     of 1
-        complementarity        sum |lam_i c_i|, inequalities             of s
-        multiplier growth      sum |lam_i| u_i sum |lam_i c_i| / s^2     of 1
+        complementarity        sum |lam_i c_i|, inequalities             of F
+        multiplier growth      sum |lam_i| u_i sum |lam_i c_i| / F^2     of 1
 
-    u_i is max(|c_i|, ||grad c_i||) at the reference. Without one it is the smaller of
-    that at the problem's own x0 and at x: a start far away excuses nothing. No verdict
-    sees the units of a row, or how often it is repeated: maxima and sums stay where
-    they are when c_i becomes k c_i and lam_i becomes lam_i / k, and when a row shares
-    its multiplier with its copies. A violation in natural units is what an absolute
-    tolerance is of.
+    measured at the reference (`units_of`): u_i = max(|c_i|, ||X grad c_i||). No verdict
+    sees the units of x, of f or of a row, or how often a row is repeated: maxima and
+    sums stay where they are when c_i becomes k c_i and lam_i becomes lam_i / k, and
+    when a row shares its multiplier with its copies.
+
+    Without a reference X and F are 1, the first part is the 2-norm, and it and the
+    complementarity are held against min(1, ||grad f(x0)||), or 1 where rounding is all
+    that is left of them; u_i is the smaller of max(|c_i|, ||grad c_i||) at the
+    problem's own x0 and at x: a start far away excuses nothing. An absolute tolerance
+    is of ||x - P(x - grad L)||_2 and of violations in natural units.
 
     A residual: nothing is said of f(x) - f* or of the distance to a solution, and
     maximisers and saddle points satisfy it too.
@@ -56,11 +67,13 @@ class KKT(Scaled):
     name: ClassVar[str] = "kkt"
 
     units: Any = None
-    base: Any = 0.0
     wide: Any = 0.0
+    lengths: Any = None
 
     def __check_init__(self):
-        read_base(self)
+        if self.wide is None:
+            raise Misuse("wide must be a real number, got None; leave it out")
+        common.read(self, wide=None)
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -78,7 +91,7 @@ class KKT(Scaled):
             taken = usable & (look_at.worst(theirs) <= look_at.worst(own))
             best = tree.where(taken, theirs, own)
         labels = look_at.labels(best.lam)
-        worst = look_at.worst(best)
+        worst = look_at.worst(best, look_at.screens)
         passes = common.below(self.screen, worst, jnp.ones_like(worst))
         slacks, rough = common.screened(
             passes,
@@ -86,8 +99,16 @@ class KKT(Scaled):
             lambda: look_at.slacks(best),
         )
         broken = judged.undefined(at.x)
+        since, own = source(problem), look_at.own_scaled
         parts = tuple(
-            Part(name, jnp.where(broken, jnp.nan, v), e, s, look_at.bare(name, rough))
+            Part(
+                name,
+                jnp.where(broken, jnp.nan, v),
+                e,
+                held_against(problem, v, e, s, labels[0]) if name in own else s,
+                look_at.bare(name, best.lam, rough),
+                scale_from=since,
+            )
             for name, v, e, s in zip(
                 look_at.names, best.parts, slacks, look_at.scales, strict=True
             )
@@ -101,37 +122,36 @@ class KKT(Scaled):
             + common.stopped(problem),
             "estimated" if "estimated" in labels else "modelled",
             False,
-            jnp.zeros_like(worst),
+            jnp.zeros_like(best.parts[0]),
             jnp.asarray(look, jnp.int32),
             jnp.asarray(taken, jnp.int32),
         )
         kind = tree.dtype(point.x)
         return certificate, Point(clipped, best.lam.astype(kind))
 
-    def measured(self, problem: Problem) -> tuple[Array, Array, Array, Array]:
-        """The gradient norm, the units of the rows at the reference, and the floor."""
-        dtype = common.judged_dtype(problem)
-        one = jnp.ones((), dtype)
-        scale, base = one, 0 * one
+    def measured(self, problem: Problem) -> tuple[Any, ...]:
+        """The unit of f, those of the rows, how far those are off, and lengths of x."""
         reference = problem.reference_point()
         if reference is not None:
             judged, at = common.lift(problem, reference)
-            value, slack, _ = common.grad_norm(judged, at.x, None, None)
-            scale, base = based(value, slack, common.ordinary(judged, at.x))
-            base = jnp.where(scale == value, base, 0)
-        units, wide = jnp.ones(problem.rows(), dtype), 0 * one
+            found = units_of(judged, at.x)
+            if not problem.rows():
+                return found.value, jnp.ones(0, found.value.dtype), 0.0, found.x
+            units, wide = _sizes(problem, problem.start(), found.x)
+            own, spread = _sizes(problem, reference, found.x)
+            units = jnp.where(own > 0, own, units)
+            units = jnp.where(units > 0, units, 1).astype(found.value.dtype)
+            return found.value, units, jnp.maximum(wide, spread), found.x
+        judged, at = common.lift(problem, problem.start())
+        size = tree.norm(judged.grad(at.x))
+        # A start where f itself is least says nothing of small.
+        scale = jnp.where(size > 0, at_most_one(size), 1)
+        units, wide = jnp.ones(problem.rows(), scale.dtype), 0 * scale
         if problem.rows():
-            units, wide = _sizes(problem, problem.start())
-            if reference is not None:
-                own, spread = _sizes(problem, reference)
-                wide = jnp.maximum(wide, spread)
-                units = jnp.where(own > 0, own, units)
-            units = jnp.where(units > 0, units, 1).astype(dtype)
-        return scale, units, base, wide
-
-    def floor(self) -> Any:
-        """Slack of the gradient at the reference over its scale."""
-        return self.base
+            one = jnp.ones(problem.size(), scale.dtype)
+            units, wide = _sizes(problem, problem.start(), one)
+            units = jnp.where(units > 0, units, 1).astype(scale.dtype)
+        return scale, units, wide, None
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One evaluation; where a screen passes, one gradient and product more."""
@@ -143,14 +163,77 @@ class KKT(Scaled):
         return refuse_without("constraints", problem, says)
 
 
-def _sizes(problem: Problem, point: Point) -> tuple[Array, Array]:
-    """max(|c_i|, ||grad c_i||), rounded down, and by what part it may be larger.
+class Units(NamedTuple):
+    """The unit of f, and the length of each coordinate of x that moves f by it."""
+
+    value: Scalar
+    x: Float[Array, " n"]
+
+
+def units_of(problem: Problem, x: Any) -> Units:
+    """What is large for f and for each coordinate, from the problem at a reference.
+
+    G_j is |df / dx_j|, or the terms that cancel in it; where f does not see x_j, what
+    rows with the multiplier that first balances f would put there. The unit F of f is
+    the least that is known of: the decrease of its quadratic model along -g / G^2; the
+    most it changes across a finite width of the bounds; and what it takes to meet a
+    row by the cheapest of its coordinates, of the dearest row. Else max G_j |x_j|.
+    X_j = F / G_j. Where nothing is known X is 1 and F is ||grad f||. All are functions
+    of the problem that follow a change of units of x, f or a row.
+    """
+    found = common.judge(problem.grad, x)
+    g, e = (tree.ravel(v)[0] for v in (found.value, found.error))
+    flat, back = tree.ravel(x)
+    G = jnp.where(jnp.abs(g) > e, jnp.abs(g), common.terms(e))
+    G = jnp.where(jnp.isfinite(G), G, 0)
+    none = jnp.asarray(jnp.inf, g.dtype)
+    rows, lost = none, jnp.asarray(False)
+    if problem.rows():
+        J = jnp.abs(problem.jacobian(x))
+        J = jnp.where(jnp.isfinite(J), J, 0)
+        there = (J > 0) & (G > 0)
+        each = jnp.where(there, G / jnp.where(there, J, 1), none)
+        price = jnp.min(each, axis=1, initial=jnp.inf)
+        price = jnp.where(jnp.isfinite(price), price, 0)
+        c = common.judge(problem.constraints, x)
+        meets = price * jnp.maximum(jnp.abs(c.value) - c.error, 0)
+        lost = ~jnp.all(jnp.isfinite(meets))
+        rows = _known(jnp.max(meets, initial=0))
+        G = jnp.where(G > 0, G, jnp.max(price[:, None] * J, axis=0, initial=0))
+    safe = jnp.where(G > 0, G, 1)
+    way = jnp.where(G > 0, g / safe / safe, 0)
+    bend = jnp.vdot(way, tree.ravel(problem.hvp(x, back(way)))[0])
+    falls = jnp.square(jnp.vdot(g, way)) / (2 * jnp.where(bend > 0, bend, 1))
+    lost = lost | ~jnp.isfinite(bend) | ((bend > 0) & ~jnp.isfinite(_known(falls)))
+    falls = jnp.where(bend > 0, falls, none)
+    lower, upper = problem.bounds()
+    wide = jnp.where(jnp.isfinite(upper - lower), G * (upper - lower), 0)
+    wide = _known(jnp.max(wide, initial=0))
+    F = jnp.minimum(jnp.minimum(falls, wide), rows)
+    F = jnp.where(jnp.isfinite(F), F, _known(jnp.max(G * jnp.abs(flat), initial=0)))
+    sure = jnp.isfinite(F)
+    X = jnp.where(sure & (G > 0), F / safe, 1)
+    size = tree.norm(g)
+    plain = common.usable(size, tree.norm(e), common.ordinary(problem, x))
+    # Where these numbers or squares of lengths leave the range nothing is certified.
+    end = float(jnp.finfo(g.dtype).max) ** 0.25
+    inside = jnp.all((X < end) & (X > 1 / end)) & ~lost
+    return Units(jnp.where(inside, jnp.where(sure, F, plain), 0), X)
+
+
+def _known(size: Scalar) -> Scalar:
+    """A size, infinite where it is 0 or not finite: nothing is known of it."""
+    return jnp.where(jnp.isfinite(size) & (size > 0), size, jnp.inf)
+
+
+def _sizes(problem: Problem, point: Point, X: Array) -> tuple[Array, Array]:
+    """max(|c_i|, ||X grad c_i||), rounded down, and by what part it may be larger.
 
     0 where it is not finite or not above rounding.
     """
     judged, at = common.lift(problem, point)
     c = common.judge(judged.constraints, at.x)
-    steep = jax.vmap(tree.norm)(judged.jacobian(at.x))
+    steep = jax.vmap(tree.norm)(judged.jacobian(at.x) * X)
     size = jnp.maximum(jnp.abs(c.value) - c.error, steep)
     size = jnp.where(jnp.isfinite(size), jnp.maximum(size, 0), 0)
     high = jnp.maximum(jnp.abs(c.value) + c.error, steep)
@@ -176,16 +259,22 @@ class _At(eqx.Module):
     units: Float[Array, " m"]
     own: Float[Array, " m"]
     scale: Scalar
-    base: Any
+    screens: tuple[Scalar, ...]
     wide: Any
+    X: Any
     names: tuple[str, ...] = eqx.field(static=True)
+    screened: bool = eqx.field(static=True)
 
     def __init__(self, problem: Problem, x: Any, ready: KKT):
-        self.problem, self.x, self.flat = problem, x, tree.ravel(x)[0]
-        self.bounds = problem.bounds()
-        _, self.g, self.c, self.J = problem.evaluate(x)
-        self.units, self.scale = ready.units, ready.scale
-        self.base, self.wide = ready.base, ready.wide
+        self.problem, self.x, self.X = problem, x, ready.lengths
+        X = 1.0 if self.X is None else self.X
+        # Everything below is of x / X: the check itself sees one unit.
+        self.flat = tree.ravel(x)[0] / X
+        self.bounds = tuple(v / X for v in problem.bounds())
+        _, g, self.c, J = problem.evaluate(x)
+        self.g, self.J = g * X, J * X
+        self.units, self.wide = ready.units, ready.wide
+        self.scale, self.screened = ready.scale, ready.screen is not None
         # A row is no larger than it is here, where nothing but the start measured it.
         here = jnp.maximum(jnp.abs(self.c), jax.vmap(tree.norm)(self.J))
         far = problem.reference_point() is not None
@@ -197,6 +286,7 @@ class _At(eqx.Module):
         names += ["inequalities", "complementarity"] * bool(problem.inequalities())
         names += ["multiplier growth"] * bool(problem.rows())
         self.names = tuple(names)
+        self.screens = self._scales(screen_scale(problem, self.scale))
 
     @property
     def first(self) -> int:
@@ -204,11 +294,24 @@ class _At(eqx.Module):
         return self.problem.equations()
 
     @property
+    def unit(self) -> Scalar:
+        """The unit F of f; 1 without a reference."""
+        return jnp.ones_like(self.scale) if self.X is None else self.scale
+
+    @property
+    def own_scaled(self) -> set[str]:
+        """The parts in the unit of f; without a reference the gradient too."""
+        first = {self.names[0]} if self.X is None else set()
+        return {"complementarity"} | first
+
+    @property
     def scales(self) -> tuple[Scalar, ...]:
         """One for each part, in the order of `names`."""
-        own = {"complementarity", self.names[0]}
-        one = jnp.ones_like(self.scale)
-        return tuple(self.scale if name in own else one for name in self.names)
+        return self._scales(self.scale)
+
+    def _scales(self, scale: Scalar) -> tuple[Scalar, ...]:
+        own, one = self.own_scaled, jnp.ones_like(scale)
+        return tuple(scale if name in own else one for name in self.names)
 
     def fit(self) -> Array:
         """Multipliers by least squares, those of inequalities nonnegative."""
@@ -228,15 +331,24 @@ class _At(eqx.Module):
         return jnp.where(unsigned, lam, jnp.maximum(lam, 0)), finite
 
     def residual(self, h: Array) -> Array:
-        """x - P(x - h)."""
+        """y - P(y - h / F), y = x / X; without a reference x - P(x - h)."""
+        h = h / jnp.where(self.unit > 0, self.unit, 1)
         if not self.problem.bounded():
             return h
         return self.flat - jnp.clip(self.flat - h, *self.bounds)
 
+    def length(self, r: Array) -> Scalar:
+        """The largest component; without a reference the 2-norm."""
+        return tree.norm(r) if self.X is None else tree.max_abs(r)
+
+    def slope(self, lam: Array) -> Array:
+        """X grad L."""
+        return self.g + jnp.matmul(lam, self.J, precision=tree.PRECISION)
+
     def values(self, lam: Array) -> _Values:
         """The parts for these multipliers."""
-        h = self.g + jnp.matmul(lam, self.J, precision=tree.PRECISION)
-        return _Values(lam, self._parts(tree.norm(self.residual(h)), lam, self.c))
+        first = self.length(self.residual(self.slope(lam)))
+        return _Values(lam, self._parts(first, lam, self.c))
 
     def _parts(self, first: Scalar, lam: Array, c: Array) -> tuple[Scalar, ...]:
         """The parts after the first, which is given."""
@@ -248,29 +360,51 @@ class _At(eqx.Module):
             parts.append(jnp.max(jnp.maximum(relative[k:], 0)))
             parts.append(jnp.sum(jnp.abs(lam[k:] * c[k:])))
         if self.problem.rows():
-            # A scale of 0 certifies nothing already.
-            scale = jnp.where(self.scale > 0, self.scale, 1)
+            # A unit of 0 certifies nothing already.
+            scale = jnp.where(self.unit > 0, self.unit, 1)
             moves = jnp.sum(jnp.abs(lam * c)) / scale
             parts.append(jnp.sum(jnp.abs(lam) * self.units) / scale * moves)
         return tuple(parts)
 
-    def bare(self, name: str, error: Array) -> tuple[Scalar, Scalar] | None:
-        """A violation in natural units with its slack; None for the other parts."""
+    def bare(self, name: str, lam: Array, error: Array) -> tuple[Scalar, Scalar] | None:
+        """A part in natural units with its slack; None where it is so already."""
         k = self.first
         if name == "equations":
             return tree.max_abs(self.c[:k]), 1.01 * tree.max_abs(error[:k])
         if name == "inequalities":
             found = jnp.max(jnp.maximum(self.c[k:], 0))
             return found, 1.01 * tree.max_abs(error[k:])
+        if name == self.names[0] and self.X is not None:
+            return self._plain(lam)
         return None
+
+    def _plain(self, lam: Array) -> tuple[Scalar, Scalar]:
+        """||x - P(x - grad L)||_2 and its slack; a placeholder behind a screen."""
+        x = tree.ravel(self.x)[0]
+
+        def moved(h: Array) -> Array:
+            if not self.problem.bounded():
+                return h
+            return x - jnp.clip(x - h, *self.problem.bounds())
+
+        if self.screened:
+            norm = tree.norm(moved(self.slope(lam) / self.X))
+            return norm, norm / 8
+        h = common.judge(self.gradient(lam), self.x)
+        error = h.error
+        if self.problem.bounded():
+            eps = jnp.finfo(x.dtype).eps
+            error = error + eps * (jnp.abs(x) + jnp.abs(h.value))
+        norm = tree.norm(moved(h.value))
+        return norm, common.norm_slack(norm, error, x.size)
 
     def nothing(self) -> Array:
         """Placeholder errors of the rows: an eighth of each."""
         return jnp.abs(self.c) / 8
 
-    def worst(self, v: _Values) -> Scalar:
+    def worst(self, v: _Values, scales: tuple[Scalar, ...] | None = None) -> Scalar:
         """The largest ratio, infinite where there is a NaN."""
-        scales = [jnp.where(s > 0, s, 1) for s in self.scales]
+        scales = [jnp.where(s > 0, s, 1) for s in scales or self.scales]
         ratios = jnp.stack([p / s for p, s in zip(v.parts, scales, strict=True)])
         return jnp.where(jnp.any(jnp.isnan(ratios)), jnp.inf, jnp.max(ratios))
 
@@ -289,11 +423,16 @@ class _At(eqx.Module):
         """Rounding allowances of the parts, and errors of the rows."""
         eps = jnp.finfo(self.c.dtype).eps
         h = common.judge(self.gradient(v.lam), self.x)
-        error = h.error
+        X = 1.0 if self.X is None else self.X
+        by = jnp.where(self.unit > 0, self.unit, 1)
+        found = h.value * X
         # The parts' own product lam J and the judged gradient round differently.
-        again = tree.norm(self.residual(h.value)) - v.parts[0]
+        again = self.length(self.residual(found)) - v.parts[0]
+        error = h.error * X / by + 4 * eps * jnp.abs(found / by)
         if self.problem.bounded():
-            error = error + eps * (jnp.abs(self.flat) + jnp.abs(h.value))
+            error = error + 4 * eps * (jnp.abs(self.flat) + jnp.abs(found / by))
+        # A gradient over a unit that only vanished is nothing known.
+        error = jnp.where(self.unit > 0, error + 4 * least(error.dtype), jnp.inf)
         slack = common.norm_slack(v.parts[0], error, self.flat.size) + jnp.abs(again)
         if not self.problem.rows():
             return (slack,), self.c
@@ -303,7 +442,7 @@ class _At(eqx.Module):
         moved = self._parts(slack, v.lam, error)
         # Products and quotients that vanish, each beside the factor that is left.
         lost = 4 * self.c.size * least(self.c.dtype)
-        by = jnp.where(self.scale > 0, self.scale, 1)
+        by = jnp.where(self.unit > 0, self.unit, 1)
         price = jnp.sum(jnp.abs(v.lam) * self.units) / by
         moves = jnp.sum(jnp.abs(v.lam * self.c)) / by
         rest = lost / by + lost
@@ -315,11 +454,8 @@ class _At(eqx.Module):
         rough = [1.01 * m + g * p + lost for m, p in
                  zip(moved[1:], v.parts[1:], strict=True)]  # fmt: skip
         rough[-1] = rough[-1] + 1.01 * grown
-        # The growth is divided by the square of a scale that rounding may have raised.
-        left = jnp.square(1 - jnp.minimum(self.base, 1))
-        rough[-1] = (rough[-1] + (1 - left) * v.parts[-1]) / left
-        # And multiplied with units that are rounded down.
+        # The growth is multiplied with units that are rounded down.
         rough[-1] = rough[-1] + 1.01 * self.wide * (v.parts[-1] + rough[-1])
-        # Against a scale that only vanished, nobody knows how large the growth is.
-        rough[-1] = jnp.where(self.scale > 0, rough[-1], jnp.inf)
+        # In units that only vanished nobody knows how large a part is.
+        rough = [jnp.where(self.unit > 0, v, jnp.inf) for v in rough]
         return (slack, *rough), error

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
-from banach.checks.frame import Floored, Scaled, refuse_unless
+from banach.checks.frame import Scaled, refuse_unless
 from banach.checks.second_order import proved_lower_bound
 from banach.core import tree
 from banach.core.check import Certificate, single
@@ -21,7 +21,7 @@ Scalar = Float[Array, ""]
 DENSE = 2000
 
 
-class LinearResidual(Floored):
+class LinearResidual(Scaled):
     """||b - A x||_2, recomputed from A, relative to ||b||_2 (absolute where b = 0).
 
     A residual: nothing is said of x - x*; where A is nearly singular, or has no
@@ -49,9 +49,9 @@ class LinearResidual(Floored):
         )
         return certificate, Point(point.x)
 
-    def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
-        """||b||, and the slack at x = 0."""
-        return _right_side(problem)
+    def measured(self, problem: Problem) -> tuple[Scalar]:
+        """||b||."""
+        return (_right_side(problem),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One residual; where a screen passes, one product with |A| more."""
@@ -171,8 +171,8 @@ def _times(terms: int, entries: PyTree, b: PyTree) -> PyTree:
     return jax.tree.map(lambda e, c: 1.01 * g * (e + jnp.abs(c)) + tiny, entries, b)
 
 
-def _right_side(problem: Problem) -> tuple[Scalar, Scalar]:
-    """||b||, and the slack of the residual at x = 0 over it.
+def _right_side(problem: Problem) -> Scalar:
+    """||b|| as a scale.
 
     1 where b is exactly 0; 0, which certifies nothing, where b is only read as 0.
     """
@@ -180,13 +180,12 @@ def _right_side(problem: Problem) -> tuple[Scalar, Scalar]:
     empty = tree.max_abs(problem.b) == 0
     # Where b is 0 so is the residual, whatever vanishing products are charged.
     known = jnp.where(empty, 0, slack)
-    scale = common.usable(value, known, empty & ~subnormal(problem.b))
-    return scale, slack / jnp.where(scale > 0, scale, 1)
+    return common.usable(value, known, empty & ~subnormal(problem.b))
 
 
 def _shrunk(problem: Problem, by: Any) -> Scalar:
     """||b|| over by(L), rounded down; 1 where either is unknown."""
-    size, _ = _right_side(problem)
+    size = _right_side(problem)
     judged, _ = common.lift(problem, problem.start())
     L = judged.facts().L
     if L is None:

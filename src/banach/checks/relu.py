@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import Floored, offered, refuse_unless
+from banach.checks.frame import Scaled, offered, refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
@@ -49,7 +49,7 @@ class Bound(NamedTuple):
     offered: Array
 
 
-class ReluGap(Floored):
+class ReluGap(Scaled):
     """network(x) - f* of the program with the problem's patterns; a bound.
 
     The network's own objective is evaluated, relu of every unit: a point outside the
@@ -79,18 +79,17 @@ class ReluGap(Floored):
             assumes=common.declared(problem, "convex"),
             look=jnp.asarray(look, jnp.int32) + 1,
             witness=best.offered,
+            scale_from="reference",
         )
         x = common.settled(jnp.asarray(point.x))
         return certificate, Point(x, tree.cast(best.dual, tree.dtype(point.x)))
 
-    def measured(self, problem: Problem) -> tuple[Scalar, Scalar]:
-        """F at zero, and the slack there."""
+    def measured(self, problem: Problem) -> tuple[Scalar]:
+        """F at zero."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
         zero = jnp.all(judged.loss.exact_zero(near.z, near.y))
-        scale = common.null_scale(judged.objective(at.x), zero)
-        slack = near.bound(None, 0).slack
-        return scale, slack / jnp.where(scale > 0, scale, 1)
+        return (common.null_scale(judged.objective(at.x), zero),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """The products with X of one offered bound, counted as splits."""

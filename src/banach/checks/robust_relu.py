@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import common
-from banach.checks.frame import read_base, refuse_unless
+from banach.checks.frame import refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -68,11 +68,9 @@ class RobustReluGap(Check):
     name: ClassVar[str] = "robust_relu_gap"
 
     scale: Any = None
-    base: Any = 0.0
 
     def __check_init__(self):
         common.read(self, scale="positive")
-        read_base(self)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -99,23 +97,16 @@ class RobustReluGap(Check):
             assumes=common.declared(problem, "convex"),
             look=look,
             witness=best.offered,
+            scale_from="reference",
         )
         return certificate, point
 
     def prepared(self, problem: Problem) -> "RobustReluGap":
-        """With the objective at zero, and the slack there."""
+        """With the objective at zero."""
         judged, at = common.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
-        scale = common.null_scale(judged.objective(at.x), jnp.all(near.R == 0))
-        nothing = Witness(
-            jnp.zeros_like(near.X), jnp.zeros_like(at.x), jnp.zeros_like(near.inside)
-        )
-        slack = near.bound(nothing, 0).slack
-        return RobustReluGap(scale, slack / jnp.where(scale > 0, scale, 1))
-
-    def floor(self) -> Any:
-        """Slack at zero over the scale."""
-        return self.base
+        zero = jnp.all(near.R == 0)
+        return RobustReluGap(common.null_scale(judged.objective(at.x), zero))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """Two bounds and a projection on each cone, counted as splits."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
-from banach.checks.frame import refuse_without
+from banach.checks.frame import at_most_one, held_against, refuse_without, source
 from banach.checks.lanczos import lanczos_lower_bound
 from banach.checks.stationarity import gradient_scale, no_term
 from banach.core import reading, tree
@@ -45,8 +45,8 @@ class SecondOrder(Check):
     That resolves only a fraction (ln(n/delta)/steps)^2 / 4 of the spectrum's width.
 
     The curvature has its own tolerance `curvature`, sqrt(tol) if None, relative to
-    |<g, H g>| / ||g||^2 at the reference, else absolute. `tol` must be the tolerance
-    of the run: it only converts one into the other.
+    |<g, H g>| / ||g||^2 at the reference, or to min(1, that at x0). `tol` must be the
+    tolerance of the run: it only converts one into the other.
     """
 
     name: ClassVar[str] = "second_order"
@@ -89,14 +89,17 @@ class SecondOrder(Check):
             how, turn = "estimated", look + 1
         worst = "estimated" if "estimated" in (label, how) else "modelled"
         zero = jnp.zeros_like(norm)
+        since = source(problem)
         curved = Part(
             "max(0,-lambda_min)",
             jnp.maximum(-lower, 0),
             zero,
             bend * jnp.asarray(own, dtype) / tol,
+            scale_from=since,
         )
+        first = held_against(problem, norm, slack, first, label)
         certificate = Certificate(
-            (Part("||grad f(x)||_2", norm, slack, first), curved),
+            (Part("||grad f(x)||_2", norm, slack, first, scale_from=since), curved),
             "second-order stationarity",
             "residual" if self._dense(problem) else "statistical",
             notes,
@@ -109,19 +112,19 @@ class SecondOrder(Check):
         return certificate, Point(point.x)
 
     def prepared(self, problem: Problem) -> "SecondOrder":
-        """With gradient norm and curvature at the reference."""
-        first, _ = gradient_scale(problem)
-        bend = jnp.ones_like(first)
+        """With gradient norm and curvature at the reference, or at most 1 at x0."""
+        first = gradient_scale(problem)
         reference = problem.reference_point()
-        if reference is not None:
-            judged, at = common.lift(problem, reference)
-            g = judged.grad(at.x)
-            square = tree.vdot(g, g)
-            curve = jnp.abs(tree.vdot(g, judged.hvp(at.x, g)))
-            ratio = curve / jnp.where(square > 0, square, 1)
-            bend = common.usable(
-                jnp.where(square > 0, ratio, 0), 0 * ratio, common.ordinary(judged)
-            )
+        judged, at = common.lift(problem, reference or problem.start())
+        g = judged.grad(at.x)
+        square = tree.vdot(g, g)
+        curve = jnp.abs(tree.vdot(g, judged.hvp(at.x, g)))
+        ratio = curve / jnp.where(square > 0, square, 1)
+        ratio = jnp.where(square > 0, ratio, 0)
+        if reference is None:
+            bend = jnp.where(ratio > 0, at_most_one(ratio), 1)
+        else:
+            bend = common.usable(ratio, 0 * ratio, common.ordinary(judged))
         return eqx.tree_at(
             lambda c: c.scales, self, (first, bend), is_leaf=lambda v: v is None
         )

@@ -1,5 +1,6 @@
 """The residual of one proximal gradient step, judged where the step ends."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -8,17 +9,33 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
-from banach.checks.frame import Floored, based, refuse_without
+from banach.checks.frame import (
+    Scaled,
+    Sizes,
+    at_most_one,
+    component_parts,
+    held_against,
+    refuse_without,
+    screen_scale,
+    sizes,
+    source,
+)
+from banach.checks.stationarity import of_parts
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam
+from banach.parts.term import gam, least
 
 QUANTITY = "dist(0,dF(x+))"
+_NAMES = (
+    "max_j dist(0,dF(x+))_j/(|A|'|l'(null)|)_j",
+    "dist(0,dF(x+))_j where (|A|'|l'(null)|)_j = 0: absolute",
+    QUANTITY,
+)
 
 
-class ProxStep(Floored):
+class ProxStep(Scaled):
     """dist(0, dF(x+)) at x+ = prox(v, t), v = x - t grad f(x); x+ is what is returned.
 
     (v - x+) / t is a subgradient of the term at x+, whatever t is and whether or not
@@ -30,10 +47,16 @@ class ProxStep(Floored):
     No Lipschitz constant is assumed: the gradient is looked at where the step ends.
     t belongs to the problem; a bad one makes the bound large, never false. At x itself
     the distance may be of order 1 while it is tiny at x+. The scale is ||x - x+|| / t
-    at the reference.
+    at the reference, or min(1, that at the problem's own x0).
+
+    The components of a GLM carry the units of their columns: each is relative to its
+    companion (|A|' w |l'|)_j at the null model, and absolute where that is 0. An
+    absolute tolerance is of the 2-norm.
     """
 
     name: ClassVar[str] = "step"
+
+    sizes: Any = None
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -41,10 +64,26 @@ class ProxStep(Floored):
         """The bound, and x+."""
         step = _step(problem, point)
         label = common.provenance(step.judged.grad, step.wide)
+        says = common.believed("gradient", label) + common.stopped(problem)
+        if self.sizes is not None:
+            parts = component_parts(
+                _NAMES,
+                self.sizes,
+                self.screen,
+                lambda: _distance(step, step.judged.grad(step.wide)),
+                lambda: _each(step),
+            )
+            defined = tuple(
+                dataclasses.replace(
+                    p, value=common.where_defined(step.judged, step.wide, p.value)
+                )
+                for p in parts
+            )
+            return of_parts(defined, says, label, look), Point(step.after)
         value, slack = common.behind(
             self.screen,
-            self.scale,
-            lambda: _bound(step, step.judged.grad(step.wide)),
+            screen_scale(problem, self.scale),
+            lambda: tree.norm(_distance(step, step.judged.grad(step.wide))),
             lambda: _charged(step),
             2,
         )
@@ -52,26 +91,30 @@ class ProxStep(Floored):
             QUANTITY,
             common.where_defined(step.judged, step.wide, value),
             slack,
-            self.scale,
+            held_against(problem, value, slack, self.scale, label),
             grade="residual",
-            assumes=common.believed("gradient", label) + common.stopped(problem),
+            assumes=says,
             rounding=label,
             look=look,
+            scale_from=source(problem),
         )
         return certificate, Point(step.after)
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
-        """e / t at the reference, or 1."""
-        one = jnp.ones((), common.judged_dtype(problem))
-        found = common.lifted_reference(problem)
-        if found is None:
-            return one, 0 * one
+    def measured(self, problem: Problem) -> tuple[Array, Sizes | None]:
+        """e / t at the reference, or min(1, that at x0); or companions."""
+        found = sizes(problem)
+        if found is not None:
+            return jnp.ones((), common.judged_dtype(problem)), found
+        reference = common.lifted_reference(problem)
         # In the judged dtype: a cast of x+ would be charged, and hide a small scale.
-        step = _step(*found)
-        error = common.judge(step.judged.grad, step.x).error
+        step = _step(*(reference or common.lift(problem, problem.start())))
         value = tree.norm(tree.sub(step.x, step.wide)) / step.t
+        if reference is None:
+            return at_most_one(value), None
+        error = common.judge(step.judged.grad, step.x).error
         slack = common.norm_slack(value, error, problem.size()) + _moved(step)
-        return based(value, slack, common.ordinary(step.judged, step.x))
+        plain = common.ordinary(step.judged, step.x)
+        return common.usable(value, slack, plain), None
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """A value, two gradients and a prox; a gradient more where a screen passes."""
@@ -98,25 +141,54 @@ def _step(problem: Problem, point: Point) -> _Step:
     judged, at = common.lift(problem, point)
     x, t = at.x, jnp.asarray(judged.residual_step(), tree.dtype(at.x))
     g = judged.grad(x)
-    v = tree.axpy(-t, g, x)
+    # A number, or one for each component.
+    v = jax.tree.map(lambda p, q: p - t * q, x, g)
     exact = judged.prox(v, t)
     after = common.fixed(tree.cast(exact, tree.dtype(point.x)))
     return _Step(judged, x, t, g, v, exact, after, tree.cast(after, tree.dtype(x)))
 
 
 def _subgradient(step: _Step) -> PyTree:
-    return tree.scale(1 / step.t, tree.sub(step.v, step.wide))
+    return jax.tree.map(lambda p, q: (p - q) / step.t, step.v, step.wide)
 
 
-def _bound(step: _Step, end: PyTree) -> Array:
-    """||(v - x+) / t + grad f(x+)||."""
-    return tree.norm(tree.add(_subgradient(step), end))
+def _distance(step: _Step, end: PyTree) -> PyTree:
+    """(v - x+) / t + grad f(x+)."""
+    return tree.add(_subgradient(step), end)
+
+
+def _each(step: _Step) -> tuple[PyTree, PyTree]:
+    """The same, and the rounding of every component.
+
+    The prox of a coordinate is exact up to a few roundings of its argument and
+    result; a cast moves x+ by d, see `_moved`. Where coordinates meet in the prox each
+    is charged with the whole.
+    """
+    end = common.judge(step.judged.grad, step.wide)
+    value = _distance(step, end.value)
+    k = gam(24, tree.dtype(step.x))
+    whole = 0 if jnp.ndim(step.t) else _moved(step)
+
+    def one(e, r, g, v, x, y, exact, s, total):
+        t = jnp.broadcast_to(step.t, x.shape)
+        rough = k * (jnp.abs(v) + jnp.abs(x) + jnp.abs(y) + t * jnp.abs(g))
+        d = jnp.abs(exact - y)
+        bent = jnp.abs(s * d / jnp.where(exact == 0, 1, exact))
+        tiny = 4 * least(x.dtype)
+        off = e + whole + (d + rough + tiny) / t + bent + k * (jnp.abs(r) + jnp.abs(s))
+        return 1.01 * off + k * jnp.abs(total) + tiny
+
+    error = jax.tree.map(
+        one, end.error, end.value, step.g, step.v, step.x, step.wide, step.exact,
+        _subgradient(step), value,
+    )  # fmt: skip
+    return value, error
 
 
 def _charged(step: _Step) -> tuple[Array, Array]:
     """The bound with the rounding of everything in it."""
     end = common.judge(step.judged.grad, step.wide)
-    value = _bound(step, end.value)
+    value = tree.norm(_distance(step, end.value))
     size = step.judged.size()
     slack = common.norm_slack(tree.norm(end.value), end.error, size)
     return value, 1.01 * (slack + _moved(step)) + gam(size + 8, value.dtype) * value

@@ -10,7 +10,15 @@ from jaxtyping import Array
 
 from banach.checks import common
 from banach.checks.convexity import midpoint_calls, midpoint_part
-from banach.checks.frame import Scaled, at_reference, extended
+from banach.checks.frame import (
+    Scaled,
+    at_most_one,
+    at_reference,
+    extended,
+    held_against,
+    screen_scale,
+    source,
+)
 from banach.checks.stationarity import no_term
 from banach.core import tree
 from banach.core.check import Certificate, single
@@ -23,7 +31,8 @@ class StrongGap(Scaled):
     """f(x) - f* <= ||grad f(x)||^2 / (2 mu).
 
     The scale is the decrease that a quadratic model promises at the reference,
-    ||g||^4 / (2 <g, H g>): it never sees a constant added to f. mu is believed as
+    ||g||^4 / (2 <g, H g>): it never sees a constant added to f; without a reference
+    min(1, that at x0). mu is believed as
     declared, and refuted where sampled midpoints contradict it.
     """
 
@@ -40,18 +49,18 @@ class StrongGap(Scaled):
         if self.screen is not None:
             # (g^2 / (2 mu) <= screen * scale) in terms of g, for the shared screen.
             root = jnp.sqrt(mu) * math.sqrt(2.0)
-            screen = root * jnp.sqrt(self.screen * self.scale)
+            against = screen_scale(problem, self.scale)
+            screen = root * jnp.sqrt(self.screen * against)
         norm, e, label = common.grad_norm(judged, at.x, screen, 1)
         value, slack = common.half_square(norm, e, mu)
         return _bound(problem, point, "f(x)-f*", value, slack, self, key, look, label)
 
     def measured(self, problem: Problem) -> tuple[Array]:
-        """The predicted decrease at the reference."""
+        """The predicted decrease at the reference, or min(1, that at x0)."""
         reference = problem.reference_point()
-        if reference is None:
-            return (jnp.ones((), common.judged_dtype(problem)),)
-        judged, at = common.lift(problem, reference)
-        return (_decrease(judged, at.x),)
+        judged, at = common.lift(problem, reference or problem.start())
+        found = _decrease(judged, at.x)
+        return (found if reference is not None else at_most_one(found),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient, and the midpoints of the convexity test."""
@@ -65,7 +74,7 @@ class StrongGap(Scaled):
 class StrongDistance(Scaled):
     """||x - x*||_2 <= ||grad f(x)||_2 / mu.
 
-    The scale is the same bound at the reference, or 1.
+    The scale is the same bound at the reference, or min(1, that at x0).
     """
 
     name: ClassVar[str] = "strong_distance"
@@ -76,7 +85,8 @@ class StrongDistance(Scaled):
         """The bound at the point itself."""
         judged, at = common.lift(problem, point)
         mu = common.rounded_down(problem.facts().mu, common.judged_dtype(problem))
-        norm, e, label = common.grad_norm(judged, at.x, self.screen, self.scale * mu)
+        against = screen_scale(problem, self.scale) * mu
+        norm, e, label = common.grad_norm(judged, at.x, self.screen, against)
         value = norm / mu
         slack = 1.01 * (e / mu) + gam(4, value.dtype) * value
         # Quotients, and 1 / mu.
@@ -93,7 +103,11 @@ class StrongDistance(Scaled):
             mu = common.rounded_down(problem.facts().mu, value.dtype)
             return value / mu, slack / mu
 
-        return at_reference(problem, bound)[:1]
+        def cheap(judged, x):
+            value = tree.norm(judged.grad(x))
+            return value / common.rounded_down(problem.facts().mu, value.dtype)
+
+        return (at_reference(problem, bound, cheap),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient, and the midpoints of the convexity test."""
@@ -109,7 +123,7 @@ class BallGap(Scaled):
 
     R is the declared bound of ||x0 - x*||; the right side is the largest
     <g, x - v> over that ball, so it holds at every x. The scale is the same bound
-    at the reference, or 1.
+    at the reference, or min(1, that at x0).
     """
 
     name: ClassVar[str] = "ball_gap"
@@ -125,8 +139,9 @@ class BallGap(Scaled):
             g = judged.grad(at.x)
             return _ball(judged, at.x, common.Judged(g, tree.zeros_like(g), label))[0]
 
+        against = screen_scale(problem, self.scale)
         value, slack = common.behind(
-            self.screen, self.scale, cheap, lambda: _judged_ball(judged, at.x), 2
+            self.screen, against, cheap, lambda: _judged_ball(judged, at.x), 2
         )
         return _bound(
             problem, point, "f(x)-f*", value, slack, self, key, look, label, "radius"
@@ -134,7 +149,7 @@ class BallGap(Scaled):
 
     def measured(self, problem: Problem) -> tuple[Array]:
         """The bound at the reference."""
-        return at_reference(problem, _judged_ball)[:1]
+        return (at_reference(problem, _judged_ball),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient, and the midpoints of the convexity test."""
@@ -195,15 +210,16 @@ def _bound(problem, point, quantity, value, slack, check, key, look, label, *fac
         quantity,
         common.where_defined(judged, at.x, value),
         slack,
-        check.scale,
+        held_against(problem, value, slack, check.scale, label),
         grade="bound",
         assumes=common.declared(problem, *names)
         + common.believed("gradient", label)
         + common.stopped(problem),
         rounding=label,
         look=look,
+        scale_from=source(problem),
     )
-    passes = common.below(check.screen, value, check.scale)
+    passes = common.below(check.screen, value, screen_scale(problem, check.scale))
     parts = midpoint_part(problem, point, key, passes)
     return extended(certificate, parts), Point(point.x)
 

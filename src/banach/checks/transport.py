@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from banach.checks import common
 from banach.checks.frame import Scaled
+from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -34,8 +35,9 @@ class TransportGap(Scaled):
     a sum of nonnegative terms, each computed without cancellation: a bound of both
     suboptimalities, and ||Q - P*||_1 <= sqrt(2 gap sum(a) / eps). Q's own marginal
     errors, a few roundings, are charged with the sizes of the potentials and the
-    cost. The gap is relative to <|C|, a b'>. Two more parts are ||P 1 - a||_1 and
-    ||P' 1 - b||_1, relative to the mass. The point returned is the one judged: the
+    cost. The gap is relative to <|C - u - v'|, a b'> / sum a, the cost centred by rows
+    and columns: constants in the cost move no plan. Two more parts are ||P 1 - a||_1
+    and ||P' 1 - b||_1, relative to the mass. The point returned is the one judged: the
     same plan, its potentials shifted to equal sums.
 
     Every exponent (f_i + g_j - C_ij) / eps carries an absolute error of a few
@@ -53,7 +55,7 @@ class TransportGap(Scaled):
         return certified(self, problem, point, look, QUANTITY, Eye.gap)
 
     def measured(self, problem: Problem) -> tuple[Scalar]:
-        """<|C|, a b'>, or 1 where that is 0."""
+        """<|C - u - v'|, a b'> / sum a."""
         return (typical(problem),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
@@ -66,12 +68,36 @@ class TransportGap(Scaled):
 
 
 def typical(problem: Problem) -> Scalar:
-    """<|C|, a b'>; 1 where C is 0, and 0 where the product vanished."""
+    """<|C - u - v'|, a b'> / sum a, with u and v the means of rows and columns.
+
+    The same of C itself where the centred cost is rounding, so that every plan costs
+    the same; eps sum a where C is 0; and 0 where C only vanished.
+    """
     judged, _ = common.lift(problem, problem.reference_point())
-    mass = jnp.sum(jnp.asarray(judged.a))
-    value = judged.average_cost() * mass * mass
-    free = judged.cost.vanished() == 0 and jnp.max(jnp.abs(judged.cost.rows(None))) == 0
-    return jnp.where(value == 0, jnp.where(free, 1, 0), value)
+    a, b = jnp.asarray(judged.a), jnp.asarray(judged.b)
+    mass = jnp.sum(a)
+    p, q = a / mass, b / jnp.sum(b)
+    zero = jnp.zeros((), a.dtype)
+
+    def means(block):
+        weight = block.mask(block.pick(p) * jnp.ones_like(block.C))
+        size = jnp.matmul(jnp.abs(block.C), q, precision=tree.PRECISION)
+        own = jnp.matmul(block.C, q, precision=tree.PRECISION)
+        big = jnp.max(jnp.abs(block.C), axis=1)
+        return (own, size, big), jnp.sum(weight * block.C, axis=0)
+
+    (u, size, big), v = judged.fold(means)
+    whole, mean = jnp.vdot(p, size), jnp.vdot(p, u)
+
+    def apart(block):
+        away = jnp.abs(block.C - block.pick(u) - (v - mean))
+        return jnp.matmul(away, q, precision=tree.PRECISION), zero
+
+    value = jnp.vdot(p, judged.fold(apart)[0])
+    rounds = 8 * gam(sum(judged.cost.shape) + 16, a.dtype)
+    value = jnp.where(value > rounds * whole, value, whole)
+    empty = judged.cost.vanished() == 0 and jnp.max(big) == 0
+    return mass * jnp.where(empty, jnp.asarray(judged.eps), value)
 
 
 def without_plan(name: str, problem: Problem) -> str | None:

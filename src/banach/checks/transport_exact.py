@@ -41,7 +41,7 @@ class ExactTransportGap(Scaled):
         return transport.certified(self, problem, point, look, QUANTITY, _gap)
 
     def measured(self, problem: Problem) -> tuple[Scalar]:
-        """<|C|, a b'>, or 1 where that is 0."""
+        """<|C - u - v'|, a b'> / sum a."""
         return (transport.typical(problem),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:

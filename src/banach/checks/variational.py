@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
-from banach.checks.frame import Floored, based, extended
+from banach.checks.frame import Scaled, extended
 from banach.checks.inclusion import no_operator
 from banach.checks.monotone import pair_calls, pair_parts
 from banach.core import tree
@@ -18,7 +18,7 @@ from banach.parts.sets import L2Ball
 from banach.parts.term import Term, gam
 
 
-class VariationalGap(Floored):
+class VariationalGap(Scaled):
     """max over v in C of <F(z), z - v>, which is 0 exactly at solutions.
 
     For a saddle function, convex in x and concave in y (`is_saddle` and `monotone`,
@@ -60,7 +60,7 @@ class VariationalGap(Floored):
         parts = pair_parts(problem, inside, key, passes)
         return extended(certificate, parts), inside
 
-    def measured(self, problem: Problem) -> tuple[Array, Array]:
+    def measured(self, problem: Problem) -> tuple[Array]:
         """The gap at the centre of C."""
         one = jnp.ones((), common.judged_dtype(problem))
         judged, start = common.lift(problem, problem.start())
@@ -71,7 +71,8 @@ class VariationalGap(Floored):
         other, rough, _ = _gap(judged, Point(corner), None, one)
         flat = ~(value > 2 * slack)
         value, slack = jnp.where(flat, other, value), jnp.where(flat, rough, slack)
-        return based(value, slack, common.ordinary(problem) & common.ordinary(judged))
+        nothing = common.ordinary(problem) & common.ordinary(judged)
+        return (common.usable(value, slack, nothing),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass; without a screen also the sampled pairs."""

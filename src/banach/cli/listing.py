@@ -20,7 +20,8 @@ def methods_command(problem: Any, family: Any, json: bool) -> int:
             raise common.Usage(f"no family {family!r}; families: {', '.join(known)}")
     if problem is not None:
         kinds = sorted({r["problem"] for r in catalogue.load_index().values()})
-        rows = [r for r in rows if r["problem"].lower() == problem.lower()]
+        own = [r for r in rows if r["problem"].lower() == problem.lower()]
+        rows = own or _applicable(rows, problem)
         if not rows:
             raise common.Usage(f"no method for {problem!r}; kinds: {', '.join(kinds)}")
     if json:
@@ -35,6 +36,28 @@ def methods_command(problem: Any, family: Any, json: bool) -> int:
             f"{r['name']:<{width}}  {r['family']:<12} {r['problem']:<{kind}} {summary}"
         )
     return common.CERTIFIED
+
+
+def _applicable(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Methods of other kinds that take a built-in problem of this one."""
+    from banach import zoo
+
+    names = [r["name"] for r in zoo.names() if r["kind"].lower() == kind.lower()]
+    if not names:
+        return []
+    from banach import choose
+    from banach.core import compat
+    from banach.core.method import Refusal
+
+    with compat.double():
+        example = zoo.load(names[0])
+        facts = example.facts()
+        return [
+            r
+            for r in rows
+            if not r["host"]
+            and not isinstance(choose.suggest(r["name"], example, facts), Refusal)
+        ]
 
 
 def problems_command(json: bool) -> int:

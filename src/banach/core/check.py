@@ -18,6 +18,9 @@ from banach.core.problem import Problem
 
 GRADES = ("enclosure", "bound", "statistical", "residual")
 ROUNDINGS = ("proved", "modelled", "estimated")
+# Where a scale comes from: the quantity at the problem's reference; its data; the
+# quantity at its own x0, at most 1; or from nowhere: the quantity is absolute.
+SCALES_FROM = ("reference", "data", "start", "none")
 
 
 def _positive(tol: Any) -> Any:
@@ -35,7 +38,8 @@ class Part(eqx.Module):
     """One nonnegative quantity of a certificate.
 
     `bare` is (value, slack) in natural units, where `value` is already relative
-    (each row of the constraints to its own size): what an absolute tolerance is of.
+    (each row of the constraints to its own size): what an absolute tolerance is of,
+    by the name `bare_name` if that is another. `scale_from` is one of SCALES_FROM.
     """
 
     name: str = eqx.field(static=True)
@@ -43,6 +47,16 @@ class Part(eqx.Module):
     slack: Float[Array, ""]
     scale: Float[Array, ""]
     bare: tuple[Float[Array, ""], Float[Array, ""]] | None = None
+    bare_name: str = eqx.field(static=True, default="")
+    scale_from: str = eqx.field(static=True, default="data")
+
+    def relative_to(self) -> str:
+        """Where the scale of this very part comes from, of a record on the host.
+
+        A value within its slack is not held against the start (CERTIFICATES 2.7).
+        """
+        hidden = float(self.value) <= float(self.slack) and float(self.scale) == 1
+        return "none" if self.scale_from == "start" and hidden else self.scale_from
 
 
 class Certificate(eqx.Module):
@@ -88,12 +102,12 @@ class Certificate(eqx.Module):
             out.append(xp.where(_valid(xp, p), ratio, xp.asarray(np.inf, ratio.dtype)))
         return xp.stack(out)
 
-    def bare(self) -> Float[Array, ""]:
+    def value_ratio(self) -> Float[Array, ""]:
         """max(value, 0) / scale of the worst part, its slack left out.
 
         What a trace shows of a look behind a screen, whose slack is a placeholder.
         """
-        none = tuple(Part(p.name, p.value, p.slack * 0, p.scale) for p in self.parts)
+        none = tuple(dataclasses.replace(p, slack=p.slack * 0) for p in self.parts)
         return eqx.tree_at(lambda c: c.parts, self, none).ratio
 
     @property
@@ -120,6 +134,11 @@ class Certificate(eqx.Module):
     def scale(self) -> Float[Array, ""]:
         """What the worst part is measured against, from problem data only."""
         return self._of_worst([p.scale for p in self.parts])
+
+    @property
+    def scale_from(self) -> str:
+        """Where the scale of the worst part comes from: one of SCALES_FROM."""
+        return "none" if self.signed else self.parts[int(self.worst)].relative_to()
 
     def _of_worst(self, values: list[Any]) -> Array:
         if len(values) == 1:
@@ -184,17 +203,25 @@ class Certificate(eqx.Module):
         if self.signed:
             return self
         parts = tuple(
-            Part(p.name, *(p.bare or (p.value, p.slack)), jnp.ones_like(p.scale))
+            Part(
+                p.bare_name or p.name,
+                *(p.bare or (p.value, p.slack)),
+                jnp.ones_like(p.scale),
+                scale_from="none",
+            )
             for p in self.parts
         )
-        return eqx.tree_at(lambda c: c.parts, self, parts)
+        named = self.quantity == self.parts[0].name
+        return dataclasses.replace(
+            self, parts=parts, quantity=parts[0].name if named else self.quantity
+        )
 
 
 class Check(eqx.Module, metaclass=Made):
     """Looks at (problem, point) and writes a Certificate. It never meets a method.
 
     `prepared(problem)` does what depends on the problem alone (scale, row norms),
-    once a run; `floor()` is the slack/scale already present at the reference.
+    once a run.
     """
 
     host: ClassVar[bool] = False
@@ -227,10 +254,6 @@ class Check(eqx.Module, metaclass=Made):
         if not self.screens():
             return self
         return dataclasses.replace(self, screen=tol)  # type: ignore[call-arg]
-
-    def floor(self) -> Float[Array, ""] | float:
-        """Smallest ratio that rounding permits at the reference; 0 if unknown."""
-        return 0.0
 
     def refuses(self, problem: Problem) -> str | None:
         """Why this check cannot speak of the problem, with the cure, or None."""
@@ -265,10 +288,6 @@ class Prepared(Check):
         """The check screened; it stays prepared."""
         return Prepared(self.check.screened(tol))
 
-    def floor(self) -> Float[Array, ""] | float:
-        """The check's."""
-        return self.check.floor()
-
 
 def single(
     quantity: str,
@@ -285,6 +304,9 @@ def single(
     look: Any = 0,
     name: str | None = None,
     target: Any = None,
+    scale_from: str = "data",
+    bare: tuple[Any, Any] | None = None,
+    bare_name: str = "",
 ) -> Certificate:
     """A certificate of one part; value, slack and scale take the value's dtype."""
     value = jnp.asarray(value)
@@ -293,6 +315,9 @@ def single(
         value,
         jnp.asarray(slack, value.dtype),
         jnp.asarray(scale, value.dtype),
+        bare,
+        bare_name,
+        "none" if signed else scale_from,
     )
     return Certificate(
         (part,),

@@ -1,6 +1,8 @@
 """The only file that touches private or moving parts of JAX."""
 
+import contextlib
 import os
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -15,6 +17,22 @@ __all__ = ["ClosedJaxpr", "Jaxpr", "Literal", "double", "is_tracer", "jaxpr_as_f
 def double() -> AbstractContextManager[None]:
     """Work in 64 bits inside the block; the global flag is never touched."""
     return jax.enable_x64(True)  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def flags_kept() -> Iterator[None]:
+    """Leave the global 64-bit flag of JAX as it was, whatever is imported inside.
+
+    Inside a 64-bit context the flag reads as the context's; another thread has none.
+    """
+    found: list[bool] = []
+    reader = threading.Thread(target=lambda: found.append(jax.config.jax_enable_x64))
+    reader.start()
+    reader.join()
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", found[0])
 
 
 def is_tracer(value: Any) -> bool:

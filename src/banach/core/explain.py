@@ -74,7 +74,9 @@ def reason(status: str, facts: dict[str, Any]) -> str:
 def hint(status: str, facts: dict[str, Any]) -> str:
     """The cure, or an empty string."""
     goal = facts["certificate"].signed
-    if status in ("budget", "stalled") and "diagnose" in facts:
+    if status == "certified" and "unattained" in facts:
+        return facts["unattained"]() or _worth(facts)
+    if status in ("budget", "stalled", "nonfinite") and "diagnose" in facts:
         known = facts["diagnose"]()
         if known is not None:
             return known
@@ -115,6 +117,17 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "nonfinite":
         return "see the cause; a smaller step_size or a start inside the domain"
     return ""
+
+
+def _worth(facts: dict[str, Any]) -> str:
+    """What a certified residual leaves open, and what would close it."""
+    if facts["certificate"].grade != "residual":
+        return ""
+    check = facts["stronger"]()
+    if check is not None:
+        return f"a bound costs about the same on this problem: check={check!r}"
+    untried = facts["untried"]() if facts["steps"] == 0 else None
+    return untried or ""
 
 
 _FLOAT32 = "float32 iterates come no closer: pass float64 data and start, or ask for "

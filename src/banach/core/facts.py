@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 CONSTRUCTION = "by construction"
 DECLARED = "declared"
 ESTIMATED = "estimated"
+LIKELY = "proved but for a chance of 1e-12 over a random start"
+SEEN = "seen along a few directions, no bound"
 
 
 class Fact(NamedTuple):
@@ -24,8 +26,9 @@ class Facts:
     """Properties and constants of one problem instance.
 
     `properties` maps words of `card.FACTS` to a provenance. `constants` maps
-    L (gradient Lipschitz constant of the smooth part, an upper bound), mu (strong
-    convexity), M (self-concordance), radius (a bound on ||x - x*||) to facts. A
+    L (gradient Lipschitz constant of the smooth part, an upper bound), curvature (a
+    cheap value that L is at least, for methods that watch it), mu (strong convexity),
+    M (self-concordance), radius (a bound on ||x - x*||) to facts. A
     constant given as a function is evaluated once, when first read.
     """
 

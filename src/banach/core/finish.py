@@ -83,6 +83,9 @@ class Left(Protocol):
     def trace(self) -> TraceView:
         """Rows of the run."""
 
+    def said(self) -> dict[str, str] | None:
+        """What a peer says of its own run, in its words; None for native methods."""
+
     def carry(self) -> Any:
         """The whole carry, for checkpoints; None where a run cannot be resumed."""
 
@@ -100,8 +103,11 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
     def point() -> Point:
         return left.point() if left.status not in UNDECIDED else spoken()[1]
 
+    unattained = functools.cache(lambda: plan.problem.unattained(me().x))
+
     def certificate() -> Certificate:
-        return stamped(spoken()[0], plan.problem_id(), me().x)
+        said = spoken()[0] if unattained() is None else without_minimiser(spoken()[0])
+        return stamped(said, plan.problem_id(), me().x)
 
     def dtype() -> str:
         # Read by the user, outside the 64-bit context of the run.
@@ -109,7 +115,7 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
             return str(tree.dtype(me().x))
 
     def facts() -> dict[str, Any]:
-        return _facts(plan, left, clock, me(), dtype())
+        return _facts(plan, left, clock, me(), dtype()) | {"unattained": unattained}
 
     result = Result(
         problem=plan.problem,
@@ -129,10 +135,13 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
             "certificate": certificate,
             "best_step": left.best_step,
             "calls": left.calls,
+            "peer": left.said,
             "trace": left.trace,
             "reason": lambda: explain.reason(status, facts()),
             "hint": lambda: explain.hint(status, facts()),
-            "manifest": lambda: manifest(dtype(), plan.key),
+            "manifest": lambda: (
+                manifest(dtype(), plan.key) | {"view": plan.method.seen_as()}
+            ),
         },
     )
     # A strong reference from the closures would keep results until a collection.
@@ -161,6 +170,12 @@ def stamped(certificate: Certificate, problem_id: str, x: Any) -> Certificate:
     return dataclasses.replace(certificate, problem_id=problem_id, point_id=point_id(x))
 
 
+def without_minimiser(certificate: Certificate) -> Certificate:
+    """The same bound, beside the proof that nothing attains the infimum."""
+    assumes = (*certificate.assumes, "minimiser exists: refuted")
+    return dataclasses.replace(certificate, assumes=assumes)
+
+
 def _facts(
     plan: Plan, left: Left, clock: Clock, result: Result, dtype: str
 ) -> dict[str, Any]:
@@ -177,6 +192,8 @@ def _facts(
         "lost": clock.lost,
         "proof": plan.proof,
         "diagnose": lambda: plan.problem.diagnosis(result.x),
+        "stronger": plan.problem.stronger,
+        "untried": lambda: plan.problem.untried(result.x),
     }
     if result.status == "nonfinite":
         where, cause = explain.locate(result.x, *left.bad(), result.trace)
@@ -216,6 +233,9 @@ class OneLook:
     def trace(self) -> TraceView:
         """No rows."""
         return no_rows()
+
+    def said(self) -> None:
+        """No peer was asked."""
 
     def carry(self) -> None:
         """There is nothing to resume."""

@@ -6,6 +6,7 @@ state, params)`. That protocol is all that this file knows.
 
 import inspect
 import numbers
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,8 @@ class FromOptax(Method):
                     f"FromOptax {name} must be a function, got {reading.shown(part)}"
                 )
         _fits(factory, hyper)
+        if (decay := decays(factory, hyper)) is not None:
+            warnings.warn(decay, stacklevel=2)
         self.hyper, self.fixed = split(hyper)
         self.factory, self.oracle, self.searched = factory, oracle, searched
 
@@ -150,6 +153,42 @@ class FromOptax(Method):
                 "transformation; the factory must return what optax.adam(...) returns"
             )
         return made
+
+
+# Of optax's optimisers the one that shrinks the weights without an argument saying so
+# (its step is divided by sqrt(1 + learning_rate^2)).
+_SHRINKS = frozenset({"fromage"})
+
+
+def decays(factory: Callable, hyper: dict[str, Any]) -> str | None:
+    """Words, where a transformation pulls x towards 0 whatever the gradient is.
+
+    Such a rule comes to rest where gradient and pull cancel, not at a minimiser. The
+    pull is an argument named weight_decay..., given or by its default.
+    """
+    name = getattr(factory, "__name__", "the transformation")
+    if name in _SHRINKS:
+        return (
+            f"{name} shrinks the weights at every step, so that it ends elsewhere than "
+            "at a minimiser; no argument turns that off: use another optimiser"
+        )
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return None  # built in C: it says nothing of its arguments
+    for key, parameter in parameters.items():
+        value = hyper.get(key, parameter.default)
+        if not key.startswith("weight_decay") or key == "weight_decay_mask":
+            continue
+        scheduled = callable(value) and value is not parameter.empty
+        number = isinstance(value, numbers.Number | np.generic)
+        if scheduled or (number and value != 0):
+            return (
+                f"{name} decays the weights ({key}={value}): x is pulled towards 0 at "
+                "every step, so that it ends elsewhere than at a minimiser; pass "
+                f"{key}=0.0"
+            )
+    return None
 
 
 def split(hyper: dict[str, Any]) -> tuple[dict[str, Any], tuple]:

@@ -81,6 +81,8 @@ class TracedFunction(eqx.Module):
                 f"{self.program.name} was stated for arguments of structure "
                 f"{self.program.in_tree}, got {tree}; pass the same structure"
             )
+        wanted = (v.aval for v in self.program.jaxpr.invars)
+        leaves = [_like(leaf, v) for leaf, v in zip(leaves, wanted, strict=True)]
         out = jax.core.eval_jaxpr(self.program.jaxpr, list(self.consts), *leaves)
         return jax.tree.unflatten(self.program.out_tree, out)
 
@@ -196,6 +198,20 @@ def _content(value: Any) -> int:
         return id(value)
     a = np.asarray(value)
     return hash((a.shape, str(a.dtype), a.tobytes()))
+
+
+def _like(leaf: Any, wanted: Any) -> Any:
+    """A number of less precision in that of the program; nothing is narrowed."""
+    given = jnp.result_type(leaf)
+    real = jnp.issubdtype(given, jnp.floating) or jnp.issubdtype(given, jnp.integer)
+    if not (real and jnp.issubdtype(wanted.dtype, jnp.floating)):
+        return leaf
+    whole = jnp.issubdtype(given, jnp.integer)
+    if not whole and jnp.promote_types(given, wanted.dtype) != wanted.dtype:
+        return leaf
+    if given == wanted.dtype:
+        return leaf
+    return jnp.asarray(leaf, jax.dtypes.canonicalize_dtype(wanted.dtype))
 
 
 def _own(const: Any) -> Any:

@@ -235,6 +235,10 @@ class _Chunk:
         counted = jax.device_get(loop.calls_of(self.method, self.whole))
         return {k: int(v) for k, v in counted.items()}
 
+    def said(self) -> dict[str, str] | None:
+        """What a peer says of itself, read from its state."""
+        return self.method.said(self.whole.state)
+
     def trace(self) -> TraceView:
         """Rows, with seconds interpolated between chunk borders."""
         last, rows = self.seen[2], self.seen[5]

@@ -4,6 +4,7 @@ A second solve of one object neither copies its data nor asks it again for facts
 start and structure: on small problems that costs more than the run.
 """
 
+import copy
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -58,6 +59,24 @@ class Kept:
         rows = zip(leaves, self.given, self.leaves, strict=True)
         return all(_same(*row) for row in rows)
 
+    def holds(self, given: list[Any], treedef: Any) -> bool:
+        """Whether leaves of NumPy are the kept ones by structure and contents."""
+        rows = list(zip(given, self.given, self.leaves, strict=True))
+        alike = all(
+            isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+            and a.shape == b.shape and a.dtype == b.dtype
+            for a, b, _ in rows
+        )  # fmt: skip
+        if not alike or treedef != self.treedef:
+            return False
+        return all(_same(a, a, kept) for a, _, kept in rows)
+
+    def again(self, given: list[Any]) -> "Kept":
+        """The same, known of another object by its leaves."""
+        other = copy.copy(self)
+        other.given = given
+        return other
+
     def problem_id(self) -> str:
         """`result.problem_id`, of the data that were solved, hashed once."""
         if self._id is None:
@@ -67,19 +86,29 @@ class Kept:
 
 
 _KEPT: dict[int, tuple[Any, Kept]] = {}
+# The last problems, also after their objects are gone: the same data stated anew, as a
+# function does that makes its problem and solves it, are known by their contents.
+_RECENT: list[Kept] = []
+_RECENT_MOST = 2
+_RECENT_BYTES = 2**28  # each
 
 
 def of(problem: Problem) -> Kept:
     """What is kept of this object; anew where its data were changed in place."""
-    number = id(problem)
-    found = _KEPT.get(number)
-    if found is not None and found[0]() is problem:
-        if found[1].still(jax.tree.leaves(problem)):
-            return found[1]
+    found = known(problem)
+    if found is not None:
+        return found
     made = Kept(problem)
+    if sum(v.nbytes for v in made.leaves) <= _RECENT_BYTES:
+        _RECENT[:] = [made, *_RECENT[: _RECENT_MOST - 1]]
+    _remember(problem, made)
+    return made
+
+
+def _remember(problem: Problem, made: Kept) -> None:
+    number = id(problem)
     gone: Callable[[Any], Any] = lambda ref: _forget(number, ref)  # noqa: E731
     _KEPT[number] = (weakref.ref(problem, gone), made)
-    return made
 
 
 def ready(
@@ -124,9 +153,27 @@ def ready(
 def known(problem: Problem) -> Kept | None:
     """What is kept of this object, if its data are the kept ones."""
     found = _KEPT.get(id(problem))
-    if found is None or found[0]() is not problem:
+    if found is not None and found[0]() is problem:
+        return found[1] if found[1].still(jax.tree.leaves(problem)) else None
+    return _twin(problem)
+
+
+def _twin(problem: Problem) -> Kept | None:
+    """What was kept of another object with the same structure and the same bits."""
+    if not _RECENT:
         return None
-    return found[1] if found[1].still(jax.tree.leaves(problem)) else None
+    given, treedef = jax.tree.flatten(problem)
+    for past in _RECENT:
+        if len(given) == len(past.given) and past.holds(given, treedef):
+            made = past.again(given)
+            _remember(problem, made)
+            return made
+    return None
+
+
+def forget() -> None:
+    """Let go of the problems whose objects are gone."""
+    _RECENT.clear()
 
 
 def _forget(number: int, ref: Any) -> None:

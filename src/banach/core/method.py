@@ -129,6 +129,18 @@ class Method(eqx.Module):
         """Name in tables; bridges add the peer's algorithm."""
         return self.card.name
 
+    def bare(self) -> "Method":
+        """The method itself, where it sees its problem through a view."""
+        return self
+
+    def seen_as(self) -> str:
+        """How it sees its problem, in words; empty: as it is."""
+        return ""
+
+    def said(self, state: PyTree) -> dict[str, str] | None:
+        """What a peer says of itself at a state: its own status and message."""
+        return None
+
 
 class HostMethod(eqx.Module):
     """A method that runs on the host (a peer library); it cannot be resumed."""
@@ -143,8 +155,12 @@ class HostMethod(eqx.Module):
     @abc.abstractmethod
     def stream(
         self, problem: Problem, start: Point, key: Array
-    ) -> Generator[Any, None, None]:
-        """Yield (Point, calls so far) after each of the peer's iterations."""
+    ) -> Generator[Any, None, Any]:
+        """Yield (Point, calls so far) after each of the peer's iterations.
+
+        A third entry is what the peer says of itself so far, {"status": ..,
+        "message": ..} in its own words; what is returned is its last word.
+        """
 
     def sent(self, problem: Problem, steps: int) -> dict[str, int]:
         """Nothing: a peer runs on one host."""
@@ -154,6 +170,10 @@ class HostMethod(eqx.Module):
     def label(self) -> str:
         """Name in tables, with the peer's algorithm."""
 
+    def seen_as(self) -> str:
+        """A peer is handed the problem as it is."""
+        return ""
+
 
 def open_fields(method: Any) -> tuple[str, ...]:
     """Names of the fields that nobody has decided yet."""
@@ -161,6 +181,16 @@ def open_fields(method: Any) -> tuple[str, ...]:
         f.name
         for f in dataclasses.fields(method)
         if isinstance(getattr(method, f.name), hyper.Open)
+    )
+
+
+def of_problem(method: Any) -> tuple[str, ...]:
+    """Names of fields that a problem decides by itself and that the caller gave."""
+    return tuple(
+        f.name
+        for f in dataclasses.fields(method)
+        if _default(f) is hyper.OPEN
+        and not isinstance(getattr(method, f.name), hyper.Open)
     )
 
 

@@ -2,6 +2,8 @@
 
 import abc
 import dataclasses
+import functools
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from banach.core import compat
 from banach.core.door import Made
 from banach.core.facts import Facts
 from banach.core.misuse import Misuse
@@ -19,7 +22,47 @@ from banach.core.point import Point
 __all__ = ["Misuse", "Problem", "demands", "modules", "recheck", "sound"]
 
 
-class Problem(eqx.Module, metaclass=Made):
+# Oracles that a user may call by hand.
+ORACLES = (
+    "value grad value_and_grad hvp hess objective prox project lmo operator map "
+    "residual jacobian constraints undefined"
+).split()
+
+
+class _Kind(Made):
+    """The class of kinds: oracles called by hand keep the problem's precision."""
+
+    def __new__(mcs, name: str, bases: tuple, space: dict, **options: Any) -> Any:
+        """The class, with its oracles `in_own_precision`."""
+        own = {k: in_own_precision(space[k]) for k in ORACLES if k in space
+               and inspect.isfunction(space[k])}  # fmt: skip
+        return super().__new__(mcs, name, bases, space | own, **options)
+
+
+def in_own_precision(oracle: Any) -> Any:
+    """The oracle; outside a run a problem in float64 is evaluated in 64 bits.
+
+    JAX's global flag is off by default, and would narrow points and data alike. Traced
+    values keep the caller's precision, as the pure `run` does.
+    """
+
+    @functools.wraps(oracle)
+    def call(self: Any, *args: Any, **keywords: Any) -> Any:
+        if jax.config.jax_enable_x64 or compat.any_tracer((self, args, keywords)):
+            return oracle(self, *args, **keywords)
+        wide = any(
+            getattr(leaf, "dtype", None) == np.float64
+            for leaf in jax.tree.leaves((self, args, keywords))
+        )
+        if not wide:
+            return oracle(self, *args, **keywords)
+        with compat.double():
+            return jax.device_get(oracle(self, *args, **keywords))
+
+    return call
+
+
+class Problem(eqx.Module, metaclass=_Kind):
     """A mathematical problem. Data are array leaves; structure is static.
 
     A kind implements the abstract members and whichever oracles it names in
@@ -111,6 +154,13 @@ class Problem(eqx.Module, metaclass=Made):
         """What to do where a method needs an oracle that this kind lacks, if known."""
         return None
 
+    def view(self, always: bool = False) -> Any:
+        """How methods should see this instance (`parts.view.View`), or None: as it is.
+
+        `always`: the view that the kind has, whether or not it would change much.
+        """
+        return None
+
     def pass_bytes(self) -> int:
         """Memory that one gradient may touch, where that is more than the data.
 
@@ -120,6 +170,14 @@ class Problem(eqx.Module, metaclass=Made):
 
     def reference_point(self) -> Point | None:
         """What "small" is relative to, from problem data only; None: absolute."""
+        return None
+
+    def companion(self, x: PyTree) -> PyTree | None:
+        """The sums of the absolute terms of the gradient's components at x.
+
+        What each is held against, at the reference, where components carry different
+        units (CERTIFICATES 2.7). None: they carry one unit.
+        """
         return None
 
     def undefined(self, x: PyTree) -> Any:
@@ -137,6 +195,23 @@ class Problem(eqx.Module, metaclass=Made):
 
     def diagnosis(self, x: PyTree) -> str | None:
         """Why a run may get no further at x, and the cure, where the data tell."""
+        return None
+
+    def unattained(self, x: PyTree) -> str | None:
+        """Why no minimiser exists, in words, if the data or x prove that."""
+        return None
+
+    def stronger(self) -> str | None:
+        """A check that bounds where the default one is a residual, at like cost."""
+        return None
+
+    def untried(self, x: PyTree) -> str | None:
+        """What a start that passes a residual check as it stands may be, in words."""
+        return None
+
+    def beside(self) -> Point | None:
+        """A start near the own one, where a residual check may pass at a start that is
+        a saddle, a maximum or flat; None where that cannot be."""
         return None
 
     def layout(self) -> Any:

@@ -6,6 +6,12 @@ from typing import Any
 
 from banach.core.check import Certificate
 
+MEANING = {
+    "enclosure": "proved, its own rounding too",
+    "bound": "true wherever what it assumes is",
+    "residual": "says nothing of the distance to the best value or point",
+    "statistical": "true but for the error probability beside it",
+}
 WITNESS = {0: "built by the check", 1: "offered, re-evaluated by the check"}
 
 
@@ -43,6 +49,11 @@ def bound_text(c: Certificate) -> str:
     return f"{c.quantity} <= {up(max(float(c.value), 0) + float(c.slack))}"
 
 
+def grade_text(c: Certificate) -> str:
+    """The grade and what it is worth, in one line."""
+    return f"{c.grade}: {MEANING[c.grade]}"
+
+
 def odds_text(c: Certificate, check: Any = None) -> str:
     """The error probability of a statistical certificate: spent here, and in a run."""
     spent = float(c.delta)
@@ -68,6 +79,7 @@ def certificate_json(c: Certificate) -> dict[str, Any]:
         "value": number(c.value),
         "slack": number(c.slack),
         "scale": number(c.scale),
+        "scale_from": c.scale_from,
         "ratio": number(c.ratio),
         "bound": number(
             math.nextafter(
@@ -77,6 +89,7 @@ def certificate_json(c: Certificate) -> dict[str, Any]:
         ),
         "target": None if c.target is None else number(c.target),
         "grade": c.grade,
+        "grade_means": MEANING[c.grade],
         "rounding": c.rounding,
         "assumes": list(c.assumes),
         "parts": [
@@ -85,6 +98,7 @@ def certificate_json(c: Certificate) -> dict[str, Any]:
                 "value": number(p.value),
                 "slack": number(p.slack),
                 "scale": number(p.scale),
+                "scale_from": p.relative_to(),
             }
             for p in c.parts
         ],
@@ -101,6 +115,15 @@ def seconds_text(s: float) -> str:
     return f"{s * 1e3:.2f} ms" if s < 0.1 else f"{s:.2f} s"
 
 
+def scale_text(scale: Any, scale_from: str) -> str:
+    """What a number is small against: scale 0.5, from the reference."""
+    if scale_from == "none":
+        return "absolute"
+    if scale_from == "start":
+        return f"absolute; scale {float(scale):.3g}, at most 1, from the start"
+    return f"scale {float(scale):.3g}, from the {scale_from}"
+
+
 def asked_text(r: Any) -> str:
     """The tolerance of a result; a goal asks for its target alone."""
     if r.certificate.signed:
@@ -108,18 +131,23 @@ def asked_text(r: Any) -> str:
     return f"{r.tol:.3g} {'absolute' if r.absolute else 'relative'}"
 
 
+def peer_text(said: Any) -> str:
+    """A peer's own status and message, as it gave them."""
+    return ": ".join(filter(None, (said["status"], said["message"])))
+
+
 def plain_block(r: Any) -> str:
     """The printed form of a Result."""
     c = r.certificate
     head = "certified" if r.certified else f"NOT CERTIFIED ({r.status})"
     bare = r.absolute or c.signed
-    mark = "" if bare else f"  (scale {float(c.scale):.3g})"
+    mark = "" if bare else f"  ({scale_text(c.scale, c.scale_from)})"
     lines = [
         f"{head}: {bound_text(c)}{mark}",
         f"  ratio       {float(c.ratio):.3g}   asked {asked_text(r)}",
         f"  value       {float(c.value):.{6 if c.signed else 3}g} + slack "
         f"{float(c.slack):.3g} ({c.rounding} rounding)",
-        f"  grade       {c.grade}",
+        f"  grade       {grade_text(c)}",
         f"  assumes     {', '.join(c.assumes) if c.assumes else 'nothing'}",
     ]
     if c.grade == "statistical":
@@ -140,6 +168,12 @@ def plain_block(r: Any) -> str:
     lines.append(
         f"  method      {r.label}, {r.steps} steps; calls: {calls or 'none counted'}"
     )
+    if r.manifest.get("view"):
+        lines.append(f"  seen as     {r.manifest['view']}; judged as it stands")
+    lines += [
+        f"  tried       {t['method']}: {t['status']} after {t['steps']} steps"
+        for t in r.manifest.get("tried", ())
+    ]
     if r.sent:
         sent = "   ".join(f"{k} {v:,} bytes" for k, v in r.sent.items())
         lines.append(f"  sent        {sent}")
@@ -148,6 +182,8 @@ def plain_block(r: Any) -> str:
         f"{seconds_text(s['run'])}   of which check {seconds_text(s['check'])}",
         f"  stopped     {r.reason}",
     ]
+    if r.peer is not None:
+        lines.append(f"  the peer    {peer_text(r.peer)}")
     if r.hint:
         lines.append(f"  next        {r.hint}")
     return "\n".join(lines)

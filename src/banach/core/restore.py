@@ -33,7 +33,7 @@ import numpy as np
 from banach.core import files, programs, tree
 from banach.core import run as loop
 from banach.core import save as saving
-from banach.core.check import GRADES, ROUNDINGS, Check, Prepared
+from banach.core.check import GRADES, ROUNDINGS, SCALES_FROM, Check, Prepared
 from banach.core.method import Method, completed
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, recheck
@@ -496,16 +496,21 @@ _CERTIFICATE = {
     "assumes": _LIST, "parts": _LIST, "delta": _REAL, "look": _COUNT,
     "witness": _WORD, "problem_id": _identity(_ID), "point_id": _identity(_ID),
 }  # fmt: skip
+# What older files may lack.
+_LATER = {"scale_from": _among(SCALES_FROM)}
 _PART = {"name": _WORD, "value": _REAL, "slack": _REAL, "scale": _REAL}
 
 
 def _document(saved: dict[str, Any]) -> None:
     """Every field is there and of its type."""
-    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint"})
+    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint", "peer"})
+    if saved.get("peer") is not None:
+        words = {"status": _WORD, "message": _WORD}
+        _fields(saved["peer"], words, "the peer's word", set())
     claim = saved["certificate"]
-    _fields(claim, _CERTIFICATE, "the certificate", None)
+    _fields(claim, _CERTIFICATE | _said(claim), "the certificate", None)
     for part in claim["parts"]:
-        _fields(part, _PART, "a part of the certificate", None)
+        _fields(part, _PART | _said(part), "a part of the certificate", None)
     for word in claim["assumes"]:
         _fields({"assumption": word}, {"assumption": _WORD}, "the certificate", None)
     clocks = dict.fromkeys(("compile", "run", "check"), _TIME)
@@ -521,6 +526,11 @@ def _document(saved: dict[str, Any]) -> None:
         good = all(type(v) is int and 0 <= v < 2**31 for v in limits)
         if not (good and isinstance(settings[2], bool) and settings[0] > 0):
             raise Misuse(f"the checkpoint has the settings {_short(settings)}")
+
+
+def _said(value: Any) -> dict[str, Any]:
+    """The rules of what a later version added, where it is said."""
+    return {k: v for k, v in _LATER.items() if isinstance(value, dict) and k in value}
 
 
 def _fields(value: Any, rules: Any, what: str, more: set[str] | None) -> None:
@@ -728,8 +738,9 @@ def same_run(
     asked = asked.name if asked is not None and not isinstance(asked, str) else asked
     if asked is not None and asked not in (name, name.partition(":")[0]):
         raise Misuse(f"the checkpoint was made by {name}, not {asked}; drop method=")
-    whole = completed(method, back["method"])
-    if isinstance(method, Method) and not _agree(whole, back["method"], dtype):
+    saved = back["method"].bare()
+    whole = completed(method, saved)
+    if isinstance(method, Method) and not _agree(whole.bare(), saved, dtype):
         raise Misuse(
             f"the checkpoint was made by {name} with other hyperparameters; drop "
             "method=, or begin anew with start=bn.load(file)"

@@ -74,12 +74,15 @@ class TraceView:
 
 FIELDS = (
     "problem method check point certificate status reason hint tol absolute steps "
-    "best_step calls seconds trace manifest key_data settings carry timed_out source"
+    "best_step calls seconds trace manifest key_data settings carry timed_out source "
+    "peer"
 ).split()
 _FIELDS = frozenset(FIELDS)
 # What a deep copy makes anew; problem, method and check never change.
 _ARRAYS = ("point", "trace", "calls", "seconds", "manifest", "key_data")
-DEFAULTS = {"settings": None, "carry": None, "timed_out": False, "source": None}
+DEFAULTS = {
+    "settings": None, "carry": None, "timed_out": False, "source": None, "peer": None,
+}  # fmt: skip
 
 
 class Result:
@@ -91,7 +94,9 @@ class Result:
     declared oracle costs.
 
     Fields: problem, method, check, point, certificate, status, reason, hint, tol,
-    absolute, steps, best_step, calls, seconds, trace, manifest, key_data, timed_out.
+    absolute, steps, best_step, calls, seconds, trace, manifest, key_data, timed_out,
+    peer: what a peer library last said of its own run, {"status": ..., "message":
+    ...} in its words (None for native methods). It is shown, and believed by nobody.
     A field may be given as a function in `later`: it is evaluated when first read,
     so that a solve of half a millisecond does not pay for words nobody reads.
     """
@@ -117,6 +122,7 @@ class Result:
     carry: Any
     timed_out: bool
     source: dict[str, Any] | None
+    peer: dict[str, str] | None
 
     def __init__(self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now):
         later = later or {}
@@ -216,6 +222,7 @@ class Result:
             "status": self.status,
             "reason": self.reason,
             "hint": self.hint,
+            "peer": self.peer,
             "certificate": certificate_json(self.certificate),
             "dual_norm": self.dual_norm,
             "tol": self.tol,

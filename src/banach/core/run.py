@@ -223,7 +223,7 @@ def kernel(
             0,
         ).astype(jnp.int32)
         calls = _counted(method, state)
-        shown = jnp.where(passed, ratio, cert.bare()) if screening else ratio
+        shown = jnp.where(passed, ratio, cert.value_ratio()) if screening else ratio
         trace = tr.record(c.trace, step, shown, cert.value, calls)
         new = Carry(
             state,

@@ -60,6 +60,7 @@ def iterate_host(
     seen: list[Seen] = []
     look, spent = 0, 0.0
     status, limit, lost = "stalled", None, ""
+    said: dict[str, str] | None = None
     _, _, compiling = programs.judge(problem, check, start, raw, 0)
     number = float(number)
     plan = Plan(
@@ -70,7 +71,8 @@ def iterate_host(
         clock = Clock(
             compiling, seen[-1].seconds, 0.0, elapsed, limit, compile_free, lost
         )
-        return finish(plan, _Looks(seen, status, rows), clock)
+        words = said or {"status": "", "message": cut_off(method.label(), status)}
+        return finish(plan, _Looks(seen, status, rows, words), clock)
 
     def judged(step: int, point: Point, calls: dict[str, int]) -> Seen:
         nonlocal look
@@ -101,7 +103,9 @@ def iterate_host(
                 while True:
                     t0 = time.perf_counter()
                     try:
-                        item = next(source, None)
+                        item = next(source)
+                    except StopIteration as end:
+                        item, said = None, end.value or said
                     except Misuse:
                         raise
                     except _PEERS as error:
@@ -112,7 +116,8 @@ def iterate_host(
                     if item is None:
                         break
                     step += 1
-                    last = (step, *item)
+                    last = (step, item[0], item[1])
+                    said = item[2] if len(item) > 2 else said
                     if step <= 10 or step % max(1, step // 10) == 0:
                         seen.append(judged(*last))
                         last = None
@@ -141,6 +146,13 @@ def iterate_host(
     yield result(found or status, limit, elapsed)
 
 
+def cut_off(label: str, status: str) -> str:
+    """In place of a peer's last word, where it was not let finish or failed."""
+    if status in ("stalled", "nonfinite"):
+        return f"{label} ended without a word of its own"
+    return f"{label} had not ended: the check, or the budget, did that"
+
+
 def _words(error: Exception) -> str:
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}"[:200]
@@ -154,8 +166,9 @@ def tree_finite(x: Any) -> bool:
 class _Looks:
     """What a peer leaves: the iterates that were judged."""
 
-    def __init__(self, seen: list[Seen], status: str, rows: int):
+    def __init__(self, seen: list[Seen], status: str, rows: int, said: Any):
         self.seen, self.status, self.rows = list(seen), status, rows
+        self._said = said
         self.steps = seen[-1].step
 
     @functools.cached_property
@@ -203,6 +216,10 @@ class _Looks:
             {n: np.array([s.calls.get(n, 0) for s in kept]) for n in names},
             np.ones(len(kept), bool),
         )
+
+    def said(self) -> dict[str, str]:
+        """The peer's last word."""
+        return self._said
 
     def carry(self) -> None:
         """A peer cannot be resumed."""

@@ -41,6 +41,7 @@ class Zero(Norm):
     """g = 0, on any pytree. Every coordinate is unpenalised."""
 
     oracles = frozenset({"prox"})
+    separable = True
 
     def value(self, x: PyTree) -> Scalar:
         """Zero."""
@@ -64,6 +65,7 @@ class ElasticNet(Norm):
     """
 
     oracles = frozenset({"prox", "conjugate"})
+    separable = True
 
     l1: Any = hyper("ElasticNet l1", "nonnegative")
     l2: Any = hyper("ElasticNet l2", "nonnegative")
@@ -103,6 +105,7 @@ class L1(Norm):
     """g(x) = sum lam |x|, leaf by leaf on any pytree; lam may be weights."""
 
     oracles = frozenset({"prox", "conjugate"})
+    separable = True
 
     lam: Any = hyper("L1 lam", "nonnegative")
 
@@ -132,6 +135,7 @@ class SquaredL2(Norm):
     """g(x) = sum lam x^2 / 2, leaf by leaf on any pytree; lam may be weights."""
 
     oracles = frozenset({"prox", "conjugate"})
+    separable = True
 
     lam: Any = hyper("SquaredL2 lam", "nonnegative")
 

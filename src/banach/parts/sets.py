@@ -47,6 +47,8 @@ class Box(Set):
     bounded=True is given.
     """
 
+    separable = True
+
     lower: Any
     upper: Any
     bounded: bool = eqx.field(static=True)
@@ -133,6 +135,7 @@ class LInfBall(Set):
     """{max |x| <= radius}, on any pytree."""
 
     oracles = _COMPACT
+    separable = True
 
     radius: Any = hyper("LInfBall radius", "positive", scalar=True)
 
@@ -168,6 +171,7 @@ class Nonnegative(Set):
     """{x >= 0}, on any pytree."""
 
     oracles = _PLAIN
+    separable = True
 
     def project(self, v: PyTree) -> PyTree:
         """The positive part."""

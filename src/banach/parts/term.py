@@ -29,6 +29,9 @@ class Term(eqx.Module, metaclass=Made):
     """A closed convex function g with a cheap proximal step, projection or LMO."""
 
     oracles: ClassVar[frozenset[str]] = frozenset()
+    # Acts coordinate by coordinate: `prox` takes a t for each, and scaled columns of a
+    # linear model leave it a term of the same kind.
+    separable: ClassVar[bool] = False
 
     def offers(self) -> frozenset[str]:
         """Oracles of this instance, among prox, project, lmo and conjugate."""
@@ -40,7 +43,10 @@ class Term(eqx.Module, metaclass=Made):
 
     @abc.abstractmethod
     def prox(self, v: PyTree, t: Any) -> PyTree:
-        """The minimiser of g(x) + ||x - v||^2 / (2 t), for a scalar t > 0."""
+        """The minimiser of g(x) + ||x - v||^2 / (2 t), for a scalar t > 0.
+
+        A `separable` term also takes a t of the shape of v: one a coordinate.
+        """
 
     @abc.abstractmethod
     def center(self, like: PyTree) -> PyTree:

@@ -282,6 +282,23 @@ class Bilevel(Problem):
             f", {tree.size(self.x0)} + {tree.size(self.y0)} unknowns{many}"
         )
 
+    def stronger(self) -> str | None:
+        """The bound of the hypergradient, where its constants are declared."""
+        known = self.lower_mu is not None and self.smoothness is not None
+        return "hypergradient_bound" if known else None
+
+    def untried(self, x: PyTree) -> str | None:
+        """A hypergradient also vanishes where Phi is flat."""
+        return (
+            "nothing was tried: the start passes as it stands. A hypergradient "
+            "vanishes on flat regions, at saddles and maxima of Phi as well, far above "
+            "the best F: start elsewhere (start=(x, y)) and compare F"
+        )
+
+    def beside(self) -> Point | None:
+        """x0 moved by a tenth of its size, with the same y0."""
+        return Point((inputs.moved(self.x0), self.y0))
+
     def default_check(self) -> str:
         """The three residuals of the hypergradient."""
         return "hypergradient"

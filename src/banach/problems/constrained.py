@@ -13,8 +13,15 @@ from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts import kkt
+from banach.problems import (
+    affine_rows,
+    contradictions,
+    diagnoses,
+    exact,
+    inputs,
+    unbounded,
+)
 from banach.problems import constraint_inputs as stated
-from banach.problems import diagnoses, exact, inputs
 from banach.problems.smooth import (
     Differentiable,
     Started,
@@ -263,21 +270,72 @@ class Constrained(Differentiable, Started):
         return "kkt"
 
     def unsolvable(self) -> tuple[str, str] | None:
-        """Infeasible where rational arithmetic proves that A x = b has no solution."""
-        if self.linear is None or compat.any_tracer(self.linear):
+        """Infeasible where affine rows and bounds are proved to contradict each other.
+
+        Affine by the structure of the program, in rational arithmetic or intervals:
+        `problems.contradictions`.
+        """
+        if compat.any_tracer(self):
             return None
-        y = exact.inconsistent(*(np.asarray(v) for v in self.linear))
-        if y is None:
+        if self.linear is not None:
+            y = exact.inconsistent(*(np.asarray(v) for v in self.linear))
+            if y is not None:
+                used = [i for i, v in enumerate(y) if v]
+                return "infeasible", (
+                    f"the linear equations {used} of A x = b contradict each other: a "
+                    "combination of these rows has left side 0 and right side 1, "
+                    "exactly"
+                )
+        if not self.rows():
+            lower, upper = (np.asarray(v) for v in self.bounds())
+            said = unbounded.affine(self.fun, self.x0, self.args, lower, upper)
+            return None if said is None else ("unbounded", said)
+        system = self._affine()
+        found = None if system is None else contradictions.contradiction(
+            system, np.asarray(tree.ravel(self.start().x)[0], float)
+        )  # fmt: skip
+        if system is None or found is None or found.radius < np.inf:
             return None
-        used = [i for i, v in enumerate(y) if v]
-        return "infeasible", (
-            f"the linear equations {used} of A x = b contradict each other: a "
-            "combination of these rows has left side 0 and right side 1, exactly"
-        )
+        return "infeasible", found.words(system)
 
     def diagnosis(self, x: PyTree) -> str | None:
-        """Whether the violation of the constraints is stationary at x."""
-        return diagnoses.contradiction(self, x) if self.rows() else None
+        """What contradicts in the affine rows, or a stationary violation at x."""
+        if not self.rows():
+            return None
+        system = self._affine()
+        if system is not None:
+            at = np.asarray(tree.ravel(self.clipped(x))[0], float)
+            found = contradictions.contradiction(system, at)
+            if found is not None:
+                return found.words(system)
+        return diagnoses.contradiction(self, x)
+
+    def untried(self, x: PyTree) -> str | None:
+        """A KKT point that nobody looked for."""
+        return (
+            "nothing was tried: the start passes as it stands. KKT points may be "
+            "saddles and maxima: start elsewhere, and compare f"
+        )
+
+    def _affine(self) -> contradictions.System | None:
+        """The affine rows and the bounds, as judged: float32 in float64."""
+        parts = [
+            (self._affine_rows(self.eq), "eq", True),
+            (None if self.linear is None else
+             affine_rows.of_matrix(*map(np.asarray, self.linear)), "linear", True),
+            (self._affine_rows(self.ineq), "ineq", False),
+        ]  # fmt: skip
+        known = [(rows, name, equal) for rows, name, equal in parts if rows is not None]
+        if not any(len(rows.which) for rows, _, _ in known):
+            return None
+        with compat.double():
+            lower, upper = (np.asarray(v) for v in self.bounds())
+        return contradictions.joined(known, lower, upper)
+
+    def _affine_rows(self, fun: inputs.Function | None) -> affine_rows.Rows | None:
+        if fun is None:
+            return None
+        return affine_rows.of_function(fun, self.x0, self.args)
 
     def as_root(self) -> Problem:
         """grad L = 0 and c = 0 in {"x": x, "dual": lam}, for equations only."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, reading, tree
-from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
+from banach.core.facts import CONSTRUCTION, DECLARED, LIKELY, Facts, given
 from banach.core.problem import Misuse, Problem
 from banach.parts import batches
 from banach.problems import inputs
@@ -70,7 +70,7 @@ class FiniteSum(Differentiable, Started):
         noisy: Callable[..., Scalar] | None = None,
         provenance: str = DECLARED,
     ):
-        sources = (DECLARED, CONSTRUCTION)
+        sources = (DECLARED, CONSTRUCTION, LIKELY)
         self.provenance = reading.choice(provenance, "provenance", sources)
         x0 = inputs.variable(x0)
         self.x0, (self.data,) = inputs.canonical(x0, (rows(data),))
@@ -124,13 +124,15 @@ class FiniteSum(Differentiable, Started):
         """What was declared; differentiability by construction."""
         properties = {"smooth": CONSTRUCTION}
         mu = self.mu
+        # Of what a model knows, L alone may be known but for a chance.
+        source = CONSTRUCTION if self.provenance == LIKELY else self.provenance
         if self.convex:
-            properties["convex"] = self.provenance
+            properties["convex"] = source
             if mu is None and _positive(self.l2):
                 mu = lambda: _least(self.l2)  # noqa: E731
-        constants = given({"L": self.L, "mu": mu}, self.provenance)
+        constants = given({"L": self.L}, self.provenance) | given({"mu": mu}, source)
         if "mu" in constants:
-            properties["strongly_convex"] = self.provenance
+            properties["strongly_convex"] = source
         return Facts(properties, constants)
 
     def terms(
@@ -304,7 +306,7 @@ def of_glm(glm: Any) -> FiniteSum:
         convex=True,
         L=L,
         reference=reference,
-        provenance=CONSTRUCTION,
+        provenance=glm.facts().provenance("L") or CONSTRUCTION,
     )
 
 

@@ -9,13 +9,20 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, reading, tree
-from banach.core.facts import CONSTRUCTION, Fact, Facts
+from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
-from banach.problems import finite_sum, glm_bounds, glm_inputs, inputs
+from banach.problems import (
+    finite_sum,
+    glm_bounds,
+    glm_columns,
+    glm_inputs,
+    inputs,
+    separable,
+)
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
 from banach.problems.glm_null import null_intercept
@@ -194,6 +201,15 @@ class GLM(Problem):
         value = jnp.sum(self._weigh(self.loss.value(z, y))) + self._ridge(x)
         return value, self._plus_ridge(self.adjoint(slope), x)
 
+    def companion(self, x: Array) -> Array:
+        """|A|' (w |l'(z)|), and lam |c| if the term is smooth: one unit a column."""
+        x = jnp.asarray(x)
+        slope = jnp.abs(self._weigh(self.loss.derivative(self.linear(x), self._y(x))))
+        size = jnp.matmul(slope.T, jnp.abs(self._A(slope)), precision=tree.PRECISION).T
+        if self.intercept:
+            size = jnp.concatenate([size, jnp.sum(slope, axis=0, keepdims=True)])
+        return self._plus_ridge(size, jnp.abs(x))
+
     def undefined(self, x: Array) -> Any:
         """Whether the margins overflow; no loss is evaluated."""
         return ~jnp.all(jnp.isfinite(self.linear(x)))
@@ -219,8 +235,12 @@ class GLM(Problem):
         return H + jnp.diag(l2)
 
     def prox(self, v: Array, t: Any) -> Array:
-        """The term's prox on the coefficients; the intercept stays."""
-        return self._on_coef(lambda c: self.term.prox(c, t), v)
+        """The term's prox on the coefficients; the intercept stays.
+
+        t is a number, or for terms that fall apart by coefficient one a row of v.
+        """
+        own = self.split(t)[0] if jnp.ndim(t) else t
+        return self._on_coef(lambda c: self.term.prox(c, own), v)
 
     def project(self, v: Array) -> Array:
         """The term's projection of the coefficients; the intercept stays."""
@@ -242,7 +262,9 @@ class GLM(Problem):
         properties = {"convex": CONSTRUCTION, "smooth": CONSTRUCTION}
         constants = {}
         if loss.curvature_bound is not None:
-            constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
+            constants["L"] = Fact(self._lipschitz, self._how())
+            if known(self.A, self.weight, self.term):
+                constants["curvature"] = Fact(self._seen, SEEN)
         if loss.self_concordance is not None:
             properties["self_concordant"] = CONSTRUCTION
             constants["M"] = Fact(self._quasi, CONSTRUCTION)
@@ -255,10 +277,13 @@ class GLM(Problem):
             constants["radius"] = Fact(lambda: self.term.diameter(like), CONSTRUCTION)
         return Facts(properties, constants)
 
-    def residual_step(self) -> Scalar:
+    def residual_step(self) -> Array:
         """The t of the prox residual: 1 / (c sum_i w_i (||a_i||^2 + 1)).
 
-        c bounds l''; for Poisson, where nothing does, c w_i is w_i (y_i + 1).
+        c bounds l''; for Poisson, where nothing does, c w_i is w_i (y_i + 1). Of a
+        term that falls apart by coefficient each has its own, in its own units:
+        1 / (p c sum_i w_i a_ij^2) with p the number of columns, by Cauchy and Schwarz
+        no longer a step than the bound allows.
         """
         dtype = self.space().dtype
         A, w = jnp.asarray(self.A, dtype), self.weights(dtype)
@@ -266,7 +291,13 @@ class GLM(Problem):
             w = w * (jnp.asarray(self.y, dtype) + 1)
         else:
             w = w * self.loss.curvature_bound
-        return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
+        if not self.term.separable:
+            return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
+        bent = jnp.matmul(w, jnp.square(A), precision=tree.PRECISION)
+        if self.intercept:
+            bent = jnp.append(bent, jnp.sum(w))
+        t = 1 / (jnp.where(bent > 0, bent, 1) * bent.shape[0])
+        return t[:, None] if isinstance(self.loss, Softmax) else t
 
     def optimality(self, point: Point) -> Point:
         """The gradient, or x - prox(x - t grad, t) where there is a prox."""
@@ -306,6 +337,14 @@ class GLM(Problem):
             return "gap"
         return "stationarity" if self.folded else "step"
 
+    def unattained(self, x: Array) -> str | None:
+        """A direction that separates the data, without a penalty: no minimiser."""
+        return separable.unattained(self, x)
+
+    def diagnosis(self, x: Array) -> str | None:
+        """No minimiser to come to; or unequal columns that no scaling can reach."""
+        return self.unattained(x) or glm_columns.unscaled(self)
+
     def as_composite(self) -> Problem:
         """This problem: its term offers the prox itself."""
         return self
@@ -314,10 +353,14 @@ class GLM(Problem):
         """This objective over n, as the mean of its losses; smooth terms only."""
         return finite_sum.of_glm(self)
 
+    def view(self, always: bool = False) -> glm_columns.Columns | None:
+        """Columns of one size and, with an intercept, centred; see `glm_columns`."""
+        return glm_columns.of(self, always)
+
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
         A = jnp.asarray(self.A, dtype)
-        return glm_bounds.data_norms(A, self.weights(dtype), self.term)
+        return glm_bounds.data_norms(A, self.weights(dtype), self.term, self.intercept)
 
     def travel(
         self, norms: glm_bounds.DataNorms, x: Array, z: Array, e_z: Array, F: Scalar
@@ -373,6 +416,11 @@ class GLM(Problem):
             return step(v)
         return jnp.concatenate([step(v[:-1]), v[-1:]])
 
+    def _how(self) -> str:
+        n, p = self.A.shape
+        size = min(n, p + self.intercept)
+        return glm_bounds.known_how(size, self.A, self.weight)
+
     def _lipschitz(self) -> Any:
         L = glm_bounds.gradient_lipschitz(
             self.A, self.weight, self.intercept, self.loss.curvature_bound
@@ -381,6 +429,30 @@ class GLM(Problem):
             xp = np if known(self.term) else jnp
             L = (L + xp.max(xp.asarray(self.term.lam))) * (1 + 1e-6)
         return L
+
+    def _seen(self) -> float | None:
+        """Curvature along a few directions; see `glm_bounds.curvature_seen`."""
+        A, w = np.asarray(self.A), self.weight
+        rows = None if w is None else np.asarray(w, A.dtype)
+
+        def product(v):
+            return A @ v[:-1] + v[-1] if self.intercept else A @ v
+
+        def adjoint(u):
+            g = u @ A
+            return np.append(g, u.sum()) if self.intercept else g
+
+        return self.seen_by(product, adjoint, rows, 1.0)
+
+    def seen_by(self, product: Any, adjoint: Any, w: Any, unit: Any) -> float | None:
+        """The same of a matrix given by its products, l2 in units of `unit`."""
+        size = self.A.shape[1] + self.intercept
+        top = glm_bounds.curvature_seen(
+            product, adjoint, w, self.loss.curvature_bound, size, self.A.dtype
+        )
+        if top is None or not isinstance(self.term, SquaredL2):
+            return top
+        return top + float(np.max(np.asarray(self.term.lam) * unit))
 
     def _quasi(self) -> Any:
         xp = np if known(self.A) else jnp

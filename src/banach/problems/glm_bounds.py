@@ -15,10 +15,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import tree
+from banach.core.facts import CONSTRUCTION, LIKELY
 from banach.parts import norms as pn
 from banach.parts.groups import GroupL2
-from banach.parts.sets import Set
+from banach.parts.sets import Box, Set
 from banach.parts.term import Term, gam, least
+from banach.problems import spectrum
 from banach.problems.glm_inputs import known
 from banach.problems.loss import Loss
 from banach.problems.losses import (
@@ -39,20 +41,28 @@ class Sizes(eqx.Module):
 
     l2: Scalar  # max sqrt(sum a_j^2 / l2_j), so that |<a, c>| <= l2 sqrt(2 g(c))
     l1: Scalar  # max |a_j| / l1_j, so that |<a, c>| <= l1 g(c)
-    plain: Scalar  # the largest 2-norm
+    plain: Scalar  # the largest 2-norm; of a box the largest |<a, c>| itself
 
 
 class DataNorms(eqx.Module):
-    """Norms of the rows and columns of A, rounded up, and their sizes."""
+    """Norms of the rows and columns of A, rounded up, and their sizes.
+
+    `rows` are those of A with its columns over `units`, which are of their size:
+    |a_i . c| <= rows_i ||units c||, whatever the units of the columns.
+    """
 
     rows: Float[Array, " n"]
+    units: Float[Array, " p"]
     columns: Float[Array, " p"]
     top: Sizes  # over all rows
     mean: Sizes  # of the weighted mean row
 
 
-def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
-    """All norms in a few passes over A."""
+def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNorms:
+    """All norms in a few passes over A; sizes are infinite without an intercept.
+
+    Nobody asks for them there, and they are most of the work.
+    """
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
     big = jnp.max(jnp.abs(A))
@@ -61,13 +71,23 @@ def data_norms(A: Array, w: Array, term: Term) -> DataNorms:
     # Squares of entries below sqrt(tiny) of the largest vanish.
     tiny = least(A.dtype)
     lost = (n + p) * (2 * math.sqrt(tiny) * big + tiny)
-    rows = up * safe * jnp.sqrt(jnp.sum(square, axis=1)) + lost
     columns = up * safe * jnp.sqrt(jnp.sum(square, axis=0)) + lost
+    units = jnp.where(columns > 0, columns, 1)
+    # p quotients, not n p; nothing is known of a row where one of them vanishes.
+    inverse = 1 / units
+    normal = jnp.all((inverse >= tiny) & jnp.isfinite(inverse))
+    even = jnp.square(A * inverse)
+    rows = up * jnp.sqrt(jnp.sum(even, axis=1)) + p * 2 * math.sqrt(tiny)
+    rows = jnp.where(normal, rows, jnp.inf)
+    if not intercept:
+        far = Sizes(*[jnp.full((), jnp.inf, A.dtype)] * 3)
+        return DataNorms(rows, units, columns, far, far)
     total = jnp.sum(w)
     mean = jnp.abs(jnp.matmul(w, A, precision=tree.PRECISION)) + 2 * n * tiny
     error = gam(n + 8, A.dtype) * (columns * (tree.norm(w) / total) + tiny)
     mean = up * (mean / total) + 1.01 * error + tiny
-    return DataNorms(rows, columns, _sizes(A, term, up), _sizes(mean[None], term, up))
+    top, middle = _sizes(A, term, up), _sizes(mean[None], term, up)
+    return DataNorms(rows, units, columns, top, middle)
 
 
 def _sizes(A: Array, term: Term, up: float) -> Sizes:
@@ -89,7 +109,13 @@ def _sizes(A: Array, term: Term, up: float) -> Sizes:
         curved = up * jnp.max(jax.vmap(tree.norm)(over(root))) + lost
     if l1 is not None:
         flat = up * jnp.max(over(weights(l1))) + lost
-    return Sizes(curved, flat, up * jnp.max(jax.vmap(tree.norm)(A)) + lost)
+    if isinstance(term, Box):
+        far = jnp.maximum(jnp.abs(term.lower), jnp.abs(term.upper)).astype(A.dtype)
+        far = jnp.max(far, axis=1) if far.ndim == 2 else far
+        plain = jnp.sum(jnp.abs(A) * far, axis=1)
+    else:
+        plain = jax.vmap(tree.norm)(A)
+    return Sizes(curved, flat, up * jnp.max(plain) + lost)
 
 
 def _weights(term: Term) -> tuple[Any, Any]:
@@ -113,6 +139,8 @@ def reach(term: Term, F: Scalar, sizes: Sizes, like: Array) -> Scalar:
         low = jnp.asarray(jnp.min(jnp.asarray(term.lam)), F.dtype)
         far = F / jnp.where(low > 0, low, 1) + least(F.dtype)
         out = sizes.plain * jnp.where(low > 0, far, jnp.inf)
+    elif isinstance(term, Box) and "lmo" in term.offers():
+        out = sizes.plain
     elif isinstance(term, Set) and "lmo" in term.offers():
         size = tree.norm(term.center(like)) + jnp.asarray(term.diameter(like), F.dtype)
         out = sizes.plain * size
@@ -198,8 +226,11 @@ def intercept_travel(
 def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any:
     """Upper bound of curvature * lambda_max([A 1]' diag(w) [A 1]).
 
-    The least of ||B||_F^2, ||B||_1 ||B||_inf and tr((B'B)^m)^(1/m), m = 2^k; never
-    a power iteration, which bounds from below. In float64 on concrete data.
+    Where the data can be looked at it is at most twice that, in float64, from ten
+    products of A with a few columns: see `spectrum`. Up to SMALL rows or columns it
+    holds for certain (the least of ||B||_F^2, ||B||_1 ||B||_inf and tr(G^m)^(1/m) of
+    the Gram matrix); beyond but for a chance (`known_how`). Of traced data it is the
+    lesser of the first two.
     """
     if not known(A, w):
         B = jnp.asarray(A) if w is None else jnp.sqrt(w)[:, None] * A
@@ -212,36 +243,93 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
         plain = plain + B.size * least(B.dtype)
         return curvature * plain * (1 + 8 * gam(sum(B.shape) + B.size, B.dtype))
     kind = np.asarray(A).dtype
-    B = np.asarray(A, np.float64)
-    n, p = B.shape
-    root = np.ones(n) if w is None else np.sqrt(np.asarray(w, np.float64))
-    B = np.concatenate([B, np.ones((n, 1))], axis=1) if intercept else B
-    B = root[:, None] * B
-    big = np.max(np.abs(B))
-    if big == 0:
-        return np.float64(np.finfo(kind).tiny)
-    if not np.isfinite(big):
-        return np.float64(np.inf)
-    B = B / big
-    a, u = np.abs(B), np.finfo(np.float64).eps / 2
-    square = float(np.sum(a * a))
-    bounds = [square, float(a.sum(0).max() * a.sum(1).max()), _gram_bound(B, square)]
-    margin = 1 + 16 * (n + p) * u + 4 * float(np.finfo(kind).eps)
-    # Never 0, and never subnormal: XLA would read 0.
-    with np.errstate(over="ignore", under="ignore"):
-        # Infinite where no float is large enough.
-        return np.maximum(curvature * min(bounds) * margin * big * big, _TINY)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        rows = None if w is None else np.asarray(w, np.float64)
+        B, rows, ones, unit = _in_range(np.asarray(A, np.float64), rows, intercept)
+        if not 0 < unit < np.inf:
+            return np.float64(np.finfo(kind).tiny if unit == 0 else np.inf)
+        top = _top(B, rows, ones) * (1 + 1e-9 + 4 * float(np.finfo(kind).eps))
+        # Never 0, and never subnormal: XLA would read 0. Infinite where no float is
+        # large enough.
+        return np.maximum(curvature * top * unit * unit, _TINY)
+
+
+def known_how(size: int, *data: Any) -> str:
+    """The provenance of `gradient_lipschitz`, by the smaller side of [A 1]."""
+    return LIKELY if size > SMALL and known(*data) else CONSTRUCTION
+
+
+SMALL = 128
+"""Up to here a Gram matrix takes about as many operations as ten products."""
+
+
+def _in_range(A: np.ndarray, w: np.ndarray | None, ones: bool) -> Any:
+    """The same up to a factor, (B, w, ones, unit), whose squares neither vanish nor
+    overflow; as it is, without a copy, wherever that is possible."""
+    if 1e-100 < spectrum.square(A, w, ones) < 1e100:
+        return A, w, ones, 1.0
+    root = np.ones(len(A)) if w is None else np.sqrt(w)
+    B = root[:, None] * (
+        np.concatenate([A, np.ones((len(A), 1))], axis=1) if ones else A
+    )
+    unit = float(np.max(np.abs(B)))
+    safe = unit if 0 < unit < np.inf else 1.0
+    return B / safe, None, False, unit
+
+
+def _top(B: np.ndarray, w: np.ndarray | None, ones: bool) -> float:
+    if min(B.shape[0], B.shape[1] + ones) > SMALL:
+        return spectrum.of_matrix(B, w, ones).high
+    if ones:
+        B = np.concatenate([B, np.ones((len(B), 1))], axis=1)
+    B = B if w is None else np.sqrt(w)[:, None] * B
+    a = np.abs(B)
+    square, sums = float(np.sum(a * a)), float(a.sum(0).max() * a.sum(1).max())
+    roundings = 1 + B.size * float(np.finfo(np.float64).eps)
+    return min(roundings * min(square, sums), _gram_bound(B, square))
+
+
+KRYLOV = 4
+"""Steps of Lanczos: eight passes over A, and for most spectra nine tenths of L."""
+
+
+def curvature_seen(
+    product: Any, adjoint: Any, w: Any, curvature: float, p: int, dtype: Any
+) -> float | None:
+    """A Ritz value of curvature * B'WB from a fixed random start: never above the top.
+
+    `product(v)` is B v, `adjoint(u)` is B'u. No bound: who uses it must be ready to see
+    more. None where the numbers leave their range.
+    """
+    v = np.random.default_rng(8).standard_normal(p).astype(dtype)
+    v, past, beta = v / np.linalg.norm(v), np.zeros(p, dtype), 0.0
+    diagonal, beside = [], []
+    with np.errstate(all="ignore"):
+        for _ in range(min(KRYLOV, p)):
+            z = product(v)
+            q = adjoint(z if w is None else w * z) - beta * past
+            alpha = float(v @ q)
+            q = q - alpha * v
+            diagonal.append(alpha)
+            beta = float(np.linalg.norm(q))
+            beside.append(beta)
+            if not beta > 1e-6 * abs(alpha):
+                break
+            past, v = v, (q / beta).astype(dtype)
+    T = np.diag(diagonal) + sum(np.diag(beside[:-1], k) for k in (-1, 1))
+    if not np.all(np.isfinite(T)):
+        return None
+    top = float(np.linalg.eigvalsh(T)[-1]) * curvature
+    return top if np.isfinite(top) and top > 0 else None
 
 
 def _gram_bound(B: np.ndarray, square: float) -> float:
     """tr(G^m)^(1/m) for the smaller Gram matrix G, with the error of forming it."""
     n, p = B.shape
     m, u = min(n, p), np.finfo(np.float64).eps / 2
-    if m > 2000:
-        return square
     G = B.T @ B if p <= n else B @ B.T
     log, power = 0.0, 1.0
-    for _ in range(9 if m <= 500 else 5):
+    for _ in range(9):
         size = float(np.linalg.norm(G))
         log, power = log + np.log(size) * power, power / 2
         G = G / size

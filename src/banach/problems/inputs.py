@@ -34,12 +34,29 @@ class Function(eqx.Module):
     wide: TracedFunction | None
 
     def __call__(self, x: PyTree, *args: PyTree) -> PyTree:
-        """Evaluate; results take the dtype of x."""
+        """Evaluate; results take the dtype of x, floats where x holds whole numbers."""
         kind = tree.dtype(x)
+        if jnp.issubdtype(kind, jnp.integer):
+            x = jax.tree.map(lambda v: jnp.asarray(v, float), x)
+            kind = tree.dtype(x)
         fun = self.narrow
         if self.wide is not None and kind == np.float64:
             fun = self.wide
         return tree.cast(fun(x, *args), kind)
+
+
+def moved(x: PyTree) -> PyTree:
+    """A point beside x: each entry by up to a tenth of the largest (of 1 where all are
+    0), in a fixed direction that is orthogonal to nothing in particular."""
+    size = max(float(np.max(np.abs(v), initial=0)) for v in jax.tree.leaves(x))
+    rng = np.random.default_rng(1)
+
+    def one(v: Any) -> Any:
+        v = np.asarray(v)
+        step = 0.1 * (size if size > 0 else 1.0) * rng.uniform(0.2, 1, v.shape)
+        return v + (step * rng.choice([-1.0, 1.0], v.shape)).astype(v.dtype)
+
+    return jax.tree.map(one, x)
 
 
 def variable(x0: PyTree, name: str = "x0") -> PyTree:

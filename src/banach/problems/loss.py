@@ -26,6 +26,9 @@ class Loss(eqx.Module, metaclass=Made):
     self_concordance: ClassVar[float | None] = None
     text: ClassVar[str]
     discrete: ClassVar[bool] = False  # labels are codes, not measurements
+    # z and y carry a unit of their own, and so do the numbers in it: values are
+    # rounded relative to themselves, however small.
+    homogeneous: ClassVar[bool] = False
 
     def labels(self, y: Any, dtype: Any) -> Any:
         """Concrete labels checked and stored in the model's own coding."""

@@ -29,6 +29,7 @@ class LeastSquares(Loss):
     curvature_bound: ClassVar[float] = 1.0
     self_concordance: ClassVar[float] = 0.0
     text: ClassVar[str] = "1/2 (z_i - y_i)^2"
+    homogeneous: ClassVar[bool] = True
 
     def value(self, z, y):
         """r^2 / 2 with r = z - y."""
@@ -61,6 +62,7 @@ class Huber(Loss):
 
     curvature_bound: ClassVar[float] = 1.0
     text: ClassVar[str] = "huber(z_i - y_i)"
+    homogeneous: ClassVar[bool] = True
 
     delta: Any = hyper("Huber delta", "positive", scalar=True, default=1.0)
 

@@ -281,7 +281,7 @@ class ConvexRelu(Problem):
         """Convex and smooth by construction; L from the matrix of all gates."""
         return Facts(
             {"convex": CONSTRUCTION, "smooth": CONSTRUCTION},
-            {"L": Fact(self._lipschitz, CONSTRUCTION)},
+            {"L": Fact(self._lipschitz, self._how())},
         )
 
     def residual_step(self) -> Scalar:
@@ -396,12 +396,18 @@ class ConvexRelu(Problem):
         """Root mean square of the norms of the rows of X."""
         return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(self._X(like)), axis=1)))
 
+    def _how(self) -> str:
+        wide = self.masks.shape[0] * self.X.shape[1]
+        return glm_bounds.known_how(min(len(self.X), wide), self.X, self.masks)
+
     def _lipschitz(self) -> Any:
         xp = np if glm_inputs.known(self.X, self.masks) else jnp
         A = xp.asarray(self.masks)[:, :, None] * xp.asarray(self.X)
-        A = xp.concatenate(list(A) * len(self._columns()), axis=1)
-        c = self.loss.curvature_bound
-        return glm_bounds.gradient_lipschitz(A, None, False, c)
+        # Every column stands there once a sign.
+        c = self.loss.curvature_bound * len(self._columns())
+        return glm_bounds.gradient_lipschitz(
+            xp.concatenate(list(A), axis=1), None, False, c
+        )
 
 
 def _lengths(x: Array) -> Float[Array, "signs P"]:

@@ -1,24 +1,27 @@
 """Systems of equations F(x) = 0."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import jax
-from jaxtyping import Array, Float, PyTree
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.problems import inputs
+from banach.problems import diagnoses, inputs
 from banach.problems.smooth import check_floating, structs
 
 
 class Root(Problem):
     """Find x with F(x) = 0, F a JAX function to a pytree shaped like x.
 
-    `scale`, one positive number or a pytree like x, gives the units in which the
-    equations are small; the residual check reads ||F(x) / scale||. SciPy's `root`
+    Each equation is small in its own unit. `scale`, one positive number or a pytree
+    like x, gives these units. Without it they are the sizes of the terms of F_i at
+    `reference`, a point like x, or else at x0, which then can only be believed as far
+    as the terms at the judged point agree (see the check "residual"). SciPy's `root`
     solves the same equations.
     """
 
@@ -28,6 +31,7 @@ class Root(Problem):
     x0: PyTree
     args: tuple
     scale: PyTree
+    reference: PyTree
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Root(Problem):
         args: tuple = (),
         *,
         scale: Any = None,
+        reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)
         self.fun = inputs.function(fun, self.x0, self.args, "Root's fun")
@@ -50,14 +55,25 @@ class Root(Problem):
         self.scale = None
         if scale is not None:
             self.scale = inputs.weights(self.x0, scale, "scale", "positive")
+        self.reference = inputs.reference(self.x0, reference)
 
     def restated(self) -> "Root":
         """Through the constructor, the function as traced."""
-        return Root(self.fun, self.x0, self.args, scale=self.scale)
+        return Root(
+            self.fun,
+            self.x0,
+            self.args,
+            scale=self.scale,
+            reference=self.reference,
+        )
 
     def oracles(self) -> frozenset[str]:
-        """The residual."""
-        return frozenset({"residual"})
+        """The residual and its dense Jacobian."""
+        return frozenset({"residual", "jacobian"})
+
+    def prices(self) -> Mapping[str, float]:
+        """A Jacobian is n directional derivatives."""
+        return {"residual": 1.0, "jacobian": 2.0 * self.size()}
 
     def space(self) -> PyTree:
         """Structure of x0."""
@@ -70,6 +86,10 @@ class Root(Problem):
     def facts(self) -> Facts:
         """Differentiable by construction."""
         return Facts({"smooth": CONSTRUCTION})
+
+    def reference_point(self) -> Point | None:
+        """The declared reference."""
+        return None if self.reference is None else Point(self.reference)
 
     def residual(self, x: PyTree) -> PyTree:
         """F(x), in the structure of x."""
@@ -97,6 +117,15 @@ class Root(Problem):
     def default_check(self) -> str:
         """The residual."""
         return "residual"
+
+    def undefined(self, x: PyTree) -> Bool[Array, ""]:
+        """Whether F has no value at x."""
+        leaves = jax.tree.leaves(self.residual(x))
+        return jnp.any(jnp.stack([jnp.any(jnp.isnan(v)) for v in leaves]))
+
+    def diagnosis(self, x: PyTree) -> str | None:
+        """Whether ||F|| is stationary at x, or the Jacobian singular there."""
+        return diagnoses.no_descent(self, x)
 
     def as_root(self) -> Problem:
         """This problem."""

@@ -14,7 +14,7 @@ from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.problems import diagnoses, inputs
+from banach.problems import diagnoses, inputs, unbounded
 
 Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "hess"})
@@ -72,7 +72,27 @@ class Differentiable(Problem):
         return Point(self.grad(point.x))
 
 
-class Smooth(Differentiable, Started):
+class Minimised(Differentiable):
+    """A differentiable objective: what there is to say where a run has no answer."""
+
+    def untried(self, x: PyTree) -> str | None:
+        """Whether a start that is stationary is a saddle, a maximum or flat."""
+        if self.facts().has("convex"):
+            return None
+        return diagnoses.untried(self, x)
+
+    def beside(self) -> Point | None:
+        """x0 moved by a tenth of its size, in one fixed direction."""
+        if self.facts().has("convex"):
+            return None
+        return Point(inputs.moved(self.start().x))
+
+    def diagnosis(self, x: PyTree) -> str | None:
+        """Whether f keeps falling along a ray from x."""
+        return diagnoses.falling(self, x)
+
+
+class Smooth(Minimised, Started):
     """minimise f(x) over a pytree x, f any JAX function that jax.grad accepts.
 
     `fun(x, *args)` returns a real scalar. It is traced once; arrays that it captured
@@ -121,6 +141,17 @@ class Smooth(Differentiable, Started):
         inputs.ordered(self.mu, self.L, ("mu", "L"), inputs.CURVATURES)
         self.reference = inputs.reference(self.x0, reference)
         self.convex = reading.flag(convex, "convex") or mu is not None
+
+    def unsolvable(self) -> tuple[str, str] | None:
+        """Unbounded where f is affine, by its program, and not constant."""
+        proof = unbounded.affine(self.fun, self.x0, self.args)
+        return None if proof is None else ("unbounded", proof)
+
+    def stronger(self) -> str | None:
+        """A gap by mu, or by a ball that holds a minimiser."""
+        if self.mu is not None:
+            return "strong_gap"
+        return "ball_gap" if self.convex and self.radius is not None else None
 
     def restated(self) -> "Smooth":
         """Through the constructor, the function as traced."""

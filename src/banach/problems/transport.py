@@ -49,8 +49,10 @@ class Transport(Problem):
     The last term vanishes at the solution that it selects (the dual is constant
     along f + t, g - t), so that min F = -(the optimal value above). `eps` has the
     units of the cost. Peers have the same plans: POT's `ot.sinkhorn(a, b, C, reg)`
-    with reg = eps, OTT's `PointCloud(x, y, epsilon=eps)`; for masses 1 POT's value
-    <C, P> + reg sum P log P is ours plus eps (a.log a + b.log b).
+    with reg = eps, OTT's `PointCloud(x, y, epsilon=eps)`. Values of POT (0.9.7): that
+    of `ot.solve(C, a, b, reg=eps)` is <C, P> + eps sum P log(P / (a b')), ours for
+    masses 1 (masses of sum m: ours is eps (m^2 - m) more). Only reg_type="entropy"
+    gives <C, P> + eps sum P log P, for masses 1 ours plus eps (a.log a + b.log b).
 
     `cost` is an array (m, n), or an operator of banach.parts.transport_cost. The
     marginals are positive and sum alike. Bad data raise Misuse.
@@ -103,8 +105,13 @@ class Transport(Problem):
         return tuple(jax.ShapeDtypeStruct((k,), dtype) for k in self.cost.shape)
 
     def start(self) -> Point:
-        """Zero potentials."""
-        return Point(tuple(np.zeros(v.shape, v.dtype) for v in self.space()))
+        """Constant potentials, whose plan of a constant cost 0 has the right mass.
+
+        Zero where the masses sum to 1.
+        """
+        xp = np if inputs.known((self.a, self.eps)) else jnp
+        level = -xp.asarray(self.eps) * xp.log(xp.sum(xp.asarray(self.a))) / 2
+        return Point(tuple(xp.full(v.shape, level, v.dtype) for v in self.space()))
 
     def reference_point(self) -> Point:
         """Zero potentials."""

@@ -20,7 +20,7 @@ from banach.core.manifest import manifest
 from banach.core.method import Refusal, applicable
 from banach.core.problem import Misuse, Problem
 from banach.core.programs import raw_key
-from banach.core.record import run_delta
+from banach.core.record import grade_text, run_delta
 from banach.core.result import Result
 from banach.racing import seeds as several
 from banach.report import words
@@ -112,7 +112,9 @@ class Race:
         if not self.runs:
             return ""
         c = self.runs[0].certificate
-        said = f"{c.quantity} ({c.grade})"
+        # A bound is one; of a residual it is said what it is not.
+        worth = grade_text(c) if c.grade == "residual" else c.grade
+        said = f"{c.quantity} ({worth})"
         if c.signed:
             said += f", target {words.number(float(self._goal()['target']))}"
         odds = self._odds()

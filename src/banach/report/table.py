@@ -29,6 +29,8 @@ _RIGHT = frozenset(
 )
 # Where stochastic methods ran over several seeds.
 _SEEDS = "certified seeds"
+# Where a peer library ran, in its own words.
+_PEER = "the peer says"
 # A terminal is narrow: value, scale and check seconds are left to page and JSON.
 _ELSEWHERE = frozenset({"value", "scale", "check s"})
 _STYLE = {"good": "green", "open": "yellow", "bad": "red"}
@@ -54,13 +56,15 @@ def cells(run: Mapping) -> tuple[str, ...]:
 
 def _columns(runs: Sequence[Mapping]) -> tuple[str, ...]:
     several = any("spread" in run for run in runs)
-    return (*_COLUMNS, _SEEDS) if several else _COLUMNS
+    peers = any(words.peer(run) for run in runs)
+    return (*_COLUMNS, *[_SEEDS] * several, *[_PEER] * peers)
 
 
 def _texts(run: Mapping) -> dict[str, str]:
     """The texts of a row by column, seeds included."""
     texts = dict(zip(_COLUMNS, cells(run), strict=True))
     texts[_SEEDS] = words.seeds(run)
+    texts[_PEER] = words.peer(run)
     return texts
 
 
@@ -111,6 +115,8 @@ def plain_lines(run: Mapping) -> str:
     tol, seconds = words.number(run["tol"]), run["seconds"]
     counts = " ".join(f"{kind}={count}" for kind, count in words.calls(run))
     method = " ".join(run["method"].split())
+    if words.peer(run):
+        counts += f'  the peer says "{words.peer(run)}"'
     if "spread" in run:
         counts += f"  seeds {words.seeds(run)}, run {words.run_seconds(run)} s"
     return (

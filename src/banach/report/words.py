@@ -92,6 +92,14 @@ def in_order(kinds: Iterable[str]) -> list[str]:
     )
 
 
+def peer(run: Mapping) -> str:
+    """What a peer says of its own run; empty for native methods and old files."""
+    said = run.get("peer")
+    if not said:
+        return ""
+    return ": ".join(filter(None, (said["status"], said["message"])))
+
+
 def seeds(run: Mapping) -> str:
     """Certified seeds of all, e.g. 3/5; 1/1 or 0/1 where there was one run."""
     spread = run.get("spread")

@@ -11,7 +11,7 @@ from banach.core.problem import Misuse, Problem
 
 # Each says which names it knows, lists them, and loads them.
 HOMES = (
-    "problems functions sums inclusions constrained bilevel relu fixed_point pde "
+    "problems functions sums roots inclusions constrained bilevel relu fixed_point pde "
     "transport linear"
 ).split()
 

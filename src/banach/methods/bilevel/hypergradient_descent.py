@@ -24,6 +24,7 @@ class HypergradientDescentState(eqx.Module):
     value: Float[Array, ""]
     step_size: Float[Array, ""]
     tolerance: Float[Array, ""]
+    units: tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]
     evaluations: Int[Array, ""]
     grads: Int[Array, ""]
     products: Int[Array, ""]
@@ -45,8 +46,9 @@ class HypergradientDescent(Method):
     ||grad_y g(x, y)|| <= e_k, ||G_yy v - F_y|| <= e_k, p = F_x - G_xy v, x+ = x - s p
 
     with e_k = min(`tolerance` `decay`^k, a tenth of ||p||), summable as the paper
-    asks. Warm started: the lower problem by inexact Newton from the last y, the
-    adjoint by conjugate gradients from the last v.
+    asks, each relative to its size at the start: e_k carries no unit. Warm started: the
+    lower problem by inexact Newton from the last y, the adjoint by conjugate gradients
+    from the last v.
 
     The paper adapts 1/s by a test that accepts every step. Here a step is taken only
     where Phi, read as F - <v, grad_y g> (its error is of second order in e_k),
@@ -71,11 +73,14 @@ class HypergradientDescent(Method):
         x, y = start.x
         dtype = tree.dtype(start.x)
         tol = jnp.asarray(self.tolerance, dtype)
-        made = _solved(problem, x, y, tree.zeros_like(y), tol)
+        units = _units(problem, start.x)
+        made = _solved(problem, x, y, tree.zeros_like(y), tol, units)
         y, v, p, value, grads, products = made
+        size = tree.norm(p)
+        units = (*units, jnp.where(size > 0, size, 1))
         return HypergradientDescentState(
-            x, y, v, p, value, jnp.asarray(self.step_size, dtype), tol,
-            jnp.ones((), jnp.int32), grads, products, jnp.asarray(False),
+            x, y, v, p, value, jnp.asarray(self.step_size, dtype), tol, units,
+            jnp.ones((), jnp.int32), grads + 1, products + 1, jnp.asarray(False),
             jnp.asarray(False),
         )  # fmt: skip
 
@@ -87,8 +92,11 @@ class HypergradientDescent(Method):
         s = jnp.minimum(state.step_size, far / jnp.where(size > 0, size, 1))
         s = jnp.where(state.refresh, 0, s)
         x = tree.axpy(-s, state.p, state.x)
-        goal = jnp.minimum(tol, size / 10)
-        y, v, p, value, grads, products = _solved(problem, x, state.y, state.v, goal)
+        lower, upper, first = state.units
+        goal = jnp.minimum(tol, size / first / 10)
+        y, v, p, value, grads, products = _solved(
+            problem, x, state.y, state.v, goal, (lower, upper)
+        )
 
         slope, along = size**2, tree.vdot(p, state.p)
         eps = jnp.finfo(size.dtype).eps
@@ -110,6 +118,7 @@ class HypergradientDescent(Method):
             value=jnp.where(good, value, state.value),
             step_size=jnp.where(state.refresh, state.step_size, length),
             tolerance=tol,
+            units=state.units,
             evaluations=state.evaluations + 1,
             grads=state.grads + grads,
             products=state.products + products,
@@ -126,25 +135,37 @@ class HypergradientDescent(Method):
     def calls(self, state):
         n = state.evaluations
         return {
-            "upper_value": n, "upper_grad": n, "cross": n,
+            "upper_value": n, "upper_grad": n + 1, "cross": n,
             "lower_grad": state.grads, "lower_hvp": state.products,
         }  # fmt: skip
 
 
-def _solved(problem, x, y, v, tol):
+def _units(problem, z):
+    """What is large for grad_y g and for F_y: the gradients at the start.
+
+    Where y is best there already the curvature along y, or along F_y, says it.
+    """
+    g, (_, fy) = problem.lower_grad(z), problem.upper_grad(z)
+    along = tree.where(tree.norm(z[1]) > 0, z[1], fy)
+    lower = jnp.maximum(tree.norm(g), tree.norm(problem.lower_hvp(z, along)))
+    return tuple(jnp.where(u > 0, u, 1) for u in (lower, tree.norm(fy)))
+
+
+def _solved(problem, x, y, v, tol, units):
     """Lower solve, adjoint, hypergradient, corrected value of Phi, and the calls."""
     dtype = tree.dtype(x)
     # No tolerance below what rounding lets the inner solves reach.
     tol = jnp.maximum(tol, jnp.finfo(dtype).eps ** 0.75)
+    tol, adjoint_tol = (tol * unit for unit in units)
     low = solve_lower(problem, x, y, tol)
     z = (x, low.y)
     value, (fx, fy) = problem.upper_value_and_grad(z)
-    out = adjoint(problem, z, fy, v, tol)
+    out = adjoint(problem, z, fy, v, adjoint_tol)
     p = tree.sub(fx, problem.cross(z, out.x))
     value = jnp.asarray(value - tree.vdot(out.x, low.g), dtype)
     # A value is none where a solve failed: beyond the tolerance and beyond rounding.
     blur = jnp.finfo(dtype).eps ** 0.75
     solved = low.norm <= 10 * tol + blur * low.first
-    solved = solved & (out.residual <= 10 * tol + blur * tree.norm(fy))
+    solved = solved & (out.residual <= 10 * adjoint_tol + blur * tree.norm(fy))
     value = jnp.where(solved, value, jnp.inf)
     return low.y, out.x, p, value, low.grads, low.products + out.calls

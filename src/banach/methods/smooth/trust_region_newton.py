@@ -44,7 +44,8 @@ class TrustRegionNewton(Method):
     satisfy the second-order conditions; quadratic where the Hessian is definite.
 
     `radius` is the first radius. Infinite: full Newton steps until one fails, and
-    length 1 where the first Hessian is not positive definite.
+    where the first Hessian is not positive definite the larger of ||x|| and
+    ||g|| / ||H||, so that the units of x and f do not matter.
 
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
@@ -76,7 +77,7 @@ class TrustRegionNewton(Method):
         hessian = jax.lax.cond(
             state.stale, lambda: problem.hess(state.x), lambda: state.hessian
         )
-        p, predicted, bounded = _minimise(hessian, state.g, state.radius)
+        p, predicted, bounded = _minimise(hessian, x, state.g, state.radius)
         trial = x + p
         f, g = problem.value_and_grad(back(trial))
         g = tree.ravel(g)[0]
@@ -108,7 +109,7 @@ class TrustRegionNewton(Method):
         return {"value": n, "grad": n, "hess": state.hessians}
 
 
-def _minimise(hessian, g, radius):
+def _minimise(hessian, x, g, radius):
     """(step, predicted decrease, whether it ends on the boundary)."""
     inner = -newton.solve(newton.factor(hessian), g)
 
@@ -117,7 +118,12 @@ def _minimise(hessian, g, radius):
 
     def boundary():
         spectrum = trust_region.spectrum(hessian)
-        out = trust_region.exact(spectrum, g, jnp.where(jnp.isinf(radius), 1, radius))
+        top = jnp.max(jnp.abs(spectrum.values))
+        natural = tree.norm(g) / jnp.where(top > 0, top, 1)
+        natural = jnp.maximum(tree.norm(x), jnp.where(top > 0, natural, 0))
+        natural = jnp.where(natural > 0, natural, 1)
+        reach = jnp.where(jnp.isinf(radius), natural, radius)
+        out = trust_region.exact(spectrum, g, reach)
         return out.step, out.predicted, out.on_boundary
 
     # A matrix that is not definite has a factor, hence a step, of NaN.

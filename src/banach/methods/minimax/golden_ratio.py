@@ -1,0 +1,86 @@
+"""The adaptive golden ratio algorithm (aGRAAL)."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.hyper import real
+from banach.core.method import Method
+
+
+class GoldenRatioState(eqx.Module):
+    """Iterate, F there, the average, the step and theta; whether nothing moves."""
+
+    z: PyTree
+    F: PyTree
+    average: PyTree
+    step: Float[Array, ""]
+    theta: Float[Array, ""]
+    still: Bool[Array, ""]
+
+
+@method(
+    name="golden_ratio",
+    family="minimax",
+    problem="Inclusion",
+    needs={"operator", "resolvent"},
+    assumes={"monotone"},
+    paper="malitsky2020golden",
+    cost={"operator": 1, "resolvent": 1},
+    init_cost={"operator": 2},
+)
+class GoldenRatio(Method):
+    """Forward-backward steps from an average, of a length that F itself tells.
+
+    z+ = J_s(a - s F(z)),  a+ = ((phi - 1) z+ + a) / phi
+    s+ = min(rho s, phi theta / (4 s) ||z+ - z||^2 / ||F(z+) - F(z)||^2)
+    theta+ = phi s+ / s,  rho = 1 / phi + 1 / phi^2
+
+    No constant of F is asked for, and one evaluation a step: F need be Lipschitz only
+    near the iterates. The iterates converge for monotone F, linearly where an error
+    bound holds. The first step is phi / 2 over the difference quotient of F along
+    itself at the start, as in the author's code; the paper's upper bound of the step,
+    a safeguard of the proof, is left out. Fails on F that is not monotone.
+    """
+
+    phi: Any = real(1.5, below=1.62)
+
+    def init(self, problem, start, key):
+        z = start.x
+        F = problem.operator(z)
+        kind = tree.dtype(z)
+        size, far = tree.norm(F), tree.norm(z)
+        # Long enough that rounding spares three quarters of the quotient's digits.
+        length = jnp.finfo(kind).eps ** (1 / 4) * jnp.where(far > 0, far, 1)
+        move = -length / jnp.where(size > 0, size, 1)
+        there = problem.operator(tree.axpy(move, F, z))
+        rise = tree.norm(tree.sub(there, F))
+        known = (rise > 0) & jnp.isfinite(rise)
+        # F constant along itself: a step of the length of F.
+        quotient = jnp.where(known, length / jnp.where(known, rise, 1), 1)
+        step = jnp.asarray(self.phi / 2 * quotient, kind)
+        return GoldenRatioState(z, F, z, step, jnp.ones((), kind), jnp.asarray(False))
+
+    def step(self, problem, state, key):
+        phi = jnp.asarray(self.phi, state.step.dtype)
+        s, theta = state.step, state.theta
+        z = problem.resolvent(tree.axpy(-s, state.F, state.average), s)
+        F = problem.operator(z)
+        moved = tree.norm(tree.sub(z, state.z))
+        rose = tree.norm(tree.sub(F, state.F))
+        quotient = (moved / jnp.where(rose > 0, rose, 1)) ** 2
+        told = phi * theta / (4 * s) * quotient
+        longest = (1 / phi + 1 / phi**2) * s
+        after = jnp.where(rose > 0, jnp.minimum(longest, told), longest)
+        average = tree.lerp((phi - 1) / phi, state.average, z)
+        still = (moved == 0) & (tree.max_abs(tree.sub(average, state.average)) == 0)
+        # Two equal iterates tell nothing.
+        after = jnp.where(moved > 0, after, s)
+        return GoldenRatioState(z, F, average, after, phi * after / s, still)
+
+    def stuck(self, state):
+        return state.still

@@ -1,0 +1,1 @@
+"""Methods for systems of equations F(x) = 0."""

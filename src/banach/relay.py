@@ -1,0 +1,174 @@
+"""A default that does not give up: one method after another, within one budget.
+
+What a relay does and when it goes on is decision 0014. Every run in it is an ordinary
+one, and the Result that comes back is that of one run; `manifest["tried"]` names those
+that were left before it.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from banach.core.point import Point
+from banach.core.result import Result
+
+# Ends after which another method may still find an answer.
+LEFT = frozenset({"stalled", "nonfinite", "unverifiable", "budget"})
+
+
+class Leg(NamedTuple):
+    """One entrant: how it runs, the steps between its looks, whether it can go on."""
+
+    run: Callable[..., Iterator[Result]]
+    every: int
+    resumes: bool
+
+
+def relay(
+    legs: list[Callable[[], Leg | None]],
+    *,
+    start: Any,
+    convex: Callable[[], bool],
+    max_steps: int,
+    time_limit: float | None,
+    began: float,
+    live: bool,
+    beside: Callable[[], Any],
+    lower: Callable[[Result, Result], bool],
+) -> Iterator[Result]:
+    """Results of the legs, one after another; the last is the final one.
+
+    A leg is called with (start, max_steps, time_limit, past): the limits of its own
+    steps, and of seconds since `began`; `past` is its own Result to go on from. The
+    legs are made when they are needed, None where a method refuses; the first is none
+    of these.
+
+    Where a residual passes at the start itself, `beside` gives another start, or None:
+    what is certified from there is the answer if it is `lower`.
+    """
+    done: list[Result] = []
+    used, point, waiting = 0, start, list(legs)
+    first = leg = waiting.pop(0)()
+    while leg is not None:
+        steps, past, after = max_steps - used, None, None
+        whole = not (waiting and leg.resumes)
+        while True:
+            limits = _share(leg, whole, steps, time_limit, began)
+            for result in leg.run(point, *limits, past):
+                past = result
+                if result.status == "running" and live:
+                    yield result
+            assert past is not None
+            halfway = past.status == "budget" and not whole
+            over = used + past.steps >= max_steps or _late(began, time_limit)
+            makes_way = halfway and improves(past)
+            if past.status in LEFT and not over and not makes_way:
+                after = _next(waiting)
+            if over or after is not None or not halfway:
+                break
+            # It makes way, or nobody else can: the rest is its own.
+            whole = True
+        done.append(past)
+        used += past.steps
+        if after is not None:
+            point = _next_start(past, start, convex())
+        leg = after
+    final = _told(done)
+    untried = final.status == "certified" and final.steps == 0 and len(done) == 1
+    if untried and max_steps and final.certificate.grade == "residual":
+        other, moved = None, beside()
+        if moved is not None and not _late(began, time_limit):
+            for other in first.run(moved, max_steps, time_limit, None):
+                if other.status == "running" and live:
+                    yield other
+        if other is not None:
+            final = _compared(final, other, lower)
+    yield final
+
+
+def _share(
+    leg: Leg, whole: bool, steps: int, time_limit: float | None, began: float
+) -> tuple[int, float | None]:
+    """The limits of a leg: all that is left, or half of it."""
+    if whole:
+        return steps, time_limit
+    half = max(steps // 2 // leg.every, 1) * leg.every
+    if time_limit is not None:
+        spent = time.perf_counter() - began
+        time_limit = time_limit - max(time_limit - spent, 0) / 2
+    return min(half, steps), time_limit
+
+
+def _next(waiting: list[Callable[[], Leg | None]]) -> Leg | None:
+    while waiting:
+        leg = waiting.pop(0)()
+        if leg is not None:
+            return leg
+    return None
+
+
+def _late(began: float, time_limit: float | None) -> bool:
+    return time_limit is not None and time.perf_counter() - began >= time_limit
+
+
+def improves(result: Result) -> bool:
+    """Whether the best ratio has halved in the second half of the steps."""
+    rows = result.trace
+    ratios = [float(r) if r == r else math.inf for r in rows.ratio]
+    early = [r for r, k in zip(ratios, rows.step, strict=True) if 2 * k <= result.steps]
+    # Without rows of the first half nothing is known against it.
+    return not early or min(ratios) < min(early) / 2 or math.isinf(min(early))
+
+
+def _next_start(final: Result, start: Any, convex: bool) -> Any:
+    """The best point where any point leads to a solution, else the start again."""
+    ratio = float(final.certificate.ratio)
+    if not convex or final.status == "nonfinite" or not math.isfinite(ratio):
+        return start
+    return Point(final.x)
+
+
+def _compared(
+    start: Result, other: Result, lower: Callable[[Result, Result], bool]
+) -> Result:
+    """The start, which passes as it stands, or what was found from beside it."""
+    if other.status == "certified" and lower(other, start):
+        tried = [{"method": "the start, which passes as it stands",
+                  "status": "certified, and higher", "steps": 0, "ratio":
+                  float(start.certificate.ratio), "seconds": 0.0}]  # fmt: skip
+        return other.replaced(manifest=other.manifest | {"tried": tried})
+    found = "found nothing lower"
+    if other.status != "certified":
+        found = f"ended {other.status}"
+    return start.replaced(
+        hint=f"the start passes as it stands; a run from a start beside it {found}"
+        + (f". {start.hint}" if start.hint else "")
+    )
+
+
+def _told(done: list[Result]) -> Result:
+    """The last of the runs where it has the word, else the one that came closest."""
+    if len(done) == 1:
+        return done[0]
+
+    def far(result: Result) -> float:
+        ratio = float(result.certificate.ratio)
+        return ratio if math.isfinite(ratio) else math.inf
+
+    best = done[-1] if done[-1].status not in LEFT else min(done, key=far)
+    tried = [
+        {"method": r.label, "status": r.status, "steps": int(r.steps),
+         "ratio": None if math.isinf(far(r)) else far(r),
+         "seconds": float(r.seconds["compile"] + r.seconds["run"])}
+        for r in done
+        if r is not best
+    ]  # fmt: skip
+    changes: dict[str, Any] = {"manifest": best.manifest | {"tried": tried}}
+    if best.status == "budget" and not best.timed_out:
+        used = sum(int(r.steps) for r in done)
+        changes["reason"] = best.reason.replace(
+            f"max_steps {best.steps} reached",
+            f"max_steps {used} used up by {len(done)} methods",
+        )
+    return best.replaced(**changes)

@@ -1,0 +1,141 @@
+"""What a message tells a user to call exists: commands, names of bn, checks, methods.
+
+Read from the sources: every string that is no docstring, with {} for what is
+filled in.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+import banach as bn
+from banach import catalogue, checks, choose, zoo
+from banach.cli import app as cli
+from banach.core import cures, hyper
+
+SRC = Path(bn.__file__).parent
+# "banach" followed by a verb of a sentence, not by a command.
+PROSE = {
+    "can",
+    "does",
+    "reads",
+    "that",
+    "would",
+    "run",
+    "class",
+    "method",
+    "modules",
+    "writes",
+}
+# Attributes of the module under its usual name, in messages about other modules.
+WORDS = re.compile(r"\bbn\.([A-Za-z_]\w*)")
+
+
+def messages():
+    """(place, text) of every string in the package that is no docstring."""
+    for file in sorted(SRC.rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        told = set()
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            first = body[0] if isinstance(body, list) and body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                told.add(first.value)
+            if isinstance(node, ast.JoinedStr):
+                told.update(node.values)
+        for node in ast.walk(tree):
+            where = f"{file.relative_to(SRC)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.JoinedStr):
+                parts = [
+                    v.value if isinstance(v, ast.Constant) else "{}"
+                    for v in node.values
+                ]
+                yield where, "".join(map(str, parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if node not in told:
+                    yield where, node.value
+
+
+MESSAGES = list(messages())
+
+
+def commands():
+    """Every command of the command line: "solve", "claims list"."""
+    root = typer.main.get_command(cli.app)
+    found = {}
+    for name, command in root.commands.items():
+        found[name] = command
+        for inner, each in getattr(command, "commands", {}).items():
+            found[f"{name} {inner}"] = each
+    return found
+
+
+def test_the_sources_are_read():
+    assert len(MESSAGES) > 1000
+    assert any("banach methods" in text for _, text in MESSAGES)
+
+
+def test_every_command_that_is_named_exists():
+    known, named = commands(), set()
+    for where, text in MESSAGES:
+        for word, after in re.findall(r"\bbanach ([a-z]+)((?: --?[a-z-]+)*)", text):
+            if word in PROSE:
+                continue
+            assert word in known, f"{where} names 'banach {word}': {text}"
+            options = {o for p in known[word].params for o in p.opts}
+            for option in after.split():
+                assert option in options, f"{where} names {option} of banach {word}"
+            named.add(word)
+    assert {"methods", "problems"} <= named
+
+
+def test_every_name_of_bn_that_is_named_exists():
+    named = set()
+    for where, text in MESSAGES:
+        for name in WORDS.findall(text):
+            assert hasattr(bn, name), f"{where} names bn.{name}: {text}"
+            named.add(name)
+    assert {"Composite", "least_squares", "race"} <= named
+
+
+def test_every_check_that_is_named_exists():
+    named = set()
+    for where, text in MESSAGES:
+        for name in re.findall(r"check=['\"]([a-z_]+)['\"]", text):
+            assert name in checks.names(), f"{where} names check={name!r}"
+            named.add(name)
+    assert {"fixed_point", "inclusion"} <= named
+
+
+def test_every_default_method_exists_and_speaks_of_the_kind():
+    for kind, names in choose.KINDS.items():
+        for name in names:
+            assert catalogue.find(name.partition(":")[0]), f"{kind}: {name}"
+
+
+def test_methods_named_instead_exist():
+    """The first word of a hyperparameter's `instead`, and the examples of refusals."""
+    asked = 0
+    for name, entry in catalogue.load_index().items():
+        if entry["host"]:
+            continue
+        for field in catalogue.load_method(name).__dataclass_fields__.values():
+            if isinstance(field.default, hyper.FromFact) and field.default.instead:
+                first = re.match(r"[a-z_]+", field.default.instead).group()
+                assert catalogue.find(first), f"{name}.{field.name} names {first}"
+                asked += 1
+    for _, example in cures.IGNORED.values():
+        for first in re.findall(r"\b[a-z]+_[a-z_]+\b", example):
+            assert catalogue.find(first)
+            asked += 1
+    assert asked >= 3
+
+
+@pytest.mark.parametrize("kind", sorted({row["kind"] for row in zoo.names()}))
+def test_the_listing_that_a_refusal_names_is_not_empty(kind, capsys):
+    for spelled in (kind, kind.lower()):
+        assert cli.run(["methods", "--problem", spelled]) == 0
+        assert len(capsys.readouterr().out.splitlines()) >= 1

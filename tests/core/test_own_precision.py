@@ -1,0 +1,52 @@
+"""Oracles called by hand, outside a run, keep the precision of the problem."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import banach as bn
+
+
+@pytest.fixture(autouse=True)
+def bits_off():
+    with jax.enable_x64(False):
+        yield
+
+
+def test_the_objective_at_the_answer_is_that_of_the_run():
+    problem = bn.Smooth(lambda x: jnp.sum((x - 1 / 3) ** 4), np.zeros(3))
+    result = bn.solve(problem)
+    for oracle in (problem.value, problem.objective):
+        value = oracle(result.x)
+        assert value.dtype == np.float64
+        assert np.isclose(value, np.sum((result.x - 1 / 3) ** 4), rtol=1e-12, atol=0)
+    grad = problem.grad(result.x)
+    assert grad.dtype == np.float64
+    np.testing.assert_allclose(grad, 4 * (result.x - 1 / 3) ** 3, rtol=1e-10)
+
+
+def test_any_point_is_taken_and_a_narrow_problem_stays_narrow():
+    wide = bn.Smooth(lambda x: jnp.sum((x - 0.1) ** 2), np.zeros(3))
+    assert abs(float(wide.value(np.full(3, 0.7, np.float32))) - 3 * 0.6**2) < 1e-6
+    assert abs(float(wide.value(np.array([1, 0, 2]))) - (0.81 + 0.01 + 3.61)) < 1e-14
+    narrow = bn.Smooth(lambda x: jnp.sum((x - 0.1) ** 2), np.zeros(3, np.float32))
+    assert narrow.value(np.full(3, 0.7, np.float32)).dtype == np.float32
+
+
+def test_data_in_float64_are_not_narrowed():
+    A = np.eye(3) / 3
+    problem = bn.Ridge(A, np.ones(3), 0.1)
+    x = np.full(3, 0.3)
+    want = 0.5 * np.sum((A @ x - 1) ** 2) + 0.05 * np.sum(x**2)
+    assert abs(float(problem.value(x)) - want) < 1e-15
+    np.testing.assert_allclose(problem.grad(x), A.T @ (A @ x - 1) + 0.1 * x, rtol=1e-14)
+    lasso = bn.Lasso(A, np.ones(3), 0.25)
+    np.testing.assert_array_equal(lasso.prox(np.array([1.0, -0.1, 0.3]), 1.0),
+                                  np.array([0.75, 0.0, 0.3 - 0.25]))  # fmt: skip
+
+
+def test_traced_values_keep_the_callers_precision():
+    A = jnp.eye(3)
+    slope = jax.grad(lambda l2: bn.Ridge(A, jnp.ones(3), l2).value(jnp.ones(3)))(0.5)
+    assert slope.dtype == jnp.float32 and float(slope) == 1.5
