@@ -95,7 +95,8 @@ def _report(rows, notes) -> measure.Report:
         "Every one that sif2jax holds, from each of its starts (those of the SIF "
         "files), by the default call: levenberg_marquardt, and where that stalls the "
         f"next default; tol {TOL:g}, at most {STEPS} steps. `ratio` is what was "
-        "certified, `slack` its allowance for rounding, `digits` those in which every parameter is NIST's.",
+        "certified, `slack` its allowance for rounding, `digits` those in "
+        "which every parameter is NIST's.",
         "run n p status method steps ratio slack RSS digits".split(),
         rows,
         notes=said + notes,
