@@ -22,6 +22,7 @@ from banach.problems import (
     glm_inputs,
     inputs,
     separable,
+    spectrum,
 )
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
@@ -419,7 +420,7 @@ class GLM(Problem):
     def _how(self) -> str:
         n, p = self.A.shape
         size = min(n, p + self.intercept)
-        return glm_bounds.known_how(size, self.A, self.weight)
+        return spectrum.known_how(size, self.A, self.weight)
 
     def _lipschitz(self) -> Any:
         L = glm_bounds.gradient_lipschitz(
