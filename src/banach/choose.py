@@ -110,7 +110,9 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
 
 def _seen(cls: Any, problem: Problem, facts: Facts, build: Any) -> Any:
     """The method that `build` makes, through the problem's view where it has one."""
-    view = None if cls.card.host else problem.view()
+    # What another library brings (its step sizes too) meets the problem as it stands.
+    foreign = cls.card.host or cls.card.family == "bridge"
+    view = None if foreign else problem.view()
     if view is None:
         return build(problem, facts)
     other = view.there(problem)

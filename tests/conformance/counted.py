@@ -31,6 +31,7 @@ ORACLES = {
     "riesz": ("riesz",),
     "matvec": ("matvec",),
     "residual": ("residual",),
+    "gauss_newton": ("gauss_newton",),
     "objective": ("objective",),
     "optimality": ("optimality",),
     "sample": ("sample",),

@@ -39,7 +39,7 @@ class Planted(Gap):
 
     def prepared(self, problem):
         ready = super().prepared(problem)
-        return type(self)(*(getattr(ready, k) for k in ("norms", "scale", "base")))
+        return type(self)(*(getattr(ready, k) for k in ("norms", "scale")))
 
     def spoilt(self, part):
         return part

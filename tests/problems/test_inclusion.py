@@ -125,8 +125,11 @@ def test_bad_input_is_refused_with_the_cure(build, words):
 
 
 def test_without_a_constant_the_refusal_names_it():
+    plain = bn.Inclusion(lambda z: z - 1, ZERO, monotone=True)
     with pytest.raises(bn.Misuse, match="declare L="):
-        bn.solve(bn.Inclusion(lambda z: z - 1, ZERO, monotone=True))
+        bn.solve(plain, "extragradient")
+    # The default takes a method that needs none.
+    assert bn.solve(plain).certified
     with pytest.raises(bn.Misuse, match="monotone=True"):
         bn.solve(bn.Inclusion(lambda z: z - 1, ZERO, L=1.0))
 

@@ -132,7 +132,8 @@ class InColumns(Problem):
 
     def grad(self, x: Array) -> Array:
         """T' grad at T x."""
-        return self.value_and_grad(x)[1]
+        x = jnp.asarray(x)
+        return self.view.transposed(self.base.grad(self.view.home(x)))
 
     def value_and_grad(self, x: Array) -> tuple[Array, Array]:
         """Both in one pass over A and one over A'."""
@@ -190,7 +191,7 @@ class InColumns(Problem):
         base = self.base.facts()
         constants = {}
         if base.provenance("L") is not None:
-            constants["L"] = Fact(self._lipschitz, CONSTRUCTION)
+            constants["L"] = Fact(self._lipschitz, base.provenance("L"))
         if base.provenance("curvature") is not None:
             constants["curvature"] = Fact(self._seen, SEEN)
         if base.provenance("M") is not None:
