@@ -35,7 +35,7 @@ def run(quick: bool = False) -> measure.Report:
          "ms", "in products with one vector"],
         rows,
         [measure.Goal("the worst bound over the truth", worst, 2.0)],
-        [f"OPENBLAS_NUM_THREADS={os.environ.get('OPENBLAS_NUM_THREADS', '(not set)')}."],
+        [f"OPENBLAS_NUM_THREADS={os.environ.get('OPENBLAS_NUM_THREADS', 'not set')}."],
     )  # fmt: skip
     if not quick:
         measure.keep(report, PAGE)

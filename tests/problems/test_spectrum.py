@@ -141,9 +141,9 @@ def test_facts_say_how_the_constant_is_known():
 
 def test_sparse_and_normal_systems_have_tight_norms_and_certain_scales():
     n = 300
-    band = scipy.sparse.diags_array(
-        [np.full(n - 1, -1.0), np.full(n, 2.0), np.full(n - 1, -1.0)], offsets=[-1, 0, 1]
-    )
+    beside = np.full(n - 1, -1.0)
+    bands = [beside, np.full(n, 2.0), beside]
+    band = scipy.sparse.diags_array(bands, offsets=[-1, 0, 1])
     b = np.ones(n)
     for A in (band.tocsr(), band.toarray()):
         p = bn.Linear(A, b, positive_definite=True)

@@ -437,10 +437,11 @@ class GLM(Problem):
         rows = None if w is None else np.asarray(w, A.dtype)
 
         def product(v):
-            return A @ v[:-1] + v[-1] if self.intercept else A @ v
+            z = glm_bounds.rows_times(A, v[:-1] if self.intercept else v)
+            return z + v[-1] if self.intercept else z
 
         def adjoint(u):
-            g = u @ A
+            g = glm_bounds.times_rows(u, A)
             return np.append(g, u.sum()) if self.intercept else g
 
         return self.seen_by(product, adjoint, rows, 1.0)
