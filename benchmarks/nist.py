@@ -61,8 +61,9 @@ def _row(instance, certified, notes):
     if not r.certified or digits < DIGITS:
         with compat.double():
             far = extended.offset(problem, jax.tree.map(np.asarray, r.x))
+        shown = np.array2string(np.asarray(r.x), precision=7, max_line_width=999)
         notes.append(
-            f"- {start}: x = {np.array2string(np.asarray(r.x), precision=7)}, where "
+            f"- {start}: x = {shown}, where "
             f"||P_J r||/||r|| is {far:.2g} in extended precision."
         )
     c = r.certificate
@@ -71,6 +72,7 @@ def _row(instance, certified, notes):
         problem.residual_size(),
         problem.size(),
         r.status,
+        r.method.card.name,
         r.steps,
         float(c.ratio),
         float(c.slack),
@@ -91,10 +93,11 @@ def _report(rows, notes) -> measure.Report:
         "nist",
         "NIST's problems of nonlinear regression",
         "Every one that sif2jax holds, from each of its starts (those of the SIF "
-        f"files), by the default call: levenberg_marquardt, tol {TOL:g}, at most "
-        f"{STEPS} steps. `ratio` is what was certified, `slack` its allowance for "
-        "rounding, `digits` those in which every parameter is NIST's.",
-        "run n p status steps ratio slack RSS digits".split(),
+        "files), by the default call: levenberg_marquardt, and where that stalls the "
+        f"next default; tol {TOL:g}, at most {STEPS} steps. `ratio` is what was "
+        "certified, `slack` its allowance for rounding, `digits` those in "
+        "which every parameter is NIST's.",
+        "run n p status method steps ratio slack RSS digits".split(),
         rows,
         notes=said + notes,
     )

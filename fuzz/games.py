@@ -503,6 +503,10 @@ class Program(Traced):
              for j, v in enumerate(G)]  # fmt: skip
         way = [v / k / k if k else ZERO for v, k in zip(g, G, strict=True)]
         bend = dot(way, matvec(Q, way))
+        terms = sum(abs(a * q * b) for a, row in zip(way, Q, strict=True)
+                    for q, b in zip(row, way, strict=True))  # fmt: skip
+        if bend and abs(bend) < dec("1e-9") * terms:
+            return None
         if bend > 0:
             known.append(dot(g, way) ** 2 / (2 * bend))
         known = [v for v in known if v > 0]

@@ -211,10 +211,16 @@ def _relayed(
         [lambda: leg(plan), *map(later, plan.after)],
         start=start,
         convex=lambda: problem.facts().has("convex"),
-        beside=lambda: problem.beside() if start is None else None,
+        beside=lambda r: _beside(problem, r) if start is None else None,
         lower=lambda a, b: _lower(problem, a, b),
         **{k: options[k] for k in ("max_steps", "time_limit", "began", "live")},
     )
+
+
+def _beside(problem: Problem, result: Result) -> Any:
+    """Another start, where the one that passes may be a saddle, a maximum or flat."""
+    with compat.double():
+        return None if problem.untried(result.x) is None else problem.beside()
 
 
 def _lower(problem: Problem, one: Result, other: Result) -> bool:

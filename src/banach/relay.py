@@ -34,7 +34,7 @@ def relay(
     time_limit: float | None,
     began: float,
     live: bool,
-    beside: Callable[[], Any],
+    beside: Callable[[Result], Any],
     lower: Callable[[Result, Result], bool],
 ) -> Iterator[Result]:
     """Results of the legs, one after another; the last is the final one.
@@ -77,7 +77,7 @@ def relay(
     final = _told(done)
     untried = final.status == "certified" and final.steps == 0 and len(done) == 1
     if untried and max_steps and final.certificate.grade == "residual":
-        other, moved = None, beside()
+        other, moved = None, beside(final)
         if moved is not None and not _late(began, time_limit):
             for other in first.run(moved, max_steps, time_limit, None):
                 if other.status == "running" and live:

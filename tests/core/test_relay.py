@@ -53,7 +53,7 @@ def _go(legs, steps=1000, live=False, convex=False, limit=None):
     return list(
         relay.relay(
             legs, start="x0", convex=lambda: convex, max_steps=steps, time_limit=limit,
-            began=time.perf_counter(), live=live, beside=lambda: None,
+            began=time.perf_counter(), live=live, beside=lambda r: None,
             lower=lambda a, b: False,
         )
     )  # fmt: skip
@@ -155,9 +155,11 @@ def test_a_saddle_and_a_flat_start_are_left():
     assert saddle.certified and abs(abs(saddle.x[0]) - 1) < 1e-4
     assert "passes as it stands" in saddle.manifest["tried"][0]["method"]
     top = bn.minimize(lambda x: -jnp.exp(-jnp.sum((x - 1) ** 2)) - x[0] * 0, np.ones(2))
-    # A minimum as it stands: the other run finds nothing lower, and says so.
-    assert top.certified and top.steps == 0 and np.all(top.x == 1)
-    assert "beside it found nothing lower" in top.hint
+    # A minimum as it stands, by its Hessian.
+    assert top.certified and top.steps == 0 and np.all(top.x == 1) and top.hint == ""
+    # A flat one: what became of the other run is said.
+    flat = bn.minimize(lambda x: jnp.sum(x**4), np.zeros(2))
+    assert flat.steps == 0 and "a run from a start beside it" in flat.hint
     # A start of the caller's own is believed.
     f = bn.Smooth(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, np.full(2, 0.5))
     assert bn.solve(f, start=np.zeros(2)).steps == 0

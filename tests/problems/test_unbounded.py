@@ -61,7 +61,10 @@ def test_a_fall_that_goes_on_is_said_with_its_values():
 
 
 def test_a_saddle_at_the_start_is_named_with_its_curvature():
-    result = bn.solve(smooth(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4 + 7))
+    saddle = smooth(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4 + 7)
+    # The default goes on from beside it; a method that was named does not.
+    assert bn.solve(saddle).steps > 0
+    result = bn.solve(saddle, "trust_region_newton")
     assert result.certified and result.steps == 0
     assert "saddle or a maximum" in result.hint and "eigenvalue -2" in result.hint
     assert "from 7 to 6.9901" in result.hint

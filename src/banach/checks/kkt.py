@@ -136,12 +136,14 @@ class KKT(Scaled):
             judged, at = common.lift(problem, reference)
             found = units_of(judged, at.x)
             if not problem.rows():
-                return found.value, jnp.ones(0, found.value.dtype), 0.0, found.x
+                none = jnp.ones(0, found.value.dtype)
+                return found.value, none, 16 * found.blur, found.x
             units, wide = _sizes(problem, problem.start(), found.x)
             own, spread = _sizes(problem, reference, found.x)
             units = jnp.where(own > 0, own, units)
             units = jnp.where(units > 0, units, 1).astype(found.value.dtype)
-            return found.value, units, jnp.maximum(wide, spread), found.x
+            wide = jnp.maximum(wide, spread) + 16 * found.blur
+            return found.value, units, wide, found.x
         judged, at = common.lift(problem, problem.start())
         size = tree.norm(judged.grad(at.x))
         # A start where f itself is least says nothing of small.
@@ -164,10 +166,14 @@ class KKT(Scaled):
 
 
 class Units(NamedTuple):
-    """The unit of f, and the length of each coordinate of x that moves f by it."""
+    """The unit of f, and the length of each coordinate of x that moves f by it.
+
+    `blur` is the relative rounding in what both are made of.
+    """
 
     value: Scalar
     x: Float[Array, " n"]
+    blur: Scalar
 
 
 def units_of(problem: Problem, x: Any) -> Units:
@@ -201,11 +207,20 @@ def units_of(problem: Problem, x: Any) -> Units:
         rows = _known(jnp.max(meets, initial=0))
         G = jnp.where(G > 0, G, jnp.max(price[:, None] * J, axis=0, initial=0))
     safe = jnp.where(G > 0, G, 1)
-    way = jnp.where(G > 0, g / safe / safe, 0)
-    bend = jnp.vdot(way, tree.ravel(problem.hvp(x, back(way)))[0])
-    falls = jnp.square(jnp.vdot(g, way)) / (2 * jnp.where(bend > 0, bend, 1))
-    lost = lost | ~jnp.isfinite(bend) | ((bend > 0) & ~jnp.isfinite(_known(falls)))
-    falls = jnp.where(bend > 0, falls, none)
+    # Of any length: what f falls along it does not depend on that.
+    way = jnp.where(G > 0, g / safe / (safe / jnp.max(G, initial=0)), 0)
+    far = common.power_of_two(tree.max_abs(way))
+    way = way / far
+
+    def along(y: Any) -> Scalar:
+        return jnp.vdot(way, tree.ravel(problem.hvp(y, back(way)))[0])
+
+    seen = common.judge(along, x)
+    # A curvature that is rounding of terms that cancel is none.
+    bend, bent = seen.value, seen.value > 100 * seen.error
+    falls = jnp.square(jnp.vdot(g, way)) / (2 * jnp.where(bent, bend, 1))
+    lost = lost | ~jnp.isfinite(bend) | (bent & ~jnp.isfinite(_known(falls)))
+    falls = jnp.where(bent, falls, none)
     lower, upper = problem.bounds()
     wide = jnp.where(jnp.isfinite(upper - lower), G * (upper - lower), 0)
     wide = _known(jnp.max(wide, initial=0))
@@ -218,7 +233,11 @@ def units_of(problem: Problem, x: Any) -> Units:
     # Where these numbers or squares of lengths leave the range nothing is certified.
     end = float(jnp.finfo(g.dtype).max) ** 0.25
     inside = jnp.all((X < end) & (X > 1 / end)) & ~lost
-    return Units(jnp.where(inside, jnp.where(sure, F, plain), 0), X)
+    exact = jnp.abs(g) > e
+    blur = jnp.max(jnp.where(exact, e / jnp.where(exact, jnp.abs(g), 1), 0), initial=0)
+    curved = jnp.where(bent, seen.error / jnp.where(bent, bend, 1), 0)
+    blur = blur + curved + gam(64 + flat.size, g.dtype)
+    return Units(jnp.where(inside, jnp.where(sure, F, plain), 0), X, blur)
 
 
 def _known(size: Scalar) -> Scalar:
@@ -434,6 +453,9 @@ class _At(eqx.Module):
         # A gradient over a unit that only vanished is nothing known.
         error = jnp.where(self.unit > 0, error + 4 * least(error.dtype), jnp.inf)
         slack = common.norm_slack(v.parts[0], error, self.flat.size) + jnp.abs(again)
+        if self.X is not None:
+            # Lengths and units are rounded themselves.
+            slack = slack + 1.01 * self.wide * (v.parts[0] + slack)
         if not self.problem.rows():
             return (slack,), self.c
         c = common.judge(self.problem.constraints, self.x)
@@ -456,6 +478,9 @@ class _At(eqx.Module):
         rough[-1] = rough[-1] + 1.01 * grown
         # The growth is multiplied with units that are rounded down.
         rough[-1] = rough[-1] + 1.01 * self.wide * (v.parts[-1] + rough[-1])
+        if self.X is not None:
+            rough = [e + 1.01 * self.wide * (p + e) for p, e in
+                     zip(v.parts[1:], rough, strict=True)]  # fmt: skip
         # In units that only vanished nobody knows how large a part is.
         rough = [jnp.where(self.unit > 0, v, jnp.inf) for v in rough]
         return (slack, *rough), error
