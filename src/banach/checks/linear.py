@@ -187,7 +187,8 @@ def _shrunk(problem: Problem, by: Any) -> Scalar:
     """||b|| over by(L), rounded down; 1 where either is unknown."""
     size = _right_side(problem)
     judged, _ = common.lift(problem, problem.start())
-    L = judged.facts().L
+    # Frobenius' for certain; what the facts know better they know but for a chance.
+    L = judged.A.norm() if judged.A.entrywise else None
     if L is None:
         return jnp.ones_like(size)
     # A norm may have vanished in a square.

@@ -5,6 +5,7 @@ start and structure: on small problems that costs more than the run.
 """
 
 import copy
+import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ class Kept:
         self.given, self.treedef = jax.tree.flatten(problem)
         layout = problem.layout()
         places = [None] * len(self.given) if layout is None else layout.shardings()
-        self.leaves = list(map(_own, self.given, places))
+        self.leaves = list(map(_shared, self.given, places))
         self.plans: dict[Any, Any] = {}
         self._id: str | None = None
         if mesh.shared(mesh.everywhere(problem)):
@@ -61,15 +62,25 @@ class Kept:
 
     def holds(self, given: list[Any], treedef: Any) -> bool:
         """Whether leaves of NumPy are the kept ones by structure and contents."""
+        if len(given) != len(self.given):
+            return False
         rows = list(zip(given, self.given, self.leaves, strict=True))
         alike = all(
             isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
             and a.shape == b.shape and a.dtype == b.dtype
             for a, b, _ in rows
         )  # fmt: skip
-        if not alike or treedef != self.treedef:
+        if not alike:
             return False
-        return all(_same(a, a, kept) for a, _, kept in rows)
+        # Small leaves differ as soon as large ones, and cost nothing; comparing
+        # structures calls Python for every module in them.
+        small = [row for row in rows if row[0].nbytes <= _SMALL]
+        large = [row for row in rows if row[0].nbytes > _SMALL]
+        return (
+            all(_same(a, a, kept) for a, _, kept in small)
+            and treedef == self.treedef
+            and all(_same(a, a, kept) for a, _, kept in large)
+        )
 
     def again(self, given: list[Any]) -> "Kept":
         """The same, known of another object by its leaves."""
@@ -91,6 +102,8 @@ _KEPT: dict[int, tuple[Any, Kept]] = {}
 _RECENT: list[Kept] = []
 _RECENT_MOST = 2
 _RECENT_BYTES = 2**28  # each
+_LIVE_MOST = 8  # of the objects that live, looked through for the same data
+_SMALL = 2**16
 
 
 def of(problem: Problem) -> Kept:
@@ -160,15 +173,18 @@ def known(problem: Problem) -> Kept | None:
 
 def _twin(problem: Problem) -> Kept | None:
     """What was kept of another object with the same structure and the same bits."""
-    if not _RECENT:
-        return None
     given, treedef = jax.tree.flatten(problem)
-    for past in _RECENT:
-        if len(given) == len(past.given) and past.holds(given, treedef):
+    for past in _candidates():
+        if past.holds(given, treedef):
             made = past.again(given)
             _remember(problem, made)
             return made
     return None
+
+
+def _candidates() -> list[Kept]:
+    live = itertools.islice(reversed(_KEPT.values()), _LIVE_MOST)
+    return [*_RECENT, *(made for ref, made in live if ref() is not None)]
 
 
 def forget() -> None:
@@ -179,6 +195,19 @@ def forget() -> None:
 def _forget(number: int, ref: Any) -> None:
     if number in _KEPT and _KEPT[number][0] is ref:
         del _KEPT[number]
+
+
+def _shared(leaf: Any, place: Any = None) -> jax.Array:
+    """The leaf on the device: what is there already of this very array, or its own.
+
+    A matrix with other targets is looked at, not copied.
+    """
+    if place is None and isinstance(leaf, np.ndarray):
+        for past in _candidates():
+            for given, kept in zip(past.given, past.leaves, strict=True):
+                if given is leaf and _same(leaf, given, kept):
+                    return kept
+    return _own(leaf, place)
 
 
 def _own(leaf: Any, place: Any = None) -> jax.Array:

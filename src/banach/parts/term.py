@@ -215,17 +215,7 @@ def subnormal(x: PyTree) -> Array:
 
     Looks at the bits: every comparison of floats would read 0 as well.
     """
-    found = jnp.zeros((), bool)
-    for leaf in jax.tree.leaves(x):
-        dtype = jnp.result_type(leaf)
-        if jnp.issubdtype(dtype, jnp.floating):
-            info = jnp.finfo(dtype)
-            whole = jnp.dtype(f"uint{info.bits}")
-            bits = jax.lax.bitcast_convert_type(jnp.asarray(leaf), whole)
-            size = bits & jnp.asarray(2 ** (info.bits - 1) - 1, whole)
-            first = jnp.asarray(2**info.nmant, whole)
-            found = found | jnp.any((size > 0) & (size < first))
-    return found
+    return _some(x, _vanishes)
 
 
 def outside(x: PyTree) -> Array:
@@ -233,12 +223,29 @@ def outside(x: PyTree) -> Array:
 
     XLA turns v / b into v (1 / b) where one b divides many v, and 1 / b vanishes.
     """
-    found = subnormal(x)
+    return _some(x, lambda v: _vanishes(v) | (jnp.abs(v) > _largest(v.dtype)))
+
+
+def _largest(dtype: Any) -> float:
+    return float(jnp.finfo(dtype).max) * 2.0**-20
+
+
+def _vanishes(v: Array) -> Array:
+    info = jnp.finfo(v.dtype)
+    whole = jnp.dtype(f"uint{info.bits}")
+    bits = jax.lax.bitcast_convert_type(v, whole)
+    size = bits & jnp.asarray(2 ** (info.bits - 1) - 1, whole)
+    return (size > 0) & (size < jnp.asarray(2**info.nmant, whole))
+
+
+def _some(x: PyTree, test: Any) -> Array:
+    """Whether some floating entry passes."""
+    found = jnp.zeros((), bool)
     for leaf in jax.tree.leaves(x):
-        dtype = jnp.result_type(leaf)
-        if jnp.issubdtype(dtype, jnp.floating):
-            top = float(jnp.finfo(dtype).max) * 2.0**-20
-            found = found | jnp.any(jnp.abs(jnp.asarray(leaf)) > top)
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            bad = test(jnp.asarray(leaf))
+            # By columns first: XLA's loops for that are four times as fast on a CPU.
+            found = found | jnp.any(jnp.any(bad, axis=0) if bad.ndim > 1 else bad)
     return found
 
 

@@ -22,6 +22,7 @@ from banach.problems import (
     glm_inputs,
     inputs,
     separable,
+    spectrum,
 )
 from banach.problems.glm_hessian import scalar_hessian, softmax_hessian
 from banach.problems.glm_inputs import known
@@ -419,7 +420,7 @@ class GLM(Problem):
     def _how(self) -> str:
         n, p = self.A.shape
         size = min(n, p + self.intercept)
-        return glm_bounds.known_how(size, self.A, self.weight)
+        return spectrum.known_how(size, self.A, self.weight)
 
     def _lipschitz(self) -> Any:
         L = glm_bounds.gradient_lipschitz(
@@ -436,10 +437,11 @@ class GLM(Problem):
         rows = None if w is None else np.asarray(w, A.dtype)
 
         def product(v):
-            return A @ v[:-1] + v[-1] if self.intercept else A @ v
+            z = glm_bounds.rows_times(A, v[:-1] if self.intercept else v)
+            return z + v[-1] if self.intercept else z
 
         def adjoint(u):
-            g = u @ A
+            g = glm_bounds.times_rows(u, A)
             return np.append(g, u.sum()) if self.intercept else g
 
         return self.seen_by(product, adjoint, rows, 1.0)

@@ -15,7 +15,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import tree
-from banach.core.facts import CONSTRUCTION, LIKELY
 from banach.parts import norms as pn
 from banach.parts.groups import GroupL2
 from banach.parts.sets import Box, Set
@@ -226,11 +225,9 @@ def intercept_travel(
 def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any:
     """Upper bound of curvature * lambda_max([A 1]' diag(w) [A 1]).
 
-    Where the data can be looked at it is at most twice that, in float64, from ten
-    products of A with a few columns: see `spectrum`. Up to SMALL rows or columns it
-    holds for certain (the least of ||B||_F^2, ||B||_1 ||B||_inf and tr(G^m)^(1/m) of
-    the Gram matrix); beyond but for a chance (`known_how`). Of traced data it is the
-    lesser of the first two.
+    Where the data can be looked at it is at most twice that: see `spectrum.upper`, and
+    `spectrum.known_how` for how it is known. Of traced data it is the lesser of
+    ||B||_F^2 and ||B||_1 ||B||_inf.
     """
     if not known(A, w):
         B = jnp.asarray(A) if w is None else jnp.sqrt(w)[:, None] * A
@@ -243,54 +240,32 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
         plain = plain + B.size * least(B.dtype)
         return curvature * plain * (1 + 8 * gam(sum(B.shape) + B.size, B.dtype))
     kind = np.asarray(A).dtype
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        rows = None if w is None else np.asarray(w, np.float64)
-        B, rows, ones, unit = _in_range(np.asarray(A, np.float64), rows, intercept)
-        if not 0 < unit < np.inf:
-            return np.float64(np.finfo(kind).tiny if unit == 0 else np.inf)
-        top = _top(B, rows, ones) * (1 + 1e-9 + 4 * float(np.finfo(kind).eps))
-        # Never 0, and never subnormal: XLA would read 0. Infinite where no float is
-        # large enough.
-        return np.maximum(curvature * top * unit * unit, _TINY)
-
-
-def known_how(size: int, *data: Any) -> str:
-    """The provenance of `gradient_lipschitz`, by the smaller side of [A 1]."""
-    return LIKELY if size > SMALL and known(*data) else CONSTRUCTION
-
-
-SMALL = 128
-"""Up to here a Gram matrix takes about as many operations as ten products."""
-
-
-def _in_range(A: np.ndarray, w: np.ndarray | None, ones: bool) -> Any:
-    """The same up to a factor, (B, w, ones, unit), whose squares neither vanish nor
-    overflow; as it is, without a copy, wherever that is possible."""
-    if 1e-100 < spectrum.square(A, w, ones) < 1e100:
-        return A, w, ones, 1.0
-    root = np.ones(len(A)) if w is None else np.sqrt(w)
-    B = root[:, None] * (
-        np.concatenate([A, np.ones((len(A), 1))], axis=1) if ones else A
-    )
-    unit = float(np.max(np.abs(B)))
-    safe = unit if 0 < unit < np.inf else 1.0
-    return B / safe, None, False, unit
-
-
-def _top(B: np.ndarray, w: np.ndarray | None, ones: bool) -> float:
-    if min(B.shape[0], B.shape[1] + ones) > SMALL:
-        return spectrum.of_matrix(B, w, ones).high
-    if ones:
-        B = np.concatenate([B, np.ones((len(B), 1))], axis=1)
-    B = B if w is None else np.sqrt(w)[:, None] * B
-    a = np.abs(B)
-    square, sums = float(np.sum(a * a)), float(a.sum(0).max() * a.sum(1).max())
-    roundings = 1 + B.size * float(np.finfo(np.float64).eps)
-    return min(roundings * min(square, sums), _gram_bound(B, square))
+    rows = None if w is None else np.asarray(w, np.float64)
+    top = spectrum.upper(np.asarray(A, np.float64), rows, intercept)
+    if top == 0:
+        return np.float64(np.finfo(kind).tiny)
+    with np.errstate(over="ignore", under="ignore"):
+        # Never 0, and never subnormal: XLA would read 0.
+        top = curvature * np.float64(top) * (1 + 4 * float(np.finfo(kind).eps))
+        return np.maximum(top, _TINY)
 
 
 KRYLOV = 4
 """Steps of Lanczos: eight passes over A, and for most spectra nine tenths of L."""
+
+
+def rows_times(A: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """A v on this thread alone.
+
+    BLAS shares it out, and where XLA has just run its idle threads still spin on the
+    other cores: a product of 0.1 ms took 8 ms, for a tenth of a second.
+    """
+    return np.einsum("ij,j->i", A, v)
+
+
+def times_rows(u: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """u'A on this thread alone; see `rows_times`."""
+    return np.einsum("i,ij->j", u, A)
 
 
 def curvature_seen(
@@ -321,22 +296,6 @@ def curvature_seen(
         return None
     top = float(np.linalg.eigvalsh(T)[-1]) * curvature
     return top if np.isfinite(top) and top > 0 else None
-
-
-def _gram_bound(B: np.ndarray, square: float) -> float:
-    """tr(G^m)^(1/m) for the smaller Gram matrix G, with the error of forming it."""
-    n, p = B.shape
-    m, u = min(n, p), np.finfo(np.float64).eps / 2
-    G = B.T @ B if p <= n else B @ B.T
-    log, power = 0.0, 1.0
-    for _ in range(9):
-        size = float(np.linalg.norm(G))
-        log, power = log + np.log(size) * power, power / 2
-        G = G / size
-        G = G @ G
-    # lambda_max(G) <= ||G||_F; each squaring errs by m u ||G||_F^2 <= m^2 u ||G^2||.
-    top = float(np.exp(log + np.log(np.linalg.norm(G)) * power))
-    return top * (1 + 8 * m * m * u) + 2 * (max(n, p) + 2) * u * square
 
 
 def _lightest_sign(y: Array, w: Array) -> Scalar:

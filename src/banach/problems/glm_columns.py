@@ -262,17 +262,19 @@ class InColumns(Problem):
         kind = A.dtype
         D = np.asarray(view.scale, kind)
         w = None if base.weight is None else np.asarray(base.weight, kind)
+        ahead, back = glm_bounds.rows_times, glm_bounds.times_rows
         if view.mean is None:
-            product, adjoint = lambda v: A @ (D * v), lambda u: D * (u @ A)
+            product = lambda v: ahead(A, D * v)  # noqa: E731
+            adjoint = lambda u: D * back(u, A)  # noqa: E731
         else:
             m, d = np.asarray(view.mean, kind), np.asarray(view.level, kind)
 
             def product(v):
                 c = D * v[:-1]
-                return A @ c - m @ c + d * v[-1]
+                return ahead(A, c) - m @ c + d * v[-1]
 
             def adjoint(u):
-                return np.append(D * (u @ A - m * u.sum()), d * u.sum())
+                return np.append(D * (back(u, A) - m * u.sum()), d * u.sum())
 
         lam = base._l2()
         return base.seen_by(product, adjoint, w, self._spread(np, lam) ** 2)

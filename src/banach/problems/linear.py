@@ -14,7 +14,7 @@ from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.parts.operators import NormalOperator, Operator
-from banach.problems import diagnoses, inputs
+from banach.problems import diagnoses, inputs, spectrum
 from banach.problems import linear_inputs as given
 from banach.problems.smooth import structs
 
@@ -106,7 +106,10 @@ class Linear(Problem):
         return Facts(properties, {"L": self._norm(), "mu": self._least()})
 
     def _norm(self) -> Fact | None:
-        return Fact(self.A.norm, CONSTRUCTION) if self.A.entrywise else None
+        if not self.A.entrywise:
+            return None
+        how = spectrum.known_how(self.size(), self.A)
+        return Fact(lambda: spectrum.norm(self.A), how)
 
     def _least(self) -> Fact | None:
         if self.sigma is not None:

@@ -14,7 +14,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.parts.cone import project_cone
 from banach.parts.term import shrink
-from banach.problems import glm_bounds, glm_inputs, inputs, relu_inputs
+from banach.problems import glm_bounds, glm_inputs, inputs, relu_inputs, spectrum
 from banach.problems.loss import Loss
 from banach.problems.losses import LeastSquares
 from banach.problems.relu_network import ReluNetwork, from_groups
@@ -398,7 +398,7 @@ class ConvexRelu(Problem):
 
     def _how(self) -> str:
         wide = self.masks.shape[0] * self.X.shape[1]
-        return glm_bounds.known_how(min(len(self.X), wide), self.X, self.masks)
+        return spectrum.known_how(min(len(self.X), wide), self.X, self.masks)
 
     def _lipschitz(self) -> Any:
         xp = np if glm_inputs.known(self.X, self.masks) else jnp

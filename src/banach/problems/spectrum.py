@@ -1,10 +1,10 @@
-"""An upper bound of the largest eigenvalue of a Gram matrix in a few products.
+"""An upper bound of ||A||^2 within a factor of 2, from ten products with A.
 
 Power and Lanczos iterations bound it from below, and what a few products with a
 matrix prove for certain is no better than its Frobenius norm: a direction that the
 start misses is never seen. What can be bounded is how rarely a *random* start misses
 a direction (Kuczynski and Wozniakowski 1992). Here the start is a block of Gaussian
-columns, which makes that chance as small as one likes, and what follows is the
+columns, which makes that chance as small as one likes, and what is bounded is the
 residual of the recurrence as it was computed, roundings and all.
 """
 
@@ -14,12 +14,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-CHANCE = 1e-12  # that a bound made here is none
+from banach.core import compat, tree
+from banach.core.facts import CONSTRUCTION, LIKELY
+from banach.parts.operators import DenseMatrix, NormalOperator, Operator, SparseMatrix
+
+CHANCE = 1e-12  # that a bound made here is none; `facts.LIKELY` says it in words
 PRODUCTS = 10  # with A or A', at most
 ENOUGH = 1.2  # bound over the lower bound at which to stop
+SMALL = 128
+"""Up to here a Gram matrix takes about as many operations as ten products."""
 _NARROW, _WIDEST = 8, 32  # columns of the start
-Product = Callable[[np.ndarray], np.ndarray]
+_SQUARINGS = 9
 _GRID = np.concatenate([np.geomspace(1e-3, 1, 60), np.geomspace(1.1, 1e6, 140)])
+_EPS = float(np.finfo(np.float64).eps)
+
+Product = Callable[[np.ndarray], np.ndarray]
 
 
 class Spectrum(NamedTuple):
@@ -30,14 +39,72 @@ class Spectrum(NamedTuple):
     products: int
 
 
+def known_how(size: int, *data: Any) -> str:
+    """The provenance of `upper`, by the smaller side of [A 1]."""
+    certain = size <= SMALL or compat.any_tracer(data)
+    return CONSTRUCTION if certain else LIKELY
+
+
+def upper(A: Any, w: np.ndarray | None = None, ones: bool = False) -> float:
+    """Upper bound of lambda_max([A 1]' diag(w) [A 1]), the 1 where `ones` says so.
+
+    A is a float64 matrix, dense or of SciPy's sparse ones. Up to SMALL rows or columns
+    it is certain: the least of ||B||_F^2, ||B||_1 ||B||_inf and tr(G^m)^(1/m) of the
+    Gram matrix. 0 of a zero matrix; infinite where no float is large enough.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        A, w, ones, unit = _in_range(A, w, ones)
+        if not 0 < unit < np.inf:
+            return unit
+        if min(A.shape[0], A.shape[1] + ones) > SMALL:
+            top = of_matrix(A, w, ones).high
+        else:
+            B = _whole(A, w, ones)
+            top = _small(B if isinstance(B, np.ndarray) else B.toarray())
+        return float(np.float64(top) * (1 + 1e-9) * unit * unit)
+
+
+def norm(A: Operator) -> Any:
+    """Upper bound of the spectral norm of an operator whose entries are known."""
+    if compat.any_tracer(A):
+        return A.norm()
+    # Above in the dtype of the data too.
+    up = 1 + 8 * float(np.finfo(tree.dtype(A)).eps)
+    if isinstance(A, NormalOperator):
+        return up * (float(norm(A.inner)) ** 2 + float(A.ridge))
+    if isinstance(A, DenseMatrix):
+        return up * math.sqrt(upper(np.asarray(A.entries, np.float64)))
+    if isinstance(A, SparseMatrix):
+        # Here: it is slow to import, and dense problems never need it.
+        from scipy.sparse import csr_array
+
+        values = np.asarray(A.values, np.float64)
+        places = np.asarray(A.rows), np.asarray(A.columns)
+        summed = csr_array((values, places), (A.size, A.size))
+        # Entries of one place add up, with a rounding for each.
+        lost = A.longest**1.5 * _EPS * float(np.linalg.norm(values))
+        return up * (math.sqrt(upper(summed)) + lost)
+    return A.norm()
+
+
+def of_matrix(A: Any, w: np.ndarray | None = None, ones: bool = False) -> Spectrum:
+    """Bounds of lambda_max([A 1]' diag(w) [A 1]) whose squares stay in range."""
+    n, p = A.shape
+    trace = _trace(A, w, ones)
+    # Of products of n, p and a few terms, in any order; || |A| ||_2 <= ||A||_F.
+    error = 2 * (n + p + 16) * _EPS * trace
+    gram = _tall(A, w, ones) if p + ones <= n else _wide(A, w, ones)
+    top = trace * (1 + n * p * _EPS)
+    return largest(gram, min(n, p + ones), error, top)
+
+
 def columns_for(size: int) -> int:
     """Columns of the start with which no spectrum makes the bound twice too large.
 
-    With t of `hidden(b)` the norm of T_5(3), 3363 for ten products, must exceed the
-    root of size b / t.
+    That takes T_5(3)^2 >= size b / t, with t of `hidden(b)`, for ten products: up to a
+    size of 850,000.
     """
-    half = PRODUCTS // 2
-    reach = math.cosh(half * math.acosh(3.0)) ** 2
+    reach = math.cosh(PRODUCTS // 2 * math.acosh(3.0)) ** 2
     for b in range(_NARROW, _WIDEST, 8):
         if size * b / hidden(b) <= reach:
             return b
@@ -54,102 +121,128 @@ def hidden(columns: int) -> float:
     return 2 * math.exp((math.log(CHANCE) + math.lgamma(half + 1)) / half)
 
 
-def largest(gram: Product, size: int, error: float, top: float) -> Spectrum:
-    """Bounds of lambda_max(G) for a symmetric positive semidefinite G.
+def largest(
+    gram: Product,
+    size: int,
+    error: float,
+    top: float,
+    start: np.ndarray | None = None,
+) -> Spectrum:
+    """Bounds of lambda_max(G) for a symmetric positive semidefinite G that is not 0.
 
     Args:
         gram: computes G Q for a Q of shape (size, b), in float64; two products.
         size: the order of G.
         error: bounds ||computed - G Q||_F / ||Q||_F.
         top: an upper bound that is known for certain.
+        start: X in place of the Gaussian one, which depends on `size` alone.
 
-    With Y_0 = X / ||X|| for a Gaussian X, and whatever numbers a_j, b_j > 0, let E_j be
-    what is missing in
+    With Y_0 = X / ||X||_F for a Gaussian X, and whatever numbers a_j and b_j > 0 are
+    chosen, let E_j be what is missing in
 
         G Y_j = b_j Y_{j-1} + a_j Y_j + b_{j+1} Y_{j+1} + E_j,      j < k,
 
     J the tridiagonal matrix of these numbers and v a unit eigenvector of the largest
     eigenvalue m. The rows c_j = v'Y_j obey (m - J) c = b_k c_k e_k + (v'E_j)_j. Beyond
     the eigenvalues of J the inverse R of m - J is entrywise nonnegative and falls as m
-    grows, so that
+    grows. So
 
         sqrt(t) / ||X|| <= ||c_0|| <= R_{0,k-1} b_k ||Y_k|| + sum_j R_{0j} ||E_j||
 
     fails from some number on, and m is below it. The left side holds but for a chance
-    of CHANCE: v depends on the problem alone, X on its size alone. That no adversary
-    looked at X is the whole assumption.
+    of CHANCE, because v does not depend on X: nobody chose the data with this X in
+    mind. That is the whole assumption.
     """
-    b = columns_for(size)
-    X = np.random.default_rng([0x9E3779B9, size]).standard_normal((size, b))
-    start = float(np.linalg.norm(X))
-    least = 0.999 * math.sqrt(hidden(b)) / start
-    before, Y = np.zeros_like(X), X / start
-    a: list[float] = []
-    off: list[float] = []
-    e: list[float] = []
-    link, low, high, spent = 0.0, 0.0, top, 0
-    u = np.finfo(np.float64).eps
-    for _ in range(PRODUCTS // 2):
-        W, spent = gram(Y), spent + 2
+    X = start
+    if X is None:
+        X = np.random.default_rng(size).standard_normal((size, columns_for(size)))
+    norm = float(np.linalg.norm(X))
+    least = 0.999 * math.sqrt(hidden(X.shape[1])) / norm
+    before, Y = np.zeros_like(X), X / norm
+    diagonal: list[float] = []
+    beside: list[float] = []
+    missing: list[float] = []
+    link, low, high = 0.0, 0.0, top
+    products = 0
+    while products < PRODUCTS:
+        products += 2
+        W = gram(Y)
         own = float(np.vdot(Y, W))
         W -= own * Y
         W -= link * before
         rest = float(np.linalg.norm(W))
-        # Roundings of the three-term combination, and of norms that are nearly 1.
-        e.append(1.001 * (error + 8 * u * (own + link + rest)))
-        a.append(own)
-        high = min(high, _beyond(a, off, e, rest * 1.001, least))
-        low = max(low, float(np.linalg.eigvalsh(_jacobi(a, off))[-1]))
+        # Roundings of the combination too, and of norms that are 1 but for theirs.
+        missing.append(1.001 * (error + 8 * _EPS * (own + link + rest)))
+        diagonal.append(own)
+        J = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+        ritz = float(np.linalg.eigvalsh(J)[-1])
+        high = min(high, _beyond(J, ritz, missing, 1.001 * rest, least))
+        low = max(low, ritz)
         if high <= ENOUGH * low or rest <= 1e-10 * low:
             break
-        off.append(rest)
+        beside.append(rest)
         before, Y, link = Y, W / rest, rest
-    return Spectrum(low, high, spent)
-
-
-def _jacobi(a: list[float], off: list[float]) -> np.ndarray:
-    return np.diag(a) + np.diag(off, 1) + np.diag(off, -1)
+    return Spectrum(low, high, products)
 
 
 def _beyond(
-    a: list[float], off: list[float], e: list[float], rest: float, least: float
+    J: np.ndarray, ritz: float, missing: list[float], rest: float, least: float
 ) -> float:
-    """The first number of the grid above J at which the inequality fails."""
-    J = _jacobi(a, off)
-    k = len(a)
-    edge = float(np.linalg.eigvalsh(J)[-1]) * (1 + 1e-9)
-    tried = edge * (1 + _GRID)
-    want = np.zeros((len(tried), k, 2))
-    want[:, :, 0] = e
-    want[:, -1, 1] = rest
-    with np.errstate(all="ignore"):
-        R = np.linalg.solve(tried[:, None, None] * np.eye(k) - J, want)
-    fails = 1.0001 * R[:, 0].sum(axis=-1) < least
-    return float(tried[np.argmax(fails)]) if fails.any() else math.inf
+    """The first number of a grid above the eigenvalues of J that is excluded."""
+    k = len(J)
+    tried = ritz * (1 + _GRID)
+    right = np.zeros((len(tried), k, 1))
+    right[:, :, 0] = missing
+    right[:, -1, 0] += rest
+    R = np.linalg.solve(tried[:, None, None] * np.eye(k) - J, right)
+    excluded = 1.0001 * R[:, 0, 0] < least
+    return float(tried[np.argmax(excluded)]) if excluded.any() else math.inf
 
 
-def square(A: np.ndarray, w: np.ndarray | None = None, ones: bool = False) -> float:
-    """sum_i w_i (||a_i||^2 + 1), the 1 with a column of ones: the trace of the Gram."""
-    if w is None:
-        return float(np.linalg.norm(A)) ** 2 + (len(A) if ones else 0)
-    return float(w @ (np.einsum("ij,ij->i", A, A) + (1.0 if ones else 0.0)))
+def _small(B: np.ndarray) -> float:
+    """A certain bound of ||B||^2: norms, and powers of the smaller Gram matrix."""
+    n, p = B.shape
+    m, a = min(n, p), np.abs(B)
+    square, sums = float(np.sum(a * a)), float(a.sum(0).max() * a.sum(1).max())
+    G = B.T @ B if p <= n else B @ B.T
+    log, power = 0.0, 1.0
+    for _ in range(_SQUARINGS):
+        size = float(np.linalg.norm(G))
+        log, power = log + math.log(size) * power, power / 2
+        G = G / size
+        G = G @ G
+    # lambda_max(G) <= ||G||_F; a squaring errs by m u ||G||_F^2 <= m^2 u ||G^2||.
+    top = math.exp(log + math.log(np.linalg.norm(G)) * power)
+    top = top * (1 + 4 * m * m * _EPS) + (max(n, p) + 2) * _EPS * square
+    return min(min(square, sums) * (1 + n * p * _EPS), top)
 
 
-def of_matrix(
-    A: Any, w: np.ndarray | None = None, ones: bool = False, trace: float | None = None
-) -> Spectrum:
-    """Bounds of lambda_max([A 1]' diag(w) [A 1]), the column of ones where asked for.
+def _in_range(A: Any, w: np.ndarray | None, ones: bool) -> tuple:
+    """The same over unit^2, (A, w, ones, unit), whose squares can be summed.
 
-    A is a dense or SciPy-sparse float64 matrix, w >= 0; no square of an entry that
-    counts may overflow or vanish. `trace` is the sum of squares where it is known.
+    As it is, and no copy, wherever that is possible.
     """
-    n, p = A.shape
-    trace = square(A, w, ones) if trace is None else trace
-    # Of products of n, p and a few terms, in any order; ||(|A|)||_2 <= ||A||_F.
-    error = 2 * (n + p + 16) * float(np.finfo(np.float64).eps) * trace
-    top = trace * (1 + n * p * float(np.finfo(np.float64).eps))
-    gram = _tall(A, w, ones) if p + ones <= n else _wide(A, w, ones)
-    return largest(gram, min(n, p + ones), error, top)
+    if 1e-100 < _trace(A, w, ones) < 1e100:
+        return A, w, ones, 1.0
+    A = _whole(A, w, ones)
+    big = float(abs(A).max()) if min(A.shape) else 0.0
+    return A / big if 0 < big < np.inf else A, None, False, big
+
+
+def _trace(A: Any, w: np.ndarray | None, ones: bool) -> float:
+    """sum_i w_i (||a_i||^2 + 1)."""
+    if w is None:
+        entries = (A if isinstance(A, np.ndarray) else A.data).ravel("K")
+        return float(entries @ entries) + ones * A.shape[0]
+    rows = np.einsum("ij,ij->i", A, A)
+    return float(w @ (rows + 1.0 if ones else rows))
+
+
+def _whole(A: Any, w: np.ndarray | None, ones: bool) -> Any:
+    """sqrt(diag(w)) [A 1]."""
+    if ones:
+        A = np.concatenate([A, np.ones((len(A), 1))], axis=1)
+    return A if w is None else np.sqrt(w)[:, None] * A
 
 
 def _tall(A: Any, w: np.ndarray | None, ones: bool) -> Product:
