@@ -198,22 +198,24 @@ def _relayed(
             return relay.Leg(run, plan.ready.pace, True)
         return relay.Leg(run, loop.cadence(plan.method, plan.check, problem), True)
 
-    def later(name: str) -> Callable[[], relay.Leg | None]:
-        def made() -> relay.Leg | None:
-            method = choose.suggest(name, problem, problem.facts())
-            if isinstance(method, Refusal):
-                return None
-            return leg(_plan(problem, method, plan.check, start, None))
-
-        return made
+    def build(name: str) -> relay.Leg | None:
+        method = choose.suggest(name, problem, problem.facts())
+        if isinstance(method, Refusal):
+            return None
+        return leg(_plan(problem, method, plan.check, start, None))
 
     return relay.relay(
-        [lambda: leg(plan), *map(later, plan.after)],
+        leg(plan),
+        plan.after,
+        build,
         start=start,
         convex=lambda: problem.facts().has("convex"),
         beside=lambda r: _beside(problem, r) if start is None else None,
-        lower=lambda a, b: _lower(problem, a, b),
-        **{k: options[k] for k in ("max_steps", "time_limit", "began", "live")},
+        objective=lambda r: _objective(problem, r),
+        max_steps=options["max_steps"],
+        time_limit=options["time_limit"],
+        began=options["began"],
+        live=options["live"],
     )
 
 
@@ -223,11 +225,9 @@ def _beside(problem: Problem, result: Result) -> Any:
         return None if problem.untried(result.x) is None else problem.beside()
 
 
-def _lower(problem: Problem, one: Result, other: Result) -> bool:
-    """Whether the objective at one point is lower by more than a millionth."""
+def _objective(problem: Problem, result: Result) -> float:
     with compat.double():
-        f, g = (float(problem.objective(r.x)) for r in (one, other))
-    return f < g - 1e-6 * (abs(f) + abs(g))
+        return float(problem.objective(result.x))
 
 
 def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:
@@ -350,7 +350,8 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
         if not isinstance(method, str | type | None):
             method = choose.method_for(method, problem)
         restore.same_run(back, method, start, asked_for, dtype)
-        check, method = choose.check_for(back["check"], problem), back["method"]
+        check = choose.check_for(back["check"], problem)
+        method = choose.method_for(back["method"], problem)
     point = _start(start, problem)
     if back is not None and dtype != tree.dtype(point.x):
         point = Point(tree.cast(point.x, dtype))  # the run began at a start of its own

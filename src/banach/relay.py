@@ -7,7 +7,7 @@ that were left before it.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from banach.core.point import Point
@@ -26,7 +26,9 @@ class Leg(NamedTuple):
 
 
 def relay(
-    legs: list[Callable[[], Leg | None]],
+    first: Leg,
+    names: Sequence[str],
+    build: Callable[[str], Leg | None],
     *,
     start: Any,
     convex: Callable[[], bool],
@@ -35,21 +37,20 @@ def relay(
     began: float,
     live: bool,
     beside: Callable[[Result], Any],
-    lower: Callable[[Result, Result], bool],
+    objective: Callable[[Result], float],
 ) -> Iterator[Result]:
     """Results of the legs, one after another; the last is the final one.
 
     A leg is called with (start, max_steps, time_limit, past): the limits of its own
-    steps, and of seconds since `began`; `past` is its own Result to go on from. The
-    legs are made when they are needed, None where a method refuses; the first is none
-    of these.
+    steps, and of seconds since `began`; `past` is its own Result to go on from. Those
+    after the first are built when they are needed, None where a method refuses.
 
     Where a residual passes at the start itself, `beside` gives another start, or None:
-    what is certified from there is the answer if it is `lower`.
+    what is certified from there is the answer if its `objective` is lower.
     """
     done: list[Result] = []
-    used, point, waiting = 0, start, list(legs)
-    first = leg = waiting.pop(0)()
+    used, point, waiting = 0, start, list(names)
+    leg: Leg | None = first
     while leg is not None:
         steps, past, after = max_steps - used, None, None
         whole = not (waiting and leg.resumes)
@@ -64,7 +65,7 @@ def relay(
             over = used + past.steps >= max_steps or _late(began, time_limit)
             makes_way = halfway and improves(past)
             if past.status in LEFT and not over and not makes_way:
-                after = _next(waiting)
+                after = _next(waiting, build)
             if over or after is not None or not halfway:
                 break
             # It makes way, or nobody else can: the rest is its own.
@@ -83,7 +84,7 @@ def relay(
                 if other.status == "running" and live:
                     yield other
         if other is not None:
-            final = _compared(final, other, lower)
+            final = _compared(final, other, objective)
     yield final
 
 
@@ -100,9 +101,9 @@ def _share(
     return min(half, steps), time_limit
 
 
-def _next(waiting: list[Callable[[], Leg | None]]) -> Leg | None:
+def _next(waiting: list[str], build: Callable[[str], Leg | None]) -> Leg | None:
     while waiting:
-        leg = waiting.pop(0)()
+        leg = build(waiting.pop(0))
         if leg is not None:
             return leg
     return None
@@ -130,17 +131,20 @@ def _next_start(final: Result, start: Any, convex: bool) -> Any:
 
 
 def _compared(
-    start: Result, other: Result, lower: Callable[[Result, Result], bool]
+    start: Result, other: Result, objective: Callable[[Result], float]
 ) -> Result:
     """The start, which passes as it stands, or what was found from beside it."""
-    if other.status == "certified" and lower(other, start):
+    f, g = objective(other), objective(start)
+    # Lower by more than a millionth (ours): rounding is no descent.
+    lower = f < g - 1e-6 * (abs(f) + abs(g))
+    if other.status == "certified" and lower:
         tried = [{"method": "the start, which passes as it stands",
                   "status": "certified, and higher", "steps": 0, "ratio":
                   float(start.certificate.ratio), "seconds": 0.0}]  # fmt: skip
         return other.replaced(manifest=other.manifest | {"tried": tried})
-    found = "found nothing lower"
-    if other.status != "certified":
-        found = f"ended {other.status}"
+    found = f"ended {other.status} at {f:.6g}, LOWER than {g:.6g} here"
+    if not lower:
+        found = "found nothing lower"
     return start.replaced(
         hint=f"the start passes as it stands; a run from a start beside it {found}"
         + (f". {start.hint}" if start.hint else "")

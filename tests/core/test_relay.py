@@ -45,16 +45,17 @@ def _legs(*scripts, every=10, resumes=True):
 
         return relay.Leg(run, every, resumes)
 
-    made = zip("abc", scripts, strict=False)
-    return [lambda n=n, s=s: one(n, s) for n, s in made], asked
+    made = dict(zip("abc", scripts, strict=False))
+    first, *names = made
+    return (one(first, made[first]), names, lambda n: one(n, made[n])), asked
 
 
 def _go(legs, steps=1000, live=False, convex=False, limit=None):
     return list(
         relay.relay(
-            legs, start="x0", convex=lambda: convex, max_steps=steps, time_limit=limit,
+            *legs, start="x0", convex=lambda: convex, max_steps=steps, time_limit=limit,
             began=time.perf_counter(), live=live, beside=lambda r: None,
-            lower=lambda a, b: False,
+            objective=lambda r: 0.0,
         )
     )  # fmt: skip
 
@@ -157,28 +158,41 @@ def test_a_saddle_and_a_flat_start_are_left():
     top = bn.minimize(lambda x: -jnp.exp(-jnp.sum((x - 1) ** 2)) - x[0] * 0, np.ones(2))
     # A minimum as it stands, by its Hessian.
     assert top.certified and top.steps == 0 and np.all(top.x == 1) and top.hint == ""
-    # A flat one: what became of the other run is said.
+    # A flat one: the other run finds nothing lower, and says so.
     flat = bn.minimize(lambda x: jnp.sum(x**4), np.zeros(2))
-    assert flat.steps == 0 and "a run from a start beside it" in flat.hint
+    assert flat.steps == 0 and "beside it found nothing lower" in flat.hint
     # A start of the caller's own is believed.
     f = bn.Smooth(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, np.full(2, 0.5))
     assert bn.solve(f, start=np.zeros(2)).steps == 0
 
 
-def test_a_flat_bilevel_start_is_left():
-    def upper(x, y):
-        return jnp.sum((jnp.maximum(y - 1, 0) - 1) ** 2) + 0.0 * jnp.sum(x)
+def _plateau(slope):
+    """F = 1 for |y*| < 1 with y* = slope x; the best is 0, at |y*| = 2."""
 
-    problem = bn.Bilevel(
-        upper, lambda x, y: jnp.sum((y - 10 * x) ** 2) / 2, np.zeros(1), np.zeros(1),
-        lower_mu=1.0,
-    )  # fmt: skip
+    def upper(x, y, k):
+        return jnp.sum((jnp.maximum(jnp.abs(y) - 1, 0) - 1) ** 2) + 0.0 * jnp.sum(x)
+
+    def lower(x, y, k):
+        return jnp.sum((y - k * x) ** 2) / 2
+
+    zero = np.zeros(1)
+    return bn.Bilevel(upper, lower, zero, zero, args=(slope,), lower_mu=1.0)
+
+
+def test_a_flat_bilevel_start_is_left():
+    problem = _plateau(30.0)
+    assert float(problem.objective(problem.start().x)) == 1
     result = bn.solve(problem, max_steps=3000)
-    # Flat for y < 1: the start passes, at F = 1; the best is 0, at x = 0.2.
-    start = float(problem.objective((np.zeros(1), np.zeros(1))))
-    assert start == 1
-    best = float(problem.objective(result.x))
-    assert best < 0.5 or "passes as it stands" in result.hint
+    assert result.certified and result.steps > 0
+    assert float(problem.objective(result.x)) < 1e-6
+    assert "passes as it stands" in result.manifest["tried"][0]["method"]
+
+
+def test_a_lower_value_that_is_not_certified_is_named():
+    # Nothing but rounding is small beside a start without any slope.
+    result = bn.solve(_plateau(20.0), max_steps=3000)
+    assert result.certified and result.steps == 0
+    assert "LOWER than 1 here" in result.hint
 
 
 def test_a_budget_of_few_steps_is_never_exceeded():

@@ -5,7 +5,6 @@ start and structure: on small problems that costs more than the run.
 """
 
 import copy
-import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -98,7 +97,8 @@ class Kept:
 
 _KEPT: dict[int, tuple[Any, Kept]] = {}
 # The last problems, also after their objects are gone: the same data stated anew, as a
-# function does that makes its problem and solves it, are known by their contents.
+# function does that makes its problem and solves it, are known by their contents. They
+# hold up to twice _RECENT_BYTES on the device until `forget()`.
 _RECENT: list[Kept] = []
 _RECENT_MOST = 2
 _RECENT_BYTES = 2**28  # each
@@ -183,7 +183,8 @@ def _twin(problem: Problem) -> Kept | None:
 
 
 def _candidates() -> list[Kept]:
-    live = itertools.islice(reversed(_KEPT.values()), _LIVE_MOST)
+    # A list at once: a collection may take entries out meanwhile.
+    live = list(_KEPT.values())[: -_LIVE_MOST - 1 : -1]
     return [*_RECENT, *(made for ref, made in live if ref() is not None)]
 
 

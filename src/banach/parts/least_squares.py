@@ -5,6 +5,8 @@ z = D p: columns of very different length cost no accuracy, and a step does not 
 on the units of the parameters. Normal equations are never formed.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -21,6 +23,32 @@ class LinearModel(eqx.Module):
 
     T: Float[Array, "k p"]
     q: Float[Array, " k"]
+
+
+def no_model(r: Float[Array, " n"], x: Vector) -> LinearModel:
+    """What stands in a state before its first Jacobian."""
+    k = min(r.size, x.size)
+    return LinearModel(jnp.zeros((k, x.size), r.dtype), r[:k])
+
+
+def relinearised(problem: Any, state: Any) -> tuple[LinearModel, Vector]:
+    """(model at the state's point, scales), made anew where `state.stale`.
+
+    The scales are the largest norm that each column of J has had.
+    """
+
+    def anew() -> tuple[LinearModel, Vector]:
+        J = problem.jacobian(state.x)
+        scales = jnp.maximum(state.scales, column_norms(J))
+        return linear_model(J, state.r, usable(scales)), scales
+
+    return jax.lax.cond(state.stale, anew, lambda: (state.model, state.scales))
+
+
+def first_radius(factor: Any, scaled: Vector, f: Scalar) -> Scalar:
+    """`factor` times ||D x0||, or ||r|| where x0 is 0."""
+    reach = tree.norm(scaled)
+    return jnp.asarray(factor, f.dtype) * jnp.where(reach > 0, reach, f)
 
 
 def column_norms(J: Float[Array, "n p"]) -> Vector:

@@ -13,6 +13,7 @@ import equinox as eqx
 from jaxtyping import Array, Bool, PyTree
 
 from banach.core.card import Card
+from banach.core.hyper import part
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -49,8 +50,8 @@ class Viewed(Method):
     the view is one call of the original's.
     """
 
-    method: Method
-    view: View
+    method: Method = part(Method)
+    view: View = part(View)
 
     @property
     def card(self) -> Card:  # type: ignore[override]

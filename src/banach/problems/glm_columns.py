@@ -47,9 +47,9 @@ class Columns(View):
         return InColumns(problem, self)
 
     def to(self, point: Point) -> Point:
-        """(c / D, (b + m'c) / d), leaf for leaf of any dtype."""
+        """(c / D, (b + m'c) / d)."""
         x = jnp.asarray(point.x)
-        D = self._over(x, self.scale)
+        D = self.over(x, self.scale)
         if self.mean is None:
             return Point(x / D, point.dual)
         c, b = x[:-1], x[-1]
@@ -63,7 +63,7 @@ class Columns(View):
 
     def home(self, x: Array) -> Array:
         """T x', a linear map."""
-        D = self._over(x, self.scale)
+        D = self.over(x, self.scale)
         if self.mean is None:
             return D * x
         c = D * x[:-1]
@@ -72,7 +72,7 @@ class Columns(View):
 
     def transposed(self, g: Array) -> Array:
         """T' g."""
-        D = self._over(g, self.scale)
+        D = self.over(g, self.scale)
         if self.mean is None:
             return D * g
         c, b = g[:-1], g[-1]
@@ -94,7 +94,8 @@ class Columns(View):
         """columns scaled, or columns scaled and centred."""
         return "columns scaled" + (" and centred" if self.mean is not None else "")
 
-    def _over(self, x: Array, v: Any) -> Array:
+    def over(self, x: Array, v: Any) -> Array:
+        """One number a column as it multiplies an array like x."""
         v = jnp.asarray(v, x.dtype)
         return v[:, None] if x.ndim == 2 else v
 
@@ -225,7 +226,7 @@ class InColumns(Problem):
 
     def _coef(self, v: Array) -> tuple[Array, Array]:
         c = v[:-1] if self.base.intercept else v
-        return c, jnp.broadcast_to(self.view._over(v, self.view.scale), c.shape)
+        return c, jnp.broadcast_to(self.view.over(v, self.view.scale), c.shape)
 
     def _with(self, c: Array, v: Array) -> Array:
         return jnp.concatenate([c, v[-1:]]) if self.base.intercept else c

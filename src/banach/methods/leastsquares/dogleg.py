@@ -3,7 +3,6 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
@@ -63,11 +62,11 @@ class Dogleg(Method):
     def init(self, problem, start, key):
         r = tree.ravel(problem.residual(start.x))[0]
         x = tree.ravel(start.x)[0]
-        k, zero = min(r.size, x.size), jnp.zeros((), jnp.int32)
+        zero = jnp.zeros((), jnp.int32)
         return DoglegState(
             x=start.x,
             r=r,
-            model=ls.LinearModel(jnp.zeros((k, x.size), r.dtype), r[:k]),
+            model=ls.no_model(r, x),
             scales=jnp.zeros_like(x),
             radius=jnp.zeros((), r.dtype),
             stale=jnp.asarray(True),
@@ -79,19 +78,10 @@ class Dogleg(Method):
 
     def step(self, problem, state, key):
         x, back = tree.ravel(state.x)
-        f, dtype = tree.norm(state.r), state.r.dtype
-
-        def linearised():
-            J = problem.jacobian(state.x)
-            scales = jnp.maximum(state.scales, ls.column_norms(J))
-            return ls.linear_model(J, state.r, ls.usable(scales)), scales
-
-        model, scales = jax.lax.cond(
-            state.stale, linearised, lambda: (state.model, state.scales)
-        )
+        f = tree.norm(state.r)
+        model, scales = ls.relinearised(problem, state)
         D = ls.usable(scales)
-        reach = tree.norm(D * x)
-        widest = jnp.asarray(self.factor, dtype) * jnp.where(reach > 0, reach, f)
+        widest = ls.first_radius(self.factor, D * x, f)
         radius = jnp.where(state.jacobians == 0, widest, state.radius)
         z = bent(model, radius)
         trial = x + z / D
