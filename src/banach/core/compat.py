@@ -1,4 +1,4 @@
-"""The only file that touches private or moving parts of JAX."""
+"""The only file that touches private or moving parts of JAX, and of Python."""
 
 import contextlib
 import os
@@ -8,10 +8,24 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+try:  # without turning every handler into an enum: 0.4 us instead of 6.6 a run
+    from _signal import getsignal, signal
+except ImportError:
+    from signal import getsignal, signal
+
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 
-__all__ = ["ClosedJaxpr", "Jaxpr", "Literal", "double", "is_tracer", "jaxpr_as_fun"]
+__all__ = [
+    "ClosedJaxpr",
+    "Jaxpr",
+    "Literal",
+    "double",
+    "getsignal",
+    "is_tracer",
+    "jaxpr_as_fun",
+    "signal",
+]
 
 
 def double() -> AbstractContextManager[None]:

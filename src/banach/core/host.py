@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from banach.core import kept, mesh, programs
+from banach.core import compat, kept, mesh, programs
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.finish import Clock, Plan, finish
@@ -61,7 +61,7 @@ def interrupts(armed: bool = True) -> Iterator[Stop]:
 
     Inside another `interrupts` the flag is the outer one, armed meanwhile.
     """
-    before = signal.getsignal(signal.SIGINT)
+    before = compat.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread():
         yield Stop(before)
         return
@@ -69,13 +69,13 @@ def interrupts(armed: bool = True) -> Iterator[Stop]:
     stop = before if isinstance(before, Stop) else Stop(before)
     stop.armed += armed
     if not outer:
-        signal.signal(signal.SIGINT, stop)
+        compat.signal(signal.SIGINT, stop)
     try:
         yield stop
     finally:
         stop.armed -= armed
         if not outer:
-            signal.signal(signal.SIGINT, before)
+            compat.signal(signal.SIGINT, before)
 
 
 def iterate(
