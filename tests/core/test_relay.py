@@ -17,15 +17,16 @@ class Run:
     def __init__(self, status, steps, ratios, at=None, label="m"):
         self.status, self.steps, self.label = status, steps, label
         self.x = None
-        self.certificate = types.SimpleNamespace(ratio=min(ratios))
+        self.certificate = types.SimpleNamespace(ratio=min(ratios), grade="residual")
+        self.hint = ""
         step = np.linspace(0, steps, len(ratios)) if at is None else np.array(at)
         self.trace = types.SimpleNamespace(ratio=np.array(ratios), step=step)
         self.seconds = {"compile": 0.5, "run": 0.25}
         self.manifest, self.timed_out = {"seed": 3}, False
         self.reason = f"max_steps {steps} reached; best ratio 1"
 
-    def replaced(self, manifest, reason=None):
-        self.manifest, self.reason = manifest, reason or self.reason
+    def replaced(self, **changes):
+        self.__dict__.update(changes)
         return self
 
 
@@ -188,11 +189,23 @@ def test_a_flat_bilevel_start_is_left():
     assert "passes as it stands" in result.manifest["tried"][0]["method"]
 
 
-def test_a_lower_value_that_is_not_certified_is_named():
-    # Nothing but rounding is small beside a start without any slope.
+def test_a_start_without_terms_holds_nothing_against_a_better_point():
     result = bn.solve(_plateau(20.0), max_steps=3000)
-    assert result.certified and result.steps == 0
-    assert "LOWER than 1 here" in result.hint
+    assert result.certified and result.steps > 0
+    assert float(result.problem.objective(result.x)) < 1e-6
+
+
+def test_a_lower_value_that_is_not_certified_is_named():
+    made = [("certified", 0, [0.0])], ("stalled", 9, [1.0])
+    (first, names, build), _ = _legs([*made[0], made[1]])
+    values = iter([0.25, 1.0])
+    (result,) = relay.relay(
+        first, names, build, start=None, convex=lambda: False, max_steps=50,
+        time_limit=None, began=time.perf_counter(), live=False,
+        beside=lambda r: "there", objective=lambda r: next(values),
+    )  # fmt: skip
+    assert result.status == "certified"
+    assert "ended stalled at 0.25, LOWER than 1 here" in result.hint
 
 
 def test_a_budget_of_few_steps_is_never_exceeded():

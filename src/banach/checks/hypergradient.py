@@ -213,8 +213,8 @@ def _scales(problem: Problem) -> tuple[Scalar, Scalar, Scalar]:
         sizes = (lower, tree.norm(fy), tree.norm(fx) + tree.norm(residuals(z)[2]))
     else:
         error = common.judge(residuals, z).error
-        unit = float(jnp.finfo(tree.dtype(z)).eps)
-        sizes = tuple(tree.norm(e) / unit for e in error)
+        # Products that only vanished are no terms.
+        sizes = tuple(tree.norm(jax.tree.map(common.terms, e)) for e in error)
     return tuple(
         jnp.where(jnp.isfinite(s) & (s > 0), jnp.minimum(s, 1), jnp.ones_like(s))
         for s in sizes
