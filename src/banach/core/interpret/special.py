@@ -47,7 +47,6 @@ def _error_function(eqn):
 _SCIPY = {
     "erf_inv": "erfinv",
     "lgamma": "gammaln",
-    "digamma": "psi",
     "igamma": "gammainc",
     "igammac": "gammaincc",
     "regularized_incomplete_beta": "betainc",
@@ -62,3 +61,11 @@ _SCIPY = {
 def _special(eqn):
     dtype, function = result(eqn).dtype, _scipy(_SCIPY[eqn.primitive.name])
     return lambda *args: np.asarray(function(*args)).astype(dtype, copy=False)[()]
+
+
+@rule("digamma")
+def _digamma(eqn):
+    dtype, psi = dtype_of(eqn), _scipy("psi")
+    nan = dtype.type(np.nan)
+    # A pole from both sides has no value, of zero neither.
+    return lambda x: np.where(x == 0, nan, psi(x))[()]

@@ -110,6 +110,20 @@ def _sort(eqn):
     return ordered
 
 
+def _ranks(dtype):
+    """Integers in the order that top_k sees: -0 below 0, NaN by its sign."""
+    if dtype not in FLOATS:
+        return lambda x: x
+    whole = np.dtype(f"int{8 * dtype.itemsize}")
+    flip = np.array(np.iinfo(whole).max, whole)
+
+    def ranks(x):
+        raw = np.ascontiguousarray(x).view(whole)
+        return np.where(raw < 0, raw ^ flip, raw)
+
+    return ranks
+
+
 @rule("top_k", many=True)
 def _top_k(eqn):
     k = eqn.params["k"]
@@ -118,10 +132,12 @@ def _top_k(eqn):
     turn = (*(slice(None),) * axis, slice(None, None, -1))
     first = (*(slice(None),) * axis, slice(0, k))
     n, dtype = shape_of(eqn)[axis], result(eqn, 1).dtype
+    ranked = _ranks(dtype_of(eqn))
 
     def top(x):
         # Turned twice, so that of equals the one with the lower index is first.
-        order = (n - 1 - np.argsort(x[turn], axis, kind="stable"))[turn][first]
+        order = np.argsort(ranked(x)[turn], axis, kind="stable")
+        order = (n - 1 - order)[turn][first]
         return [np.take_along_axis(x, order, axis), order.astype(dtype)]
 
     return top
