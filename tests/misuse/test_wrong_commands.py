@@ -68,7 +68,6 @@ def idle(monkeypatch, tmp_path):
 
     for name in ("kernel_for", "judge"):
         monkeypatch.setattr(programs, name, work)
-    monkeypatch.setattr(common, "warm_cache", lambda: None)
     monkeypatch.setattr("banach.cli.claiming._measure", work)
     monkeypatch.chdir(tmp_path)
     yield

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import mesh
+from banach.core import mesh, store
 from banach.core import run as loop
 from banach.core.check import Check, Prepared
 from banach.core.packing import Packing, Place
@@ -167,9 +167,8 @@ def compiled(function: Any, args: Any, place: Any = None) -> Any:
     """
     args = jax.tree.map(lambda v: mesh.struct(v, place), args)
     lowered = jax.jit(function, out_shardings=place).lower(*args)
-    if jax.default_backend() != "cpu":
-        return lowered.compile()
-    return lowered.compile(compiler_options=CPU_OPTIONS)
+    cpu = jax.default_backend() == "cpu"
+    return store.compiled(lowered, CPU_OPTIONS if cpu else None)
 
 
 def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> Any:
