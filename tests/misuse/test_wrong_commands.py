@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-from banach.cli import common
 from banach.cli.app import run
 from banach.core import programs
 

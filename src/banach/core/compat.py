@@ -15,6 +15,7 @@ except ImportError:
 
 import jax
 import jaxlib.xla_client
+from jax._src import monitoring
 from jax.experimental import serialize_executable
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 
@@ -176,6 +177,33 @@ def one_device(lowered: Any) -> tuple[Any, Any] | None:
 
 
 _PLACED = ("shardings", "layouts")
+
+
+_FOUND = "/jax/compilation_cache/cache_hits"
+_heard = threading.local()
+_THEIRS: weakref.WeakSet[Any] = weakref.WeakSet()  # what JAX's cache had, once asked
+
+
+def _hear(event: str, **said: Any) -> None:
+    if event == _FOUND:
+        _heard.count = getattr(_heard, "count", 0) + 1
+
+
+def compile_here(lowered: Any, options: dict[str, Any] | None) -> tuple[Any, bool]:
+    """(executable, whether it was compiled now).
+
+    JAX's own cache, where a user has turned it on, may have it instead; and what was
+    loaded once cannot be written again: on a CPU the bytes load, and fail when run.
+    """
+    if _hear not in monitoring.get_event_listeners():
+        monitoring.register_event_listener(_hear)
+    before = getattr(_heard, "count", 0)
+    made = lowered.compile(compiler_options=options) if options else lowered.compile()
+    program = lowered.compiler_ir()  # JAX asks its cache once for each of these
+    listened = _hear in monitoring.get_event_listeners()
+    if not listened or getattr(_heard, "count", 0) != before:
+        _THEIRS.add(program)
+    return made, program not in _THEIRS
 
 
 def dump_executable(compiled: Any) -> bytes:

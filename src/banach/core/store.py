@@ -28,6 +28,7 @@ from banach.core import compat
 MAGIC = b"banach executable 1\n"
 LIMIT = 512 * 2**20  # bytes of all files (ours); the least recently used go
 ROOM = LIMIT // 8  # bytes this process writes between two looks at the folder
+MOST = LIMIT // 8  # bytes of one file
 STALE = 3600.0  # seconds after which a file half written is nobody's
 COUNTS = {"loaded": 0, "compiled": 0, "kept": 0}
 
@@ -48,7 +49,8 @@ def compiled(lowered: Any, options: dict[str, Any] | None = None) -> Any:
     """The executable of a lowered program: loaded where it is kept, else compiled.
 
     A loaded executable has the bits of a compiled one. Programs of several devices or
-    processes, and those that call back into Python, are compiled every time.
+    processes, those that call back into Python, and those that JAX's own cache has
+    are not kept.
     """
     place = _folder()
     name = None if place is None else key(lowered, options)
@@ -57,9 +59,9 @@ def compiled(lowered: Any, options: dict[str, Any] | None = None) -> Any:
         if found is not None:
             COUNTS["loaded"] += 1
             return found
-    made = lowered.compile(compiler_options=options) if options else lowered.compile()
+    made, own = compat.compile_here(lowered, options)
     COUNTS["compiled"] += 1
-    if place is not None and name is not None:
+    if place is not None and name is not None and own:
         _keep(place, name, made)
     return made
 
@@ -179,7 +181,7 @@ def _keep(place: Path, name: str, made: Any) -> None:
         data = compat.dump_executable(made)
     except Exception:  # the backend cannot: it is compiled every time
         return
-    if len(data) > LIMIT // 8 or not _write(place, name, data):
+    if len(data) > MOST or not _write(place, name, data):
         return
     COUNTS["kept"] += 1
     _written["bytes"] += len(data)
@@ -193,7 +195,7 @@ def _write(place: Path, name: str, data: bytes) -> bool:
     half = place / f"{name}.{secrets.token_hex(8)}.tmp"
     try:
         handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "wb") as f:
+        with os.fdopen(handle, "wb") as f:
             f.write(MAGIC + _digest(name, data) + data)
         os.replace(half, place / name)
     except OSError:
