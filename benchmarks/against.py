@@ -25,6 +25,7 @@ from benchmarks import data, fresh, measure
 ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).parent / "STARTUP.md"
 SOLVE = ["-m", "banach", "solve", "logistic:breast_cancer"]
+LONGEST = 30.0  # seconds of one built-in problem
 CACHES = ("BANACH_CACHE", "JAX_COMPILATION_CACHE_DIR")
 
 
@@ -107,10 +108,10 @@ def alternating(
     return seen
 
 
-def medians(seen: dict[str, list[float]]) -> str:
+def medians(seen: dict[str, list[float]], unit: str = "s") -> str:
     """Medians and spreads, for the table's last column."""
     return "; ".join(
-        f"{name} {measure.shown(statistics.median(v))} s "
+        f"{name} {measure.shown(statistics.median(v))} {unit} "
         f"({measure.shown(min(v))} to {measure.shown(max(v))})"
         for name, v in seen.items()
     )
@@ -195,24 +196,159 @@ def _each(seconds: dict[str, float]) -> str:
     return ", ".join(f"{k} {measure.shown(v)} s" for k, v in seconds.items())
 
 
-ROWS: dict[str, Callable[[Bench], Found]] = {
+def builtins(bench: Bench) -> Found:
+    """Every built-in problem, first call, once a build."""
+    from banach import zoo
+
+    names = [row["name"] for row in zoo.names()]
+    names = names[:: len(names) // 3] if bench.quick else names
+    table, ratios = [], []
+    for i, name in enumerate(names):
+        seen = alternating(
+            {
+                b: lambda b=b, name=name: bench.job(
+                    b, "builtin", name=name, time_limit=LONGEST
+                )
+                for b in (("new", "old") if i % 2 == 0 else ("old", "new"))
+            },
+            1,
+        )
+        new, old = seen["new"][0], seen["old"][0]
+        ratios.append(new["seconds"] / old["seconds"])
+        said = new["status"]
+        if new["status"] != old["status"]:
+            said += f" (old build: {old['status']})"
+        table.append([name, new["seconds"], old["seconds"], ratios[-1], said])
+        print("    ", *table[-1], file=sys.stderr, flush=True)
+    columns = ["problem", "new s", "old s", "new / old", "ended"]
+    detail = "\n".join(["### First calls", "", *measure.table(columns, table)])
+    return Found(
+        "first call of every built-in problem, median over the old build",
+        statistics.median(ratios), 0.35, 0.2,
+        f"{len(names)} problems, at most {LONGEST:g} s each; "
+        f"{measure.shown(min(ratios))} to {measure.shown(max(ratios))}", detail,
+    )  # fmt: skip
+
+
+def race(bench: Bench) -> Found:
+    """Every method on one problem, whole processes."""
+    args = ["-m", "banach", "race", "logistic:breast_cancer"]
+    seen = alternating(
+        {b: lambda b=b: bench.process(b, args, bench.cache())[0] for b in bench.src},
+        bench.rounds(3),
+    )
+    what = "`race logistic:breast_cancer`, wall, over the old build"
+    return Found(what, measure.ratio(seen, "new", "old"), 0.3, 0.2, medians(seen))
+
+
+def anew(bench: Bench) -> list[Found]:
+    """What a new object of a known structure costs, and a known function."""
+    rounds = 11 if bench.quick else 101
+    seen = {b: bench.job(b, "anew", rounds=rounds) for b in bench.src}
+    ratio = {b: measure.ratio(s, "anew", "same") for b, s in seen.items()}
+    ms = {b: 1e3 * statistics.median(s["known"]) for b, s in seen.items()}
+    middle = {
+        f"{k}, {b} build": statistics.median(s[k])
+        for b, s in seen.items()
+        for k in ("same", "anew")
+    }
+    return [
+        Found(
+            "stated anew over same object, logistic 569 x 30", ratio["new"], 1.3, 1.1,
+            f"old build {measure.shown(ratio['old'])}; {_each(middle)}",
+        ),
+        Found(
+            "`bn.minimize` of a known function, ms", ms["new"], 2.0, 1.0,
+            f"old build {measure.shown(ms['old'])} ms",
+        ),
+    ]  # fmt: skip
+
+
+def warm(bench: Bench) -> list[Found]:
+    """Warm solves at a tight tolerance, beside SciPy."""
+    rounds = 11 if bench.quick else 101
+    seen = {b: bench.job(b, "warm", rounds=rounds) for b in bench.src}
+    out = []
+    for name, required, stretch in [("same", 0.5, 0.3), ("anew", 0.7, 0.4)]:
+        ratio = {
+            b: measure.ratio(s, name, f"SciPy beside {name}") for b, s in seen.items()
+        }
+        new = seen["new"]
+        said = {k: statistics.median(new[k]) for k in (name, f"SciPy beside {name}")}
+        what = (
+            "warm, breast_cancer, stationarity 1e-8, over SciPy trust-exact: "
+            + {"same": "the same object", "anew": "stated anew"}[name]
+        )
+        old = f"{_each(said)}; old build {measure.shown(ratio['old'])}"
+        out.append(Found(what, ratio["new"], required, stretch, old))
+    return out
+
+
+def memory(bench: Bench) -> Found:
+    """The most memory that a process held, imports and data included."""
+    import banach as bn
+
+    n, p = 1000, 2000
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((n, p))
+    b = A @ (rng.standard_normal(p) * (rng.random(p) < 0.02)) + rng.standard_normal(n)
+    lam = 0.1 * float(np.abs(A.T @ b).max())
+    saved = str(bench.folder / "lasso.npz")
+    np.savez(saved, A=A, b=b, lam=lam)
+    problem = bn.Lasso(A, b, lam)
+
+    def peer(tol: float) -> dict[str, Any]:
+        return bench.job("new", "sklearn_lasso", lasso=saved, tol=tol)
+
+    tol = measure.loosest(
+        lambda tol: np.array(peer(tol)["x"]), lambda x: bn.verify(problem, x).certified
+    )
+    if tol is None:
+        raise RuntimeError("scikit-learn's Lasso never certified")
+    seen = alternating(
+        {
+            "banach": lambda: bench.job("new", "banach_lasso", lasso=saved)["peak"],
+            "scikit-learn": lambda: peer(tol)["peak"],
+            "old build": lambda: bench.job("old", "banach_lasso", lasso=saved)["peak"],
+        },
+        bench.rounds(3),
+    )
+    old = measure.ratio(seen, "old build", "scikit-learn")
+    return Found(
+        "peak memory of a Lasso 1000 x 2000 over scikit-learn's",
+        measure.ratio(seen, "banach", "scikit-learn"), 1.3, 1.1,
+        f"{medians(seen, 'MB')}; old build over it {measure.shown(old)}",
+    )  # fmt: skip
+
+
+ROWS: dict[str, Callable[[Bench], Found | list[Found]]] = {
     "rosen": rosen,
     "logistic": logistic,
+    "builtins": builtins,
+    "race": race,
     "second": second,
+    "anew": anew,
+    "warm": warm,
+    "memory": memory,
 }
 
 
 def run(quick: bool, commit: str, only: list[str] | None = None) -> measure.Report:
     """The table; written to STARTUP.md where it is whole."""
     load = os.getloadavg()[0]
-    found = []
+    found: list[Found] = []
+    unknown = sorted(set(only or ()) - set(ROWS))
+    if unknown:
+        raise SystemExit(f"no row {unknown}; there are {list(ROWS)}")
     with sources(commit) as old, tempfile.TemporaryDirectory() as folder:
         for src in (ROOT / "src", ROOT / "benchmarks", old):
             compileall.compile_dir(src, quiet=2)
         bench = Bench(Path(folder), old, quick)
         for name in only or ROWS:
-            found.append(ROWS[name](bench))
-            print("  ", *found[-1][:5], file=sys.stderr, flush=True)
+            rows = ROWS[name](bench)
+            for row in rows if isinstance(rows, list) else [rows]:
+                found.append(row)
+                print("  ", *row[:5], file=sys.stderr, flush=True)
     report = measure.Report(
         "startup",
         f"First answers, beside the build of {commit} and peers",
