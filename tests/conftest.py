@@ -19,6 +19,10 @@ os.environ["XLA_FLAGS"] = " ".join(
 )
 
 
+# No test depends on what another run compiled, and none writes into a home.
+os.environ["BANACH_CACHE"] = "off"
+
+
 @pytest.fixture(autouse=True)
 def x64():
     """Every test runs in JAX's local 64-bit context, never the global flag."""

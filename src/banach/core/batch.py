@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import programs
+from banach.core import programs, store
 from banach.core import run as loop
 from banach.core.plan import Limits
 from banach.core.run import Settings
@@ -133,6 +133,6 @@ def _program(treedef, tree, settings, device, keys, carry, dtype):
     count = jax.ShapeDtypeStruct((), np.int32)
     rest = (jax.ShapeDtypeStruct((), np.bool_), count, count)
     last = jax.ShapeDtypeStruct((), dtype)
-    call = jax.jit(many).lower(*shapes, *rest, last).compile()
+    call = store.compiled(jax.jit(many).lower(*shapes, *rest, last))
     _BATCHED[key] = call
     return call, time.perf_counter() - began

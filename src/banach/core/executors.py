@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from banach.core import interpret, mesh
+from banach.core import interpret, mesh, store
 
 # Work of one evaluation above which compiling pays at once (ours): an interpreted
 # unit takes 2 to 3 us, so this is about a tenth of a second.
@@ -92,10 +92,8 @@ class Program:
     @clocked
     def xla(self, options: dict[str, Any] | None = None) -> Any:
         """The program compiled, for arguments of the structure it was traced with."""
-        lowered = self._traced.lower()
-        if jax.default_backend() != "cpu":
-            return lowered.compile()
-        return lowered.compile(compiler_options=FAST if options is None else options)
+        cpu = jax.default_backend() == "cpu"
+        return store.compiled(self._traced.lower(), (options or FAST) if cpu else None)
 
     def __call__(self, leaves: list[Any]) -> list[Any]:
         """Outputs, by whichever executor pays for a few evaluations.

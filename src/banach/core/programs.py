@@ -155,16 +155,10 @@ def _kernel(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
 def compiled(function: Any, args: Any, place: Any = None) -> Any:
     """Compile a function for arguments like these, with the options of its backend.
 
-    On a mesh every argument lies where its sharding says, or else at `place`, where
-    the results lie too. On a CPU the older loop emitters and the first optimisation
-    level halve the compile time; the loops of a solver run as fast
-    (docs/decisions/0003).
+    On a CPU the older loop emitters and the first optimisation level halve the compile
+    time; the loops of a solver run as fast (docs/decisions/0003).
     """
-    args = jax.tree.map(lambda v: mesh.struct(v, place), args)
-    lowered = jax.jit(function, out_shardings=place).lower(*args)
-    if jax.default_backend() != "cpu":
-        return lowered.compile()
-    return lowered.compile(compiler_options=executors.FAST)
+    return executors.Program(function, args, place).xla()
 
 
 def clear() -> None:
