@@ -7,6 +7,8 @@ import pytest
 from agree import both, numpy_of, same
 from jax import lax
 
+from banach.core import interpret
+
 M = np.arange(24.0).reshape(2, 3, 4)
 V = np.array([3.0, -1.0, 2.0, 5.0, 0.0])
 KEYS = jax.random.split(jax.random.key(5), 6)
@@ -215,3 +217,19 @@ def test_indexing_as_users_write_it():
     }
     for name, (ours, theirs) in both(cases).items():
         same(ours, theirs, name=name)
+
+
+def test_a_loop_under_vmap_ends_lane_by_lane():
+    def collatz(n, x):
+        def body(q):
+            n, x, k = q
+            return jnp.where(n % 2 == 0, n // 2, 3 * n + 1), x * 1.5, k + 1
+
+        return lax.while_loop(lambda q: q[0] != 1, body, (n, x, 0))
+
+    n, x = np.array([1, 6, 7, 2]), np.arange(12.0).reshape(4, 3)
+    closed = jax.make_jaxpr(jax.vmap(collatz))(n, x)
+    assert interpret.refusal(closed) is None
+    last, grown, steps = interpret.compile(closed)([n, x])
+    assert steps.tolist() == [0, 8, 16, 1] and last.tolist() == [1] * 4
+    np.testing.assert_array_equal(grown, x * 1.5 ** np.array([[0], [8], [16], [1]]))

@@ -382,6 +382,21 @@ def _while(eqn: Any) -> Any:
             carry = body.run(meter, [*of_body, *carry])
         return carry
 
+    def lanes(meter: Meter, *args: Any) -> list[Any]:
+        """Of a loop under vmap: it goes on while any lane does, and only for those."""
+        of_test, of_body = args[:first], args[first:second]
+        carry = list(args[second:])
+        while np.any(go := test.run(meter, [*of_test, *carry])[0]):
+            meter.look()
+            after = body.run(meter, [*of_body, *carry])
+            carry = [
+                np.where(go.reshape(go.shape + (1,) * (np.ndim(b) - go.ndim)), a, b)
+                for a, b in zip(after, carry, strict=True)
+            ]
+        return carry
+
+    if p["cond_jaxpr"].out_avals[0].shape:
+        return lanes
     return loop
 
 
