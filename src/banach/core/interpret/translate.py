@@ -382,7 +382,20 @@ def _while(eqn: Any) -> Any:
             carry = body.run(meter, [*of_body, *carry])
         return carry
 
-    return loop
+    def lanes(meter: Meter, *args: Any) -> list[Any]:
+        # Of many lanes each goes on until its own test says no.
+        of_test, of_body = args[:first], args[first:second]
+        carry = list(args[second:])
+        while (on := test.run(meter, [*of_test, *carry])[0]).any():
+            meter.look()
+            new = body.run(meter, [*of_body, *carry])
+            carry = [
+                np.where(on.reshape(on.shape + (1,) * (np.ndim(n) - on.ndim)), n, c)
+                for n, c in zip(new, carry, strict=True)
+            ]
+        return carry
+
+    return loop if p["cond_jaxpr"].out_avals[0].shape == () else lanes
 
 
 def _scan(eqn: Any) -> Any:
