@@ -1,5 +1,7 @@
 """Branches, loops, calls; and the limit at which a program gives up."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -28,6 +30,11 @@ def doubled(x):
 
 
 doubled.defvjp(lambda x: (2 * x, None), lambda _, g: (2 * g,))
+
+
+@functools.partial(lax.composite, name="ours.sixfold")
+def composed(x):
+    return 6 * x
 
 
 @jax.custom_batching.custom_vmap
@@ -120,6 +127,7 @@ CASES = {
         (V,),
     ),
     "jit": (lambda x: jax.jit(lambda v: jax.jit(jnp.sin)(v) + v)(x), (V,)),
+    "composite": (lambda x: composed(x), (V,)),
     "linear call": (
         lambda x: jax.custom_derivatives.linear_call(
             lambda r, t: r * t, lambda r, t: r * t, x, x + 1

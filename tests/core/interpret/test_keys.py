@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from agree import both, same, traced
 from jax import lax
+from jax.extend.random import threefry_2x32
 
 from banach.core import compat, interpret
 
@@ -36,7 +37,7 @@ def draws():
         "long seed": lambda k: r.key(np.int64(2**40 + 3)),
         "seed below": lambda k: r.key(np.int64(-2)),
         "seed of a value": lambda k: r.key(r.bits(k, (), np.uint32).astype(int)),
-        "threefry": lambda k: r.key_data(k)[None] ^ jnp.uint32(1),
+        "threefry": lambda k: threefry_2x32(r.key_data(k), jnp.arange(9, dtype="u4")),
         "keys in a loop": lambda k: lax.scan(
             lambda c, q: (r.split(c)[0], r.bits(q)), k, r.split(k, 5)
         ),

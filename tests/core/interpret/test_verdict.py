@@ -105,4 +105,5 @@ def test_every_rule_is_held_against_xla():
         closed = traced(fun, *args)
         assert interpret.refusal(closed) is None
         tried.update(names(closed.jaxpr))
-    assert tried == interpret.NAMES
+    assert sorted(interpret.NAMES - tried) == []
+    assert tried <= interpret.NAMES

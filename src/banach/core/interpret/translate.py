@@ -71,12 +71,7 @@ def _solve(eqn: Any) -> tuple[Any, Any]:
 
 INLINED: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "jit": _closed("jaxpr"),
-    "pjit": _closed("jaxpr"),
-    "closed_call": _closed("call_jaxpr"),
-    "core_call": _closed("call_jaxpr"),
-    "remat": _closed("jaxpr"),
     "remat2": _closed("jaxpr"),
-    "checkpoint": _closed("jaxpr"),
     "custom_jvp_call": _closed("call_jaxpr"),
     "custom_vjp_call": _closed("call_jaxpr"),
     "custom_vmap_call": _closed("call"),
@@ -86,9 +81,7 @@ INLINED: dict[str, Callable[[Any], tuple[Any, Any]]] = {
 }
 """Calls that are replaced by what they call: its jaxpr and arguments."""
 
-SAME = frozenset(
-    {"stop_gradient", "name", "optimization_barrier", "pvary", "device_put"}
-)
+SAME = frozenset({"stop_gradient", "name", "optimization_barrier", "device_put"})
 """Each result is the argument of the same place."""
 
 
