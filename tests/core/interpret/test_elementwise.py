@@ -9,9 +9,9 @@ from jax import lax
 
 NAN, INF = np.nan, np.inf
 AWKWARD = np.array(
-    [NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.5, 0.1, -0.7]
-    + [1e-9, -1e-9, 20.0, -20.0, 80.0, -80.0, 1e8, -1e8, 1e-30, 1e30, 6.5, 0.4999999]
-)
+    [NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.5, 0.1, -0.7,
+     1e-9, -1e-9, 20.0, -20.0, 80.0, -80.0, 1e8, -1e8, 1e-30, 1e30, 6.5, 0.4999999]
+)  # fmt: skip
 UNARY = {
     "neg": lax.neg,
     "abs": lax.abs,
@@ -158,8 +158,7 @@ INT_UNARY = {
 }
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32, np.int8, np.uint64])
-def test_integers(dtype):
+def int_cases(dtype):
     info = np.iinfo(dtype)
     values = np.concatenate([INTS.astype(dtype), np.array([info.min, info.max], dtype)])
     cases = {n: (f, (values,)) for n, f in INT_UNARY.items()}
@@ -179,6 +178,12 @@ def test_integers(dtype):
                 lambda x: lax.bitcast_convert_type(x, np.int64),
                 (halves,),
             )
+    return cases
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32, np.int8, np.uint64])
+def test_integers(dtype):
+    cases = int_cases(dtype)
     for name, (ours, theirs) in both(cases).items():
         if name == "bitcast":
             ours, theirs = ([v.view(np.uint8) for v in vs] for vs in (ours, theirs))
@@ -207,7 +212,7 @@ def test_booleans():
         same(ours, theirs, name=name)
 
 
-def test_choices():
+def choices():
     which = np.array([0, 2, 1, 2], np.int32)
     rows = [np.arange(4.0) + 10 * i for i in range(3)]
     keys = jax.random.split(jax.random.key(3), 4)
@@ -216,16 +221,19 @@ def test_choices():
         return jax.random.key_data(jnp.where(take, keys, keys[::-1]))
 
     take = np.array([True, False, False, True])
-    cases = {
+    return {
         "of three": (lax.select_n, (which, *rows)),
         "by a scalar": (lax.select_n, (which[1], *rows)),
         "of two by a scalar": (lax.select, (take[1], rows[0], rows[1])),
         "of scalars": (lax.select_n, (which[2], *[r[1] for r in rows])),
         "of keys": (pick_key, (take,)),
     }
-    for name, (ours, theirs) in both(cases).items():
+
+
+def test_choices():
+    for name, (ours, theirs) in both(choices()).items():
         same(ours, theirs, name=name)
-    (got,) = numpy_of(lax.select_n, which, *rows)
+    (got,) = numpy_of(*choices()["of three"][:1], *choices()["of three"][1])
     assert got.tolist() == [0, 21, 12, 23]
 
 
@@ -240,7 +248,7 @@ SPECIAL = {
 }
 
 
-def test_special_functions():
+def special_cases():
     x = np.array([NAN, 0.0, 0.3, -0.4, 0.9, -0.99, 2.5, -1.5, 5.0, 30.0, -INF, INF])
     a = np.array([0.5, 1.0, 3.0, 10.0])
     y = np.array([0.1, 2.0, 2.5, 14.0])
@@ -250,7 +258,11 @@ def test_special_functions():
     cases["beta"] = (lax.betainc, (a, y, np.array([0.0, 0.2, 0.7, 1.0])))
     cases["zeta"] = (lax.zeta, (a + 1, y))
     cases["polygamma"] = (lax.polygamma, (np.array([1.0, 2, 3, 1]), y))
-    for name, (ours, theirs) in both(cases).items():
+    return cases
+
+
+def test_special_functions():
+    for name, (ours, theirs) in both(special_cases()).items():
         same(ours, theirs, 1e-11, name)
     long = np.linspace(-3, 3, 5000)
     (many,) = numpy_of(SPECIAL["erf"], long)  # by SciPy

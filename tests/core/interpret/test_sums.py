@@ -49,7 +49,11 @@ def reductions():
     cases["bits"] = (
         lambda x: [
             lax.reduce(x, np.int32(a), f, (0,))
-            for a, f in ((-1, lax.bitwise_and), (0, lax.bitwise_or), (0, lax.bitwise_xor))
+            for a, f in (
+                (-1, lax.bitwise_and),
+                (0, lax.bitwise_or),
+                (0, lax.bitwise_xor),
+            )
         ],
         (INTS,),
     )
@@ -115,45 +119,57 @@ def test_reductions_and_orders():
 def products():
     a, b = RNG.standard_normal((2, 3, 4)), RNG.standard_normal((2, 4, 5))
     m, n, v, w = a[0], b[0], RNG.standard_normal(4), RNG.standard_normal(3)
+    narrow = m.astype(np.float32), n.astype(np.float32)
+    around = a.transpose(2, 0, 1).copy()
+    nothing = (((), ()), ((), ()))
+
+    def along(axis_a, axis_b):
+        return lambda x, y: jnp.tensordot(x, y, (axis_a, axis_b))
+
+    def sums(spec):
+        return lambda x, y: jnp.einsum(spec, x, y)
+
+    def wide(dtype):
+        return lambda x: lax.dot_general(
+            x, x, (((0,), (0,)), ((), ())), preferred_element_type=dtype
+        )
+
     cases = {
         "inner": (jnp.dot, (v, n[:, 0].copy())),
-        "outer": (lambda v, w: lax.dot_general(v, w, (((), ()), ((), ()))), (v, w)),
+        "outer": (lambda v, w: lax.dot_general(v, w, nothing), (v, w)),
         "outer of more": (lambda a, w: jnp.tensordot(a, w, 0), (a, w)),
-        "scalars": (lambda v, w: lax.dot_general(v[0], w, (((), ()), ((), ()))), (v, w)),
+        "scalars": (lambda v, w: lax.dot_general(v[0], w, nothing), (v, w)),
         "matrix vector": (jnp.dot, (m, v)),
         "transposed vector": (lambda m, w: m.T @ w, (m, w)),
         "vector matrix": (jnp.dot, (w, m)),
         "matrices": (jnp.dot, (m, n)),
-        "first with first": (lambda m, w: jnp.tensordot(m, w, (0, 0)), (m, m + 1)),
-        "last with last": (lambda m, w: jnp.tensordot(m, w, (1, 1)), (m, m + 1)),
-        "first with last": (lambda m, n: jnp.tensordot(m, n, (0, 1)), (m, m.T.copy())),
-        "stack by vector": (lambda a, v: jnp.tensordot(a, v, (2, 0)), (a, v)),
-        "vector by stack": (lambda w, a: jnp.tensordot(w, a, (0, 1)), (w, a)),
-        "over two": (lambda a, b: jnp.tensordot(a, b, ((0, 2), (1, 0))), (a, a.transpose(2, 0, 1).copy())),
+        "first with first": (along(0, 0), (m, m + 1)),
+        "last with last": (along(1, 1), (m, m + 1)),
+        "first with last": (along(0, 1), (m, m.T.copy())),
+        "stack by vector": (along(2, 0), (a, v)),
+        "vector by stack": (along(0, 1), (w, a)),
+        "over two": (along((0, 2), (1, 0)), (a, around)),
         "batched": (jnp.matmul, (a, b)),
-        "batched vectors": (lambda a, b: jnp.einsum("bik,bk->bi", a, b), (a, a[:, 0].copy())),
-        "batch is last": (lambda a, b: jnp.einsum("kib,bkj->bij", a, b), (a.transpose(2, 1, 0).copy(), b)),
-        "batch of two": (lambda a: jnp.einsum("abk,abk->ab", a, a), (a,)),
-        "batch and free": (lambda a, b: jnp.einsum("bik,bkj->jbi", a, b), (a, b)),
-        "nothing summed": (lambda a, b: jnp.einsum("bi,bj->bij", a, b), (m, m + 2)),
+        "batched vectors": (sums("bik,bk->bi"), (a, a[:, 0].copy())),
+        "batch is last": (sums("kib,bkj->bij"), (a.transpose(2, 1, 0).copy(), b)),
+        "batch of two": (sums("abk,abk->ab"), (a, a)),
+        "batch and free": (sums("bik,bkj->jbi"), (a, b)),
+        "nothing summed": (sums("bi,bj->bij"), (m, m + 2)),
         "over nothing": (lambda m, n: m[:, :0] @ n[:0], (m, n)),
         "of no rows": (lambda m, n: m[:0] @ n, (m, n)),
         "ints": (jnp.dot, (INTS, INTS.T.copy())),
-        "small ints summed wide": (
-            lambda x: lax.dot_general(x, x, (((0,), (0,)), ((), ())), preferred_element_type=np.int32),
-            (INTS.astype(np.int8),),
-        ),
-        "float32": (jnp.dot, (m.astype(np.float32), n.astype(np.float32))),
-        "float32 summed wide": (
-            lambda x: lax.dot_general(x, x, (((0,), (0,)), ((), ())), preferred_element_type=np.float64),
-            (m.astype(np.float32),),
-        ),
-    }  # fmt: skip
+        "small ints summed wide": (wide(np.int32), (INTS.astype(np.int8),)),
+        "float32": (jnp.dot, narrow),
+        "float32 summed wide": (wide(np.float64), narrow[:1]),
+    }
     # Nothing may be skipped because a factor is zero.
     bad = np.zeros((9, 9))
     bad[3, 4] = np.nan
     bad[5, 6] = np.inf
-    cases["NaN by zero"] = (lambda m: (m @ m, m @ m[:, 0], m.T @ m[0], m[0] @ m), (bad,))
+    cases["NaN by zero"] = (
+        lambda m: (m @ m, m @ m[:, 0], m.T @ m[0], m[0] @ m),
+        (bad,),
+    )
     return cases
 
 

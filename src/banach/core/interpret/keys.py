@@ -137,11 +137,3 @@ def _threefry(eqn):
         return [v.reshape(shape)[()] for v in _hashes(*arrays)]
 
     return hashed
-
-
-@rule("iota_2x32_shape", many=True)
-def _iota(eqn):
-    shape = result(eqn).shape
-    counters = np.arange(math.prod(shape), dtype=np.uint64).reshape(shape)
-    halves = _halves(counters)
-    return lambda: halves

@@ -62,10 +62,18 @@ def _real(eqn: Any) -> str | None:
 @rule("cholesky", unless=_real)
 def _cholesky(eqn):
     factor = _each(np.linalg.cholesky, 1)
+    shape, dtype = result(eqn).shape, result(eqn).dtype
+    none = np.tril(np.full(shape[-2:], np.nan, dtype))
 
     def cholesky(x):
         out = factor(x)
-        return _nan(eqn)[0] if out is None else out
+        if out is None:
+            return _nan(eqn)[0]
+        if np.isfinite(out).all():
+            return out
+        # An infinite factor would make solutions of zero.
+        endless = np.isinf(out).any(axis=(-2, -1), keepdims=True)
+        return np.where(endless, none, out)
 
     return cholesky
 

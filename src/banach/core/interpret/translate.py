@@ -71,12 +71,7 @@ def _solve(eqn: Any) -> tuple[Any, Any]:
 
 INLINED: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "jit": _closed("jaxpr"),
-    "pjit": _closed("jaxpr"),
-    "closed_call": _closed("call_jaxpr"),
-    "core_call": _closed("call_jaxpr"),
-    "remat": _closed("jaxpr"),
     "remat2": _closed("jaxpr"),
-    "checkpoint": _closed("jaxpr"),
     "custom_jvp_call": _closed("call_jaxpr"),
     "custom_vjp_call": _closed("call_jaxpr"),
     "custom_vmap_call": _closed("call"),
@@ -86,9 +81,7 @@ INLINED: dict[str, Callable[[Any], tuple[Any, Any]]] = {
 }
 """Calls that are replaced by what they call: its jaxpr and arguments."""
 
-SAME = frozenset(
-    {"stop_gradient", "name", "optimization_barrier", "pvary", "device_put"}
-)
+SAME = frozenset({"stop_gradient", "name", "optimization_barrier", "device_put"})
 """Each result is the argument of the same place."""
 
 
@@ -383,21 +376,19 @@ def _while(eqn: Any) -> Any:
         return carry
 
     def lanes(meter: Meter, *args: Any) -> list[Any]:
-        """Of a loop under vmap: it goes on while any lane does, and only for those."""
+        # Of many lanes each goes on until its own test says no.
         of_test, of_body = args[:first], args[first:second]
         carry = list(args[second:])
-        while np.any(go := test.run(meter, [*of_test, *carry])[0]):
+        while (on := test.run(meter, [*of_test, *carry])[0]).any():
             meter.look()
-            after = body.run(meter, [*of_body, *carry])
+            new = body.run(meter, [*of_body, *carry])
             carry = [
-                np.where(go.reshape(go.shape + (1,) * (np.ndim(b) - go.ndim)), a, b)
-                for a, b in zip(after, carry, strict=True)
+                np.where(on.reshape(on.shape + (1,) * (np.ndim(n) - on.ndim)), n, c)
+                for n, c in zip(new, carry, strict=True)
             ]
         return carry
 
-    if p["cond_jaxpr"].out_avals[0].shape:
-        return lanes
-    return loop
+    return loop if p["cond_jaxpr"].out_avals[0].shape == () else lanes
 
 
 def _scan(eqn: Any) -> Any:

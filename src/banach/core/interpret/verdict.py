@@ -32,7 +32,7 @@ def refusal(closed: ClosedJaxpr) -> str | None:
     """
     if closed.effects:
         return "it has effects: " + ", ".join(sorted(map(str, closed.effects)))
-    for v in (*closed.jaxpr.invars, *closed.jaxpr.constvars):
+    for v in closed.jaxpr.invars:
         reason = _dtype(v.aval)
         if reason is not None:
             return reason
@@ -43,19 +43,24 @@ def _refused(jaxpr: Jaxpr, seen: set[int]) -> str | None:
     if id(jaxpr) in seen:
         return None
     seen.add(id(jaxpr))
+    for v in jaxpr.constvars:
+        reason = _dtype(v.aval)
+        if reason is not None:
+            return reason
     for eqn in jaxpr.eqns:
         name = eqn.primitive.name
         if name not in NAMES:
             return f"no rule for the primitive {name}"
-        reason = _avals(eqn, name) or _special(eqn, name)
-        if reason is not None:
-            return reason if name in reason else f"{name}: {reason}"
         body = inlined(eqn)
         if body is not None:
             reason = _refused(body[0], seen)
-        elif name in CONTROL:
-            found = (_refused(j, seen) for j in _taken(eqn))
-            reason = next((r for r in found if r is not None), None)
+        else:
+            reason = _special(eqn, name) or _avals(eqn, name)
+            if reason is not None and name not in reason:
+                reason = f"{name}: {reason}"
+            if reason is None and name in CONTROL:
+                found = (_refused(j, seen) for j in _taken(eqn))
+                reason = next((r for r in found if r is not None), None)
         if reason is not None:
             return reason
     return None
