@@ -78,7 +78,7 @@ def test_a_solve_of_loaded_programs_has_the_bits_of_a_solve_of_compiled_ones(pla
     for _ in range(2):
         programs.clear()
         counts = spent()
-        results.append(bn.solve(bn.Ridge(A, A[0] + 1, 0.3)))
+        results.append(bn.solve(bn.Ridge(A, A[0] + 1, 0.3), tier="fused"))
         results.append(counts())
     cold, first, warm, second = results
     assert first[0] == 0 and first[1] == first[2] > 0
@@ -382,7 +382,7 @@ from banach.core import store
 before = dict(jax.config.values)
 A = np.random.default_rng(3).standard_normal((6, 4))
 with jax.enable_x64(True):
-    result = bn.solve(bn.Ridge(A, A[:, 0] + 1, 0.3))
+    result = bn.solve(bn.Ridge(A, A[:, 0] + 1, 0.3), tier="fused")
     said = [np.asarray(result.x).tobytes().hex(), float(result.certificate.value)]
     first = dict(store.COUNTS)
     second = jax.devices()[1]

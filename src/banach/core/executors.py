@@ -13,8 +13,8 @@ import jax
 from banach.core import interpret, mesh, store
 
 # Work of one evaluation above which compiling pays at once (ours): an interpreted
-# unit takes 2 to 3 us, so this is about a tenth of a second.
-ONCE = 50_000
+# unit takes about 1 us, so this is a tenth of a second.
+ONCE = 100_000
 # XLA's options on a CPU: for programs that run long, and for those that run little.
 FAST: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,

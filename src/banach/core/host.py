@@ -172,7 +172,7 @@ def _first_blocks(ready: kept.Ready, runner: Any) -> int:
     if runner.name != "fused":
         return 2  # the look at the start, and one block
     # A step passes over its own state too, which may be larger than the data.
-    touched = ready.nbytes + sum(v.nbytes for v in runner.zero) + 2000
+    touched = ready.nbytes + runner.nbytes + 2000
     seconds = touched * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
     return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 

@@ -6,6 +6,7 @@ decides are counts of work, never a clock: a run's schedule [(executor, from loo
 in its manifest and its checkpoints, and a run that goes on follows it bit for bit.
 """
 
+import weakref
 from typing import Any
 
 import jax
@@ -17,14 +18,15 @@ from banach.core.kept import Ready
 from banach.core.problem import Misuse
 from banach.core.split import Split
 
-# Units of work (of 2 to 3 us each) that an executor does in one run (ours): the next
+# Units of work (of about 1 us each) that an executor does in one run (ours): the next
 # one costs about as much to compile as this one has then cost to run.
-LIMITS = {"numpy": 150_000.0, "split": 600_000.0}
+LIMITS = {"numpy": 300_000.0, "split": 600_000.0}
 # A step above this would leave NumPy after ten of them.
-MOST_A_STEP = LIMITS["numpy"] / 10
+MOST_A_STEP = 30_000.0
 # Runs of one structure in this process before a further one is compiled (ours).
 FIRST = 2
 _RUNS: dict[Any, int] = {}
+_FUSED: weakref.WeakKeyDictionary[Ready, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
 
 class Fused:
@@ -39,6 +41,7 @@ class Fused:
         self.place = self.kernel.place
         self.carry, self.packed = self.kernel.carry, self.kernel.packed
         self.progress, self.point = self.kernel.progress, self.kernel.point
+        self.nbytes = sum(v.nbytes for v in self.zero)
 
     def call(
         self, raw: Any, state: Any, limits: tuple[bool, int, int], tol: Any
@@ -62,7 +65,10 @@ class Fused:
 def build(name: str, ready: Ready, settings: loop.Settings) -> Any:
     """The executor of this name."""
     if name == "fused":
-        return Fused(ready, settings)
+        made = _FUSED.setdefault(ready, {})
+        if settings not in made:
+            made[settings] = Fused(ready, settings)
+        return made[settings]
     cls = move.Move if name == "numpy" else move.CompiledMove
     moves = cls(ready.judge, ready.method, ready.start)
     return Split(moves, ready.judge, settings, LIMITS[name])
@@ -94,6 +100,9 @@ def first(ready: Ready, settings: loop.Settings, asked: str | None) -> Any:
     """The executor that a run begins with; `asked` pins one."""
     if asked is not None:
         return _pinned(asked, ready, settings)
+    made = _FUSED.get(ready, {}).get(settings)
+    if made is not None:
+        return made
     runs = _RUNS[ready.key] = _RUNS.get(ready.key, 0) + 1
     if programs.has_kernel(ready.key, settings) or runs > FIRST:
         return build("fused", ready, settings)
@@ -153,5 +162,5 @@ def _extended(struct: Any) -> bool:
 
 def clear() -> None:
     """Forget all programs, and what has run (tests; long-lived processes)."""
-    for of in (programs, judge, move, _RUNS):
+    for of in (programs, judge, move, _RUNS, _FUSED):
         of.clear()

@@ -90,14 +90,18 @@ class GLM(Problem):
             offset = glm_inputs.vector(offset, "offset", n)
         dtype = glm_inputs.common_dtype(A, None if loss.discrete else y, weight, offset)
         self.A = inputs.narrowed(A, dtype, "A")
-        self.y = loss.labels(y if loss.discrete else inputs.cast(y, dtype, "y"), dtype)
+        # A method of a module that is fetched from an instance is a module of its own,
+        # 16 us to make; from its class it is a function.
+        kind = type(loss)
+        y = y if loss.discrete else inputs.cast(y, dtype, "y")
+        self.y = kind.labels(loss, y, dtype)
         self.weight = inputs.cast(weight, dtype, "sample_weight")
         self.offset = inputs.cast(offset, dtype, "offset")
         self.loss = inputs.in_dtype(loss, dtype)
         self.term = inputs.in_dtype(term, dtype)
-        self._check_term()
+        GLM._check_term(self)
         if self.intercept:
-            loss.check_intercept(self.y, self.weight)
+            kind.check_intercept(loss, self.y, self.weight)
 
     def restated(self) -> "GLM":
         """Through the constructor, labels by the names of their classes."""
