@@ -363,7 +363,7 @@ def run(quick: bool, commit: str, only: list[str] | None = None) -> measure.Repo
                 found.append(row)
                 print("  ", *row[:5], file=sys.stderr, flush=True)
     report = measure.Report(
-        "startup",
+        f"startup --against {commit}",
         f"First answers, beside the build of {commit} and peers",
         "Fresh processes and empty caches unless a row says otherwise; contenders "
         "alternate; ratios are medians over the rounds. A clock around a call alone "
