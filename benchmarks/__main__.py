@@ -64,8 +64,8 @@ def document(machine, reports) -> str:
         "Written by `make bench` (`python -m benchmarks`). Ratios are medians of "
         "paired, alternating runs: below 1, banach is faster. banach's check judges "
         "every peer's answer, off the clock. The longer ones have pages of their own: "
-        "[CUTEst](CUTEST.md), [NIST](NIST.md), [transport](TRANSPORT.md), "
-        "[constants](CONSTANTS.md).",
+        "[first answers](STARTUP.md), [CUTEst](CUTEST.md), [NIST](NIST.md), "
+        "[transport](TRANSPORT.md), [constants](CONSTANTS.md).",
         "",
         f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}; Python {machine['python']}; {versions}; load average "
