@@ -161,6 +161,17 @@ class Problem(eqx.Module, metaclass=_Kind):
         """
         return None
 
+    def uneven(self, stack: Any) -> int | None:
+        """A lane of a stack of such problems that has a view, or None.
+
+        All lanes are then seen through the views of their own; no loop over them where
+        the kind has none.
+        """
+        if type(self).view is Problem.view:
+            return None
+        lanes = range(len(stack))
+        return next((i for i in lanes if stack.view(i).view() is not None), None)
+
     def pass_bytes(self) -> int:
         """Memory that one gradient may touch, where that is more than the data.
 
