@@ -9,16 +9,13 @@ empty and the last lanes have wasted more than a compilation costs, they go on i
 programs of fewer slots.
 
 What a lane gets depends on its own data, key and the programs alone: which lanes are
-beside it, how many threads there are and how long anything took change no bit of it.
-Everything is decided by counts; the clock may only end a run.
+beside it and how long anything took change no bit of it. Everything is decided by
+counts; the clock may only end a run.
 
 The rules by which a lane ends are those of `run.kernel`, for arrays of lanes.
 """
 
 import concurrent.futures
-import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -36,7 +33,7 @@ from banach.core.point import Point
 from banach.core.run import Settings
 
 # Bytes of a block's own data, at most: about a core's share of the caches.
-BLOCK_BYTES = 2**21
+BLOCK_BYTES = 2**22
 MOST_SLOTS = 1024
 # Entries of all lanes up to which begin and look, of which a lane sees few, are
 # compiled for a quick compilation and not for speed (ours: they cost the same here).
@@ -57,7 +54,6 @@ _CODES = [loop.CODE[name] for name in _ENDS]
 
 COMPILED = {"lanes": 0}
 _PROGRAMS: dict[Any, "Programs"] = {}
-_LOCK = threading.Lock()
 
 
 class Inputs(NamedTuple):
@@ -77,7 +73,9 @@ class Inputs(NamedTuple):
 
     def pick(self, ids: np.ndarray) -> list[Any]:
         """The leaves of these lanes, on the device."""
-        whole = ids.size and ids[-1] - ids[0] == ids.size - 1 and np.all(np.diff(ids) == 1)
+        whole = (
+            ids.size and ids[-1] - ids[0] == ids.size - 1 and np.all(np.diff(ids) == 1)
+        )
         at = slice(ids[0], ids[-1] + 1) if whole else ids
         rows = zip(self.leaves, self.shared, strict=True)
         return jax.device_put([v if s else v[at] for v, s in rows])  # type: ignore[no-any-return]
@@ -151,7 +149,8 @@ class Programs:
             state = _like(method.step(problem, state, k), state)
             return i + 1, step + 1, state, _first_bad(method.point(state).x)
 
-        zero = jnp.zeros((), jnp.int32)
+        # Of the lane, not a constant: the loop's batching has nothing to find out.
+        zero = step - step
         first = jax.tree.unflatten(self.state_tree, state)
         _, step, after, bad = jax.lax.while_loop(go, one, (zero, step, first, zero - 1))
         point = method.point(after)
@@ -192,17 +191,16 @@ class Programs:
     def whole(self, opening: bool) -> Any:
         """The program of a whole look, at the first or at the best point."""
         name = "opening" if opening else "whole"
-        with _LOCK:
-            if name not in self._more:
-                rest = [] if opening else self.kept
-                given = (self.lane, _RAW) if opening else (self.lane, _RAW, rest)
-                made = self._flat(self._opening if opening else self._whole, given)
-                if jax.tree.structure(made.out) != self._outcome():
-                    raise TypeError("a look's structure depends on its screen")
-                axes = [*self.axes, 0, *[0] * len(rest)]
-                low = self._lower(made.play, [*self.lane, _RAW, *rest], axes)
-                (self._more[name],) = _compiled([(low, True)])
-            return self._more[name]
+        if name not in self._more:
+            rest = [] if opening else self.kept
+            given = (self.lane, _RAW) if opening else (self.lane, _RAW, rest)
+            made = self._flat(self._opening if opening else self._whole, given)
+            if jax.tree.structure(made.out) != self._outcome():
+                raise TypeError("a look's structure depends on its screen")
+            axes = [*self.axes, 0, *[0] * len(rest)]
+            low = self._lower(made.play, [*self.lane, _RAW, *rest], axes)
+            (self._more[name],) = _compiled([(low, True)])
+        return self._more[name]
 
     def _outcome(self) -> Any:
         return jax.tree_util.treedef_tuple((self.cert_tree, self.kept_tree))
@@ -328,7 +326,6 @@ class Lanes:
         self.compile = self.run = 0.0
         self.timed_out = self.interrupted = False
         self.quick = sum(v.size for v in inputs.leaves) <= QUICK_ENTRIES
-        self._lock = threading.Lock()
         rows = zip(inputs.leaves, inputs.shared, strict=True)
         own = sum(v.nbytes for v, shared in rows if not shared)
         self.bytes = own // inputs.total + 2048  # what else a block touches, about
@@ -339,19 +336,17 @@ class Lanes:
 
     def programs(self, size: int) -> Programs:
         """The programs for so many slots, compiled once a structure."""
-        with _LOCK:
-            key = (
-                self.inputs.treedef, programs.signature(self.inputs.lane()),
-                self.inputs.shared, self.settings, size, self.quick,
-                jax.default_backend(),
-            )  # fmt: skip
-            found = _PROGRAMS.get(key)
-            if found is None:
-                found = _PROGRAMS[key] = Programs(
-                    self.inputs, self.settings, size, self.quick
-                )
-                self.compile += found.seconds
-            return found
+        key = (
+            self.inputs.treedef, programs.signature(self.inputs.lane()),
+            self.inputs.shared, self.settings, size, self.quick,
+            jax.default_backend(),
+        )  # fmt: skip
+        found = _PROGRAMS.get(key)
+        if found is None:
+            found = Programs(self.inputs, self.settings, size, self.quick)
+            _PROGRAMS[key] = found
+            self.compile += found.seconds
+        return found
 
     def settle(self, ids: np.ndarray) -> None:
         """Judge the best points of these lanes once more, without a screen.
@@ -379,13 +374,17 @@ class Lanes:
             self.book.best_step[rows] = 0
 
 
-class _Worker:
-    """The lanes of a range, in slots."""
+class _Slots:
+    """Slots, the lanes in them, and those that wait.
 
-    def __init__(self, lanes: Lanes, first: int, last: int, ended: Callable[[], bool],
-                 *, tol: float, max_steps: int):  # fmt: skip
+    One block runs at a time. Two threads that execute programs side by side halve the
+    time on two cores, and on a CPU hang in XLA now and then: every pool idle, both
+    waiting for results that never come (jaxlib 0.10.2, 512 slots).
+    """
+
+    def __init__(self, lanes: Lanes, *, tol: float, max_steps: int):
         self.lanes, self.book, self.made = lanes, lanes.book, lanes.made
-        self.next, self.last, self.ended = first, last, ended
+        self.next, self.last = 0, lanes.inputs.total
         self.tol, self.max_steps = tol, max_steps
         self.wasted = 0.0
         self.once: list[Any] = []
@@ -399,18 +398,17 @@ class _Worker:
         self.live = np.arange(size) < len(ids)
         self.arrays: list[Any] = []
 
-    def go(self) -> None:
+    def go(self, ended: Callable[[], bool]) -> None:
         """Until every lane has ended, or the run has."""
-        with compat.double():
-            while not self.ended():
-                free = np.flatnonzero(~self.live)
-                if self.next < self.last and 2 * len(free) >= len(self.ids):
-                    self._fill(free)
-                elif len(free) == len(self.ids):
-                    return
-                elif self._few():
-                    self._shrink()
-                self._block()
+        while not ended():
+            free = np.flatnonzero(~self.live)
+            if self.next < self.last and 2 * len(free) >= len(self.ids):
+                self._fill(free)
+            elif len(free) == len(self.ids):
+                return
+            elif self._few():
+                self._shrink()
+            self._block()
 
     def _fill(self, free: np.ndarray) -> None:
         size, made = self.made.size, self.made
@@ -442,7 +440,11 @@ class _Worker:
         n[live] = np.where(book.checks[rows] == 0, 0, most)
         out = made.move(*self.arrays, self.raw, *self.state, step, n)
         size, points = len(made.state), len(made.point)
-        self.state, (after, bad), rest = out[:size], out[size : size + 2], out[size + 2 :]
+        self.state, (after, bad), rest = (
+            out[:size],
+            out[size : size + 2],
+            out[size + 2 :],
+        )
         point, (stuck, calls) = rest[:points], rest[points:]
         out = made.look(
             *self.arrays, self.raw, *self.once, *point, look, np.float64(self.tol)
@@ -489,57 +491,21 @@ def run_lanes(
 ) -> Lanes:
     """Run every lane until it ends, the time is up or Ctrl-C comes."""
     lanes = Lanes(inputs, settings, raw_keys)
-    total, book = inputs.total, lanes.book
+    book = lanes.book
     t0 = time.perf_counter()
-    halt = threading.Event()
-
-    def tell() -> None:
-        if progress is not None:
-            progress(int(np.count_nonzero(book.status)), total)
-
     with interrupts() as stop:
 
         def ended() -> bool:
-            if time_limit is not None and time.perf_counter() - began >= time_limit:
-                lanes.timed_out = True
-            lanes.interrupted = lanes.interrupted or stop.asked
-            return halt.is_set() or lanes.timed_out or lanes.interrupted
+            if progress is not None:
+                progress(int(np.count_nonzero(book.status)), inputs.total)
+            late = time_limit is not None and time.perf_counter() - began >= time_limit
+            lanes.timed_out, lanes.interrupted = late, stop.asked
+            return late or stop.asked
 
-        workers = [
-            _Worker(lanes, first, last, ended, tol=tol, max_steps=max_steps)
-            for first, last in _shares(total, lanes.size)
-        ]
-        _together(workers, halt, tell)
-    tell()
+        _Slots(lanes, tol=tol, max_steps=max_steps).go(ended)
     lanes.run = time.perf_counter() - t0
     book.cut = book.status == 0
     return lanes
-
-
-def _together(workers: list[_Worker], halt: threading.Event, tell: Any) -> None:
-    """All workers at once; what one of them raises, and Ctrl-C, ends the others."""
-    pool = concurrent.futures.ThreadPoolExecutor(len(workers), "lanes")
-    with pool, contextlib.ExitStack() as stack:
-        stack.callback(halt.set)
-        todo = {pool.submit(worker.go) for worker in workers}
-        while todo:
-            done, todo = concurrent.futures.wait(
-                todo, 0.2, concurrent.futures.FIRST_COMPLETED
-            )
-            for future in done:
-                future.result()
-            tell()
-
-
-def _shares(total: int, size: int) -> list[tuple[int, int]]:
-    """Ranges of lanes, one a thread; a whole number of slots but for the last."""
-    blocks = -(-total // size)
-    threads = min(blocks, len(os.sched_getaffinity(0)) if _AFFINITY else os.cpu_count())
-    borders = [min(total, size * (blocks * i // threads)) for i in range(threads + 1)]
-    return list(zip(borders[:-1], borders[1:], strict=True))
-
-
-_AFFINITY = hasattr(os, "sched_getaffinity")
 
 
 def _slots(n: int) -> int:

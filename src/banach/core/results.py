@@ -269,4 +269,3 @@ class Results(Sequence[Result]):
     def to_dict(self) -> list[dict[str, Any]]:
         """Plain data: that of each Result."""
         return [r.to_dict() for r in self]
-
