@@ -461,9 +461,8 @@ class _Slots:
             self.wasted += empty * self.lanes.bytes * max(1, int(n.max()))
 
     def _few(self) -> bool:
-        return self.wasted > WASTE_BYTES and 4 * np.count_nonzero(self.live) <= len(
-            self.live
-        )
+        few = 4 * np.count_nonzero(self.live) <= len(self.live)
+        return bool(few and self.wasted > WASTE_BYTES)
 
     def _shrink(self) -> None:
         where = np.flatnonzero(self.live)

@@ -56,8 +56,8 @@ class Many:
         """Oracle calls of the method, a number a lane."""
         card, book = self.methods.first.card, self.lanes.book
         if card.cost is None:
-            names = enumerate(self.lanes.made.names)
-            return {k: book.calls[ids, j] for j, k in names}
+            counted = enumerate(self.lanes.made.names)
+            return {k: book.calls[ids, j] for j, k in counted}
         init, step = card.init_cost or {}, book.step[ids].astype(np.int64)
         names = sorted({*card.cost, *init})
         return {k: init.get(k, 0) + step * card.cost.get(k, 0) for k in names}

@@ -182,7 +182,9 @@ def GroupLasso(
 
     `groups`: one label a column, or tuples of indices. Not in scikit-learn.
     """
-    return _model(A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data)
+    return _model(
+        A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data
+    )
 
 
 @stackable

@@ -206,7 +206,7 @@ def _read(
     spec: Spec, arrays: dict[str, _Leaf], A_name: str, y_name: str
 ) -> dict[str, Any]:
     """The data in the dtype of the stack, as GLM stores them."""
-    A, y = arrays[A_name], arrays[y_name]
+    A = arrays[A_name]
     loss = spec.loss
     shape = np.shape(A.value)[-2:]
     if 0 in shape:
