@@ -508,7 +508,7 @@ def run_lanes(
 
 
 def _slots(n: int) -> int:
-    """n or little more: 1, 2, 3, 4, 6, 8, 12, 16, 24 ..., so that few programs serve."""
+    """n or little more (1, 2, 3, 4, 6, 8, 12, 16 ...): few programs serve all."""
     n = max(1, n)
     power = 1 << (n - 1).bit_length()
     return power * 3 // 4 if power >= 4 and n <= power * 3 // 4 else power

@@ -71,7 +71,7 @@ def picked(index: Any, size: int) -> np.ndarray:
     ids = np.asarray(index)
     if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "biu"):
         raise TypeError(
-            f"lanes are picked by an integer, a slice, integers or a mask, got {index!r}"
+            f"pick lanes by an integer, a slice, integers or a mask, got {index!r}"
         )
     return np.arange(size)[ids if ids.size else ids.astype(int)]
 
