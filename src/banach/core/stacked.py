@@ -1,8 +1,10 @@
 """Problems of one structure with their data side by side."""
 
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,6 +97,61 @@ def stack(problems: Iterable[Problem]) -> Stacked:
         (3, (4,))
     """
     return stacked(problems, "stack")
+
+
+def of_class(cls: Any, args: tuple, named: dict[str, Any], shared: Any) -> Stacked:
+    """`Problem.stack`: the constructor for every lane, on its own rows of the arrays."""
+    listed = inspect.signature(cls).parameters
+    keep = {shared} if isinstance(shared, str) else set(shared)
+    if not keep <= set(listed):
+        raise Misuse(
+            f"{cls.__name__} has no argument {min(keep - set(listed))!r} to share; it "
+            f"has {', '.join(listed)}"
+        )
+    places = [*list(listed)[: len(args)], *named]
+    if not places or len(args) > len(listed):
+        cls(*args, **named)  # says what does not fit
+    rows: dict[str, tuple[list[Any], Any]] = {}
+    counts = {}
+    for name, value in zip(places, (*args, *named.values()), strict=True):
+        if name in keep or isinstance(value, eqx.Module) or callable(value):
+            continue
+        leaves, treedef = jax.tree.flatten(value)
+        arrays = [np.ndim(v) > 0 for v in leaves if _is_array(v)]
+        if any(arrays):
+            rows[name] = (leaves, treedef)
+            counts |= {
+                f"{name}{i or ''}": len(v)
+                for i, v in enumerate(leaves)
+                if _is_array(v) and np.ndim(v)
+            }
+    if len(set(counts.values())) != 1:
+        said = ", ".join(f"{k} {n}" for k, n in counts.items()) or "no array"
+        raise Misuse(
+            f"{cls.__name__}.stack needs arrays whose first axis is the lanes, got "
+            f"{said}; name what all lanes share, e.g. shared={places[0]!r}"
+        )
+
+    def lane(i: int) -> Problem:
+        own = {
+            name: jax.tree.unflatten(
+                treedef,
+                [v[i] if _is_array(v) and np.ndim(v) else v for v in leaves],
+            )
+            for name, (leaves, treedef) in rows.items()
+        }
+        first = [own.get(k, v) for k, v in zip(places, args, strict=False)]
+        try:
+            made: Problem = cls(*first, **{k: own.get(k, v) for k, v in named.items()})
+        except Misuse as error:
+            raise Misuse(f"lane {i}: {error}") from None
+        return made
+
+    return stacked([lane(i) for i in range(next(iter(counts.values())))], "stack")
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray | jax.Array)
 
 
 def stacked(problems: Any, door: str) -> Stacked:
