@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from banach.core import compat, kept, mesh, programs
+from banach.core import compat, kept, large, mesh, programs
 from banach.core import run as loop
 from banach.core.check import Check
 from banach.core.finish import Clock, Plan, finish
@@ -121,8 +121,12 @@ def iterate(
     fresh = carry is None
     state = kernel.zero if fresh else kernel.packed(carry)
     raw = programs.raw_key(seed)
-    # Between devices, messages take the time, and nobody knows how much.
-    blocks = 1 if kernel.place is not None else _first_blocks(ready, kernel)
+    turns = large.Turns(kernel)
+    pause = turns.seconds(CHUNK_SECONDS)
+    # Between devices, messages take the time, and nobody knows how much; of a large
+    # state a block may take seconds.
+    known = kernel.place is None and kernel.scratch is None
+    blocks = _first_blocks(ready, kernel) if known else 1
     run_seconds = spent
     cap, asked = max_steps, np.asarray(number, kernel.dtype)
     plan = Plan(
@@ -135,18 +139,21 @@ def iterate(
             compiling, seconds, seconds * ready.share, elapsed, limit, compile_free,
             lost,
         )  # fmt: skip
-        return finish(plan, _Chunk(kernel, state, status, list(marks), method), clock)
+        chunk = _Chunk(kernel, state, status, list(marks), method)
+        turns.shows(chunk)
+        return finish(plan, chunk, clock)
 
     with interrupts() as stop:
         while True:
             t0 = time.perf_counter()
             try:
-                limits = np.array([fresh, blocks, cap], np.int32)
-                after = kernel.call(leaves, raw, state, limits, asked)
+                after = turns.call(leaves, raw, state, (fresh, blocks, cap), asked)
                 status, step = kernel.progress(after)
                 took = time.perf_counter() - t0
                 elapsed = time.perf_counter() - began
-                wanted = _decision(stop.asked, blocks, took, elapsed, time_limit)
+                wanted = _decision(
+                    stop.asked, blocks, took, elapsed, time_limit, pause
+                )
                 halted, late, blocks = mesh.agreed(kernel.place, wanted)
             except jax.errors.JaxRuntimeError as error:
                 if fresh or not mesh.shared(kernel.place):
@@ -169,14 +176,19 @@ def iterate(
 
 
 def _decision(
-    stop: bool, blocks: int, took: float, elapsed: float, limit: float | None
+    stop: bool,
+    blocks: int,
+    took: float,
+    elapsed: float,
+    limit: float | None,
+    pause: float = CHUNK_SECONDS,
 ) -> tuple[int, int, int]:
     """(interrupted, out of time, blocks of the next chunk)."""
-    blocks = max(1, int(blocks * min(4.0, CHUNK_SECONDS / max(took, 1e-6))))
+    blocks = max(1, int(blocks * min(4.0, pause / max(took, 1e-6))))
     if limit is None:
         return stop, False, blocks
     left = max(limit - elapsed, 1e-3)
-    blocks = max(1, min(blocks, int(blocks * left / CHUNK_SECONDS) + 1))
+    blocks = max(1, min(blocks, int(blocks * left / pause) + 1))
     return stop, elapsed >= limit, blocks
 
 
@@ -195,8 +207,15 @@ class _Chunk:
 
     def __init__(self, kernel: programs.Kernel, state: list[Any], status: str,
                  marks: list[tuple[int, float]], method: Method):  # fmt: skip
-        self.kernel, self.state, self.status = kernel, state, status
+        self.kernel, self._state, self.status = kernel, state, status
         self.marks, self.method, self.steps = marks, method, marks[-1][0]
+        self.touched: list[bool] = []  # not empty once somebody has looked
+
+    @property
+    def state(self) -> list[Any]:
+        """The packed carry; from now on its memory is the reader's too."""
+        self.touched.append(True)
+        return self._state
 
     @functools.cached_property
     def whole(self) -> loop.Carry:

@@ -4,6 +4,7 @@ import time
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -13,18 +14,24 @@ from banach.core.check import Check, Prepared
 from banach.core.packing import Packing, Place
 from banach.core.point import Point
 from banach.core.run import Carry, Settings
+from banach.core.tree import size
 
 COUNTS = {"kernel": 0, "judge": 0}
 CPU_OPTIONS: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 1,
 }
+# Of passes over large arrays the newer loop emitters make half as many instructions.
+LARGE_CPU_OPTIONS: dict[str, Any] = {"xla_backend_optimization_level": 1}
 
 
 class Kernel(NamedTuple):
     """A chunk of the outer loop; the carry is packed (see `packing`).
 
     call(leaves, raw_key, packed, [fresh, blocks, max_steps], tol) -> packed
+
+    For a large state the limits end in `careful`, and the buffers of `scratch` follow:
+    what is returned lies in them (`large.Turns` calls it).
     """
 
     call: Any
@@ -37,6 +44,8 @@ class Kernel(NamedTuple):
     step: Place
     best: tuple[list[Place], Any]  # places and structure of the best point
     place: Any  # the mesh that the carry lies on, None: the default device
+    scratch: list[Any] | None = None  # of the arrays `packing.alone()`, in order
+    deferred: bool = False  # see `loop.kernel`: not every step is looked at
 
     def carry(self, packed: list[Any]) -> Carry:
         """The structured carry, small leaves as NumPy arrays."""
@@ -127,23 +136,36 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     def unwrap(packed):
         return jax.tree.unflatten(tree, packing.unpack(packed))
 
-    def chunk(leaves, raw_key, packed, limits, tol):
+    place = mesh.everywhere(problem)
+    large = place is None and size(start.x) >= loop.LARGE
+    deferred = large and method.absorbing
+    alone = packing.alone()
+
+    def chunk(leaves, raw_key, packed, limits, tol, *scratch):
         fresh, blocks, max_steps = limits[0] != 0, limits[1], limits[2]
+        if scratch:
+            # XLA cannot know that the choice is always the same: the carry is written
+            # where it stays, and not copied a second time.
+            packed = list(packed)
+            for i, buffer in zip(alone, scratch[0], strict=True):
+                packed[i] = jnp.where(blocks >= 0, packed[i], buffer)
         problem, method, check, start = jax.tree.unflatten(treedef, leaves)
         return loop.kernel(
             problem, method, check, start, jax.random.wrap_key_data(raw_key), packed,
             fresh, blocks, max_steps, tol, settings, wrap, unwrap,
+            limits[3] != 0 if deferred else True,
         )  # fmt: skip
 
+    scratch = [packing.structs[i] for i in alone] if large else None
     args = (
         leaves,
         jax.ShapeDtypeStruct((2,), np.uint32),
         packing.structs,
-        jax.ShapeDtypeStruct((3,), np.int32),
+        jax.ShapeDtypeStruct((4 if large else 3,), np.int32),
         jax.ShapeDtypeStruct((), dtype),
+        *([scratch] if large else []),
     )
-    place = mesh.everywhere(problem)
-    call = compiled(chunk, args, place)
+    call = compiled(chunk, args, place, large, donated=(5,) if large else ())
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
     zero = jax.device_put(zero, place)
     COUNTS["kernel"] += 1
@@ -151,25 +173,37 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     best = jax.tree.flatten(at.best.point, is_leaf=lambda v: isinstance(v, Place))
     seconds = time.perf_counter() - began
     made = Kernel(
-        call, tree, packing, zero, seconds, dtype, at.status, at.step, best, place
-    )
+        call, tree, packing, zero, seconds, dtype, at.status, at.step, best, place,
+        scratch, deferred,
+    )  # fmt: skip
     _KERNELS[name] = made
     return made
 
 
-def compiled(function: Any, args: Any, place: Any = None) -> Any:
+def compiled(
+    function: Any,
+    args: Any,
+    place: Any = None,
+    large: bool = False,
+    donated: tuple[int, ...] = (),
+) -> Any:
     """Compile a function for arguments like these, with the options of its backend.
 
     On a mesh every argument lies where its sharding says, or else at `place`, where
     the results lie too. On a CPU the older loop emitters and the first optimisation
     level halve the compile time; the loops of a solver run as fast
-    (docs/decisions/0003).
+    (docs/decisions/0003), but for passes over `large` arrays (0016). Buffers of
+    `donated` arguments hold the results.
     """
     args = jax.tree.map(lambda v: mesh.struct(v, place), args)
-    lowered = jax.jit(function, out_shardings=place).lower(*args)
+    jitted = jax.jit(
+        function, out_shardings=place, donate_argnums=donated, keep_unused=bool(donated)
+    )
+    lowered = jitted.lower(*args)
     if jax.default_backend() != "cpu":
         return lowered.compile()
-    return lowered.compile(compiler_options=CPU_OPTIONS)
+    options = LARGE_CPU_OPTIONS if large else CPU_OPTIONS
+    return lowered.compile(compiler_options=options)
 
 
 def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> Any:
@@ -201,7 +235,8 @@ def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> An
             jax.ShapeDtypeStruct((2,), np.uint32),
             jax.ShapeDtypeStruct((), np.int32),
         )
-        found = (compiled(look_at, args, mesh.everywhere(problem)), box[0])
+        place, large = mesh.everywhere(problem), size(point.x) >= loop.LARGE
+        found = (compiled(look_at, args, place, large), box[0])
         COUNTS["judge"] += 1
         _JUDGES[key] = found
         seconds = time.perf_counter() - began
@@ -226,8 +261,10 @@ def prepared(leaves: list[Any], treedef: Any, check: Check) -> tuple[Prepared, f
             return jax.tree.leaves(made)
 
         box: list[Any] = []
-        place = mesh.everywhere(jax.tree.unflatten(treedef, leaves))
-        found = (compiled(prepare, (leaves, own), place), box[0])
+        problem = jax.tree.unflatten(treedef, leaves)
+        place = mesh.everywhere(problem)
+        large = size(problem.space()) >= loop.LARGE
+        found = (compiled(prepare, (leaves, own), place, large), box[0])
         _PREPARED[key] = found
         seconds = time.perf_counter() - began
     call, out_tree = found
