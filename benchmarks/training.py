@@ -6,6 +6,7 @@ that more steps add, so that neither side pays here for compiling or starting.
 """
 
 import functools
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -55,7 +56,7 @@ def network(size: str) -> Case:
             (rng.standard_normal((a, b)) / np.sqrt(a)).astype(np.float32),
             np.zeros(b, np.float32),
         )
-        for a, b in zip(widths[:-1], widths[1:], strict=True)
+        for a, b in itertools.pairwise(widths)
     ]
     rows = rng.standard_normal((ROWS, widths[0])).astype(np.float32)
     labels = rng.integers(0, widths[-1], ROWS).astype(np.int32)
@@ -112,9 +113,7 @@ def loops(case: Case, transform: Any) -> dict[str, Callable[[int], None]]:
         held["python"] = jax.block_until_ready(at)
 
     def fori(k):
-        held["fori"] = jax.block_until_ready(
-            loop(*held["fori"], jnp.int32(k), *data)
-        )
+        held["fori"] = jax.block_until_ready(loop(*held["fori"], jnp.int32(k), *data))
 
     return {"python loop": python, "fori_loop": fori}
 

@@ -26,15 +26,15 @@ MOTIONLESS = 100
 # Unknowns up to which x before and after a step are compared entry by entry. Beyond,
 # the old x would have to be copied at every step, since the new one takes its place.
 COMPARED = 2**12
-_SAMPLED = 64  # entries of each leaf
+_SAMPLED = 32  # entries
 _EXTRA = ("value", "grad", "value_fn")
 
 
 class FromOptaxState(eqx.Module):
     """Parameters, optax's own state, oracle calls, and steps without motion.
 
-    `mark` are two prints of x, of some entries and of all of them (0 where that was
-    not needed), by which a large x is known again; a small x has none.
+    `mark` is what a large x is known again by: the bits of some entries, and a print
+    of all of them (0 where that was not needed). A small x has none.
     """
 
     x: PyTree
@@ -172,10 +172,10 @@ class FromOptax(Method):
 
 
 def _first_mark(x: PyTree) -> Array:
-    """The marks before the first step; none where x is compared itself."""
+    """The mark before the first step; none where x is compared itself."""
     if tree.size(x) <= COMPARED:
         return jnp.zeros(0, jnp.uint32)
-    return jnp.concatenate([_print(_sample(x)), jnp.zeros(2, jnp.uint32)])
+    return jnp.concatenate([_sampled(x), jnp.zeros(2, jnp.uint32)])
 
 
 def _still(x: PyTree, mark: Array) -> tuple[Array, Array]:
@@ -184,36 +184,42 @@ def _still(x: PyTree, mark: Array) -> tuple[Array, Array]:
     Nearly every step moves one of the sampled entries. Only where it moves none is
     all of x read.
     """
-    some = _print(_sample(x))
-    alike = jnp.all(some == mark[:2])
+    some = _sampled(x)
+    alike = jnp.all(some == mark[:-2])
     every = jax.lax.cond(alike, _print, lambda x: jnp.zeros(2, jnp.uint32), x)
-    still = alike & jnp.all(every == mark[2:])
+    still = alike & jnp.all(every == mark[-2:])
     return still, jnp.concatenate([some, every])
 
 
-def _sample(x: PyTree) -> list[Array]:
-    """A few entries of every leaf, evenly spread."""
-    flat = [jnp.ravel(v) for v in jax.tree.leaves(x)]
-    return [v[:: max(v.size // _SAMPLED, 1)] for v in flat]
+def _sampled(x: PyTree) -> Array:
+    """The bits of a few entries of the largest leaf, evenly spread."""
+    leaf = jnp.ravel(max(jax.tree.leaves(x), key=lambda v: v.size))
+    apart = max(leaf.size // _SAMPLED, 1)
+    return _words(leaf[: apart * _SAMPLED : apart])
 
 
 def _print(x: PyTree) -> Array:
-    """64 bits by which arrays are known again: two weighted sums of their bits.
+    """64 bits by which arrays are known again: two weighted sums of their words.
 
     Weights are odd, so that a change of one word always shows; two arrays that differ
     in more have the same print with a chance of about 2^-64.
     """
-    sums = jnp.zeros(2, jnp.uint32)
+    sums = jnp.ones(2, jnp.uint32)  # not the 0 of what was not read
     for n, leaf in enumerate(jax.tree.leaves(x)):
-        bits = f"u{min(leaf.dtype.itemsize, 4)}"
-        v = jnp.ravel(jax.lax.bitcast_convert_type(leaf, bits)).astype(jnp.uint32)
-        i = 2 * (jax.lax.iota(jnp.uint32, v.size) + jnp.uint32(n)) + 1
+        words = _words(leaf)
+        i = 2 * (jax.lax.iota(jnp.uint32, words.size) + jnp.uint32(n)) + 1
         mixed = i * jnp.uint32(2654435769)
-        mixed = mixed ^ (mixed >> 15) ^ jnp.uint32(2 * n) | 1
+        mixed = (mixed ^ (mixed >> 15) ^ jnp.uint32(2 * n)) | 1
         sums = sums + jnp.stack(
-            [jnp.sum(w * v, dtype=jnp.uint32) for w in (i, mixed)]
+            [jnp.sum(w * words, dtype=jnp.uint32) for w in (i, mixed)]
         )
     return sums
+
+
+def _words(leaf: Array) -> Array:
+    """The bits of an array in words of 32."""
+    part = f"u{min(leaf.dtype.itemsize, 4)}"
+    return jnp.ravel(jax.lax.bitcast_convert_type(leaf, part)).astype(jnp.uint32)
 
 
 # Of optax's optimisers the one that shrinks the weights without an argument saying so

@@ -151,9 +151,7 @@ def iterate(
                 status, step = kernel.progress(after)
                 took = time.perf_counter() - t0
                 elapsed = time.perf_counter() - began
-                wanted = _decision(
-                    stop.asked, blocks, took, elapsed, time_limit, pause
-                )
+                wanted = _decision(stop.asked, blocks, took, elapsed, time_limit, pause)
                 halted, late, blocks = mesh.agreed(kernel.place, wanted)
             except jax.errors.JaxRuntimeError as error:
                 if fresh or not mesh.shared(kernel.place):

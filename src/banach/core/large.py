@@ -19,8 +19,8 @@ import numpy as np
 from banach.core import programs
 from banach.core.run import CODE
 
-# What a border between chunks costs (a copy of the carry, and fresh pages for what the
-# program needs beside it) is 0.5 to 1.5 ns a byte of carry: a thirtieth or less of this.
+# A border between chunks costs 0.5 to 1.5 ns a byte of the carry (a copy of it, and
+# fresh pages for what the program needs beside it): a sixteenth of this, or less.
 _SECONDS_PER_BYTE = 25e-9
 
 

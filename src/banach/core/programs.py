@@ -263,7 +263,7 @@ def prepared(leaves: list[Any], treedef: Any, check: Check) -> tuple[Prepared, f
         box: list[Any] = []
         problem = jax.tree.unflatten(treedef, leaves)
         place = mesh.everywhere(problem)
-        large = size(problem.space()) >= loop.LARGE
+        large = problem.size() >= loop.LARGE
         found = (compiled(prepare, (leaves, own), place, large), box[0])
         _PREPARED[key] = found
         seconds = time.perf_counter() - began

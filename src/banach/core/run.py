@@ -131,21 +131,20 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
         return sum(unit.get(k, 0.5) * (v - free.get(k, 0)) for k, v in calls.items())
 
     step, look = work(per_step) or 0.5, work(check.screened(1.0).cost(problem))
-    look *= _dearer(problem)
+    dearer = _dearer(problem)
     # Fifty ordinary steps, or as much work in more of them.
-    most = max(50, math.ceil(25 / step))
-    return int(min(most, max(1, math.ceil(10 * look / step))))
+    most = max(50, math.ceil(25 * dearer / step))
+    return int(min(most, max(1, math.ceil(10 * look * dearer / step))))
 
 
 def _dearer(problem: Problem) -> float:
-    """What an oracle costs a look, which asks in float64, over what it costs a step.
+    """What a look, which asks in float64, costs over the same oracles in a step.
 
-    Of a float32 gradient 2.4 times was measured for passes over vectors and 4.2 for a
-    network, whose products XLA has faster kernels for in float32 (decision 0016).
+    Of a float32 problem 2.4 times was measured for passes over vectors, 4 to 5 for
+    networks: XLA multiplies faster in float32 (docs/decisions/0016).
     """
-    double = jax.dtypes.canonicalize_dtype(np.float64)
-    own = tree.dtype(problem.space())
-    return 1.0 if own == jnp.promote_types(own, double) else 4.0
+    double, own = jax.dtypes.canonicalize_dtype(np.float64), tree.dtype(problem.space())
+    return 1.0 if own == jnp.promote_types(own, double) else 5.0
 
 
 def kernel(
