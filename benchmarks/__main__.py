@@ -21,7 +21,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(known))
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     parser.add_argument("--quick", action="store_true", help="small, not written")
+    parser.add_argument("--against", metavar="COMMIT", help="startup: an older build")
+    parser.add_argument("--rows", metavar="ROW", nargs="*", help="startup: these alone")
     args = parser.parse_args()
+    if args.against and args.names != ["startup"]:
+        parser.error("--against belongs to startup: python -m benchmarks startup "
+                     "--against COMMIT")  # fmt: skip
+    if args.rows and not args.against:
+        parser.error("--rows selects rows of startup --against COMMIT")
     unknown = sorted(set(args.names) - set(known))
     if unknown:
         parser.error(f"no benchmark {unknown}; there are {known}")
@@ -29,7 +36,7 @@ def main() -> int:
     reports = []
     for name in args.names or NAMES:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        report = importlib.import_module(f"benchmarks.{name}").run(args.quick)
+        report = _report(name, args)
         reports.append(report)
         if not args.json:
             print(report.markdown(), flush=True)
@@ -39,6 +46,14 @@ def main() -> int:
     if not args.names and not args.quick:
         RESULTS.write_text(document(machine, reports), encoding="utf-8")
     return 0
+
+
+def _report(name: str, args: argparse.Namespace) -> measure.Report:
+    if args.against:
+        from benchmarks import against
+
+        return against.run(args.quick, args.against, args.rows)
+    return importlib.import_module(f"benchmarks.{name}").run(args.quick)
 
 
 def document(machine, reports) -> str:

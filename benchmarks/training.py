@@ -19,8 +19,9 @@ import optax
 
 import banach as bn
 from banach import choose
-from banach.core import compat, host
+from banach.core import compat, host, kept
 from banach.core import run as loop
+from banach.core.plan import Limits, Manner, Plan
 from benchmarks import measure
 
 ROWS = 32
@@ -34,7 +35,7 @@ OPTIMISERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "sgd, momentum": (optax.sgd, {"learning_rate": 1e-3, "momentum": 0.9}),
     "adamw, no decay": (optax.adamw, {"learning_rate": 1e-3, "weight_decay": 0.0}),
 }
-STEPS = {"1e4": 20_000, "1e6": 400, "1e7": 80}
+STEPS = {"1e4": 10_000, "1e6": 400, "1e7": 100}
 
 
 class Case(NamedTuple):
@@ -120,17 +121,18 @@ def loops(case: Case, transform: Any) -> dict[str, Callable[[int], None]]:
 
 def ours(case: Case, method: Any, looks: bool) -> Callable[[int], None]:
     """A run of so many steps, looked at as usual, or at its ends alone."""
-    check = choose.check_for(None, case.problem)
+    check, start = choose.check_for(None, case.problem), case.problem.start()
+    every = None if looks else 10**6
+    with compat.double():
+        data = kept.of(case.problem)
+        ready = kept.Ready(data, case.problem, method, check, start, every)
+    plan = Plan(case.problem, method, check, start, data=data, ready=ready)
 
     def go(k):
         # A tolerance that no run meets: the same steps for everybody.
-        every = None if looks else 10**6
+        limits, how = Limits(tol=1e-12, steps=k), Manner(live=False, tier="fused")
         with compat.double():
-            runs = host.iterate(
-                case.problem, method, case.problem.start(), check=check, tol=1e-12,
-                max_steps=k, every=every, live=False,
-            )  # fmt: skip
-            *_, result = runs
+            *_, result = host.iterate(plan, limits, how)
         assert result.steps == k, result.reason
 
     return go

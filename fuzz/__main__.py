@@ -18,6 +18,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", help="names of kinds, or parts of names, by commas")
     parser.add_argument("--list", action="store_true", help="kinds and their truths")
+    parser.add_argument(
+        "--executor", choices=("xla", "numpy"), default="xla", help="of the looks"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--show", type=int, default=1, help="cases of each sort shown")
     parser.add_argument("--record", help="a page whose last part the table replaces")
@@ -30,7 +33,10 @@ def main() -> int:
         return 0
     began = time.perf_counter()
     shares = registry.shares(kinds, args.lanes)
-    tasks = [(name, lanes, args.seed, args.show) for name, lanes in shares.items()]
+    tasks = [
+        (name, lanes, args.seed, args.show, args.executor)
+        for name, lanes in shares.items()
+    ]
     print(f"seed {args.seed}, {args.lanes} lanes, {len(kinds)} kinds, "
           f"{len(registry.shapes(kinds))} shapes", flush=True)  # fmt: skip
     rows, false = [], 0

@@ -75,10 +75,13 @@ class Count:
 
 
 class Lanes:
-    """The compiled programs of one kind and dtype: looks, and runs."""
+    """The programs of one kind and dtype: looks, by XLA or by NumPy, and runs."""
 
-    def __init__(self, kind: Kind, dtype: Any, check: Any = None):
-        self.kind, self.dtype = kind, np.dtype(dtype)
+    def __init__(
+        self, kind: Kind, dtype: Any, check: Any = None, executor: str = "xla"
+    ):
+        self.kind, self.dtype, self.executor = kind, np.dtype(dtype), executor
+        self.refused: str | None = None  # why NumPy did not look
         self.check = kind.checker() if check is None else check
         self.crashes: list[tuple[int, str]] = []
         self._looks: dict[Any, Any] = {}
@@ -112,7 +115,7 @@ class Lanes:
         import jax
         import jax.numpy as jnp
 
-        from banach.core import programs, tree
+        from banach.core import executors, tree
         from banach.core import run as loop
         from banach.core.point import Point
 
@@ -143,15 +146,20 @@ class Lanes:
             box.append(back)
             return out
 
-        lowered = jax.jit(many).lower(leaves, np.asarray(tol, np.float64))
-        call = lowered.compile(compiler_options=programs.CPU_OPTIONS)
-        return call, box[0], box[-1]
+        program = executors.Program(many, (leaves, np.asarray(tol, np.float64)))
+        if self.executor == "numpy":
+            self.refused = program.refusal
+            if self.refused is None:
+                translated = program.numpy
+                call = lambda leaves, tol: translated([*leaves, tol])  # noqa: E731
+                return call, box[0], box[-1]
+        return program.xla(), box[0], box[-1]
 
     def run(self, problem: Any, tol: Any) -> Said | None:
         """The default method on every instance; None where none applies to any."""
         import jax
 
-        from banach.core import compat, programs, tree
+        from banach.core import compat, executors, tree
         from banach.core import run as loop
 
         def one(problem, tol, template):
@@ -176,7 +184,7 @@ class Lanes:
                     return None
                 many = jax.jit(jax.vmap(lambda p, t: one(p, t, template)))
                 self._runs[key] = many.lower(problem, np.asarray(tol)).compile(
-                    compiler_options=programs.CPU_OPTIONS
+                    compiler_options=executors.FAST
                 )
             out = jax.device_get(self._runs[key](problem, np.asarray(tol)))
         status, parts, x, dual = out
@@ -314,7 +322,7 @@ def fuzz(
         )
         count.solvable += int(np.sum(passes & insides))
         count.missed += int(np.sum(~passes & insides))
-        _tally(kind, count, faults, batch, said, tol, passes & insides, keep)
+        _tally(kind, count, faults, batch, said, tol, passes & insides, keep, given=x)
         if kind.solves and batch_at % 5 == 0:
             solved = runner.run(problem, tol)
             for i, words in runner.crashes[crashed:]:
@@ -339,7 +347,7 @@ def _inside(one, x):
     return inner([*data, *jax.tree.leaves(x)])
 
 
-def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
+def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0, given=None):
     import jax
 
     instances, points = said.certified.shape
@@ -353,8 +361,9 @@ def _tally(kind, count, faults, batch, said, tol, expected, keep, first=0):
                 count.budget += status == "budget"
                 count.stalled += status == "stalled"
             refused = status in REFUSALS and expected[i]
-            # A point beyond the range may overflow; a run begins inside it.
-            if refused and (first or inner(jax.tree.leaves(at(said.x, i, k)))):
+            # A point beyond the range may overflow, and what is returned is no number
+            # then; a run begins inside it.
+            if refused and (given is None or inner(jax.tree.leaves(at(given, i, k)))):
                 word = status
                 count.refusals[word] = count.refusals.get(word, 0) + 1
             x = at(said.x, i, k)

@@ -10,13 +10,17 @@ import jax
 import pytest
 import tiers
 
-from banach.core.programs import CPU_OPTIONS
+from banach.core.executors import FAST
 
 # Read when the first array is made.
 os.environ["XLA_FLAGS"] = " ".join(
     [os.environ.get("XLA_FLAGS", "")]
-    + [f"--{name}={str(value).lower()}" for name, value in CPU_OPTIONS.items()]
+    + [f"--{name}={str(value).lower()}" for name, value in FAST.items()]
 )
+
+
+# No test depends on what another run compiled, and none writes into a home.
+os.environ["BANACH_CACHE"] = "off"
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,12 +14,23 @@ from banach import choose, relay
 from banach.answers import Saved, arrays, fits, named, stated
 from banach.core import adjoint as adj
 from banach.core import checkpoint as checkpoints
-from banach.core import compat, host, kept, programs, reading, restore, stream, tree
+from banach.core import (
+    compat,
+    executors,
+    host,
+    kept,
+    programs,
+    reading,
+    restore,
+    stream,
+    tree,
+)
 from banach.core import run as loop
-from banach.core.check import Check
 from banach.core.door import door
-from banach.core.finish import Clock, OneLook, Plan, finish
+from banach.core.finish import Asked, Clock, OneLook, finish
+from banach.core.judge import judged
 from banach.core.method import HostMethod, Refusal
+from banach.core.plan import Limits, Manner, Past, Plan, seconds
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
@@ -41,6 +52,7 @@ def solve(
     checkpoint_seconds: float | None = 30.0,
     resume: Any = None,
     progress: Callable[[Result], None] | None = None,
+    tier: str | None = None,
 ) -> Result:
     """Solve a problem; the answer carries a certificate that a check wrote.
 
@@ -60,6 +72,11 @@ def solve(
             at the end; it is tried before the run. A later failure is a warning.
         resume: a checkpoint file; the run goes on bit for bit.
         progress: called with a running Result at chunk borders.
+        tier: None, or the one executor of the run: "numpy" (nothing is compiled),
+            "split" (the method's move alone is), "fused" (one program, slowest to
+            compile and fastest to run). By default a first solve begins with the
+            first that can run it and goes on with the next where that pays
+            (`manifest["schedule"]`). A default method that is pinned is not relayed.
 
     Returns:
         Result: `x` in the structure of the start as NumPy arrays, `certificate`,
@@ -73,13 +90,11 @@ def solve(
     pause = math.inf if checkpoint_seconds is None else checkpoint_seconds
     final = None
     saved_at = time.perf_counter()
-    options = dict(
-        start=start, tol=tol, check=check, max_steps=max_steps, rows=rows,
-        time_limit=time_limit, seed=seed, resume=resume, compile_free=False,
-        live=progress is not None or checkpoint is not None,
-    )  # fmt: skip
+    limits = Limits.read(tol, max_steps, time_limit, rows)
+    live = progress is not None or checkpoint is not None
+    how = Manner(reading.seed(seed), live, time.perf_counter(), False, tier)
     with checkpoints.checkpoint(checkpoint, problem, method, check) as kept_file:
-        for final in _begun(problem, method, **options):
+        for final in _begun(problem, method, check, start, limits, how, resume):
             if progress is not None:
                 progress(final)
             late = time.perf_counter() - saved_at >= pause
@@ -104,29 +119,25 @@ def iterate(
     resume: Any = None,
     live: bool = True,
     compile_free: bool = False,
+    tier: str | None = None,
 ) -> Iterator[Result]:
     """Like `solve`, but yields a Result at every chunk border; the last is final.
 
     Misuse is raised by the call, before the first Result is asked for. With
     `compile_free` the clock of `time_limit` starts once all is compiled.
     """
-    return _begun(
-        problem, method, start=start, tol=tol, check=check, max_steps=max_steps,
-        time_limit=time_limit, seed=seed, rows=rows, resume=resume, live=live,
-        compile_free=compile_free,
-    )  # fmt: skip
+    reading.flag(live, "live")
+    reading.flag(compile_free, "compile_free")
+    limits = Limits.read(tol, max_steps, time_limit, rows)
+    how = Manner(reading.seed(seed), live, time.perf_counter(), compile_free, tier)
+    return _begun(problem, method, check, start, limits, how, resume)
 
 
 def _begun(
-    problem, method, *, start, tol, check, max_steps, time_limit, seed, rows, resume,
-    live, compile_free,
+    problem: Any, method: Any, check: Any, start: Any, limits: Limits, how: Manner,
+    resume: Any,
 ) -> Iterator[Result]:  # fmt: skip
     """A run whose arguments were read and matched, before its first Result."""
-    began = time.perf_counter()
-    _limits(max_steps, time_limit, rows, seed)
-    reading.flag(live, "live")
-    reading.flag(compile_free, "compile_free")
-    loop.split_tol(tol)
     with compat.double():
         problem, source = named(problem)
         back = None
@@ -134,37 +145,37 @@ def _begun(
             back = restore.checkpoint_of(resume, problem, problem_id(problem))
         default = method is None and back is None
         plan = _plan(problem, method, check, start, back)
-        method, check, point, proof, data, ready, _ = plan
-        if proof is not None:
-            ended = _proven(problem, method, check, point, tol, *proof)
+        if plan.proof is not None:
+            ended = _proven(plan, limits)
             return _told((r for r in (ended,)), source)
-        options = dict(check=check, tol=tol, max_steps=max_steps, live=live, seed=seed,
-                       time_limit=time_limit, began=began, rows=rows,
-                       compile_free=compile_free)  # fmt: skip
+        on_host = isinstance(plan.method, HostMethod)
+        if plan.check.host and (default or not on_host):
+            raise Misuse(_ON_HOST.format(plan.check.name))
+        if how.tier is not None and default:
+            default = False  # one executor, one method
         if default:
-            if check.host:
-                raise Misuse(_ON_HOST.format(check.name))
-            return _told(_relayed(problem, plan, start, options), source)
-        if isinstance(method, HostMethod):
+            return _told(_relayed(plan, start, limits, how), source)
+        if on_host:
             if resume is not None:
                 raise Misuse(
-                    f"{method.label()} runs inside a peer library and cannot be "
+                    f"{plan.method.label()} runs inside a peer library and cannot be "
                     "resumed; use start=bn.load(file)"
                 )
-            return _told(stream.iterate_host(problem, method, point, **options), source)
-        if check.host:
-            raise Misuse(_ON_HOST.format(check.name))
+            if how.tier is not None:
+                raise Misuse(
+                    f"{plan.method.label()} runs inside a peer library: drop tier="
+                )
+            return _told(stream.iterate_host(plan, limits, how), source)
+        past = None
         if back is not None:
+            if how.tier is not None:
+                raise Misuse("resume= goes on as the run's schedule says; drop tier=")
             settings = back["settings"]
-            options |= {
-                "carry": restore.carry_of(back, problem, point, tol),
-                "spent": back["seconds"],
-                "every": settings.every,
-                "rows": settings.rows,
-                "seed": _seed(back["key"]),
-            }
-        options |= {"data": data, "ready": ready}
-        return _told(host.iterate(problem, method, point, **options), source)
+            carry = restore.carry_of(back, problem, plan.start, limits)
+            past = Past(carry, settings.every, back["seconds"], back["schedule"])
+            limits = limits._replace(rows=settings.rows)
+            how = how._replace(seed=_seed(back["key"]))
+        return _told(host.iterate(plan, limits, how, past), source)
 
 
 _ON_HOST = (
@@ -172,25 +183,26 @@ _ON_HOST = (
 )
 
 
-def _relayed(
-    problem: Problem, plan: "_Plan", start: Any, options: dict[str, Any]
-) -> Iterator[Result]:
+def _relayed(plan: Plan, start: Any, limits: Limits, how: Manner) -> Iterator[Result]:
     """The default method, and those that follow it where it gives up."""
+    problem = plan.problem
 
-    def leg(plan: "_Plan") -> relay.Leg:
+    def leg(plan: Plan) -> relay.Leg:
         peer = isinstance(plan.method, HostMethod)
 
-        def run(start: Any, max_steps: int, time_limit: float | None, past: Any) -> Any:
-            given = options | {"max_steps": max_steps, "time_limit": time_limit}
-            point = plan.point if start is None else _start(start, problem)
+        def run(start: Any, limits: Limits, past: Result | None) -> Iterator[Result]:
+            given = plan
+            if start is not None:
+                given = plan._replace(start=_start(start, problem), ready=None)
             if peer:
-                return stream.iterate_host(problem, plan.method, point, **given)
+                return stream.iterate_host(given, limits, how)
+            before = None
             if past is not None:
                 carry = dataclasses.replace(past.carry, status=np.int32(0))
-                given |= {"carry": carry, "every": past.settings.every,
-                          "spent": past.seconds["run"]}  # fmt: skip
-            kept_of = {"data": plan.data, "ready": plan.ready} if start is None else {}
-            return host.iterate(problem, plan.method, point, **(given | kept_of))
+                schedule = past.manifest["schedule"]
+                every, spent = past.settings.every, past.seconds["run"]
+                before = Past(carry, every, spent, schedule)
+            return host.iterate(given, limits, how, before)
 
         if peer:
             return relay.Leg(run, 1, False)
@@ -208,14 +220,12 @@ def _relayed(
         leg(plan),
         plan.after,
         build,
+        limits,
+        how,
         start=start,
         convex=lambda: problem.facts().has("convex"),
         beside=lambda r: _beside(problem, r) if start is None else None,
         objective=lambda r: _objective(problem, r),
-        max_steps=options["max_steps"],
-        time_limit=options["time_limit"],
-        began=options["began"],
-        live=options["live"],
     )
 
 
@@ -278,7 +288,8 @@ def solve_many(
     """
     from banach.many import solve_lanes
 
-    _limits(max_steps, time_limit, 0, seed)
+    limits = Limits.read(tol, max_steps, time_limit, 0)
+    reading.seed(seed)
     _callback(progress)
     if not isinstance(problems, Iterable) or isinstance(problems, str):
         raise Misuse(
@@ -290,8 +301,8 @@ def solve_many(
             f"starts must be a list, one start a problem, got {reading.shown(starts)}"
         )
     return solve_lanes(
-        list(problems), method, starts=starts, tol=tol, check=check, seed=seed,
-        max_steps=max_steps, time_limit=time_limit, progress=progress,
+        list(problems), method, starts=starts, limits=limits, check=check, seed=seed,
+        progress=progress,
     )  # fmt: skip
 
 
@@ -322,23 +333,13 @@ def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
         )
 
 
-class _Plan(NamedTuple):
-    method: Any
-    check: Check
-    point: Point
-    proof: tuple[str, str] | None
-    data: kept.Kept | None = None
-    ready: kept.Ready | None = None
-    after: tuple[str, ...] = ()  # defaults that follow, where none was named
-
-
-def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _Plan:
+def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> Plan:
     """Method, check and start of a run; remembered where all three were left open."""
     open_ = isinstance(method, str | type | None) and isinstance(check, str | None)
     asked = (method, check) if open_ and start is None and back is None else None
     known = None if asked is None else kept.known(problem)
     if known is not None and asked in known.plans:
-        return known.plans[asked]._replace(data=known)
+        return known.plans[asked]._replace(problem=problem, data=known)
     sound(problem)
     proof, default = problem.unsolvable(), method is None and back is None
     if back is None:
@@ -356,14 +357,14 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> _
     if back is not None and dtype != tree.dtype(point.x):
         point = Point(tree.cast(point.x, dtype))  # the run began at a start of its own
     follow = choose.after(method, problem) if default else ()
-    plan = _Plan(method, check, point, proof, after=tuple(follow))
+    plan = Plan(problem, method, check, point, proof, tuple(follow))
     on_host = check.host or isinstance(method, HostMethod)
     if asked is None or proof is not None or on_host:
         return plan
     data = kept.of(problem)
-    ready = kept.ready(data, problem, method, check, point)
-    # Without `data`: what holds the plan must not be held by it.
-    data.plans[asked] = plan._replace(ready=ready._replace(spent=0.0))
+    ready = kept.Ready(data, problem, method, check, point)
+    # Without problem and data: what holds the plan must not be held by it.
+    data.plans[asked] = plan._replace(problem=None, ready=ready)
     return plan._replace(data=data, ready=ready)
 
 
@@ -389,26 +390,6 @@ def _start(start: Any, problem: Problem) -> Point:
     return point
 
 
-def _limits(max_steps: Any, time_limit: Any, rows: Any, seed: Any) -> None:
-    """Misuse unless each is a number of its kind; before any work."""
-    reading.integer(max_steps, "max_steps", low=0, high=loop.MOST_STEPS)
-    seconds(time_limit, "time_limit")
-    if reading.integer(rows, "rows", low=0) % 2:
-        raise Misuse(f"rows must be an even integer >= 0, got {rows!r}")
-    reading.seed(seed)
-
-
-def seconds(value: Any, name: str) -> None:
-    """Misuse unless None (no limit) or a positive finite number of seconds."""
-    if value is None or (type(value) is float and 0 < value < math.inf):
-        return
-    try:
-        reading.number(value, name, low="positive")
-    except Misuse:
-        said = f"{name} must be positive seconds, got {reading.shown(value)}"
-        raise Misuse(f"{said}; None for no limit") from None
-
-
 def _callback(progress: Any) -> None:
     if progress is not None and not callable(progress):
         raise Misuse(
@@ -421,16 +402,16 @@ def _seed(raw: np.ndarray) -> int:
     return int(raw[0]) << 32 | int(raw[1])
 
 
-def _proven(problem, method, check, point, tol, status, proof) -> Result:
+def _proven(plan: Plan, limits: Limits) -> Result:
     """A Result for a problem that the data show to have no solution."""
-    began = time.perf_counter()
-    number, absolute = loop.split_tol(tol)
+    began, before = time.perf_counter(), executors.making()
     raw = programs.raw_key(0)
-    check = loop.leaves_in(tree.dtype(point.x), check)
-    cert, kept, seconds = programs.judge(problem, check, point, raw, 0)
-    cert, kept = jax.device_get((cert, kept))
-    cert = cert.absolute() if absolute else cert
-    plan = Plan(problem, method, check, float(number), absolute, raw,
-                lambda: problem_id(problem), proof=proof)  # fmt: skip
-    clock = Clock(seconds, 0.0, 0.0, time.perf_counter() - began)
-    return finish(plan, OneLook(status, cert, kept), clock)
+    check = loop.leaves_in(tree.dtype(plan.start.x), plan.check)
+    cert, kept = judged(plan.problem, check, plan.start, raw, 0)
+    cert = cert.absolute() if limits.absolute else cert
+    asked = Asked(plan._replace(check=check), limits, raw,
+                  lambda: problem_id(plan.problem))  # fmt: skip
+    elapsed = time.perf_counter() - began
+    assert plan.proof is not None
+    clock = Clock(executors.making() - before, 0.0, 0.0, elapsed)
+    return finish(asked, OneLook(plan.proof[0], cert, kept), clock)

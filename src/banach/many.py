@@ -11,8 +11,9 @@ from banach import choose
 from banach.answers import arrays, fits
 from banach.core import batch, compat, programs, tree
 from banach.core import run as loop
-from banach.core.finish import Clock, Plan, finish, no_rows
+from banach.core.finish import Asked, Clock, finish, no_rows
 from banach.core.method import HostMethod, Refusal, decided, open_fields
+from banach.core.plan import Limits, Plan
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, TraceView, problem_id
@@ -24,10 +25,8 @@ def solve_lanes(
     method: Any,
     *,
     starts: Any,
-    tol: Any,
+    limits: Limits,
     check: Any,
-    max_steps: int,
-    time_limit: float | None,
     seed: int,
     progress: Any,
 ) -> list[Result]:
@@ -60,7 +59,6 @@ def solve_lanes(
                 f"{template.label()} runs on the host, one problem at a time; use "
                 "bn.solve in a loop, or a banach method"
             )
-        number, absolute = loop.split_tol(tol)
         n = len(problems)
         methods = _methods(method, template, stacked, n)
         if starts is None:
@@ -72,25 +70,26 @@ def solve_lanes(
             points = Point(_stack(given))
         dtype = tree.dtype(points.x)
         checks = _repeat(loop.leaves_in(dtype, check), n)
-        settings = loop.Settings(loop.cadence(template, check, first), 0, absolute)
+        settings = loop.Settings(
+            loop.cadence(template, check, first), 0, limits.absolute
+        )
         keys = np.stack([programs.raw_key(seed + i) for i in range(n)])
         lanes = batch.run_lanes(
-            (stacked, methods, checks, points), settings, tol=float(number),
-            max_steps=max_steps, raw_keys=keys, time_limit=time_limit, began=began,
-            progress=progress,
+            (stacked, methods, checks, points), settings, limits, raw_keys=keys,
+            began=began, progress=progress,
         )  # fmt: skip
         elapsed = time.perf_counter() - began
-        limit = time_limit if lanes.timed_out else None
+        limit = limits.time if lanes.timed_out else None
         calls = jax.vmap(lambda c: loop.calls_of(template, c))(lanes.carry)
         calls = jax.device_get(calls)
         results = []
         for i, problem in enumerate(problems):
             left = _Lane(lanes.carry, calls, i)
-            plan = Plan(problem, template, check, float(number), absolute, keys[i],
-                        functools.partial(problem_id, problem))  # fmt: skip
+            plan = Plan(problem, template, check, points)
+            asked = Asked(plan, limits, keys[i], functools.partial(problem_id, problem))
             ended = limit if left.status == "budget" else None
             clock = Clock(lanes.compile, lanes.run / n, 0.0, elapsed, ended)
-            results.append(finish(plan, left, clock))
+            results.append(finish(asked, left, clock))
         return results
 
 
@@ -136,6 +135,9 @@ class _Lane:
 
     def carry(self) -> None:
         """Lanes are not resumed."""
+
+    def schedule(self) -> None:
+        """Lanes have one executor."""
 
 
 def _shapes(problem: Problem) -> list[Any]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from banach.core.plan import Limits, Manner
 from banach.core.point import Point
 from banach.core.result import Result
 
@@ -29,40 +30,38 @@ def relay(
     first: Leg,
     names: Sequence[str],
     build: Callable[[str], Leg | None],
+    limits: Limits,
+    how: Manner,
     *,
     start: Any,
     convex: Callable[[], bool],
-    max_steps: int,
-    time_limit: float | None,
-    began: float,
-    live: bool,
     beside: Callable[[Result], Any],
     objective: Callable[[Result], float],
 ) -> Iterator[Result]:
     """Results of the legs, one after another; the last is the final one.
 
-    A leg is called with (start, max_steps, time_limit, past): the limits of its own
-    steps, and of seconds since `began`; `past` is its own Result to go on from. Those
+    A leg is called with (start, limits, past): the limits of its own steps, and of
+    seconds since the run began; `past` is its own Result to go on from. Those
     after the first are built when they are needed, None where a method refuses.
 
     Where a residual passes at the start itself, `beside` gives another start, or None:
     what is certified from there is the answer if its `objective` is lower.
     """
     done: list[Result] = []
+    paused: list[tuple[Leg, Any, int]] = []  # who made way with steps of its own left
     used, point, waiting = 0, start, list(names)
     leg: Leg | None = first
     while leg is not None:
-        steps, past, after = max_steps - used, None, None
+        left, past, after = limits._replace(steps=limits.steps - used), None, None
         whole = not (waiting and leg.resumes)
         while True:
-            limits = _share(leg, whole, steps, time_limit, began)
-            for result in leg.run(point, *limits, past):
+            for result in leg.run(point, _share(leg, whole, left, how), past):
                 past = result
-                if result.status == "running" and live:
+                if result.status == "running" and how.live:
                     yield result
             assert past is not None
             halfway = past.status == "budget" and not whole
-            over = used + past.steps >= max_steps or _late(began, time_limit)
+            over = used + past.steps >= limits.steps or _late(limits, how)
             makes_way = halfway and improves(past)
             if past.status in LEFT and not over and not makes_way:
                 after = _next(waiting, build)
@@ -70,35 +69,55 @@ def relay(
                 break
             # It makes way, or nobody else can: the rest is its own.
             whole = True
+        if halfway and after is not None:
+            paused.append((leg, point, len(done)))
         done.append(past)
         used += past.steps
         if after is not None:
             point = _next_start(past, start, convex())
         leg = after
+    # Those that followed gave up before the budget did: the first that had not goes on.
+    while paused and done[-1].status in LEFT and not _late(limits, how):
+        leg, point, at = paused.pop(0)
+        past = done.pop(at)
+        paused = [(one, where, i - 1) for one, where, i in paused]
+        rest = limits._replace(steps=limits.steps - used + past.steps)
+        used -= past.steps
+        if rest.steps > past.steps:
+            for result in leg.run(point, rest, past):
+                past = result
+                if result.status == "running" and how.live:
+                    yield result
+        done.append(past)
+        used += past.steps
     final = _told(done)
     untried = final.status == "certified" and final.steps == 0 and len(done) == 1
-    if untried and max_steps and final.certificate.grade == "residual":
+    if untried and limits.steps and final.certificate.grade == "residual":
         other, moved = None, beside(final)
-        if moved is not None and not _late(began, time_limit):
-            for other in first.run(moved, max_steps, time_limit, None):
-                if other.status == "running" and live:
+        if moved is not None and not _late(limits, how):
+            for other in first.run(moved, limits, None):
+                if other.status == "running" and how.live:
                     yield other
         if other is not None:
             final = _compared(final, other, objective)
     yield final
 
 
-def _share(
-    leg: Leg, whole: bool, steps: int, time_limit: float | None, began: float
-) -> tuple[int, float | None]:
+def _share(leg: Leg, whole: bool, left: Limits, how: Manner) -> Limits:
     """The limits of a leg: all that is left, or half of it."""
     if whole:
-        return steps, time_limit
-    half = max(steps // 2 // leg.every, 1) * leg.every
+        return left
+    half = max(left.steps // 2 // leg.every, 1) * leg.every
+    time_limit = left.time
     if time_limit is not None:
-        spent = time.perf_counter() - began
+        spent = time.perf_counter() - _began(how)
         time_limit = time_limit - max(time_limit - spent, 0) / 2
-    return min(half, steps), time_limit
+    return left._replace(steps=min(half, left.steps), time=time_limit)
+
+
+def _began(how: Manner) -> float:
+    assert how.began is not None
+    return how.began
 
 
 def _next(waiting: list[str], build: Callable[[str], Leg | None]) -> Leg | None:
@@ -109,8 +128,10 @@ def _next(waiting: list[str], build: Callable[[str], Leg | None]) -> Leg | None:
     return None
 
 
-def _late(began: float, time_limit: float | None) -> bool:
-    return time_limit is not None and time.perf_counter() - began >= time_limit
+def _late(limits: Limits, how: Manner) -> bool:
+    if limits.time is None:
+        return False
+    return time.perf_counter() - _began(how) >= limits.time
 
 
 def improves(result: Result) -> bool:

@@ -14,6 +14,7 @@ from banach.bridge.optax import Optax, names
 from banach.core import host, programs
 from banach.core.from_optax import FromOptax
 from banach.core.method import Refusal
+from banach.core.plan import Limits, Manner, Plan
 from banach.core.problem import Misuse
 from banach.core.run import STATUSES, leaves_in, run
 
@@ -52,9 +53,8 @@ def test_a_new_learning_rate_never_recompiles():
     for rate in (1 / small.L, 0.5 / small.L):
         method = FromOptax(optax.sgd, learning_rate=rate)
         before = programs.COUNTS["kernel"]
-        *_, result = host.iterate(
-            problem, method, problem.start(), check=check, tol=1e-8
-        )
+        plan = Plan(problem, method, check, problem.start())
+        *_, result = host.iterate(plan, Limits(1e-8), Manner(tier="fused"))
         results.append((result, programs.COUNTS["kernel"] - before))
     assert [r.status for r, _ in results] == ["certified"] * 2
     assert [n for _, n in results] == [1, 0]

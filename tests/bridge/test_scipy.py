@@ -14,6 +14,7 @@ import banach as bn
 from banach.bridge.scipy import ALGORITHMS, Scipy
 from banach.core.check import Check, single
 from banach.core.method import Refusal
+from banach.core.plan import Limits, Manner, Plan
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.core.reform import split
@@ -42,8 +43,10 @@ class Distance(Check):
         return {}
 
 
-def last(problem, method, check, **more):
-    *_, result = iterate_host(problem, method, problem.start(), check=check, **more)
+def last(problem, method, check, tol=1e-6, max_steps=100_000, **more):
+    plan = Plan(problem, method, check, problem.start())
+    limits = Limits(tol, steps=max_steps, time=more.pop("time_limit", None))
+    *_, result = iterate_host(plan, limits, Manner(**more))
     return result
 
 

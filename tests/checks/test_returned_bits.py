@@ -13,7 +13,7 @@ import pytest
 import banach as bn
 from banach.checks import by_name
 from banach.core import compat
-from banach.core.programs import CPU_OPTIONS
+from banach.core.executors import FAST
 from banach.parts import scaling
 
 LANES = 1024
@@ -34,7 +34,7 @@ def _judged(problems, points, name):
         )
         x = jax.tree.map(jnp.asarray, points)
         many = jax.jit(jax.vmap(one)).lower(stacked, x)
-        many = many.compile(compiler_options=CPU_OPTIONS)
+        many = many.compile(compiler_options=FAST)
         cert, kept = many(stacked, x)
         again, same = many(stacked, kept)
         return jax.device_get((cert, kept, again, same))

@@ -42,7 +42,7 @@ CERTIFICATE = {"quantity", "value", "slack", "scale", "grade", "rounding", "assu
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with problems, and a compilation cache of its own."""
+    """A folder with problems, and a store of programs of its own."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "mine.py").write_text(PROBLEMS)
     return folder
@@ -51,7 +51,7 @@ def home(tmp_path_factory):
 def environment(home, **more):
     return {
         **os.environ,
-        "XDG_CACHE_HOME": str(home / "cache"),
+        "BANACH_CACHE": str(home / "cache"),
         "NO_COLOR": "1",
         **more,
     }

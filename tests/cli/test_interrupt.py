@@ -71,7 +71,7 @@ def home(tmp_path_factory):
 
 def begin(home, code, *words):
     """A process that hears SIGINT, whatever this one does."""
-    where = {"XDG_CACHE_HOME": str(home / "cache"), "NO_COLOR": "1"}
+    where = {"BANACH_CACHE": str(home / "cache"), "NO_COLOR": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", HEARS + code, *map(str, words)], cwd=home, text=True,
         env=os.environ | where, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

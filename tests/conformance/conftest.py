@@ -7,7 +7,7 @@ import pytest
 from listing import known_failures, pairs
 from programs_of import Case
 
-from banach.core import programs
+from banach.core import tiers
 
 
 def pytest_generate_tests(metafunc):
@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc):
 def case(request):
     """The case of one method and problem."""
     yield Case(*request.param)
-    programs.clear()
+    tiers.clear()
     jax.clear_caches()
 
 

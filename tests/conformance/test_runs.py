@@ -10,6 +10,7 @@ import pytest
 from programs_of import LIMITS, STEPS, THETAS, TOL
 
 from banach.core import programs
+from banach.core.plan import Limits, Manner, Past, Plan
 from banach.core.run import CODE
 
 EXACT = 1e-13
@@ -86,15 +87,17 @@ def test_nan_is_reported_and_never_certified(case):
     carry = jax.tree.map(np.asarray, first.carry)
     carry = type(carry)(**(vars(carry) | {"status": np.int32(0)}))
     bad = case.bed.poisoned()
-    options = dict(check=case.check, tol=TOL, max_steps=STEPS, live=False)
+    plan = Plan(bad, case.method, case.check, bad.start())
+    limits, how = Limits(TOL, steps=STEPS), Manner(live=False, tier="fused")
     before = dict(programs.COUNTS)
-    (r,) = host.iterate(bad, case.method, bad.start(), carry=carry, **options)
+    past = Past(carry, full.settings.every, 0.0)
+    (r,) = host.iterate(plan, limits, how, past)
     assert programs.COUNTS == before
     assert r.status == "nonfinite" and not r.certified
     assert "non-finite at step" in r.reason or "NaN at a finite point" in r.reason
     assert np.isfinite(flat(r.x)).all()
     # From the start as well.
-    (r,) = host.iterate(bad, case.method, bad.start(), **options)
+    (r,) = host.iterate(plan, limits, how)
     assert r.status == "nonfinite" and r.steps <= 1
 
 

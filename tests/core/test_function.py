@@ -151,7 +151,7 @@ def test_a_fresh_lambda_does_not_compile_again():
 
     def solve(shift, method=None):
         problem = bn.Smooth(lambda x: jnp.sum((x - shift) ** 2), np.zeros(3), L=2.0)
-        return bn.solve(problem, method or GradientDescent)
+        return bn.solve(problem, method or GradientDescent, tier="fused")
 
     from banach.methods.smooth.gradient_descent import GradientDescent
 

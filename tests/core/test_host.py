@@ -9,7 +9,7 @@ import pytest
 from core_bed import CHECK, NoisyDescent, bits, long_valley, ridge, ridge_solution
 
 import banach as bn
-from banach.core import host, programs
+from banach.core import host, programs, tiers
 from banach.methods.smooth.gradient_descent import GradientDescent
 from banach.methods.smooth.lbfgs import Lbfgs
 
@@ -23,7 +23,7 @@ def rows(trace):
 
 
 def test_the_result_of_a_solve():
-    programs.clear()
+    tiers.clear()
     problem = ridge()
     r = bn.solve(problem, Lbfgs(memory=5), check=CHECK, tol=1e-9)
     assert r.certified and r.status == "certified"
@@ -68,7 +68,7 @@ def test_iterate_yields_at_borders_and_the_last_is_final(monkeypatch):
 
 
 def test_the_time_limit_counts_the_compilation():
-    programs.clear()
+    tiers.clear()
     began = time.perf_counter()
     r = bn.solve(long_valley(), FIXED, check=CHECK, time_limit=1e-3, **LONG)
     assert r.status == "budget" and r.timed_out
@@ -143,7 +143,8 @@ def test_an_exception_in_progress_is_the_users_own():
 
 def test_new_values_compile_nothing():
     def go(problem, method, **options):
-        return bn.solve(problem, method, check=CHECK, max_steps=20, **options)
+        options |= dict(check=CHECK, max_steps=20, tier="fused")
+        return bn.solve(problem, method, **options)
 
     go(ridge(), Lbfgs(memory=5))
     before = dict(programs.COUNTS)

@@ -40,6 +40,15 @@ def sgd(rate):
     return FromOptax(optax.sgd, learning_rate=rate)
 
 
+def solved(problem=None, method=None, **options):
+    options = {"tol": 1e-3, "tier": "fused"} | options
+    return bn.solve(problem or bowl(), method or adam(), **options)
+
+
+def runs(**options):
+    return bn.iterate(bowl(), adam(), tol=1e-3, tier="fused", **options)
+
+
 def bits(tree):
     return [np.asarray(v).tobytes() for v in jax.tree.leaves(tree)]
 
@@ -59,8 +68,8 @@ def short_chunks(monkeypatch):
 
 def test_a_run_is_the_same_with_and_without_a_look_at_every_step():
     # Two programs, which may round a step otherwise; both end by the same look.
-    quick = bn.solve(bowl(), adam(), tol=1e-3)
-    careful = bn.solve(bowl(), adam(Careful), tol=1e-3)
+    quick = solved()
+    careful = solved(method=adam(Careful))
     assert quick.status == careful.status == "certified"
     assert quick.settings.every == EVERY and quick.steps == careful.steps
     assert quick.steps % EVERY == 0 and quick.steps > 3 * EVERY
@@ -70,24 +79,24 @@ def test_a_run_is_the_same_with_and_without_a_look_at_every_step():
 
 
 def test_results_kept_while_a_run_goes_on_stay_what_they_were():
-    runs = list(bn.iterate(bowl(), adam(), tol=1e-3))
-    assert len(runs) > 4
+    held = list(runs())
+    assert len(held) > 4
     # Read afterwards: nothing was written over what somebody held.
-    for result in runs[:-1]:
-        again = bn.solve(bowl(), adam(), tol=1e-3, max_steps=result.steps)
+    for result in held[:-1]:
+        again = solved(max_steps=result.steps)
         assert bits(result.x) == bits(again.x)
         assert bits(result.carry.state) == bits(again.carry.state)
-    *_, last = bn.iterate(bowl(), adam(), tol=1e-3)
-    assert seen(last) == seen(runs[-1])
+    *_, last = runs()
+    assert seen(last) == seen(held[-1])
 
 
 def test_what_was_read_is_not_written_over():
-    read, final = [], None
-    for final in bn.iterate(bowl(), adam(), tol=1e-3):
+    read = []
+    for final in runs():
         # The result is dropped at once, what it showed is not.
         read.append((final.steps, final.x, final.carry.state.x))
     for steps, x, state in read[:-1]:
-        again = bn.solve(bowl(), adam(), tol=1e-3, max_steps=steps)
+        again = solved(max_steps=steps)
         assert bits(x) == bits(again.x)
         assert bits(state) == bits(again.carry.state.x)
 
@@ -100,7 +109,7 @@ def test_buffers_are_taken_over_where_nobody_looks(monkeypatch):
     )
     for live in (False, True):
         made.clear()
-        steps = [r.steps for r in bn.iterate(bowl(), adam(), tol=1e-3, live=live)]
+        steps = [r.steps for r in runs(live=live)]
         assert len(steps) > 4 or not live
         # x, both moments and the best point, for two sets of buffers.
         assert len(made) <= 2 * 4
@@ -108,8 +117,8 @@ def test_buffers_are_taken_over_where_nobody_looks(monkeypatch):
 
 def test_resume_is_exact(tmp_path):
     path = tmp_path / "run.json"
-    full = bn.solve(bowl(), adam(), tol=1e-3)
-    bn.solve(bowl(), adam(), tol=1e-3, max_steps=2 * EVERY, checkpoint=path)
+    full = solved()
+    solved(max_steps=2 * EVERY, checkpoint=path)
     back = bn.solve(bowl(), adam(), tol=1e-3, resume=path)
     assert seen(back) == seen(full)
     assert bits(back.carry.state) == bits(full.carry.state)
@@ -117,8 +126,7 @@ def test_resume_is_exact(tmp_path):
 
 def test_the_step_and_the_leaf_that_became_non_finite_are_found():
     # x - 1 doubles at every step: -2^128 is no float32, 2^127 is one.
-    problem = bowl(-1.0)
-    r = bn.solve(problem, sgd(1.0))
+    r = solved(bowl(-1.0), sgd(1.0))
     assert (r.status, r.steps) == ("nonfinite", 128)
     assert (int(r.carry.bad_step), int(r.carry.bad_leaf)) == (128, 0)
     assert np.isfinite(r.x["a"]).all() and r.best_step % EVERY == 0
@@ -128,24 +136,25 @@ def test_the_step_and_the_leaf_that_became_non_finite_are_found():
 
 
 def test_a_run_that_ends_inside_a_block_is_looked_at_there():
-    r = bn.solve(bowl(), adam(), tol=1e-3, max_steps=EVERY + 7)
+    r = solved(max_steps=EVERY + 7)
     assert (r.status, r.steps) == ("budget", EVERY + 7)
     assert r.trace.step.tolist() == [0, EVERY, EVERY + 7]
-    r = bn.solve(bowl(-1.0), sgd(1.0), max_steps=128)
+    r = solved(bowl(-1.0), sgd(1.0), max_steps=128)
     assert (r.status, r.steps) == ("nonfinite", 128)
-    r = bn.solve(bowl(-1.0), sgd(1.0), max_steps=127)
+    r = solved(bowl(-1.0), sgd(1.0), max_steps=127)
     assert (r.status, r.steps) == ("budget", 127)
 
 
 def test_a_large_point_that_stands_still_ends_as_stalled():
-    r = bn.solve(bowl(), sgd(1e-30), start={**bowl().x0, "a": np.full(LARGE, 2, "f4")})
+    start = {**bowl().x0, "a": np.full(LARGE, 2, np.float32)}
+    r = solved(method=sgd(1e-30), start=start)
     # The first of its steps is not known to have left everything alone.
     assert (r.status, r.steps) == ("stalled", 3 * EVERY)
     assert int(r.carry.state.motionless) == 3 * EVERY - 1
 
 
 def test_what_moves_outside_the_sample_moves():
-    still, mark = jnp.zeros(SIZE, jnp.float32), None
+    still = jnp.zeros(SIZE, jnp.float32)
     mark = from_optax._first_mark(still)
     assert mark.shape == (from_optax._SAMPLED + 2,)
     found = []

@@ -9,6 +9,7 @@ import pytest
 
 import banach as bn
 from banach import relay
+from banach.core.plan import Limits, Manner
 
 
 class Run:
@@ -37,7 +38,8 @@ def _legs(*scripts, every=10, resumes=True):
     def one(name, script):
         answers = iter(script)
 
-        def run(start, steps, limit, past):
+        def run(start, limits, past):
+            steps = limits.steps
             asked.append((name, start, steps, past is not None))
             status, used, ratios = next(answers)
             used = min(used, steps)
@@ -54,9 +56,9 @@ def _legs(*scripts, every=10, resumes=True):
 def _go(legs, steps=1000, live=False, convex=False, limit=None):
     return list(
         relay.relay(
-            *legs, start="x0", convex=lambda: convex, max_steps=steps, time_limit=limit,
-            began=time.perf_counter(), live=live, beside=lambda r: None,
-            objective=lambda r: 0.0,
+            *legs, Limits(steps=steps, time=limit),
+            Manner(live=live, began=time.perf_counter()), start="x0",
+            convex=lambda: convex, beside=lambda r: None, objective=lambda r: 0.0,
         )
     )  # fmt: skip
 
@@ -143,13 +145,24 @@ def test_a_leg_goes_on_from_where_it_stood():
     np.testing.assert_array_equal(result.x, alone.x)
 
 
-def test_a_last_leg_has_all_that_is_left():
-    g = np.random.default_rng(0)
-    A, b = (g.normal(size=s).astype(np.float32) for s in ((200, 50), 200))
-    result = bn.solve(bn.Lasso(A, b, np.float32(10)), tol=1e-9, max_steps=4000)
-    assert result.status == "budget"
-    assert result.steps + sum(t["steps"] for t in result.manifest["tried"]) == 4000
-    assert "max_steps 4000 used up by 2 methods" in result.reason
+def test_who_made_way_goes_on_where_the_others_give_up():
+    flat = [("budget", 500, [1, 0.1, 0.09]), ("certified", 700, [1, 1e-9])]
+    legs, asked = _legs(flat, [("stalled", 24, [1, 0.5])])
+    (result,) = _go(legs)
+    assert (result.label, result.status, result.steps) == ("a", "certified", 700)
+    assert asked[1:] == [("b", "x0", 500, False), ("a", "x0", 976, True)]
+    assert [t["method"] for t in result.manifest["tried"]] == ["b"]
+
+
+def test_a_default_that_finds_nothing_has_used_its_budget():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(60, 40)) * 10.0 ** np.linspace(0, -7, 40)
+    result = bn.solve(bn.Lasso(A, rng.normal(size=60), 1e-9), tol=1e-12, max_steps=90)
+    assert not result.certified
+    tried = result.manifest.get("tried", [])
+    ends = {result.status, *(t["status"] for t in tried)}
+    used = result.steps + sum(t["steps"] for t in tried)
+    assert used == 90 or "budget" not in ends
 
 
 def test_a_saddle_and_a_flat_start_are_left():
@@ -200,9 +213,10 @@ def test_a_lower_value_that_is_not_certified_is_named():
     (first, names, build), _ = _legs([*made[0], made[1]])
     values = iter([0.25, 1.0])
     (result,) = relay.relay(
-        first, names, build, start=None, convex=lambda: False, max_steps=50,
-        time_limit=None, began=time.perf_counter(), live=False,
-        beside=lambda r: "there", objective=lambda r: next(values),
+        first, names, build, Limits(steps=50),
+        Manner(live=False, began=time.perf_counter()), start=None,
+        convex=lambda: False, beside=lambda r: "there",
+        objective=lambda r: next(values),
     )  # fmt: skip
     assert result.status == "certified"
     assert "ended stalled at 0.25, LOWER than 1 here" in result.hint

@@ -18,7 +18,7 @@ from core_bed import bits
 
 import banach as bn
 from banach import zoo
-from banach.core import files, restore, save
+from banach.core import files, restore, save, tiers
 from banach.core.problem import Misuse
 from banach.core.result import problem_id
 from banach.methods.smooth.gradient_descent import GradientDescent
@@ -382,6 +382,8 @@ def test_kill_nine_then_resume_gives_the_same_trace(tmp_path):
     goal = at + 5000
     options = dict(max_steps=goal, tol=1e-12)
     got = bn.solve(VALLEY, resume=path, **options)
+    # As in a new process, where the child began.
+    tiers.clear()
     want = bn.solve(VALLEY, FIXED, **options)
     assert got.steps == want.steps == goal
     assert bits(got.x) == bits(want.x) and rows(got.trace) == rows(want.trace)

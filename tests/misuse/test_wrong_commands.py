@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-from banach.cli import common
 from banach.cli.app import run
 from banach.core import programs
 
@@ -68,7 +67,6 @@ def idle(monkeypatch, tmp_path):
 
     for name in ("kernel_for", "judge"):
         monkeypatch.setattr(programs, name, work)
-    monkeypatch.setattr(common, "warm_cache", lambda: None)
     monkeypatch.setattr("banach.cli.claiming._measure", work)
     monkeypatch.chdir(tmp_path)
     yield

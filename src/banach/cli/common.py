@@ -1,11 +1,9 @@
-"""Exit codes, streams and the compilation cache of the command line."""
+"""Exit codes and streams of the command line."""
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 CERTIFIED, INTERNAL, USAGE, UNCERTIFIED, NO_SOLUTION, NONFINITE = range(6)
@@ -43,16 +41,6 @@ def out(text: str) -> None:
 def emit(data: Any) -> None:
     """JSON to stdout, without NaN."""
     out(json.dumps(data, allow_nan=False))
-
-
-def warm_cache() -> None:
-    """Keep compiled programs on disk; JAX's one-second threshold becomes zero."""
-    import jax
-
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    jax.config.update("jax_compilation_cache_dir", str(Path(base) / "banach" / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import sys
 from typing import Any
 
@@ -55,17 +54,17 @@ def _index() -> tuple[str, bool, str]:
 
 
 def _jax() -> list[tuple[str, bool, str]]:
-    common.warm_cache()
     import jax
     import jax.numpy as jnp
+
+    from banach.core import store
 
     with jax.enable_x64(True):
         precise = float(jnp.asarray(1.0) + jnp.asarray(2.0**-40)) != 1.0
     device = jax.devices()[0]
-    cache = str(jax.config.jax_compilation_cache_dir)
-    os.makedirs(cache, exist_ok=True)
+    kept, where = store.state()
     return [
         ("device", True, f"{device.platform} ({device.device_kind})"),
         ("64 bits", precise, "local float64 works" if precise else "no float64"),
-        ("compilation cache", os.access(cache, os.W_OK), cache),
+        ("compiled programs", kept, where),
     ]

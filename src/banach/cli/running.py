@@ -20,7 +20,6 @@ def race_command(
 
     if html is not None:
         _page(html)
-    common.warm_cache()
     command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
     tol = common.tolerance(o["tol"], o["absolute"])
     races, interrupted = [], False
@@ -113,7 +112,6 @@ def solve_command(
     **o,
 ) -> int:
     """One run, printed or as JSON; the answer can be saved and verified later."""
-    common.warm_cache()
     from banach import api
 
     if save is not None:
@@ -176,7 +174,6 @@ def verify_command(
     file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool, trust: bool
 ) -> int:
     """Judge a saved answer again."""
-    common.warm_cache()
     from banach.answers import verify
     from banach.core.record import certificate_json
 

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import programs
+from banach.core import programs, store
 from banach.core import run as loop
+from banach.core.plan import Limits
 from banach.core.run import Settings
 
 CHUNK_SECONDS = 0.2
@@ -30,11 +31,9 @@ _BATCHED: dict[Any, Any] = {}
 def run_lanes(
     stacked: Any,
     settings: Settings,
+    limits: Limits,
     *,
-    tol: float,
-    max_steps: int,
     raw_keys: np.ndarray,
-    time_limit: float | None,
     began: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> Lanes:
@@ -65,7 +64,7 @@ def run_lanes(
         t0 = time.perf_counter()
         carry = call(
             device, keys, carry, np.bool_(fresh), np.int32(blocks),
-            np.int32(max_steps), np.asarray(tol, dtype),
+            np.int32(limits.steps), np.asarray(limits.tol, dtype),
         )  # fmt: skip
         status = np.asarray(carry[status_at])
         took = time.perf_counter() - t0
@@ -74,7 +73,7 @@ def run_lanes(
         # A bucket is padded by repeating its first lane: the padding is not read.
         running = np.flatnonzero(status[: len(lanes)] == 0)
         timed_out = bool(
-            time_limit is not None and time.perf_counter() - began >= time_limit
+            limits.time is not None and time.perf_counter() - began >= limits.time
         )
         if progress is not None:
             progress(total - len(running), total)
@@ -134,6 +133,6 @@ def _program(treedef, tree, settings, device, keys, carry, dtype):
     count = jax.ShapeDtypeStruct((), np.int32)
     rest = (jax.ShapeDtypeStruct((), np.bool_), count, count)
     last = jax.ShapeDtypeStruct((), dtype)
-    call = jax.jit(many).lower(*shapes, *rest, last).compile()
+    call = store.compiled(jax.jit(many).lower(*shapes, *rest, last))
     _BATCHED[key] = call
     return call, time.perf_counter() - began

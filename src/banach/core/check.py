@@ -206,7 +206,7 @@ class Certificate(eqx.Module):
             Part(
                 p.bare_name or p.name,
                 *(p.bare or (p.value, p.slack)),
-                jnp.ones_like(p.scale),
+                self._np().ones_like(p.scale),
                 scale_from="none",
             )
             for p in self.parts

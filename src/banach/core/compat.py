@@ -14,6 +14,9 @@ except ImportError:
     from signal import getsignal, signal
 
 import jax
+import jaxlib.xla_client
+from jax._src import monitoring
+from jax.experimental import serialize_executable
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 
 __all__ = [
@@ -129,6 +132,95 @@ def stops_gradient(jaxpr: Jaxpr, trusted: str = "") -> bool:
         elif any(stops_gradient(inner, trusted) for inner in subjaxprs(eqn)):
             return True
     return False
+
+
+# What sets the compiler's options besides its flags, where an option is JAX's.
+_COMPILING = (
+    "exec_time_optimization_effort memory_fitting_effort optimization_level "
+    "memory_fitting_level compiler_enable_remat_pass xla_profile_version "
+    "use_shardy_partitioner disable_most_optimizations"
+).split()
+
+
+def compile_state() -> str:
+    """The compiler's options in force: its flags as it read them, and JAX's."""
+    flags = jaxlib.xla_client.CompileOptions().SerializeAsString()
+    seen = [(k, getattr(jax.config, f"jax_{k}", None)) for k in _COMPILING]
+    return repr((flags, seen, os.environ.get("XLA_FLAGS")))
+
+
+def one_device(lowered: Any) -> tuple[Any, Any] | None:
+    """(device, what the text of a lowered program does not say), or None.
+
+    None: it runs on several devices or processes, or holds something of this process
+    (callbacks, effects, constants beside the program, references).
+    """
+    try:
+        program = lowered._lowering
+        args, devices = program.compile_args, list(program._device_list)
+        held = [program.const_args, args["mut"], args["pgle_profiler"]]
+        held += [args[f"{k}_effects"] for k in ("ordered", "unordered")]
+        held += [args["host_callbacks"], args["keepalive"]]
+        avals = [*args["global_in_avals"], *args["global_out_avals"]]
+        avals += args["all_args_info"].in_avals
+        said = (
+            sorted(args["kept_var_idx"]), args["committed"], args["tuple_args"],
+            [(a.shape, str(a.dtype), a.weak_type) for a in avals],
+            [str(args[f"{k}_{v}"]) for k in ("in", "out") for v in _PLACED],
+            [a.donated for a in jax.tree.leaves(lowered.args_info)],
+        )  # fmt: skip
+    except (AttributeError, KeyError, TypeError):
+        return None  # of another version: nothing is kept, and doctor says so
+    if any(held) or len(devices) != 1 or args["num_devices"] != 1:
+        return None
+    return None if jax.process_count() != 1 else (devices[0], said)
+
+
+_PLACED = ("shardings", "layouts")
+
+
+_FOUND = "/jax/compilation_cache/cache_hits"
+_heard = threading.local()
+_THEIRS: weakref.WeakSet[Any] = weakref.WeakSet()  # what JAX's cache had, once asked
+
+
+def _hear(event: str, **said: Any) -> None:
+    if event == _FOUND:
+        _heard.count = getattr(_heard, "count", 0) + 1
+
+
+def compile_here(lowered: Any, options: dict[str, Any] | None) -> tuple[Any, bool]:
+    """(executable, whether it was compiled now).
+
+    JAX's own cache, where a user has turned it on, may have it instead; and what was
+    loaded once cannot be written again: on a CPU the bytes load, and fail when run.
+    """
+    if _hear not in monitoring.get_event_listeners():
+        monitoring.register_event_listener(_hear)
+    before = getattr(_heard, "count", 0)
+    made = lowered.compile(compiler_options=options) if options else lowered.compile()
+    program = lowered.compiler_ir()  # JAX asks its cache once for each of these
+    listened = _hear in monitoring.get_event_listeners()
+    if not listened or getattr(_heard, "count", 0) != before:
+        _THEIRS.add(program)
+    return made, program not in _THEIRS
+
+
+def dump_executable(compiled: Any) -> bytes:
+    """A compiled program as bytes; its trees are not among them."""
+    return serialize_executable.serialize(compiled)[0]  # type: ignore[no-any-return]
+
+
+def load_executable(data: bytes, lowered: Any) -> Any:
+    """The reverse of `dump_executable`, with the trees and the device of a lowering.
+
+    It runs what the bytes say: they must be our own.
+    """
+    device = next(iter(lowered._lowering._device_list))
+    return serialize_executable.deserialize_and_load(
+        data, lowered.in_tree, lowered.out_tree, backend=device.client,
+        execution_devices=[device],
+    )  # fmt: skip
 
 
 def _caller(eqn: Any) -> str:

@@ -1,7 +1,7 @@
 """How every run ends: one function builds every Result.
 
-A Result is made from three things: the plan (what was asked, and by what it is
-judged), what the run left, and the clock. The compiled driver, peers on the host,
+A Result is made from three things: what was asked (the plan and its limits), what
+the run left, and the clock. The compiled driver, peers on the host,
 lanes of `solve_many` and problems proved unsolvable differ in how they leave their
 carry (`Left`), and in nothing else.
 
@@ -17,12 +17,13 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-import jax
 import numpy as np
 
-from banach.core import compat, explain, programs, tree
+from banach.core import compat, explain, tree
 from banach.core.check import Certificate, Check
+from banach.core.judge import judged
 from banach.core.manifest import manifest
+from banach.core.plan import Limits, Plan
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.result import Result, TraceView, point_id
@@ -33,18 +34,14 @@ UNDECIDED = frozenset(
 )
 
 
-class Plan(NamedTuple):
+class Asked(NamedTuple):
     """What was asked of a run, and by what its answer is judged."""
 
-    problem: Problem
-    method: Any
-    check: Check
-    tol: float
-    absolute: bool
+    plan: Plan
+    limits: Limits
     key: np.ndarray
     problem_id: Callable[[], str]
     settings: Any = None
-    proof: str = ""
 
 
 class Clock(NamedTuple):
@@ -89,25 +86,28 @@ class Left(Protocol):
     def carry(self) -> Any:
         """The whole carry, for checkpoints; None where a run cannot be resumed."""
 
+    def schedule(self) -> dict[str, Any] | None:
+        """By what it was run, from which look, and work done; None for peers."""
 
-def finish(plan: Plan, left: Left, clock: Clock) -> Result:
+
+def finish(asked: Asked, left: Left, clock: Clock) -> Result:
     """The Result of a run; words and copies are made when they are read."""
-    spoken = functools.cache(lambda: _spoken(plan, left))
+    spoken = functools.cache(lambda: _spoken(asked, left))
     status, steps = left.status, left.steps
     # A run that was cut off is not kept waiting for a whole look.
     spent = status == "budget" and clock.limit is None
-    if spent and bool(spoken()[0].blurred(plan.tol)):
+    if spent and bool(spoken()[0].blurred(asked.limits.tol)):
         # More steps would not help: rounding hides what is left (CERTIFICATES 2.6).
         status = "unverifiable"
 
     def point() -> Point:
         return left.point() if left.status not in UNDECIDED else spoken()[1]
 
-    unattained = functools.cache(lambda: plan.problem.unattained(me().x))
+    unattained = functools.cache(lambda: asked.plan.problem.unattained(me().x))
 
     def certificate() -> Certificate:
         said = spoken()[0] if unattained() is None else without_minimiser(spoken()[0])
-        return stamped(said, plan.problem_id(), me().x)
+        return stamped(said, asked.problem_id(), me().x)
 
     def dtype() -> str:
         # Read by the user, outside the 64-bit context of the run.
@@ -115,19 +115,19 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
             return str(tree.dtype(me().x))
 
     def facts() -> dict[str, Any]:
-        return _facts(plan, left, clock, me(), dtype()) | {"unattained": unattained}
+        return _facts(asked, left, clock, me(), dtype()) | {"unattained": unattained}
 
     result = Result(
-        problem=plan.problem,
-        method=plan.method,
-        check=plan.check,
+        problem=asked.plan.problem,
+        method=asked.plan.method,
+        check=asked.plan.check,
         status=status,
-        tol=plan.tol,
-        absolute=plan.absolute,
+        tol=asked.limits.tol,
+        absolute=asked.limits.absolute,
         steps=steps,
         seconds={"compile": clock.compile, "run": clock.run, "check": clock.check},
-        key_data=plan.key,
-        settings=plan.settings,
+        key_data=asked.key,
+        settings=asked.settings,
         timed_out=clock.limit is not None,
         later={
             "carry": left.carry,
@@ -140,7 +140,8 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
             "reason": lambda: explain.reason(status, facts()),
             "hint": lambda: explain.hint(status, facts()),
             "manifest": lambda: (
-                manifest(dtype(), plan.key) | {"view": plan.method.seen_as()}
+                manifest(dtype(), asked.key)
+                | {"view": asked.plan.method.seen_as(), "schedule": left.schedule()}
             ),
         },
     )
@@ -149,10 +150,11 @@ def finish(plan: Plan, left: Left, clock: Clock) -> Result:
     return result
 
 
-def _spoken(plan: Plan, left: Left) -> tuple[Certificate, Point]:
+def _spoken(asked: Asked, left: Left) -> tuple[Certificate, Point]:
     """The certificate without placeholders, and the point that it speaks of."""
-    if left.status in UNDECIDED and plan.check.screens() and not plan.absolute:
-        return look(plan.problem, plan.check, left.point(), plan.key)
+    screened = asked.plan.check.screens() and not asked.limits.absolute
+    if left.status in UNDECIDED and screened:
+        return look(asked.plan.problem, asked.plan.check, left.point(), asked.key)
     return left.certificate(), left.point()
 
 
@@ -161,8 +163,7 @@ def look(
 ) -> tuple[Certificate, Point]:
     """One whole look at a point, on the host: (certificate, the point it speaks of)."""
     with compat.double():
-        cert, kept, _ = programs.judge(problem, check, point, key, number)
-        return jax.device_get((cert, kept))
+        return judged(problem, check, point, key, number)
 
 
 def stamped(certificate: Certificate, problem_id: str, x: Any) -> Certificate:
@@ -177,12 +178,12 @@ def without_minimiser(certificate: Certificate) -> Certificate:
 
 
 def _facts(
-    plan: Plan, left: Left, clock: Clock, result: Result, dtype: str
+    asked: Asked, left: Left, clock: Clock, result: Result, dtype: str
 ) -> dict[str, Any]:
     """What `explain` needs for its sentences."""
     facts: dict[str, Any] = {
         "certificate": result.certificate,
-        "tol": plan.tol,
+        "tol": asked.limits.tol,
         "steps": left.steps,
         "best_step": result.best_step,
         "dtype": dtype,
@@ -190,10 +191,10 @@ def _facts(
         "time_limit": clock.limit,
         "compile_free": clock.compile_free,
         "lost": clock.lost,
-        "proof": plan.proof,
-        "diagnose": lambda: plan.problem.diagnosis(result.x),
-        "stronger": plan.problem.stronger,
-        "untried": lambda: plan.problem.untried(result.x),
+        "proof": asked.plan.proof[1] if asked.plan.proof else "",
+        "diagnose": lambda: asked.plan.problem.diagnosis(result.x),
+        "stronger": asked.plan.problem.stronger,
+        "untried": lambda: asked.plan.problem.untried(result.x),
     }
     if result.status == "nonfinite":
         where, cause = explain.locate(result.x, *left.bad(), result.trace)
@@ -239,6 +240,9 @@ class OneLook:
 
     def carry(self) -> None:
         """There is nothing to resume."""
+
+    def schedule(self) -> None:
+        """Nothing was run."""
 
 
 def no_rows() -> TraceView:

@@ -15,13 +15,12 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from banach.core import compat, kept, large, mesh, programs
+from banach.core import compat, executors, kept, mesh, programs, tiers
 from banach.core import run as loop
-from banach.core.check import Check
-from banach.core.finish import Clock, Plan, finish
+from banach.core.finish import Asked, Clock, finish
 from banach.core.method import Method
+from banach.core.plan import PLAIN, Limits, Manner, Past, Plan
 from banach.core.point import Point
-from banach.core.problem import Problem
 from banach.core.result import Result, TraceView
 
 CHUNK_SECONDS = 0.05
@@ -79,82 +78,59 @@ def interrupts(armed: bool = True) -> Iterator[Stop]:
 
 
 def iterate(
-    problem: Problem,
-    method: Method,
-    start: Point,
-    *,
-    check: Check,
-    tol: Any = 1e-6,
-    max_steps: int = 100_000,
-    time_limit: float | None = None,
-    seed: int = 0,
-    every: int | None = None,
-    rows: int = 256,
-    carry: Any = None,
-    spent: float = 0.0,
-    began: float | None = None,
-    compile_free: bool = False,
-    live: bool = True,
-    data: kept.Kept | None = None,
-    ready: kept.Ready | None = None,
+    plan: Plan, limits: Limits, how: Manner = PLAIN, past: Past | None = None
 ) -> Iterator[Result]:
-    """Drive the kernel; the last Result is final. Call inside a 64-bit context.
+    """Drive an executor; the last Result is final. Call inside a 64-bit context.
 
-    `carry` continues a saved run (same structure); `spent` are its run seconds.
-    The clock of `time_limit` starts at `began`, or with `compile_free` once all is
-    compiled. With `live` false only the final Result is built. `data` and `ready`
-    are what `kept` made of the same problem, method, check and start.
+    `past` continues a saved run (same structure), as its schedule says.
     """
-    began = time.perf_counter() if began is None else began
-    number, absolute = loop.split_tol(tol)
-    number = float(number)
-    if data is None:
-        data = kept.of(problem)
-    if ready is None:
-        ready = kept.ready(data, problem, method, check, start, every)
-    method, check, leaves = ready.method, ready.check, ready.leaves
-    settings = _settings(ready.pace, rows, absolute)
-    kernel = programs.kernel_for(ready.key, leaves, settings)
-    began = time.perf_counter() if compile_free else began
-    compiling = kernel.seconds + ready.spent
+    began = time.perf_counter() if how.began is None else how.began
+    data, ready = plan.made(None if past is None else past.every)
+    settings = _settings(ready.pace, limits.rows, limits.absolute)
+    compiling, ready.spent = ready.spent, 0.0
+    made = executors.making()
+    fresh = past is None
+    runner, state, legs = tiers.begun(ready, settings, how.tier, past)
+    compiling += executors.making() - made
+    began = time.perf_counter() if how.compile_free else began
     marks: list[tuple[int, float]] = []
-    fresh = carry is None
-    state = kernel.zero if fresh else kernel.packed(carry)
-    raw = programs.raw_key(seed)
-    turns = large.Turns(kernel)
-    pause = turns.seconds(CHUNK_SECONDS)
-    # Between devices, messages take the time, and nobody knows how much; of a large
-    # state a block may take seconds.
-    known = kernel.place is None and kernel.scratch is None
-    blocks = _first_blocks(ready, kernel) if known else 1
-    run_seconds = spent
-    cap, asked = max_steps, np.asarray(number, kernel.dtype)
-    plan = Plan(
-        problem, method, check, number, absolute, raw, data.problem_id, settings
-    )
+    raw = programs.raw_key(how.seed)
+    # Between devices, messages take the time, and nobody knows how much.
+    blocks = 1 if runner.place is not None else _first_blocks(ready, runner)
+    run_seconds = 0.0 if past is None else past.seconds
+    plan = plan._replace(method=ready.method, check=ready.check)
+    asked = Asked(plan, limits, raw, data.problem_id, settings)
 
     def result(status: str, limit: float | None, elapsed: float, lost: str = "") -> Any:
         seconds = marks[-1][1]
         clock = Clock(
-            compiling, seconds, seconds * ready.share, elapsed, limit, compile_free,
-            lost,
+            compiling, seconds, seconds * ready.share, elapsed, limit,
+            how.compile_free, lost,
         )  # fmt: skip
-        chunk = _Chunk(kernel, state, status, list(marks), method)
-        turns.shows(chunk)
-        return finish(plan, chunk, clock)
+        left = _Chunk(runner, state, status, list(marks), ready.method, list(legs))
+        runner.shows(left)
+        return finish(asked, left, clock)
 
     with interrupts() as stop:
         while True:
-            t0 = time.perf_counter()
+            t0, made = time.perf_counter(), executors.making()
             try:
-                after = turns.call(leaves, raw, state, (fresh, blocks, cap), asked)
-                status, step = kernel.progress(after)
-                took = time.perf_counter() - t0
+                after = runner.call(
+                    raw, state, (fresh, blocks, limits.steps), limits.tol
+                )
+                status, step = runner.progress(after)
+                inside = executors.making() - made
+                took = time.perf_counter() - t0 - inside
+                compiling += inside
+                began += inside if how.compile_free else 0.0
                 elapsed = time.perf_counter() - began
-                wanted = _decision(stop.asked, blocks, took, elapsed, time_limit, pause)
-                halted, late, blocks = mesh.agreed(kernel.place, wanted)
+                wanted = _decision(
+                    stop.asked, blocks, took, elapsed, limits.time,
+                    runner.pause(CHUNK_SECONDS),
+                )  # fmt: skip
+                halted, late, blocks = mesh.agreed(runner.place, wanted)
             except jax.errors.JaxRuntimeError as error:
-                if fresh or not mesh.shared(kernel.place):
+                if fresh or not mesh.shared(runner.place):
                     raise
                 elapsed = time.perf_counter() - began
                 yield result("interrupted", None, elapsed, mesh.lost(error))
@@ -166,11 +142,19 @@ def iterate(
             if status == 0 and halted:
                 ended = "interrupted"
             elif status == 0 and late:
-                ended, limit = "budget", time_limit
-            if live or ended != "running":
+                ended, limit = "budget", limits.time
+            if how.live or ended != "running":
                 yield result(ended, limit, elapsed)
             if ended != "running":
                 return
+            if runner.full(state):
+                made = executors.making()
+                runner, state = tiers.following(runner, state, ready, settings)
+                legs.append([runner.name, tiers.looks(runner, state)])
+                inside = executors.making() - made
+                compiling += inside
+                began += inside if how.compile_free else 0.0
+                blocks = _first_blocks(ready, runner)
 
 
 def _decision(
@@ -193,9 +177,13 @@ def _decision(
 _settings = functools.lru_cache(loop.Settings)  # a module takes 16 us to make
 
 
-def _first_blocks(ready: kept.Ready, kernel: programs.Kernel) -> int:
+def _first_blocks(ready: kept.Ready, runner: Any) -> int:
+    if runner.name != "fused":
+        return 2  # the look at the start, and one block
+    if runner.kernel.scratch is not None:
+        return 1  # of a large state it may take seconds
     # A step passes over its own state too, which may be larger than the data.
-    touched = ready.nbytes + sum(v.nbytes for v in kernel.zero) + 2000
+    touched = ready.nbytes + sum(v.nbytes for v in runner.zero) + 2000
     seconds = touched * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
     return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 
@@ -203,9 +191,11 @@ def _first_blocks(ready: kept.Ready, kernel: programs.Kernel) -> int:
 class _Chunk:
     """What a compiled run leaves at a chunk border; arrays move when they are read."""
 
-    def __init__(self, kernel: programs.Kernel, state: list[Any], status: str,
-                 marks: list[tuple[int, float]], method: Method):  # fmt: skip
+    def __init__(self, kernel: Any, state: Any, status: str,
+                 marks: list[tuple[int, float]], method: Method,
+                 legs: list[list[Any]]):  # fmt: skip
         self.kernel, self._state, self.status = kernel, state, status
+        self.legs = legs
         self.marks, self.method, self.steps = marks, method, marks[-1][0]
         self.touched: list[bool] = []  # not empty once somebody has looked
 
@@ -251,6 +241,10 @@ class _Chunk:
         """Oracle calls of the method."""
         counted = jax.device_get(loop.calls_of(self.method, self.whole))
         return {k: int(v) for k, v in counted.items()}
+
+    def schedule(self) -> dict[str, Any]:
+        """By what it was run, from which look, and the work of the last of them."""
+        return {"legs": self.legs, "work": float(self.kernel.work(self.state))}
 
     def said(self) -> dict[str, str] | None:
         """What a peer says of itself, read from its state."""

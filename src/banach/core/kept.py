@@ -5,16 +5,18 @@ start and structure: on small problems that costs more than the run.
 """
 
 import copy
+import functools
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
-from banach.core import mesh, programs, tree
+from banach.core import executors, mesh, move, programs, tree
 from banach.core import run as loop
 from banach.core.check import Check
+from banach.core.judge import Judge
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -23,18 +25,76 @@ from banach.core.result import id_of
 _ALIGNMENT = 64  # bytes; an aligned buffer becomes a device array without a copy
 
 
-class Ready(NamedTuple):
+class Ready:
     """Everything of one run that does not depend on tolerance, seed or limits."""
 
-    method: Method
-    check: Check
-    leaves: list[Any]
-    key: programs.Key
-    pace: int
-    share: float
-    nbytes: int
-    passes: float  # over the data, a step
-    spent: float  # seconds of compiling the check's preparation
+    def __init__(
+        self,
+        kept: "Kept",
+        problem: Problem,
+        method: Method,
+        check: Check,
+        start: Point,
+        every: int | None = None,
+    ):
+        began = executors.making()
+        dtype = tree.dtype(start.x)
+        self.method, self.check = loop.leaves_in(dtype, (method, check))
+        self.start, self.place = start, mesh.everywhere(problem)
+        self.judge = kept.judge(self.check, self.place)
+        self._data = kept.leaves
+        pace = loop.cadence(self.method, self.check, problem)
+        self.pace = pace if every is None else every
+        self.share = _share(self.method, self.check, problem, self.pace)
+        size = problem.size()
+        self._bytes, self._pass_bytes = kept.nbytes, problem.pass_bytes()
+        # A block of more steps than the usual fifty is that much longer.
+        hess = "hess" in method.card.needs
+        self.passes = (max(size / 4, 1.0) if hess else 2.0) * max(1.0, self.pace / 50)
+        """Over the data, a step."""
+        self.spent = executors.making() - began
+        """Seconds of tracing and compiling so far that no run has told."""
+
+    @functools.cached_property
+    def _rest(self) -> tuple[list[Any], Any]:
+        whole = (self.method, self.judge.check, self.start)
+        leaves, _ = programs.flat(whole)
+        trees = [jax.tree.structure(v) for v in whole]
+        return leaves, jax.tree_util.treedef_tuple((self.judge.treedef, *trees))
+
+    @functools.cached_property
+    def key(self) -> programs.Key:
+        """Of the fused kernel, and of runs like this one."""
+        rest, treedef = self._rest
+        return programs.Key(treedef, [*self._data, *rest])
+
+    @functools.cached_property
+    def leaves(self) -> list[Any]:
+        """Those of the fused kernel, on the device."""
+        return [*self._data, *[_own(v, self.place) for v in self._rest[0]]]
+
+    @functools.cached_property
+    def moves(self) -> Any:
+        """The move's programs."""
+        return move.Move(self.judge, self.method, self.start).programs
+
+    @property
+    def nbytes(self) -> int:
+        """What a pass over everything touches."""
+        rest = sum(np.asarray(v).nbytes for v in self._rest[0])
+        return max(self._bytes + rest, self._pass_bytes)
+
+
+def _share(method: Method, check: Check, problem: Problem, pace: int) -> float:
+    """The looks' part of a run, by declared costs."""
+    look = sum(check.screened(1.0).cost(problem).values())
+    ones = {name: 1 for name in method.card.needs}
+    cost = method.card.cost or method.typical or ones
+    size, prices = problem.size(), problem.prices()
+    step = sum(
+        v * (size if k == "hess" else prices.get(k, 2.0) / 2) for k, v in cost.items()
+    )
+    return look / (look + step * pace) if look else 0.0
 
 
 class Kept:
@@ -49,10 +109,26 @@ class Kept:
         places = [None] * len(self.given) if layout is None else layout.shardings()
         self.leaves = list(map(_shared, self.given, places))
         self.plans: dict[Any, Any] = {}
+        self._judges: dict[Any, Judge] = {}
         self._id: str | None = None
         if mesh.shared(mesh.everywhere(problem)):
             # No process sees all of the leaves on the devices.
             self._id = id_of(self.treedef, self.given)
+
+    def judge(self, check: Check, place: Any = None) -> Judge:
+        """The judge of these data by a check, with leaves in the run's dtype."""
+        own, treedef = programs.flat(check)
+        named = treedef, tuple((str(v.dtype), v.shape, v.tobytes()) for v in own)
+        found = self._judges.get(named)
+        if found is None:
+            made = Judge(self.leaves, self.treedef, check, place)
+            found = self._judges[named] = made
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Of all leaves."""
+        return sum(v.nbytes for v in self.leaves)
 
     def still(self, leaves: list[Any]) -> bool:
         """Whether these leaves are the kept ones, contents included."""
@@ -112,7 +188,7 @@ def of(problem: Problem) -> Kept:
     if found is not None:
         return found
     made = Kept(problem)
-    if sum(v.nbytes for v in made.leaves) <= _RECENT_BYTES:
+    if made.nbytes <= _RECENT_BYTES:
         _RECENT[:] = [made, *_RECENT[: _RECENT_MOST - 1]]
     _remember(problem, made)
     return made
@@ -122,45 +198,6 @@ def _remember(problem: Problem, made: Kept) -> None:
     number = id(problem)
     gone: Callable[[Any], Any] = lambda ref: _forget(number, ref)  # noqa: E731
     _KEPT[number] = (weakref.ref(problem, gone), made)
-
-
-def ready(
-    kept: Kept,
-    problem: Problem,
-    method: Method,
-    check: Check,
-    start: Point,
-    every: int | None = None,
-) -> Ready:
-    """Flatten a run for the kernel."""
-    dtype = tree.dtype(start.x)
-    method, check = loop.leaves_in(dtype, (method, check))
-    once, spent = programs.prepared(kept.leaves, kept.treedef, check)
-    treedef = jax.tree.structure((problem, method, once, start))
-    place = mesh.everywhere(problem)
-    rest = [_own(v, place) for v in jax.tree.leaves((method, once, start))]
-    leaves = [*kept.leaves, *rest]
-    pace = loop.cadence(method, check, problem) if every is None else every
-    look = sum(check.screened(1.0).cost(problem).values())
-    ones = {name: 1 for name in method.card.needs}
-    cost = method.card.cost or method.typical or ones
-    size, prices = problem.size(), problem.prices()
-    step = sum(
-        v * (size if k == "hess" else prices.get(k, 2.0) / 2) for k, v in cost.items()
-    )
-    return Ready(
-        method,
-        check,
-        leaves,
-        programs.Key(treedef, leaves),
-        pace,
-        look / (look + step * pace) if look else 0.0,
-        max(sum(v.nbytes for v in leaves), problem.pass_bytes()),
-        # A block of more steps than the usual fifty is that much longer.
-        (max(size / 4, 1.0) if "hess" in method.card.needs else 2.0)
-        * max(1.0, pace / 50),
-        spent,
-    )
 
 
 def known(problem: Problem) -> Kept | None:

@@ -1,6 +1,5 @@
 """Compiled kernels, kept by structure: a new value never compiles again."""
 
-import time
 from typing import Any, NamedTuple
 
 import jax
@@ -8,21 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import mesh
+from banach.core import executors, mesh
 from banach.core import run as loop
-from banach.core.check import Check, Prepared
 from banach.core.packing import Packing, Place
 from banach.core.point import Point
 from banach.core.run import Carry, Settings
 from banach.core.tree import size
 
-COUNTS = {"kernel": 0, "judge": 0}
-CPU_OPTIONS: dict[str, Any] = {
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_backend_optimization_level": 1,
-}
-# Of passes over large arrays the newer loop emitters make half as many instructions.
-LARGE_CPU_OPTIONS: dict[str, Any] = {"xla_backend_optimization_level": 1}
+COUNTS = {"kernel": 0}
 
 
 class Kernel(NamedTuple):
@@ -38,7 +30,6 @@ class Kernel(NamedTuple):
     tree: Any
     packing: Packing
     zero: list[Any]
-    seconds: float
     dtype: Any
     status: Place
     step: Place
@@ -94,8 +85,6 @@ class Key:
 
 
 _KERNELS: dict[Any, Kernel] = {}
-_JUDGES: dict[Any, Any] = {}
-_PREPARED: dict[Any, Any] = {}
 
 
 def signature(leaves: list[Any]) -> tuple[Any, ...]:
@@ -110,13 +99,22 @@ def flat(tree: PyTree) -> tuple[list[Any], Any]:
     return ready, treedef
 
 
+def has_kernel(key: Key, settings: Settings) -> bool:
+    """Whether the kernel of this structure is compiled already."""
+    return (key, settings.every, settings.rows, settings.absolute) in _KERNELS
+
+
 def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     """The compiled kernel for (problem, method, check, start) of this structure."""
     name = (key, settings.every, settings.rows, settings.absolute)
     found = _KERNELS.get(name)
-    if found is not None:
-        return found._replace(seconds=0.0)
-    began = time.perf_counter()
+    if found is None:
+        found = _KERNELS[name] = _kernel(key, leaves, settings)
+    return found
+
+
+@executors.clocked
+def _kernel(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     treedef = key.treedef
     problem, method, check, start = jax.tree.unflatten(treedef, leaves)
     raw_key: Any = np.zeros(2, np.uint32)
@@ -171,13 +169,10 @@ def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     COUNTS["kernel"] += 1
     at = jax.tree.unflatten(tree, packing.places)
     best = jax.tree.flatten(at.best.point, is_leaf=lambda v: isinstance(v, Place))
-    seconds = time.perf_counter() - began
-    made = Kernel(
-        call, tree, packing, zero, seconds, dtype, at.status, at.step, best, place,
-        scratch, deferred,
+    return Kernel(
+        call, tree, packing, zero, dtype, at.status, at.step, best, place, scratch,
+        deferred,
     )  # fmt: skip
-    _KERNELS[name] = made
-    return made
 
 
 def compiled(
@@ -189,93 +184,16 @@ def compiled(
 ) -> Any:
     """Compile a function for arguments like these, with the options of its backend.
 
-    On a mesh every argument lies where its sharding says, or else at `place`, where
-    the results lie too. On a CPU the older loop emitters and the first optimisation
-    level halve the compile time; the loops of a solver run as fast
-    (docs/decisions/0003), but for passes over `large` arrays (0016). Buffers of
-    `donated` arguments hold the results.
+    On a CPU the older loop emitters and the first optimisation level halve the compile
+    time; the loops of a solver run as fast (docs/decisions/0003), but for passes over
+    `large` arrays (0016). Results lie in the buffers of `donated` arguments.
     """
-    args = jax.tree.map(lambda v: mesh.struct(v, place), args)
-    jitted = jax.jit(
-        function, out_shardings=place, donate_argnums=donated, keep_unused=bool(donated)
-    )
-    lowered = jitted.lower(*args)
-    if jax.default_backend() != "cpu":
-        return lowered.compile()
-    options = LARGE_CPU_OPTIONS if large else CPU_OPTIONS
-    return lowered.compile(compiler_options=options)
-
-
-def judge(problem: Any, check: Check, point: Any, raw_key: Any, look: int) -> Any:
-    """(certificate, point, compile seconds) of one check, compiled and kept.
-
-    Where several processes hold the problem each judges alone: nobody knows whether
-    the others ask too, or live.
-    """
-    if mesh.shared(mesh.everywhere(problem)):
-        problem = problem.local()
-    leaves, treedef = flat((problem, check, point))
-    key = Key(treedef, leaves)
-    found = _JUDGES.get(key)
-    seconds = 0.0
-    if found is None:
-        began = time.perf_counter()
-
-        def look_at(leaves, raw_key, look):
-            problem, check, point = jax.tree.unflatten(treedef, leaves)
-            cert, kept = check.prepared(problem)(
-                problem, point, jax.random.wrap_key_data(raw_key), look
-            )
-            box.append(jax.tree.structure((cert, kept)))
-            return jax.tree.leaves((cert, kept))
-
-        box: list[Any] = []
-        args = (
-            leaves,
-            jax.ShapeDtypeStruct((2,), np.uint32),
-            jax.ShapeDtypeStruct((), np.int32),
-        )
-        place, large = mesh.everywhere(problem), size(point.x) >= loop.LARGE
-        found = (compiled(look_at, args, place, large), box[0])
-        COUNTS["judge"] += 1
-        _JUDGES[key] = found
-        seconds = time.perf_counter() - began
-    call, out_tree = found
-    out = call(leaves, raw_key, np.int32(look))
-    cert, kept = jax.tree.unflatten(out_tree, out)
-    return cert, kept, seconds
-
-
-def prepared(leaves: list[Any], treedef: Any, check: Check) -> tuple[Prepared, float]:
-    """The check prepared for the problem of these leaves, and seconds of compiling."""
-    own, own_tree = flat(check)
-    key = Key((treedef, own_tree), [*leaves, *own])
-    found, seconds = _PREPARED.get(key), 0.0
-    if found is None:
-        began = time.perf_counter()
-
-        def prepare(leaves, own):
-            problem = jax.tree.unflatten(treedef, leaves)
-            made = jax.tree.unflatten(own_tree, own).prepared(problem)
-            box.append(jax.tree.structure(made))
-            return jax.tree.leaves(made)
-
-        box: list[Any] = []
-        problem = jax.tree.unflatten(treedef, leaves)
-        place = mesh.everywhere(problem)
-        large = problem.size() >= loop.LARGE
-        found = (compiled(prepare, (leaves, own), place, large), box[0])
-        _PREPARED[key] = found
-        seconds = time.perf_counter() - began
-    call, out_tree = found
-    return Prepared(jax.tree.unflatten(out_tree, call(leaves, own))), seconds
+    return executors.Program(function, args, place, large, donated).xla()
 
 
 def clear() -> None:
     """Forget all programs (tests; long-lived processes)."""
     _KERNELS.clear()
-    _JUDGES.clear()
-    _PREPARED.clear()
 
 
 def to_numpy(tree: PyTree) -> PyTree:

@@ -30,11 +30,13 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from banach.core import files, programs, tree
+from banach.core import files, tree
 from banach.core import run as loop
 from banach.core import save as saving
 from banach.core.check import GRADES, ROUNDINGS, SCALES_FROM, Check, Prepared
+from banach.core.judge import judged
 from banach.core.method import Method, completed
+from banach.core.plan import Limits
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, recheck
 
@@ -520,7 +522,7 @@ def _document(saved: dict[str, Any]) -> None:
     if "checkpoint" in saved:
         data = saved["checkpoint"]
         rules = {"method": _TABLE, "settings": _LIST, "carry": _LIST}
-        _fields(data, rules, "the checkpoint", set())
+        _fields(data, rules, "the checkpoint", {"schedule"})
         settings = data["settings"]
         limits = settings[:2] if len(settings) == 3 else [-1]
         good = all(type(v) is int and 0 <= v < 2**31 for v in limits)
@@ -668,19 +670,36 @@ def checkpoint_of(path: Any, problem: Problem, problem_id: str) -> dict[str, Any
             "settings": loop.Settings(every, rows, absolute),
             "carry": [store.get(v) for v in data["carry"]],
             "seconds": saved["seconds"]["run"],
+            "schedule": _schedule(data, store),
             "check": check_of(saved, store),
             "key": key_of(saved, store),
         }
 
 
-def carry_of(back: dict[str, Any], problem: Any, point: Point, tol: Any) -> Any:
+def _schedule(data: dict[str, Any], store: Store) -> dict[str, Any] | None:
+    """By what the run was executed; None, the fused kernel, where it does not say."""
+    if "schedule" not in data:
+        return None
+    said = decode(data["schedule"], store)
+    legs = said.get("legs") if isinstance(said, dict) else None
+    good = isinstance(legs, list) and 0 < len(legs) <= len(loop.TIERS)
+    for leg in legs if good else ():
+        name, look = leg if isinstance(leg, list) and len(leg) == 2 else ("", -1)
+        good = good and name in loop.TIERS and type(look) is int and look >= 0
+    work = said.get("work") if good else None
+    if not (good and isinstance(work, float) and 0 <= work < math.inf):
+        raise Misuse(f"the checkpoint has the schedule {_short(said)}")
+    return said  # type: ignore[no-any-return]
+
+
+def carry_of(back: dict[str, Any], problem: Any, point: Point, limits: Limits) -> Any:
     """The carry to go on from; a finished run is looked at again first.
 
     A run that had stopped goes on. One that was certified stays so if a new look at
     its point, at the tolerance now asked for, says so too.
     """
     settings = back["settings"]
-    number, absolute = loop.split_tol(tol)
+    absolute = limits.absolute
     if absolute != settings.absolute:
         was = "absolute" if settings.absolute else "relative"
         raise Misuse(
@@ -708,13 +727,10 @@ def carry_of(back: dict[str, Any], problem: Any, point: Point, tol: Any) -> Any:
     if status == loop.CODE["certified"]:
         best = carry.best
         at = int(best.certificate.look)
-        certificate, kept, _ = programs.judge(
-            problem, check, best.point, back["key"], at
-        )
-        certificate, kept = jax.device_get((certificate, kept))
+        certificate, kept = judged(problem, check, best.point, back["key"], at)
         certificate = certificate.absolute() if absolute else certificate
         fits = _shapes(kept) == _shapes(best.point)
-        if fits and bool(certificate.within(float(number))):
+        if fits and bool(certificate.within(limits.tol)):
             best = dataclasses.replace(best, point=kept, certificate=certificate)
             return dataclasses.replace(
                 carry, best=best, last=certificate, look=np.int32(certificate.look)

@@ -35,14 +35,16 @@ STATUSES = (
     "refuted",
     "unverifiable",
 )
+# By what a run may be executed, in this order: see core/tiers.py.
+TIERS = ("numpy", "split", "fused")
 MOST_STEPS = 2**31 - 1  # steps are counted in 32 bits
 # Unknowns from which passes over the point cost more than the operations themselves
 # (docs/decisions/0016).
 LARGE = 2**13
 CODE = {name: i for i, name in enumerate(STATUSES)}
-_UNVERIFIABLE_AFTER = 3
-# How a block may end, the first that is true: see `block`.
-_ENDS = (
+UNVERIFIABLE_AFTER = 3
+# How a block may end, the first that is true: see `block`, and core/split.py.
+ENDS = (
     "certified nonfinite nonfinite refuted unverifiable unverifiable stalled budget"
 ).split()
 
@@ -177,7 +179,7 @@ def kernel(
 
     def begin(wrapped):
         c = unwrap(wrapped)
-        state = _like(method.init(problem, start, init_key), c.state)
+        state = like(method.init(problem, start, init_key), c.state)
         return wrap(eqx.tree_at(lambda q: q.state, c, state))
 
     carry = jax.lax.cond(fresh, begin, lambda c: c, carry)
@@ -197,12 +199,12 @@ def kernel(
         def one(s):
             i, step, state, _ = s
             k = jax.random.fold_in(method_key, step) if method.card.random else key
-            state = _like(method.step(problem, state, k), state)
+            state = like(method.step(problem, state, k), state)
             x = method.point(state).x
             if careful is True:
-                return i + 1, step + 1, state, _first_bad(x)
+                return i + 1, step + 1, state, first_bad(x)
             due = careful | (i + 1 == n)
-            bad = jax.lax.cond(due, _first_bad, lambda x: jnp.int32(-1), x)
+            bad = jax.lax.cond(due, first_bad, lambda x: jnp.int32(-1), x)
             return i + 1, step + 1, state, bad
 
         bad = jnp.asarray(-1, jnp.int32)
@@ -218,13 +220,13 @@ def kernel(
         raw, point = check(problem, method.point(state), check_key, c.look)
         if settings.absolute:
             raw = raw.absolute()
-        cert = _like(raw, c.last)
+        cert = like(raw, c.last)
         passed = cert.within(tol) & (bad < 0)
         ratio = cert.ratio
         better = (bad < 0) & ((ratio < c.best.certificate.ratio) | (c.checks == 0))
         # What refutes is what is spoken of, however small its ratio.
         take = passed | better | (cert.refuted() & (bad < 0))
-        best = _taken(take, Best(_like(point, c.best.point), cert, step), c.best)
+        best = _taken(take, Best(like(point, c.best.point), cert, step), c.best)
         blur = best.certificate.blurred(tol)
         # The same blur goes on while the best ratio has not halved since it began.
         same = (c.strikes > 0) & (best.certificate.ratio > c.blurred_at / 2)
@@ -237,14 +239,14 @@ def kernel(
                 _any_nan(cert),
                 cert.refuted(),
                 hopeless,
-                strikes >= _UNVERIFIABLE_AFTER,
+                strikes >= UNVERIFIABLE_AFTER,
                 method.stuck(state) & (step > 0),
                 step >= max_steps,
             ],
-            [CODE[name] for name in _ENDS],
+            [CODE[name] for name in ENDS],
             0,
         ).astype(jnp.int32)
-        calls = _counted(method, state)
+        calls = counted(method, state)
         shown = jnp.where(passed, ratio, cert.value_ratio()) if screening else ratio
         trace = tr.record(c.trace, step, shown, cert.value, calls)
         new = Carry(
@@ -281,11 +283,11 @@ def carry_like(problem, method, check, start, key, settings: Settings) -> Carry:
         if settings.absolute:
             cert = cert.absolute()
         zero = jnp.zeros((), jnp.int32)
-        width = _counted(method, state).shape[0]
+        width = counted(method, state).shape[0]
         trace = tr.empty(settings.rows, width, cert.ratio.dtype)
         best = Best(kept, cert, zero)
         far = jnp.zeros((), cert.ratio.dtype)
-        return _strong(
+        return strong(
             Carry(
                 state, zero, zero, best, cert, zero, zero, far, zero, zero, zero, trace
             )
@@ -392,7 +394,7 @@ def _without_placeholder(problem: Any, check: Check, carry: Carry, key: Any) -> 
 
     def whole():
         look = check.prepared(problem)(problem, best.point, check_key, carry.look)
-        cert, point = _like(look, (best.certificate, best.point))
+        cert, point = like(look, (best.certificate, best.point))
         return Best(point, cert, best.step)
 
     certified = carry.status == CODE["certified"]
@@ -445,14 +447,15 @@ def _same_precision(data: PyTree) -> None:
         )
 
 
-def _counted(method: Method, state: PyTree) -> Array:
+def counted(method: Method, state: PyTree) -> Array:
+    """Oracle calls that the state counts, by name; none where they are declared."""
     if method.card.cost is not None:
         return jnp.zeros(0, jnp.int32)
     counts: Mapping[str, Any] = method.calls(state)
     return jnp.stack([jnp.asarray(counts[k], jnp.int32) for k in sorted(counts)])
 
 
-def _first_bad(x: PyTree) -> Array:
+def first_bad(x: PyTree) -> Array:
     """Index of the first leaf with a non-finite entry, or -1."""
     bad = jnp.asarray(-1, jnp.int32)
     for i, leaf in reversed(list(enumerate(jax.tree.leaves(x)))):
@@ -478,11 +481,12 @@ def _select(flag: Any, new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(lambda a, b: jnp.where(flag, a, b), new, old)
 
 
-def _strong(value: PyTree) -> PyTree:
+def strong(value: PyTree) -> PyTree:
+    """Leaves without weak types."""
     return jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(v)), value)
 
 
-def _like(value: PyTree, model: PyTree) -> PyTree:
+def like(value: PyTree, model: PyTree) -> PyTree:
     """Cast leaves to the model's dtypes (drops weak types)."""
     if jax.tree.structure(value) != jax.tree.structure(model):
         raise TypeError(

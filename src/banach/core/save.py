@@ -178,6 +178,7 @@ def save_result(
         saved["checkpoint"] = {
             "method": encode(result.method, store),
             "settings": [s.every, s.rows, s.absolute],
+            "schedule": encode(result.manifest["schedule"], store),
             "carry": [store.put(v) for v in carry],
         }
     with files.unwritable(path):

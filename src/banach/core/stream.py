@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import host, programs, tree
+from banach.core import executors, host, programs, tree
 from banach.core import run as loop
-from banach.core.check import Check
-from banach.core.finish import Clock, Plan, finish
-from banach.core.method import HostMethod
+from banach.core.finish import Asked, Clock, finish
+from banach.core.judge import judge_of
+from banach.core.plan import PLAIN, Limits, Manner, Plan
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse
 from banach.core.result import Result, TraceView, problem_id
 
 # What peers raise where numbers fail them (LinAlgError is a ValueError). A wrong call
@@ -32,64 +32,48 @@ class Seen(NamedTuple):
     calls: dict[str, int]
 
 
-def iterate_host(
-    problem: Problem,
-    method: HostMethod,
-    start: Point,
-    *,
-    check: Check,
-    tol: Any = 1e-6,
-    max_steps: int = 100_000,
-    time_limit: float | None = None,
-    seed: int = 0,
-    rows: int = 256,
-    began: float | None = None,
-    compile_free: bool = False,
-    live: bool = True,
-) -> Iterator[Result]:
+def iterate_host(plan: Plan, limits: Limits, how: Manner = PLAIN) -> Iterator[Result]:
     """Drive a peer; yields a Result after each judged iterate, the last is final.
 
     The clock runs only while the peer works. Judging every iterate of a long run
     would cost more than the run, so looks thin out as 1, 2, 3, ..., 10, 12, 14, ...
     (about a tenth of the steps) and the peer's last iterate is always judged.
     """
-    began = time.perf_counter() if began is None else began
-    number, absolute = loop.split_tol(tol)
-    raw: Any = programs.raw_key(seed)
-    check = loop.leaves_in(tree.dtype(start.x), check)
+    began = time.perf_counter() if how.began is None else how.began
+    problem, method, start = plan.problem, plan.method, plan.start
+    raw: Any = programs.raw_key(how.seed)
+    check = loop.leaves_in(tree.dtype(start.x), plan.check)
     seen: list[Seen] = []
     look, spent = 0, 0.0
     status, limit, lost = "stalled", None, ""
     said: dict[str, str] | None = None
-    _, _, compiling = programs.judge(problem, check, start, raw, 0)
-    number = float(number)
-    plan = Plan(
-        problem, method, check, number, absolute, raw, lambda: problem_id(problem)
-    )
+    before = executors.making()
+    judge = judge_of(problem, check)
+    asked = Asked(plan._replace(check=check), limits, raw, lambda: problem_id(problem))
 
     def result(status: str, limit: float | None, elapsed: float) -> Result:
         clock = Clock(
-            compiling, seen[-1].seconds, 0.0, elapsed, limit, compile_free, lost
+            compiling, seen[-1].seconds, 0.0, elapsed, limit, how.compile_free, lost
         )
         words = said or {"status": "", "message": cut_off(method.label(), status)}
-        return finish(plan, _Looks(seen, status, rows, words), clock)
+        return finish(asked, _Looks(seen, status, limits.rows, words), clock)
 
     def judged(step: int, point: Point, calls: dict[str, int]) -> Seen:
         nonlocal look
-        cert, kept, _ = programs.judge(problem, check, point, raw, look)
-        cert, kept = jax.device_get((cert, kept))
+        cert, kept = judge(point, raw, look)
         look = int(cert.look)
-        cert = cert.absolute() if absolute else cert
+        cert = cert.absolute() if limits.absolute else cert
         return Seen(step, spent, cert, kept, dict(calls))
 
     def verdict(s: Seen) -> str | None:
         if not bool(tree_finite(s.point.x)) or np.isnan(float(s.certificate.value)):
             return "nonfinite"
-        if bool(s.certificate.within(number)):
+        if bool(s.certificate.within(limits.tol)):
             return "certified"
         return "refuted" if bool(s.certificate.refuted()) else None
 
     seen.append(judged(0, start, {}))
+    compiling = executors.making() - before
     found = verdict(seen[0])
     step = 0
     if found is None:
@@ -97,7 +81,7 @@ def iterate_host(
             t0 = time.perf_counter()
             source = method.stream(problem, start, jax.random.wrap_key_data(raw))
             compiling += time.perf_counter() - t0
-            began = time.perf_counter() if compile_free else began
+            began = time.perf_counter() if how.compile_free else began
             last: tuple[int, Point, dict[str, int]] | None = None
             try:
                 while True:
@@ -122,18 +106,18 @@ def iterate_host(
                         seen.append(judged(*last))
                         last = None
                         found = verdict(seen[-1])
-                        if live and found is None:
+                        if how.live and found is None:
                             yield result("running", None, spent)
                     if found is not None:
                         break
-                    if step >= max_steps:
+                    if step >= limits.steps:
                         status = "budget"
                         break
                     if stop.asked:
                         status = "interrupted"
                         break
-                    if time_limit and time.perf_counter() - began >= time_limit:
-                        status, limit = "budget", time_limit
+                    if limits.time and time.perf_counter() - began >= limits.time:
+                        status, limit = "budget", limits.time
                         break
             finally:
                 source.close()
@@ -223,3 +207,6 @@ class _Looks:
 
     def carry(self) -> None:
         """A peer cannot be resumed."""
+
+    def schedule(self) -> None:
+        """A peer runs as it likes."""
