@@ -21,6 +21,9 @@ FAST: dict[str, Any] = {
     "xla_backend_optimization_level": 1,
 }
 QUICK: dict[str, Any] = FAST | {"xla_backend_optimization_level": 0}
+# For passes over large arrays: the newer loop emitters take half the instructions, and
+# longer to compile (decision 0016).
+LARGE: dict[str, Any] = {"xla_backend_optimization_level": 1}
 _CLOCK = [0.0]
 
 
@@ -49,13 +52,28 @@ class Program:
     """A function traced for arguments like these; flat leaves in, flat leaves out.
 
     On a mesh every argument lies where its sharding says, or else at `place`, where
-    the results lie too.
+    the results lie too. `large` is a program whose time goes into passes over large
+    arrays; results lie in the buffers of `donated` arguments.
     """
 
     @clocked
-    def __init__(self, function: Any, args: Any, place: Any = None):
+    def __init__(
+        self,
+        function: Any,
+        args: Any,
+        place: Any = None,
+        large: bool = False,
+        donated: tuple[int, ...] = (),
+    ):
         args = jax.tree.map(lambda v: mesh.struct(v, place), args)
-        self._traced = jax.jit(function, out_shardings=place).trace(*args)
+        jitted = jax.jit(
+            function,
+            out_shardings=place,
+            donate_argnums=donated,
+            keep_unused=bool(donated),
+        )
+        self._traced = jitted.trace(*args)
+        self._options = LARGE if large else FAST
         self._call: Any = None
         self.spent = 0.0
         """Work of the last evaluation; a unit of XLA's is a tenth (ours)."""
@@ -93,7 +111,9 @@ class Program:
     def xla(self, options: dict[str, Any] | None = None) -> Any:
         """The program compiled, for arguments of the structure it was traced with."""
         cpu = jax.default_backend() == "cpu"
-        return store.compiled(self._traced.lower(), (options or FAST) if cpu else None)
+        return store.compiled(
+            self._traced.lower(), (options or self._options) if cpu else None
+        )
 
     def __call__(self, leaves: list[Any]) -> list[Any]:
         """Outputs, by whichever executor pays for a few evaluations.

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from banach.core import mesh
+from banach.core import run as loop
 from banach.core.check import Check, Prepared
 from banach.core.executors import Program
 from banach.core.point import Point
@@ -95,7 +96,8 @@ class Judge:
             jax.ShapeDtypeStruct((), np.int32),
             jax.ShapeDtypeStruct((), np.float64),
         )
-        program = Program(look, args, self.place)
+        large = sum(v.size for v in structs) >= loop.LARGE
+        program = Program(look, args, self.place, large)
         COUNTS["look"] += 1
         made = _LOOKS[key] = Look(program, *box[0])
         return made
@@ -145,7 +147,8 @@ def _preparation(
             box.append(jax.tree.structure(made))
             return jax.tree.leaves(made)
 
-        program = Program(prepare, (leaves, own), place)
+        large = jax.tree.unflatten(treedef, leaves).size() >= loop.LARGE
+        program = Program(prepare, (leaves, own), place, large)
         COUNTS["prepared"] += 1
         found = _PREPARED[key] = (program, box[0])
     return found  # type: ignore[no-any-return]

@@ -44,6 +44,9 @@ class Method(eqx.Module):
     card: ClassVar[Card]
     # Oracle calls of an ordinary step where card.cost is None; paces the checks only.
     typical: ClassVar[Mapping[str, float] | None] = None
+    # Whether an entry of the point that is not finite stays so, step after step: then
+    # a long run need not look for one at every step.
+    absorbing: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)

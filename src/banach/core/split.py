@@ -114,6 +114,15 @@ class Split:
             blocks -= 1
         return book
 
+    @staticmethod
+    def pause(least: float) -> float:
+        """Seconds that a chunk should take."""
+        return least
+
+    @staticmethod
+    def shows(chunk: Any) -> None:
+        """A book that was handed out is never written again."""
+
     def _block(self, raw: np.ndarray, book: Book, max_steps: int, tol: float) -> None:
         # The book is written only after what may be given up.
         n = min(self.settings.every, max_steps - book.step) if book.checks else 0

@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from banach.core import judge, move, programs
+from banach.core import judge, move, programs, tree
 from banach.core import run as loop
 from banach.core.kept import Ready
+from banach.core.large import Turns
 from banach.core.problem import Misuse
 from banach.core.split import Split
 
@@ -23,10 +24,13 @@ from banach.core.split import Split
 LIMITS = {"numpy": 300_000.0, "split": 600_000.0}
 # A step above this would leave NumPy after ten of them.
 MOST_A_STEP = 30_000.0
+# Unknowns from which a run is compiled at once, in one program: a pass over them costs
+# more than what the other executors save (ours).
+AT_ONCE = 100_000
 # Runs of one structure in this process before a further one is compiled (ours).
 FIRST = 2
 _RUNS: dict[Any, int] = {}
-_FUSED: weakref.WeakKeyDictionary[Ready, dict[Any, Any]] = weakref.WeakKeyDictionary()
+_KERNELS: weakref.WeakKeyDictionary[Ready, Any] = weakref.WeakKeyDictionary()
 
 
 class Fused:
@@ -36,20 +40,25 @@ class Fused:
 
     def __init__(self, ready: Ready, settings: loop.Settings):
         self.leaves = ready.leaves
-        self.kernel = programs.kernel_for(ready.key, self.leaves, settings)
+        # Finding it by its structure compares modules, which costs a small solve.
+        made = _KERNELS.setdefault(ready, {})
+        if settings not in made:
+            kernel = programs.kernel_for(ready.key, self.leaves, settings)
+            made[settings] = kernel, sum(v.nbytes for v in kernel.zero)
+        self.kernel, self.nbytes = made[settings]
         self.zero, self.dtype = self.kernel.zero, self.kernel.dtype
         self.place = self.kernel.place
         self.carry, self.packed = self.kernel.carry, self.kernel.packed
         self.progress, self.point = self.kernel.progress, self.kernel.point
-        self.nbytes = sum(v.nbytes for v in self.zero)
+        self.turns = Turns(self.kernel)
+        self.pause, self.shows = self.turns.seconds, self.turns.shows
 
     def call(
         self, raw: Any, state: Any, limits: tuple[bool, int, int], tol: Any
     ) -> Any:
         """At most so many blocks."""
         asked = np.asarray(tol, self.dtype)
-        given = np.array(limits, np.int32)
-        return self.kernel.call(self.leaves, raw, state, given, asked)
+        return self.turns.call(self.leaves, raw, state, limits, asked)
 
     @staticmethod
     def full(state: Any) -> bool:
@@ -65,10 +74,7 @@ class Fused:
 def build(name: str, ready: Ready, settings: loop.Settings) -> Any:
     """The executor of this name."""
     if name == "fused":
-        made = _FUSED.setdefault(ready, {})
-        if settings not in made:
-            made[settings] = Fused(ready, settings)
-        return made[settings]
+        return Fused(ready, settings)
     cls = move.Move if name == "numpy" else move.CompiledMove
     moves = cls(ready.judge, ready.method, ready.start)
     return Split(moves, ready.judge, settings, LIMITS[name])
@@ -100,13 +106,12 @@ def first(ready: Ready, settings: loop.Settings, asked: str | None) -> Any:
     """The executor that a run begins with; `asked` pins one."""
     if asked is not None:
         return _pinned(asked, ready, settings)
-    made = _FUSED.get(ready, {}).get(settings)
-    if made is not None:
-        return made
+    if settings in _KERNELS.get(ready, ()):
+        return build("fused", ready, settings)
     runs = _RUNS[ready.key] = _RUNS.get(ready.key, 0) + 1
     if programs.has_kernel(ready.key, settings) or runs > FIRST:
         return build("fused", ready, settings)
-    if apart(ready) is not None:
+    if apart(ready) is not None or tree.size(ready.start.x) >= AT_ONCE:
         return build("fused", ready, settings)
     name = "numpy" if interpretable(ready) is None else "split"
     return build(name, ready, settings)
@@ -162,5 +167,5 @@ def _extended(struct: Any) -> bool:
 
 def clear() -> None:
     """Forget all programs, and what has run (tests; long-lived processes)."""
-    for of in (programs, judge, move, _RUNS, _FUSED):
+    for of in (programs, judge, move, _RUNS, _KERNELS):
         of.clear()
