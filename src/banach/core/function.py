@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, wrong_calls
+from banach.core import compat, rolling, wrong_calls
 from banach.core.problem import Misuse
 
 # Stops in banach's own files keep every derivative, as JAX's do.
@@ -117,6 +117,7 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
     inlined = jax.make_jaxpr(lambda *a: _inline(closed.jaxpr, closed.consts, a))(
         *leaves
     )
+    inlined = rolling.rolled(inlined, _contents)
     consts = tuple(_own(c) for c in inlined.consts)
     program = Program(inlined.jaxpr, in_tree, trees[0], label, stops)
     _warn_if_ever_new(fun, program)
@@ -185,6 +186,11 @@ def canonical(jaxpr: Any, functions: list[int]) -> str:
                 elif callable(item) and not isinstance(item, type):
                     functions.append(_identity(item))
     return _ADDRESS.sub("0x", jaxpr.pretty_print(use_color=False, source_info=False))
+
+
+def _contents(jaxpr: Any) -> Any:
+    functions: list[int] = []
+    return canonical(jaxpr, functions), tuple(functions)
 
 
 def _identity(fun: Any) -> int:
