@@ -55,36 +55,47 @@ class _Node(NamedTuple):
 
 
 def rolled(closed: Any, text: Callable[[Any], Any]) -> Any:
-    """A closed jaxpr without nested calls in fewer equations; itself where it is short.
+    """A closed jaxpr in fewer equations; itself where that is not many fewer.
 
     `text` names a nested jaxpr by its contents.
     """
-    jaxpr, most = closed.jaxpr, GAIN * len(closed.jaxpr.eqns)
-    if len(jaxpr.eqns) < LONG or jaxpr.effects:
+    jaxpr, length = closed.jaxpr, _length(closed.jaxpr)
+    if length < LONG or jaxpr.effects:
         return closed
-    graph = _Graph(jaxpr, text)
-    if graph.packs() > most:
+    graph = _Graph(closed, text)
+    if graph.packs() > GAIN * length:
         return closed
     shapes = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in jaxpr.invars]
-    run = lambda *args: _Roller(graph, closed.consts, args).run()  # noqa: E731
-    short = jax.make_jaxpr(run)(*shapes)
-    return short if len(short.jaxpr.eqns) <= most else closed
+    short = jax.make_jaxpr(lambda *args: _Roller(graph, args).run())(*shapes)
+    return short if len(short.jaxpr.eqns) <= GAIN * length else closed
+
+
+def _length(jaxpr: Any) -> int:
+    """Equations of a jaxpr whose calls are opened."""
+    inner = (opened(eqn) for eqn in jaxpr.eqns)
+    return sum(1 if body is None else _length(body.jaxpr) for body in inner)
+
+
+def opened(eqn: Any) -> Any:
+    """The closed jaxpr of a plain call, None for any other equation."""
+    if eqn.primitive.name not in ("jit", "pjit", "closed_call"):
+        return None
+    return eqn.params.get("jaxpr") or eqn.params["call_jaxpr"]
 
 
 class _Graph:
     """The equations that results need, once each, with their levels and packs."""
 
-    def __init__(self, jaxpr: Any, text: Callable[[Any], Any]):
-        self.jaxpr, self.text = jaxpr, text
-        self.ids: dict[Any, int] = {}
+    def __init__(self, closed: Any, text: Callable[[Any], Any]):
+        jaxpr, self.text = closed.jaxpr, text
         self.avals: list[Any] = []
+        self.constants: dict[int, Any] = {}
         self.literals: dict[int, Any] = {}
         self._literal: dict[Any, int] = {}
-        for v in (*jaxpr.constvars, *jaxpr.invars):
-            self.ids[v] = self._new(v.aval)
-        self.sources = len(self.avals)
-        nodes = self._once()
-        self.outputs = [self._id(v) for v in jaxpr.outvars]
+        self._seen: dict[Any, _Node] = {}
+        self.inputs = [self._new(v.aval) for v in jaxpr.invars]
+        nodes: list[_Node] = []
+        self.outputs = self._once(jaxpr, closed.consts, self.inputs, nodes)
         nodes = self._needed(nodes)
         nodes = self._needed(self._sums(nodes))
         self.levels = self._levels(nodes)
@@ -101,37 +112,50 @@ class _Graph:
         self.avals.append(aval)
         return len(self.avals) - 1
 
-    def _id(self, v: Any) -> int:
-        if not isinstance(v, compat.Literal):
-            return self.ids[v]
+    def _number(self, v: Any) -> int:
+        """The id of a literal."""
         value = np.asarray(v.val)
         weak = getattr(v.aval, "weak_type", False)
-        key = (str(v.aval.dtype), value.shape, value.tobytes(), weak)
+        key = (v.aval.dtype, value.shape, value.tobytes(), weak)
         if key not in self._literal:
             self._literal[key] = self._new(v.aval)
             self.literals[self._literal[key]] = v.val
         return self._literal[key]
 
-    def _once(self) -> list[_Node]:
-        """One node for equal equations of equal operands."""
-        seen: dict[Any, _Node] = {}
-        nodes = []
-        for eqn in self.jaxpr.eqns:
-            operands = tuple(map(self._id, eqn.invars))
+    def _constant(self, v: Any, value: Any) -> int:
+        i = self._new(v.aval)
+        self.constants[i] = value
+        return i
+
+    def _once(
+        self, jaxpr: Any, consts: Sequence[Any], inputs: list[int], nodes: list[_Node]
+    ) -> list[int]:
+        """Append one node for equal equations of equal operands, calls opened."""
+        ids = dict(zip(jaxpr.invars, inputs, strict=True))
+        given = zip(jaxpr.constvars, consts, strict=True)
+        ids.update((v, self._constant(v, c)) for v, c in given)
+        read = lambda v: (  # noqa: E731
+            self._number(v) if isinstance(v, compat.Literal) else ids[v]
+        )
+        for eqn in jaxpr.eqns:
+            operands = tuple(map(read, eqn.invars))
+            body = opened(eqn)
+            if body is not None:
+                results = self._once(body.jaxpr, body.consts, list(operands), nodes)
+                ids.update(zip(eqn.outvars, results, strict=True))
+                continue
             params = _parameters(eqn, self.text)
             same = None if params is None else (eqn.primitive, params, operands)
-            found = seen.get(same) if same is not None else None
-            if found is not None:
-                results = zip(eqn.outvars, found.results, strict=True)
-                self.ids.update((v, i) for v, i in results)
-                continue
-            results = tuple(self._new(v.aval) for v in eqn.outvars)
-            self.ids.update(zip(eqn.outvars, results, strict=True))
-            node = _Node(eqn, operands, results, self._alike(eqn, params, operands))
-            nodes.append(node)
-            if same is not None:
-                seen[same] = node
-        return nodes
+            found = self._seen.get(same) if same is not None else None
+            if found is None:
+                made = tuple(self._new(v.aval) for v in eqn.outvars)
+                key = self._alike(eqn, params, operands)
+                found = _Node(eqn, operands, made, key)
+                nodes.append(found)
+                if same is not None:
+                    self._seen[same] = found
+            ids.update(zip(eqn.outvars, found.results, strict=True))
+        return [read(v) for v in jaxpr.outvars]
 
     def _alike(self, eqn: Any, params: Any, operands: tuple[int, ...]) -> Any:
         avals = [v.aval for v in (*eqn.invars, *eqn.outvars)]
@@ -139,7 +163,7 @@ class _Graph:
             return None
         if not all(_plain(getattr(a, "dtype", None)) for a in avals):
             return None
-        kinds = tuple((a.shape, str(a.dtype)) for a in avals)
+        kinds = tuple((a.shape, a.dtype) for a in avals)
         if _windows(eqn):
             return ("slice", operands[0], avals[-1].shape)
         return eqn.primitive, params, kinds
@@ -173,7 +197,7 @@ class _Graph:
                     continue
                 operands, signs = zip(*terms, strict=True)
                 aval = self.avals[result]
-                key = ("sum", signs, aval.shape, str(aval.dtype))
+                key = ("sum", signs, aval.shape, aval.dtype)
                 out.append(_Node(node.eqn, operands, node.results, key, signs))
         return out
 
@@ -304,9 +328,10 @@ class _Pack(NamedTuple):
 class _Roller:
     """The graph applied to arguments, a pack at a time."""
 
-    def __init__(self, graph: _Graph, consts: Sequence[Any], args: Sequence[Any]):
+    def __init__(self, graph: _Graph, args: Sequence[Any]):
         self.graph = graph
-        self.alone: dict[int, Any] = dict(enumerate((*consts, *args)))
+        self.alone: dict[int, Any] = dict(zip(graph.inputs, args, strict=True))
+        self.alone.update(graph.constants)
         self.alone.update(graph.literals)
         self.places: dict[int, tuple[int, int]] = {}
         self.packs: list[_Pack] = []
@@ -553,7 +578,7 @@ class _Roller:
 
     def _array(self, array: np.ndarray) -> np.ndarray:
         """One object for equal constants: they are leaves of the problem."""
-        key = (str(array.dtype), array.shape, array.tobytes())
+        key = (array.dtype, array.shape, array.tobytes())
         return self._arrays.setdefault(key, array)
 
 
