@@ -36,6 +36,8 @@ PACK = 4
 """Alike equations from which a pack is made."""
 FEW = 6
 """Shared operands up to which a pack is split by them."""
+SMALL = 2**12
+"""Entries of a captured array up to which it is copied to stand beside others."""
 SUM = 8
 """Terms from which a chain of additions is one sum."""
 RUNS = 8
@@ -182,7 +184,7 @@ class _Graph:
         uses = Counter(i for node in nodes for i in node.operands)
         uses.update(self.outputs)
         adds = {n.results[0]: n for n in nodes if _adds(n)}
-        inner = set()  # partial sums that only the next addition reads
+        inner: set[int] = set()  # partial sums that only the next addition reads
         for node in adds.values():
             inner.update(i for i in node.operands if i in adds and uses[i] == 1)
         out = []
@@ -253,6 +255,12 @@ def _parameters(eqn: Any, text: Callable[[Any], Any]) -> Any:
 
 def _plain(dtype: Any) -> bool:
     return isinstance(dtype, np.dtype)
+
+
+def _small(value: Any) -> bool:
+    """Whether a constant is an array that is known, and small."""
+    known = isinstance(value, np.ndarray | np.generic | jax.Array)
+    return known and not compat.is_tracer(value) and value.size <= SMALL
 
 
 def _windows(eqn: Any) -> bool:
@@ -333,6 +341,9 @@ class _Roller:
         self.alone: dict[int, Any] = dict(zip(graph.inputs, args, strict=True))
         self.alone.update(graph.constants)
         self.alone.update(graph.literals)
+        # Numbers known now: those that stand side by side are one array.
+        self.known = dict(graph.literals)
+        self.known.update((i, c) for i, c in graph.constants.items() if _small(c))
         self.places: dict[int, tuple[int, int]] = {}
         self.packs: list[_Pack] = []
         self._columns: dict[tuple[int, ...], Any] = {}
@@ -417,7 +428,7 @@ class _Roller:
         """In the order of the pack that operands come from, which is then no gather."""
         for k in range(len(nodes[0].operands)):
             kinds = {self._kind(node.operands[k]) for node in nodes}
-            if len(kinds) == 1 and kinds.isdisjoint(("literal", "alone")):
+            if len(kinds) == 1 and kinds.isdisjoint(("known", "alone")):
                 return sorted(nodes, key=lambda node: self.places[node.operands[k]])
         return nodes
 
@@ -435,7 +446,7 @@ class _Roller:
             sizes = [array.shape[d] if k == d else s for k, s in enumerate(shape)]
             rest = array
             if tuple(sizes) != array.shape:
-                rest = lax.slice(array, low, [a + b for a, b in zip(low, sizes)])
+                rest = lax.slice(array, low, np.add(low, sizes).tolist())
             picked = self._picked(_first(rest, d), starts[:, d])
             self._keep(lax.expand_dims(picked, (d + 1,)), results)
             return
@@ -491,9 +502,9 @@ class _Roller:
         pieces_of = (len(m) if kind == "alone" else 1 for kind, m in runs)
         if sum(pieces_of) > RUNS:
             return self._gathered(ids, shape, aval.dtype)
-        pieces = []
+        pieces: list[Any] = []
         for kind, members in runs:
-            if kind == "literal":
+            if kind == "known":
                 pieces.append(self._numbers(members, shape, aval.dtype))
             elif kind == "alone":
                 pieces += [lax.expand_dims(self.one(i), (0,)) for i in members]
@@ -512,16 +523,17 @@ class _Roller:
         return runs
 
     def _kind(self, i: int) -> Any:
-        if i in self.graph.literals:
-            return "literal"
+        if i in self.known:
+            return "known"
         return self.places[i][0] if i in self.places else "alone"
 
     def _gathered(self, ids: tuple[int, ...], shape: Any, dtype: Any) -> Any:
         """Scattered values: everything that they lie in, end to end, and a gather."""
-        pieces, where = [], {}
+        pieces: list[Any] = []
+        where: dict[int, int] = {}
         length = 0
         for kind, members in self._runs(sorted(set(ids), key=self._order)):
-            if kind == "literal":
+            if kind == "known":
                 pieces.append(self._numbers(members, shape, dtype))
             elif kind == "alone":
                 pieces += [lax.expand_dims(self.one(i), (0,)) for i in members]
@@ -538,7 +550,7 @@ class _Roller:
     def _order(self, i: int) -> tuple[int, int, int]:
         if i in self.places:
             return 2, *self.places[i]
-        return int(i not in self.graph.literals), i, 0
+        return int(i not in self.known), i, 0
 
     def _picked(self, array: Any, at: np.ndarray) -> Any:
         """Entries along the first axis."""
@@ -572,7 +584,7 @@ class _Roller:
         )  # fmt: skip
 
     def _numbers(self, members: list[int], shape: Any, dtype: Any) -> np.ndarray:
-        values = [np.asarray(self.graph.literals[i], dtype) for i in members]
+        values = [np.asarray(self.known[i], dtype) for i in members]
         array = np.stack([np.broadcast_to(v, shape) for v in values])
         return self._array(array)
 
@@ -587,4 +599,3 @@ def size(jaxpr: Any) -> int:
     return len(jaxpr.eqns) + sum(
         size(inner) for eqn in jaxpr.eqns for inner in compat.subjaxprs(eqn)
     )
-
