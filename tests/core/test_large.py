@@ -5,24 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import saved_problem
+from saved_problem import bowl
 
 import banach as bn
 from banach.core import from_optax, host, programs
 from banach.core.from_optax import FromOptax
 from banach.core.run import LARGE
 
-SIZE = LARGE + 8
+SIZE = LARGE
 EVERY = 50
-
-
-def bowl(scale=1.0):
-    """scale / 2 ||x - 1||^2 from 0, in two leaves."""
-
-    def fun(x, scale):
-        return scale / 2 * sum(jnp.sum((v - 1) ** 2) for v in x.values())
-
-    x0 = {"a": np.zeros(SIZE - 8, np.float32), "b": np.zeros((2, 4), np.float32)}
-    return bn.Smooth(fun, x0, (np.float32(scale),))
 
 
 class Careful(FromOptax):
@@ -116,10 +108,10 @@ def test_buffers_are_taken_over_where_nobody_looks(monkeypatch):
 
 
 def test_resume_is_exact(tmp_path):
-    path = tmp_path / "run.json"
-    full = solved()
-    solved(max_steps=2 * EVERY, checkpoint=path)
-    back = bn.solve(bowl(), adam(), tol=1e-3, resume=path)
+    path, problem = tmp_path / "run.json", f"{saved_problem.__file__}:large"
+    full = solved(problem, "optax:adam")
+    solved(problem, "optax:adam", max_steps=2 * EVERY, checkpoint=path)
+    back = bn.solve(problem, "optax:adam", tol=1e-3, resume=path)
     assert seen(back) == seen(full)
     assert bits(back.carry.state) == bits(full.carry.state)
 
@@ -146,7 +138,7 @@ def test_a_run_that_ends_inside_a_block_is_looked_at_there():
 
 
 def test_a_large_point_that_stands_still_ends_as_stalled():
-    start = {**bowl().x0, "a": np.full(LARGE, 2, np.float32)}
+    start = jax.tree.map(lambda v: v + 2, bowl().x0)
     r = solved(method=sgd(1e-30), start=start)
     # The first of its steps is not known to have left everything alone.
     assert (r.status, r.steps) == ("stalled", 3 * EVERY)
