@@ -81,6 +81,11 @@ class Program:
         structs, self.tree = jax.tree.flatten(self._traced.out_info)
         self.structs = [jax.ShapeDtypeStruct(s.shape, s.dtype) for s in structs]
 
+    @property
+    def jaxpr(self) -> Any:
+        """What was traced, closed."""
+        return self._traced.jaxpr
+
     @functools.cached_property
     def refusal(self) -> str | None:
         """Why NumPy cannot run this, or None."""

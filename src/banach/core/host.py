@@ -6,6 +6,7 @@ trace and resume never depend on timing.
 
 import contextlib
 import functools
+import math
 import signal
 import threading
 import time
@@ -244,7 +245,10 @@ class _Chunk:
 
     def schedule(self) -> dict[str, Any]:
         """By what it was run, from which look, and the work of the last of them."""
-        return {"legs": self.legs, "work": float(self.kernel.work(self.state))}
+        said = {"legs": self.legs, "work": float(self.kernel.work(self.state))}
+        # Of the last executor nobody asks whether another one follows.
+        pinned = self.kernel.name != "fused" and self.kernel.limit == math.inf
+        return said | ({"pinned": True} if pinned else {})
 
     def said(self) -> dict[str, str] | None:
         """What a peer says of itself, read from its state."""

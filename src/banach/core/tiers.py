@@ -6,6 +6,7 @@ decides are counts of work, never a clock: a run's schedule [(executor, from loo
 in its manifest and its checkpoints, and a run that goes on follows it bit for bit.
 """
 
+import math
 import weakref
 from typing import Any
 
@@ -37,6 +38,7 @@ class Fused:
     """The compiled kernel, behind the interface of `Split`."""
 
     name = "fused"
+    limit = math.inf
 
     def __init__(self, ready: Ready, settings: loop.Settings):
         self.leaves = ready.leaves
@@ -93,6 +95,8 @@ def begun(
         return runner, runner.packed(past.carry), legs
     legs = [list(leg) for leg in past.schedule["legs"]]
     runner = build(legs[-1][0], ready, settings)
+    if past.schedule.get("pinned"):
+        runner.limit = math.inf
     work = () if runner.name == "fused" else (past.schedule["work"],)
     return runner, runner.packed(past.carry, *work), legs
 
@@ -157,7 +161,7 @@ def _pinned(name: str, ready: Ready, settings: loop.Settings) -> Any:
         raise Misuse(f"tier={name!r} cannot run this: {no}; use tier='fused'")
     made = build(name, ready, settings)
     if name != "fused":
-        made.limit = float("inf")
+        made.limit = math.inf
     return made
 
 

@@ -162,7 +162,7 @@ class _Flat:
                 results = chosen
             else:
                 ins = find(eqn.invars)
-                if all(i in values for i in ins) and _small(eqn):
+                if all(i in values for i in ins) and _small(eqn) and not eqn.effects:
                     results = self._folded(eqn, ins)
                 else:
                     results = self.fresh(len(eqn.outvars))
@@ -269,10 +269,10 @@ class Program:
 
 
 def _live(calls: Any, wanted: Any) -> list[Any]:
-    """The calls that some result depends on, in order."""
+    """The calls that some result depends on, or that have effects, in order."""
     needed, live = set(wanted), []
     for call in reversed(calls):
-        if not needed.isdisjoint(call[2]):
+        if call[0].effects or not needed.isdisjoint(call[2]):
             needed.update(call[1])
             live.append(call)
     live.reverse()
