@@ -48,9 +48,9 @@ def run(quick: bool = False) -> measure.Report:
         "`equations` of the objective as it stands and as rolled up; gradient and "
         "Hessian: `jax.jit(...).lower(x).compile()` with JAX's options; state and "
         "solve: the problem and a first `bn.solve` of at most 30 steps, everything "
-        "included; programs: equations and seconds of each that was compiled. A Hessian of "
-        f"more than {LONGEST} equations is left out of what a solve is held against. "
-        "Needs sif2jax (pip install sif2jax).",
+        "included; programs: equations and seconds of each that was compiled. A "
+        f"Hessian of more than {LONGEST} equations is left out of what a solve is "
+        "held against. Needs sif2jax (pip install sif2jax).",
         ["problem", "n", "equations", "rolled", "gradient", "Hessian", "state",
          "solve", "over both", "programs", "status"],
         rows,

@@ -67,7 +67,8 @@ def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNo
     """
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
-    big = jnp.max(jnp.abs(A))
+    # Of |A| itself there would be an array.
+    big = jnp.maximum(jnp.max(A), -jnp.min(A))
     safe = jnp.where(big > 0, jnp.minimum(big, float(jnp.finfo(A.dtype).max) / 8), 1)
     # Squares of entries below sqrt(tiny) of the largest vanish.
     tiny = least(A.dtype)
