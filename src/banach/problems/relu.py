@@ -271,11 +271,14 @@ class ConvexRelu(Problem):
     def penalty(self) -> Any:
         """rho in the units of the data: beta unit / rms(y)."""
         dtype = self.space().dtype
-        y = jnp.asarray(self.y, dtype)
-        size = jnp.sqrt(jnp.mean(jnp.square(y)))
-        size = jnp.where(size > 0, size, 1)
-        unit = self.unit(y)
-        return jnp.asarray(self.beta, dtype) * unit / size
+        # On the host where it can be: each operation alone is a program to compile.
+        xp = np if glm_inputs.known(self.X, self.y, self.beta) else jnp
+        X, y = xp.asarray(self.X, dtype), xp.asarray(self.y, dtype)
+        with np.errstate(all="ignore"):
+            size = xp.sqrt(xp.mean(xp.square(y)))
+            unit = xp.sqrt(xp.mean(xp.sum(xp.square(X), axis=1)))
+            size = xp.where(size > 0, size, 1)
+            return xp.asarray(self.beta, dtype) * unit / size
 
     def facts(self) -> Facts:
         """Convex and smooth by construction; L from the matrix of all gates."""
