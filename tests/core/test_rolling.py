@@ -135,6 +135,22 @@ def test_what_does_not_repeat_stays_as_it_is(monkeypatch):
     assert float(jax.grad(lambda v: ruled(v))(X)[0]) == pytest.approx(360)
 
 
+def test_large_arrays_are_not_put_side_by_side():
+    many = [rng.standard_normal((150, 150)) for _ in range(30)]
+    z = np.ones(150)
+
+    def fun(v):
+        return sum(jnp.sum(jnp.tanh(M @ v) ** 2) for M in many)
+
+    with compat.double():
+        traced = trace(fun, z)
+        assert len(traced.consts) == 30
+        shapes = {v.aval.size for e in traced.program.jaxpr.eqns for v in e.outvars}
+        assert max(shapes) <= 30 * 150
+        want = sum(np.sum(np.tanh(M @ z) ** 2) for M in many)
+        assert float(traced(z)) == pytest.approx(want, rel=1e-13)
+
+
 def test_every_rounding_bound_holds_of_the_rolled_program():
     """The slack covers the distance to exact arithmetic, in numbers of 64 bits."""
     from banach.checks.rounding import with_error
