@@ -207,7 +207,7 @@ def builtins(bench: Bench) -> Found:
         seen = alternating(
             {
                 b: lambda b=b, name=name: bench.job(
-                    b, "builtin", name=name, time_limit=LONGEST
+                    b, "builtin", problem=name, time_limit=LONGEST
                 )
                 for b in (("new", "old") if i % 2 == 0 else ("old", "new"))
             },
@@ -244,18 +244,24 @@ def race(bench: Bench) -> Found:
 def anew(bench: Bench) -> list[Found]:
     """What a new object of a known structure costs, and a known function."""
     rounds = 11 if bench.quick else 101
-    seen = {b: bench.job(b, "anew", rounds=rounds) for b in bench.src}
-    ratio = {b: measure.ratio(s, "anew", "same") for b, s in seen.items()}
-    ms = {b: 1e3 * statistics.median(s["known"]) for b, s in seen.items()}
-    middle = {
-        f"{k}, {b} build": statistics.median(s[k])
-        for b, s in seen.items()
-        for k in ("same", "anew")
+    seen = alternating(
+        {b: lambda b=b: bench.job(b, "anew", rounds=rounds) for b in bench.src},
+        bench.rounds(5),
+    )
+
+    def middle(build: str, name: str) -> float:
+        return statistics.median(statistics.median(s[name]) for s in seen[build])
+
+    ratio = {
+        b: statistics.median(measure.ratio(s, "anew", "same") for s in v)
+        for b, v in seen.items()
     }
+    ms = {b: 1e3 * middle(b, "known") for b in seen}
+    said = {f"{k}, {b} build": middle(b, k) for b in seen for k in ("same", "anew")}
     return [
         Found(
             "stated anew over same object, logistic 569 x 30", ratio["new"], 1.3, 1.1,
-            f"old build {measure.shown(ratio['old'])}; {_each(middle)}",
+            f"old build {measure.shown(ratio['old'])}; {_each(said)}",
         ),
         Found(
             "`bn.minimize` of a known function, ms", ms["new"], 2.0, 1.0,
@@ -266,15 +272,22 @@ def anew(bench: Bench) -> list[Found]:
 
 def warm(bench: Bench) -> list[Found]:
     """Warm solves at a tight tolerance, beside SciPy."""
-    rounds = 11 if bench.quick else 101
-    seen = {b: bench.job(b, "warm", rounds=rounds) for b in bench.src}
+    rounds = 11 if bench.quick else 51
+    seen = alternating(
+        {b: lambda b=b: bench.job(b, "warm", rounds=rounds) for b in bench.src},
+        bench.rounds(5),  # processes: threads of two libraries may meet badly in one
+    )
     out = []
     for name, required, stretch in [("same", 0.5, 0.3), ("anew", 0.7, 0.4)]:
+        peer = f"SciPy beside {name}"
         ratio = {
-            b: measure.ratio(s, name, f"SciPy beside {name}") for b, s in seen.items()
+            b: statistics.median(measure.ratio(s, name, peer) for s in v)
+            for b, v in seen.items()
         }
-        new = seen["new"]
-        said = {k: statistics.median(new[k]) for k in (name, f"SciPy beside {name}")}
+        said = {
+            k: statistics.median(statistics.median(s[k]) for s in seen["new"])
+            for k in (name, peer)
+        }
         what = (
             "warm, breast_cancer, stationarity 1e-8, over SciPy trust-exact: "
             + {"same": "the same object", "anew": "stated anew"}[name]
@@ -350,7 +363,7 @@ def run(quick: bool, commit: str, only: list[str] | None = None) -> measure.Repo
                 found.append(row)
                 print("  ", *row[:5], file=sys.stderr, flush=True)
     report = measure.Report(
-        "startup",
+        f"startup --against {commit}",
         f"First answers, beside the build of {commit} and peers",
         "Fresh processes and empty caches unless a row says otherwise; contenders "
         "alternate; ratios are medians over the rounds. A clock around a call alone "

@@ -62,7 +62,7 @@ def builtin(o):
     import banach as bn
     from banach import zoo
 
-    problem = zoo.load(o["name"])
+    problem = zoo.load(o["problem"])
     return _ours(lambda: bn.solve(problem, time_limit=o["time_limit"]), bn.solve)
 
 

@@ -43,8 +43,8 @@ def run(quick: bool = False) -> measure.Report:
     return measure.Report(
         "startup",
         "Start of a fresh process",
-        f"Wall seconds of whole processes, {times} each in turn; the compilation cache "
-        "is a folder of its own.",
+        f"Wall seconds of whole processes, {times} each in turn; compiled programs "
+        "are kept in a folder of their own.",
         ["process", "median s", "least s", "most s"],
         rows,
         goals,
@@ -54,6 +54,7 @@ def run(quick: bool = False) -> measure.Report:
 def process(args: list[str], cache: str) -> float:
     """Seconds of one process; its exit code must be 0."""
     env = os.environ | {"XDG_CACHE_HOME": cache}
+    env.pop("BANACH_CACHE", None)
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules, as people have them
     began = time.perf_counter()
     done = subprocess.run(

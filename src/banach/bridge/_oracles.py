@@ -1,6 +1,5 @@
 """A problem's oracles as compiled NumPy functions of one vector, counted."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,17 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from banach.core import tree
+from banach.core import programs, tree
 from banach.core.problem import Problem
 
 Vector = Float[np.ndarray, " n"]
+_PROGRAMS: dict[Any, Any] = {}
 
 
 class Oracles:
     """Oracles of a problem for a host library: float64 vectors in and out.
 
     `calls` counts them by name; `before` is called first each time (it may raise).
-    Programs are kept by structure, so that new data never compile again.
+    Programs are kept by structure, so that new data never compile again, and in the
+    store of executables.
     """
 
     def __init__(self, problem: Problem, before: Callable[[], None]):
@@ -27,6 +28,7 @@ class Oracles:
         self._leaves = jax.device_put(leaves)
         self._dtype = tree.dtype(problem.space())
         self._before = before
+        self._programs: dict[str, Any] = {}
         self.calls: dict[str, int] = {}
 
     def compile(self, names: tuple[str, ...], z: Vector) -> None:
@@ -80,7 +82,18 @@ class Oracles:
 
     def _run(self, name: str, *vectors: Vector) -> Any:
         cast = [np.asarray(v, self._dtype) for v in vectors]
-        return _program(name, self._tree)(self._leaves, *cast)
+        call = self._programs.get(name)
+        if call is None:
+            args = (self._leaves, *cast)
+            key = (name, self._tree, tuple(programs.signature([*self._leaves, *cast])))
+            call = _PROGRAMS.get(key)
+            if call is None:
+                call = programs.compiled(_oracle(name, self._tree), args)
+                while len(_PROGRAMS) >= 256:
+                    _PROGRAMS.pop(next(iter(_PROGRAMS)), None)
+                _PROGRAMS[key] = call
+            self._programs[name] = call
+        return call(self._leaves, *cast)
 
 
 def unravel(space: PyTree, z: Vector) -> PyTree:
@@ -101,8 +114,7 @@ def ravel(x: PyTree) -> Vector:
     return np.concatenate(leaves).astype(np.float64)
 
 
-@functools.lru_cache(maxsize=256)
-def _program(name: str, structure: Any) -> Callable:
+def _oracle(name: str, structure: Any) -> Callable:
     def run(leaves, z, *more):
         problem = jax.tree.unflatten(structure, leaves)
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), problem.space())
@@ -117,4 +129,4 @@ def _program(name: str, structure: Any) -> Callable:
             return problem.constraint_hess(x, more[0])
         return getattr(problem, name)(x)
 
-    return jax.jit(run)
+    return run

@@ -13,8 +13,8 @@ import jax
 from banach.core import interpret, mesh, store
 
 # Work of one evaluation above which compiling pays at once (ours): an interpreted
-# unit takes 2 to 3 us, so this is about a tenth of a second.
-ONCE = 50_000
+# unit takes about 1 us, so this is a tenth of a second.
+ONCE = 100_000
 # XLA's options on a CPU: for programs that run long, and for those that run little.
 FAST: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,
@@ -80,6 +80,11 @@ class Program:
         self.place = place
         structs, self.tree = jax.tree.flatten(self._traced.out_info)
         self.structs = [jax.ShapeDtypeStruct(s.shape, s.dtype) for s in structs]
+
+    @property
+    def jaxpr(self) -> Any:
+        """What was traced, closed."""
+        return self._traced.jaxpr
 
     @functools.cached_property
     def refusal(self) -> str | None:

@@ -6,6 +6,7 @@ trace and resume never depend on timing.
 
 import contextlib
 import functools
+import math
 import signal
 import threading
 import time
@@ -183,7 +184,7 @@ def _first_blocks(ready: kept.Ready, runner: Any) -> int:
     if runner.kernel.scratch is not None:
         return 1  # of a large state it may take seconds
     # A step passes over its own state too, which may be larger than the data.
-    touched = ready.nbytes + sum(v.nbytes for v in runner.zero) + 2000
+    touched = ready.nbytes + runner.nbytes + 2000
     seconds = touched * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
     return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 
@@ -244,7 +245,10 @@ class _Chunk:
 
     def schedule(self) -> dict[str, Any]:
         """By what it was run, from which look, and the work of the last of them."""
-        return {"legs": self.legs, "work": float(self.kernel.work(self.state))}
+        said = {"legs": self.legs, "work": float(self.kernel.work(self.state))}
+        # Of the last executor nobody asks whether another one follows.
+        pinned = self.kernel.name != "fused" and self.kernel.limit == math.inf
+        return said | ({"pinned": True} if pinned else {})
 
     def said(self) -> dict[str, str] | None:
         """What a peer says of itself, read from its state."""

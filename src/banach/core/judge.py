@@ -110,7 +110,7 @@ class Judge:
         rest = [np.asarray(raw), *leaves, np.int32(number), np.float64(0)]
         out = [np.asarray(v) for v in look.program([*self.leaves, *self.once, *rest])]
         certificate = jax.tree.unflatten(look.certificate, out[: look.split])
-        return certificate, jax.tree.unflatten(look.point, out[look.split :])
+        return certificate, jax.tree.unflatten(look.point, evidence(out[look.split :]))
 
 
 def judge_of(problem: Problem, check: Check) -> Judge:
@@ -152,6 +152,14 @@ def _preparation(
         COUNTS["prepared"] += 1
         found = _PREPARED[key] = (program, box[0])
     return found  # type: ignore[no-any-return]
+
+
+def evidence(leaves: list[Any]) -> list[np.ndarray]:
+    """Leaves of a point that was judged, as arrays that nobody can write to."""
+    kept = [np.asarray(v) for v in leaves]
+    for v in kept:
+        v.flags.writeable = False
+    return kept
 
 
 def plain(leaf: Any) -> Any:

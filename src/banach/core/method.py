@@ -124,6 +124,14 @@ class Method(eqx.Module):
         """Oracle calls so far, for cards with cost=None."""
         raise NotImplementedError(f"{self.card.name}: cost=None needs calls(state)")
 
+    def in_lanes(self) -> "Method":
+        """What `suggest` made, as it is best run for many problems side by side.
+
+        There a branch is free only where no lane takes it, so that an expensive part
+        that single runs save by keeping an old one may be better made anew.
+        """
+        return self
+
     def sent(self, problem: Problem, steps: int) -> dict[str, int]:
         """Bytes sent in a run of so many steps, by direction; empty: nothing is."""
         return {}

@@ -17,7 +17,7 @@ from banach.core import interpret
 from banach.core import run as loop
 from banach.core import trace as tr
 from banach.core.check import Certificate
-from banach.core.judge import Judge
+from banach.core.judge import Judge, evidence
 from banach.core.move import Move
 from banach.core.point import Point
 from banach.core.run import Best, Carry, Settings
@@ -211,7 +211,7 @@ class Split:
     def point(self, book: Book) -> Point:
         """The best point, as NumPy arrays."""
         assert book.best is not None
-        leaves = [np.asarray(v) for v in book.best[0]]
+        leaves = evidence(book.best[0])
         return jax.tree.unflatten(self.found.point, leaves)  # type: ignore
 
     def _certificate(self, leaves: list[Any]) -> Certificate:

@@ -174,9 +174,10 @@ class Constrained(Differentiable, Started):
         """The nearest point within the bounds."""
         if not self.bounded():
             return x
-        return jax.tree.map(
-            lambda v, low, high: jnp.clip(v, low, high), x, self.lower, self.upper
-        )
+        # Outside of a program each operation of jnp would be a program of its own.
+        parts = (x, self.lower, self.upper)
+        plain = all(isinstance(v, np.ndarray) for v in jax.tree.leaves(parts))
+        return jax.tree.map((np if plain else jnp).clip, *parts)
 
     def facts(self) -> Facts:
         """Differentiable by construction."""

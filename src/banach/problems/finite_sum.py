@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, reading, tree
+from banach.core.evaluate import evaluated
 from banach.core.facts import CONSTRUCTION, DECLARED, LIKELY, Facts, given
 from banach.core.problem import Misuse, Problem
 from banach.parts import batches
@@ -294,7 +295,7 @@ def of_glm(glm: Any) -> FiniteSum:
         if free:
             l2 = xp.concatenate([l2, xp.zeros_like(l2[:1])])
     with inputs.context(x0, (glm.A, glm.y)):
-        L, reference = glm.facts().L, glm.reference_point().x
+        L, reference = glm.facts().L, evaluated(_reference, glm, data=True)
         L = None if L is None else L / n
         if not compat.any_tracer((reference, L)):
             reference, L = jax.tree.map(np.asarray, (reference, L))
@@ -371,3 +372,7 @@ def _positive(l2: PyTree) -> bool:
     if l2 is None:
         return False
     return not known(*jax.tree.leaves(l2)) or float(_least(l2)) > 0
+
+
+def _reference(glm: Any) -> Array:
+    return glm.reference_point().x

@@ -9,6 +9,7 @@ from jax.experimental.sparse import BCOO
 from jaxtyping import PyTree
 
 from banach.core import compat, reading, tree
+from banach.core.evaluate import evaluated
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.problem import Misuse
 from banach.parts.operators import (
@@ -93,13 +94,17 @@ def empty_row(A: Operator, b: PyTree) -> tuple[str, str] | None:
     if not A.entrywise:
         return None
     with inputs.context(b, ()):
-        sums = A.absolute(jax.tree.map(jnp.ones_like, b))
+        sums = evaluated(_row_sums, A, b)
     rows, right = np.ravel(np.asarray(sums)), np.ravel(np.asarray(b))
     bad = np.flatnonzero((rows == 0) & (right != 0))
     if not bad.size:
         return None
     i = bad[0]
     return "infeasible", f"row {i} of A is zero and its right side is {right[i]:.6g}"
+
+
+def _row_sums(A: Operator, b: PyTree) -> PyTree:
+    return A.absolute(jax.tree.map(jnp.ones_like, b))
 
 
 def tall(A: Any, y: Any) -> tuple[Operator, Any]:
@@ -123,10 +128,13 @@ def width(A: Operator) -> int:
 def pulled_back(A: Operator, y: Any) -> Any:
     """A'y, NumPy for NumPy."""
     with inputs.context((A, y), ()):
-        like = jax.ShapeDtypeStruct((width(A),), y.dtype)
-        back = A.rmatvec(jnp.asarray(y), like)
-    ours = any(isinstance(v, jax.Array) for v in jax.tree.leaves((A, y)))
-    return back if ours else np.asarray(back)
+        back = evaluated(_pulled_back, A, y, data=True)
+        ours = any(isinstance(v, jax.Array) for v in jax.tree.leaves((A, y)))
+        return jnp.asarray(back) if ours else back
+
+
+def _pulled_back(A: Operator, y: Any) -> Any:
+    return A.rmatvec(y, jax.ShapeDtypeStruct((width(A),), y.dtype))
 
 
 def ridge(value: Any, kind: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import reading, tree
+from banach.core.evaluate import evaluated
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -270,12 +271,7 @@ class ConvexRelu(Problem):
 
     def penalty(self) -> Any:
         """rho in the units of the data: beta unit / rms(y)."""
-        dtype = self.space().dtype
-        y = jnp.asarray(self.y, dtype)
-        size = jnp.sqrt(jnp.mean(jnp.square(y)))
-        size = jnp.where(size > 0, size, 1)
-        unit = self.unit(y)
-        return jnp.asarray(self.beta, dtype) * unit / size
+        return evaluated(_penalty, self)
 
     def facts(self) -> Facts:
         """Convex and smooth by construction; L from the matrix of all gates."""
@@ -417,3 +413,11 @@ def _lengths(x: Array) -> Float[Array, "signs P"]:
 
 def _matmul(a: Array, b: Array) -> Array:
     return jnp.matmul(a, b, precision=tree.PRECISION)
+
+
+def _penalty(problem: ConvexRelu) -> Array:
+    dtype = problem.space().dtype
+    y = jnp.asarray(problem.y, dtype)
+    size = jnp.sqrt(jnp.mean(jnp.square(y)))
+    size = jnp.where(size > 0, size, 1)
+    return jnp.asarray(problem.beta, dtype) * problem.unit(y) / size
