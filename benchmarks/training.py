@@ -19,6 +19,7 @@ import optax
 
 import banach as bn
 from banach import choose
+from banach.answers import named
 from banach.core import compat, host, kept
 from banach.core import run as loop
 from banach.core.plan import Limits, Manner, Plan
@@ -119,6 +120,76 @@ def loops(case: Case, transform: Any) -> dict[str, Callable[[int], None]]:
     return {"python loop": python, "fori_loop": fori}
 
 
+BATCH = 32
+RATE = 0.1
+
+
+def minibatches(case: Case, n: int) -> dict[str, Callable[[int], None]]:
+    """The two plain loops of stochastic gradients, in a fresh order every pass."""
+
+    def descend(x, t, index, *data):
+        rows = jax.tree.map(lambda v: v[index], data)
+        g = jax.grad(case.loss)(x, *rows)
+        return jax.tree.map(lambda p, q: p - RATE / (1 + BATCH / n * t) * q, x, g)
+
+    def update(state, *data):
+        x, order, used, t, key = state
+        key, draw = jax.random.split(key)
+        short = used + BATCH > n
+        order = jax.lax.cond(
+            short, lambda: jax.random.permutation(draw, n), lambda: order
+        )
+        used = jnp.where(short, 0, used)
+        index = jax.lax.dynamic_slice(order, (used,), (BATCH,))
+        return descend(x, t, index, *data), order, used + BATCH, t + 1, key
+
+    def many(state, k, *data):
+        return jax.lax.fori_loop(0, k, lambda i, s: update(s, *data), state)
+
+    data = jax.tree.map(jnp.asarray, case.data)
+    x, zero = jax.tree.map(jnp.array, case.x0), jnp.zeros((), jnp.int32)
+    index = jnp.zeros(BATCH, jnp.int32)
+    step = jax.jit(descend, donate_argnums=0).lower(x, zero, index, *data).compile()
+    state = x, jnp.arange(n), zero, jnp.array(zero), jax.random.key(0)
+    loop = jax.jit(many, donate_argnums=0).lower(state, zero, *data).compile()
+    held = {"python": (jax.tree.map(jnp.array, x), 0), "fori": state}
+    rng = np.random.default_rng(0)
+
+    def python(k):
+        x, t = held["python"]
+        for i in range(k):
+            at = i % (n // BATCH)
+            if at == 0:
+                order = rng.permutation(n).astype(np.int32)
+            index = order[at * BATCH : (at + 1) * BATCH]
+            x = step(x, np.int32(t + i), index, *data)
+        held["python"] = jax.block_until_ready(x), t + k
+
+    def fori(k):
+        held["fori"] = jax.block_until_ready(loop(held["fori"], jnp.int32(k), *data))
+
+    return {"python loop": python, "fori_loop": fori}
+
+
+def digits() -> Case:
+    """The built-in `training:digits` in its own float64."""
+    problem, _ = named("training:digits")
+    inputs, labels = problem.sum.data
+
+    def loss(params, rows, labels):
+        first, second = params
+        u = jnp.tanh(rows @ first["W"] + first["b"])
+        z = u @ second["W"] + second["b"]
+        cross = (
+            jax.nn.logsumexp(z, axis=1)
+            - jnp.take_along_axis(z, labels[:, None], 1)[:, 0]
+        )
+        ridge = sum(jnp.sum(v * v) for v in jax.tree.leaves(params))
+        return cross.mean() + problem.sum.l2 / 2 * ridge
+
+    return Case(problem, loss, problem.start().x, (inputs, labels), 10_000)
+
+
 def ours(case: Case, method: Any, looks: bool) -> Callable[[int], None]:
     """A run of so many steps, looked at as usual, or at its ends alone."""
     check, start = choose.check_for(None, case.problem), case.problem.start()
@@ -175,14 +246,31 @@ def run(quick: bool = False) -> measure.Report:
     for what, build, name in cases:
         factory, hyper = OPTIMISERS[name]
         case = build()
-        row, ratio = compared(case, factory(**hyper), bn.FromOptax(factory, **hyper),
-                              rounds)  # fmt: skip
+        plain = loops(case, factory(**hyper))
+        row, ratio = compared(case, plain, bn.FromOptax(factory, **hyper), rounds)
         rows.append([f"{what}, {name}", *row])
         goals.append(measure.Goal(f"{what}, {name}: over the plain loop", ratio, 1.15))
+    with compat.double():
+        case = digits()
+        rate = {"learning_rate": 1e-3}
+        told = [
+            ("adam", loops(case, optax.adam(**rate)), bn.FromOptax(optax.adam, **rate)),
+            (
+                f"stochastic gradients of {BATCH}",
+                minibatches(case, case.problem.n),
+                bn.Sgd(RATE, BATCH / case.problem.n, BATCH),
+            ),
+        ]
+        for name, plain, method in told:
+            steps = 200 if name == "adam" else case.steps
+            row, ratio = compared(case._replace(steps=steps), plain, method, rounds)
+            rows.append([f"training:digits, float64, {name}", *row])
+            goals.append(measure.Goal(f"training:digits, {name}", ratio, 1.15))
     return measure.Report(
         "training",
         "Training: a step of optax",
-        f"float32, {ROWS} rows a gradient; {rounds} alternating rounds. Milliseconds "
+        f"float32 but for the digits, {ROWS} rows a gradient; {rounds} alternating "
+        "rounds. Milliseconds "
         "of the processors a step; the ratios are medians over the rounds, looks "
         "included.",
         ["run", "python loop", "fori_loop", "banach", "without looks", "every",
@@ -192,9 +280,11 @@ def run(quick: bool = False) -> measure.Report:
     )  # fmt: skip
 
 
-def compared(case: Case, transform: Any, method: Any, rounds: int) -> Any:
+def compared(
+    case: Case, plain: dict[str, Callable[[int], None]], method: Any, rounds: int
+) -> Any:
     """A row of the table, and the ratio over the better plain loop."""
-    contenders = loops(case, transform) | {
+    contenders = plain | {
         "banach": ours(case, method, True),
         "without looks": ours(case, method, False),
     }
@@ -204,13 +294,13 @@ def compared(case: Case, transform: Any, method: Any, rounds: int) -> Any:
         every = loop.cadence(method, check, case.problem)
 
     def over(name: str, clock: int) -> float:
-        plain = min(
-            ("python loop", "fori_loop"),
+        best = min(
+            plain,
             key=lambda p: statistics.median(s[clock] for s in seconds[p]),
         )
         return statistics.median(
             a[clock] / b[clock]
-            for a, b in zip(seconds[name], seconds[plain], strict=True)
+            for a, b in zip(seconds[name], seconds[best], strict=True)
         )
 
     shown = [1e3 * statistics.median(s[0] for s in v) for v in seconds.values()]

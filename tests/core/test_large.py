@@ -11,7 +11,9 @@ from saved_problem import bowl
 import banach as bn
 from banach.core import from_optax, host, programs
 from banach.core.from_optax import FromOptax
+from banach.core.plan import Limits, Past, Plan
 from banach.core.run import LARGE
+from banach.methods.smooth.gradient_descent import GradientDescent
 
 SIZE = LARGE
 EVERY = 50
@@ -107,11 +109,24 @@ def test_buffers_are_taken_over_where_nobody_looks(monkeypatch):
         assert len(made) <= 2 * 4
 
 
+def test_a_run_that_goes_on_from_a_carry_is_the_same():
+    full, first = solved(), solved(max_steps=2 * EVERY)
+    carry = jax.tree.map(np.asarray, first.carry)
+    carry = type(carry)(**(vars(carry) | {"status": np.int32(0)}))
+    plan = Plan(bowl(), full.method, full.check, bowl().start())
+    for _ in range(2):  # the carry is its owner's, and is not written over
+        *_, back = host.iterate(plan, Limits(1e-3), past=Past(carry, EVERY, 0.0))
+        assert seen(back) == seen(full)
+        assert bits(back.carry.state) == bits(full.carry.state)
+
+
 def test_resume_is_exact(tmp_path):
     path, problem = tmp_path / "run.json", f"{saved_problem.__file__}:large"
-    full = solved(problem, "optax:adam")
-    solved(problem, "optax:adam", max_steps=2 * EVERY, checkpoint=path)
-    back = bn.solve(problem, "optax:adam", tol=1e-3, resume=path)
+    method = GradientDescent(0.1, search=False)
+    full = solved(problem, method)
+    assert full.steps > 2 * full.settings.every
+    solved(problem, method, max_steps=full.settings.every, checkpoint=path)
+    back = bn.solve(problem, tol=1e-3, resume=path)
     assert seen(back) == seen(full)
     assert bits(back.carry.state) == bits(full.carry.state)
 
