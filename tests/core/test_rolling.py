@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import compat, function, programs, rolling
+from banach.core import compat, executors, function, programs, rolling, tiers
 from banach.core.function import trace
 
 rng = np.random.default_rng(5)
@@ -170,19 +170,19 @@ def test_every_rounding_bound_holds_of_the_rolled_program():
 def test_a_solve_of_200_terms_is_a_small_program(monkeypatch):
     """Equations of all programs of a solve over those of value, gradient, Hessian."""
     built = []
-    compiled = programs.compiled
+    init = executors.Program.__init__
 
-    def counted(fun, args, place=None):
-        built.append(rolling.size(jax.make_jaxpr(fun)(*args).jaxpr))
-        return compiled(fun, args, place)
+    def counted(self, *args, **options):
+        init(self, *args, **options)
+        built.append(rolling.size(self.jaxpr.jaxpr))
 
-    monkeypatch.setattr(programs, "compiled", counted)
-    programs.clear()
+    monkeypatch.setattr(executors.Program, "__init__", counted)
+    tiers.clear()
 
     def fun(x):
         return terms(x, 200)
 
-    result = bn.minimize(fun, X)
+    result = bn.minimize(fun, X, tier="fused")
     assert result.certified and built
     with compat.double():
         own = sum(
