@@ -16,6 +16,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 import banach as bn
 from banach.core import programs, store
+from banach.core.executors import FAST
 
 A = np.random.default_rng(3).standard_normal((4, 4))
 SHAPE = jax.ShapeDtypeStruct((4, 4), np.float64)
@@ -62,8 +63,8 @@ def bits(tree):
 
 def test_a_loaded_program_has_the_bits_and_trees_of_the_compiled_one(place):
     counts = spent()
-    made = store.compiled(lowered(solve, SHAPE, POINT), programs.CPU_OPTIONS)
-    again = store.compiled(lowered(solve, SHAPE, POINT), programs.CPU_OPTIONS)
+    made = store.compiled(lowered(solve, SHAPE, POINT), FAST)
+    again = store.compiled(lowered(solve, SHAPE, POINT), FAST)
     assert counts() == (1, 1, 1)
     assert oct(os.stat(place).st_mode)[-3:] == "700"
     (file,) = place.iterdir()
@@ -78,7 +79,7 @@ def test_a_solve_of_loaded_programs_has_the_bits_of_a_solve_of_compiled_ones(pla
     for _ in range(2):
         programs.clear()
         counts = spent()
-        results.append(bn.solve(bn.Ridge(A, A[0] + 1, 0.3)))
+        results.append(bn.solve(bn.Ridge(A, A[0] + 1, 0.3), tier="fused"))
         results.append(counts())
     cold, first, warm, second = results
     assert first[0] == 0 and first[1] == first[2] > 0
@@ -382,7 +383,7 @@ from banach.core import store
 before = dict(jax.config.values)
 A = np.random.default_rng(3).standard_normal((6, 4))
 with jax.enable_x64(True):
-    result = bn.solve(bn.Ridge(A, A[:, 0] + 1, 0.3))
+    result = bn.solve(bn.Ridge(A, A[:, 0] + 1, 0.3), tier="fused")
     said = [np.asarray(result.x).tobytes().hex(), float(result.certificate.value)]
     first = dict(store.COUNTS)
     second = jax.devices()[1]
