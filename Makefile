@@ -10,7 +10,7 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install new check test test-fast fuzz race bench claims docs lint \
+.PHONY: help venv install new check prove test test-fast fuzz race bench claims docs lint \
 	index clean
 
 help:  ## list the commands
@@ -60,6 +60,10 @@ new:  ## write a new method that passes: make new METHOD=name FAMILY=smooth
 
 check:  ## prove one method in under a minute: make check METHOD=name
 	@$(HERE) tests/prove.py "$(METHOD)"
+
+# Minutes where many methods changed, as after an upgrade of JAX: five seconds a pair.
+prove: install  ## prove compiled loops whose programs changed, for the ledger of tests
+	@$(PYTHON) -m tests.conformance.ledger --prove $(if $(METHOD),--method $(METHOD))
 
 test: install  ## run every test, and the checks of style and generated files
 	@$(BIN)/ruff check --quiet .

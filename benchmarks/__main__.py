@@ -11,7 +11,9 @@ from benchmarks import measure
 NAMES = (
     "logistic_small logistic_large startup tracing lasso many recompilation stated_anew"
 ).split()
-EXTRA = "constants defaults cutest unconstrained tables nist transport".split()
+EXTRA = (
+    "training awkward constants defaults cutest unconstrained tables nist transport"
+).split()
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 

@@ -2,10 +2,10 @@
 
     python tests/prove.py NAME        (make check METHOD=NAME)
 
-Nothing is installed. Whole runs on the problems of the conformance suite take
-seconds each: they are begun, in order, as long as `AFFORDABLE` seconds have not
-passed; those left out are named, and belong to make test. The last line says whether
-the method is proved; the exit code is 0 only then.
+Nothing is installed. Runs on all problems of the conformance suite are interpreted;
+compiling for one takes seconds: that is begun, problem after problem, as long as
+`AFFORDABLE` seconds have not passed. Those left out are named, and belong to make test.
+The last line says whether the method is proved; the exit code is 0 only then.
 """
 
 import os
@@ -21,11 +21,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SRC, TESTS = ROOT / "src", ROOT / "tests"
 AFFORDABLE = 20.0
+COMPILED = "the compiled loop on its beds"
 SUITES = {
     "test_references": "reference to 1e-10, mutants",
     "test_cards": "card, files, refusals",
     "test_hyperparameters": "hyperparameters",
     "test_runs": "whole runs on its beds",
+    "test_executors": "the same by every executor",
+    "test_compiled": COMPILED,
 }
 OWN = "its own tests"
 
@@ -38,6 +41,7 @@ class Proof:
         self.passed: Counter = Counter()
         self.failed: dict[str, list[str]] = {}  # tests by the words they ended in
         self.beds: list[str] = []
+        self.compiled: list[str] = []
         self.left: list[str] = []
 
     def concerns(self, item) -> bool:
@@ -58,14 +62,17 @@ class Proof:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item):
-        """Begin another bed only where it can be afforded."""
+        """Compile for another bed only where that can be afforded."""
         pair = getattr(item, "callspec", None) and item.callspec.params.get("case")
         if not isinstance(pair, tuple):
             return
         bed = pair[1]
-        if bed not in self.beds + self.left:
-            late = self.beds and time.perf_counter() - self.began > AFFORDABLE
-            (self.left if late else self.beds).append(bed)
+        if suite(item) != COMPILED:
+            self.beds += [bed] * (bed not in self.beds)
+            return
+        if bed not in self.compiled + self.left:
+            late = self.compiled and time.perf_counter() - self.began > AFFORDABLE
+            (self.left if late else self.compiled).append(bed)
         if bed in self.left:
             pytest.skip("left to make test")
 
@@ -148,6 +155,8 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
+    # Layer C of the suite takes in all problems of the methods that are asked for.
+    os.environ["BANACH_METHODS"] = name
     family = entry["family"]
     own = TESTS / "methods" / family / f"test_{name}.py"
     order = [TESTS / "conformance" / f"{stem}.py" for stem in SUITES]
@@ -164,8 +173,9 @@ def main(argv: list[str]) -> int:
         print(f"  {count:3d} passed   {label}" if count else f"  none         {label}")
     print(f"  {'no ruff here' if said is None else 'fails' if said else 'ok'}   style")
     print(f"  beds run: {', '.join(proof.beds) or 'none applies'}")
+    print(f"  compiled on: {', '.join(proof.compiled) or 'none'}")
     if proof.left:
-        print(f"  beds left to make test: {', '.join(proof.left)}")
+        print(f"  compiled by make test alone: {', '.join(proof.left)}")
     for words, tests in proof.failed.items():
         more = f", and {len(tests) - 1} more with the same words" * (len(tests) > 1)
         print(f"FAILED {tests[0]}{more}{words}")

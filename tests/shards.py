@@ -45,9 +45,11 @@ def shards(tests: Path) -> dict[str, list[str]]:
             label = name if pieces == 1 else f"{name} {i + 1}/{pieces}"
             # Strided, so that neighbours that are slow alike are spread out.
             found[label] = [str(file) for file in files[i::pieces]]
-    return dict(
-        sorted(found.items(), key=lambda item: (item[0] not in LONGEST, -len(item[1])))
-    )
+
+    def order(item: tuple[str, list[str]]) -> tuple[bool, int]:
+        return item[0].partition(" ")[0] not in LONGEST, -len(item[1])
+
+    return dict(sorted(found.items(), key=order))
 
 
 def counts(junit: Path) -> Counter:

@@ -22,6 +22,8 @@ _HOMES = {
     "banach.core.facts": "Facts Fact",
     "banach.core.card": "Card method",
     "banach.core.result": "Result NotCertified",
+    "banach.core.results": "Results",
+    "banach.core.stacked": "Stacked stack",
     "banach.core.from_optax": "FromOptax",
     "banach.racing": "race Race",
     "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",

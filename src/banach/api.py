@@ -34,6 +34,8 @@ from banach.core.plan import Limits, Manner, Past, Plan, seconds
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
+from banach.core.results import Results
+from banach.core.stacked import Stacked
 
 
 @door
@@ -270,7 +272,7 @@ def minimize(
 
 @door
 def solve_many(
-    problems: Sequence[Problem],
+    problems: Sequence[Problem] | Stacked,
     method: Any = None,
     *,
     starts: Sequence[Any] | None = None,
@@ -280,11 +282,34 @@ def solve_many(
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Result]:
+) -> Results:
     """Solve problems of one structure at once; a verdict for each.
 
-    Lanes that end are compacted away. All problems must have the same kind, shapes
-    and dtypes (group them first otherwise). Trace rows are not kept.
+    Args:
+        problems: a list of problems, or a stack of them: `bn.stack(list)`, or stated
+            at once by the class, e.g. `bn.LogisticRegression.stack(A, Y)`, which makes
+            nothing for each lane in Python. All have the same kind, shapes and
+            dtypes (group them first otherwise).
+        method: as in `solve`; a name or class is suggested for each lane by itself.
+        starts: one start a problem; None: the problems' own.
+        tol, check, max_steps: as in `solve`, for each lane.
+        time_limit: seconds, for all lanes together; lanes still running end as budget.
+        seed: lane i has the key of seed + i.
+        progress: called with (lanes that have ended, lanes).
+
+    Returns:
+        Results: a sequence with a Result for each problem, made when it is read, and
+        the columns status, certified, x (stacked), steps, ratio, value. What one lane
+        gets depends on no other lane, on no clock and on no number of threads. Ctrl-C
+        ends the lanes that still run as interrupted. Trace rows are not kept.
+
+    Example:
+        >>> import numpy as np, banach as bn
+        >>> rng = np.random.default_rng(0)
+        >>> A, Y = rng.normal(size=(50, 20, 3)), rng.integers(0, 2, (50, 20))
+        >>> results = bn.solve_many(bn.LogisticRegression.stack(A, Y, 1.0))
+        >>> results.x.shape, bool(results.certified.all()), results[7].status
+        ((50, 4), True, 'certified')
     """
     from banach.many import solve_lanes
 
@@ -301,7 +326,7 @@ def solve_many(
             f"starts must be a list, one start a problem, got {reading.shown(starts)}"
         )
     return solve_lanes(
-        list(problems), method, starts=starts, limits=limits, check=check, seed=seed,
+        problems, method, starts=starts, limits=limits, check=check, seed=seed,
         progress=progress,
     )  # fmt: skip
 

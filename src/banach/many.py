@@ -1,7 +1,8 @@
-"""solve_many: stack problems, run the lanes, unstack the verdicts."""
+"""solve_many: problems side by side, their lanes run at once, verdicts in columns."""
 
-import functools
+import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,19 +10,24 @@ import numpy as np
 
 from banach import choose
 from banach.answers import arrays, fits
-from banach.core import batch, compat, programs, tree
+from banach.core import batch, compat, tree
 from banach.core import run as loop
-from banach.core.finish import Asked, Clock, finish, no_rows
 from banach.core.method import HostMethod, Refusal, decided, open_fields
-from banach.core.plan import Limits, Plan
+from banach.core.plan import Limits
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem, sound
-from banach.core.result import Result, TraceView, problem_id
+from banach.core.problem import Misuse, Problem
+from banach.core.results import Many, Methods, Results
+from banach.core.stacked import Stacked, stacked
 from banach.parts.view import Viewed
+
+# Of the steps between looks of one run, where no instance of a method was given: lanes
+# wait for the slowest, and each of them pays for steps beyond its verdict (ours: looks
+# are a quarter of the work then; logistic fits of 100 x 10 take 6 steps, not 8).
+PACE = 0.4
 
 
 def solve_lanes(
-    problems: list[Problem],
+    problems: Any,
     method: Any,
     *,
     starts: Any,
@@ -29,161 +35,155 @@ def solve_lanes(
     check: Any,
     seed: int,
     progress: Any,
-) -> list[Result]:
+) -> Results:
     """See `banach.solve_many`."""
     began = time.perf_counter()
-    if not problems:
-        raise Misuse("solve_many needs at least one problem, got an empty list")
-    for p in problems:
-        if not isinstance(p, Problem):
-            raise Misuse(f"solve_many takes problems, got {type(p).__name__}")
-        sound(p)
     with compat.double():
-        first = problems[0]
-        structure = jax.tree.structure(first)
-        shapes = _shapes(first)
-        for i, p in enumerate(problems):
-            if jax.tree.structure(p) != structure or _shapes(p) != shapes:
-                raise Misuse(
-                    f"problem {i} differs from problem 0 in kind, structure, shape or "
-                    "dtype; group problems of one structure and call solve_many once "
-                    "for each group"
-                )
-        if starts is not None and len(starts) != len(problems):
-            raise Misuse(f"{len(starts)} starts for {len(problems)} problems")
-        stacked = _stack(problems)
+        stack = stacked(problems, "solve_many")
+        n = len(stack)
+        if not n:
+            raise Misuse("solve_many needs at least one problem, got an empty stack")
+        first = stack.view(0)
+        if starts is not None and len(starts) != n:
+            raise Misuse(f"{len(starts)} starts for {n} problems")
         check = choose.check_for(check, first)
-        template = _template(method, problems)
+        if check.host:
+            raise Misuse(
+                f"the check {check.name} works on the host, after a run: use "
+                f"bn.verify(result, check={check.name!r})"
+            )
+        template = _template(method, stack)
         if isinstance(template, HostMethod):
             raise Misuse(
                 f"{template.label()} runs on the host, one problem at a time; use "
                 "bn.solve in a loop, or a banach method"
             )
-        n = len(problems)
-        methods = _methods(method, template, stacked, n)
-        if starts is None:
-            points = jax.jit(jax.vmap(lambda p: p.start()))(stacked)
-        else:
-            given = [arrays(getattr(s, "x", s)) for s in starts]
-            for i, x in enumerate(given):
-                fits(x, first, f"starts[{i}]")
-            points = Point(_stack(given))
-        dtype = tree.dtype(points.x)
-        checks = _repeat(loop.leaves_in(dtype, check), n)
-        settings = loop.Settings(
-            loop.cadence(template, check, first), 0, limits.absolute
+        points = _starts(starts, stack, first)
+        dtype = tree.dtype(points.like.x)
+        methods = _methods(method, template, stack, dtype)
+        check = loop.leaves_in(dtype, check)
+        pace = loop.cadence(methods.first, check, first)
+        if method is None or isinstance(method, str | type):
+            pace = math.ceil(PACE * pace)
+        own, check_tree = jax.tree.flatten(check)
+        own = [np.asarray(v) for v in own]
+        inputs = batch.Inputs(
+            [*stack.leaves, *methods.leaves, *own, *points.leaves],
+            (*stack.shared, *methods.shared, *[True] * len(own), *points.shared),
+            jax.tree_util.treedef_tuple(
+                (stack.treedef, methods.treedef, check_tree, points.treedef)
+            ),
+            n,
         )
-        keys = np.stack([programs.raw_key(seed + i) for i in range(n)])
         lanes = batch.run_lanes(
-            (stacked, methods, checks, points), settings, limits, raw_keys=keys,
-            began=began, progress=progress,
+            inputs, loop.Settings(pace, 0, limits.absolute), limits,
+            raw_keys=_keys(seed, n), began=began, progress=progress,
         )  # fmt: skip
         elapsed = time.perf_counter() - began
-        limit = limits.time if lanes.timed_out else None
-        calls = jax.vmap(lambda c: loop.calls_of(template, c))(lanes.carry)
-        calls = jax.device_get(calls)
-        results = []
-        for i, problem in enumerate(problems):
-            left = _Lane(lanes.carry, calls, i)
-            plan = Plan(problem, template, check, points)
-            asked = Asked(plan, limits, keys[i], functools.partial(problem_id, problem))
-            ended = limit if left.status == "budget" else None
-            clock = Clock(lanes.compile, lanes.run / n, 0.0, elapsed, ended)
-            results.append(finish(asked, left, clock))
-        return results
+        cut = limits.time if lanes.timed_out else None
+        many = Many(stack, methods, check, limits, lanes, cut, elapsed)
+        return Results(many, np.arange(n))
 
 
-class _Lane:
-    """What one lane leaves; it is cut out of the stack when it is read."""
+class _Columns:
+    """One thing a lane: leaves stacked or shared, and the structure."""
 
-    def __init__(self, carry: Any, calls: Any, i: int):
-        self.stack, self.counts, self.i = carry, calls, i
-        status = loop.STATUSES[int(carry.status[i])]
-        self.status = "budget" if status == "running" else status
-        self.steps = int(carry.step[i])
+    def __init__(self, leaves: list[Any], shared: list[bool], treedef: Any):
+        self.leaves, self.shared, self.treedef = leaves, shared, treedef
 
-    def cut(self, tree: Any) -> Any:
-        """This lane of stacked leaves."""
-        return jax.tree.map(lambda v: v[self.i], tree)
-
-    def point(self) -> Point:
-        """The best point."""
-        return self.cut(self.stack.best.point)
-
-    def certificate(self) -> Any:
-        """What was written of it."""
-        return self.cut(self.stack.best.certificate)
-
-    def best_step(self) -> int:
-        """The step that it belongs to."""
-        return int(self.stack.best.step[self.i])
-
-    def bad(self) -> tuple[int, int]:
-        """(step, leaf) of the first non-finite value."""
-        return int(self.stack.bad_step[self.i]), int(self.stack.bad_leaf[self.i])
-
-    def calls(self) -> dict[str, int]:
-        """Oracle calls of the method."""
-        return {k: int(v[self.i]) for k, v in self.counts.items()}
-
-    def trace(self) -> TraceView:
-        """Lanes keep no rows."""
-        return no_rows()
-
-    def said(self) -> None:
-        """Lanes keep no word of a peer."""
-
-    def carry(self) -> None:
-        """Lanes are not resumed."""
-
-    def schedule(self) -> None:
-        """Lanes have one executor."""
+    @property
+    def like(self) -> Any:
+        """That of a lane, as structs."""
+        rows = zip(self.leaves, self.shared, strict=True)
+        return jax.tree.unflatten(
+            self.treedef,
+            [jax.ShapeDtypeStruct(v.shape if s else v.shape[1:], v.dtype)
+             for v, s in rows],
+        )  # fmt: skip
 
 
-def _shapes(problem: Problem) -> list[Any]:
-    return [(np.shape(v), np.result_type(v)) for v in jax.tree.leaves(problem)]
+def _keys(seed: int, n: int) -> np.ndarray:
+    """Key data of the seeds seed, seed + 1, ...: one a lane."""
+    seeds = np.uint64(seed) + np.arange(n, dtype=np.uint64)
+    halves = (seeds >> np.uint64(32), seeds & np.uint64(0xFFFFFFFF))
+    return np.stack(halves, axis=1).astype(np.uint32)
 
 
-def _stack(trees: Any) -> Any:
-    return jax.tree.map(lambda *v: np.stack([np.asarray(a) for a in v]), *trees)
+def _starts(starts: Any, stack: Stacked, first: Problem) -> _Columns:
+    if starts is None:
+        return _each(lambda p: p.start(), stack)
+    given = [arrays(getattr(s, "x", s)) for s in starts]
+    for i, x in enumerate(given):
+        fits(x, first, f"starts[{i}]")
+    x = jax.tree.map(lambda *v: np.stack([np.asarray(a) for a in v]), *given)
+    leaves, treedef = jax.tree.flatten(Point(x))
+    return _Columns(leaves, [False] * len(leaves), treedef)
 
 
-def _repeat(value: Any, n: int) -> Any:
-    return jax.tree.map(lambda v: np.broadcast_to(v, (n, *np.shape(v))), value)
+def _each(make: Callable[[Problem], Any], stack: Stacked) -> _Columns:
+    """What `make` makes of every problem; what is the same for all is made once."""
+    box: list[Any] = []
+
+    def lane(*leaves: Any) -> list[Any]:
+        out, treedef = jax.tree.flatten(make(jax.tree.unflatten(stack.treedef, leaves)))
+        box.append(treedef)
+        return out
+
+    rows = list(zip(stack.leaves, stack.shared, strict=True))
+    like = [
+        jax.ShapeDtypeStruct(v.shape if s else v.shape[1:], v.dtype) for v, s in rows
+    ]
+    closed = jax.make_jaxpr(lane)(*like)
+    jaxpr = closed.jaxpr
+    known = {v: (c, True) for v, c in zip(jaxpr.constvars, closed.consts, strict=True)}
+    known |= dict(zip(jaxpr.invars, rows, strict=True))
+    found = [
+        (np.asarray(v.val, v.aval.dtype), True)
+        if isinstance(v, compat.Literal)
+        else known.get(v, (None, False))
+        for v in jaxpr.outvars
+    ]
+    made, shared = [v for v, _ in found], [s for _, s in found]
+    open_ = [i for i, v in enumerate(made) if v is None]
+    if open_:
+        axes = [None if s else 0 for s in stack.shared]
+        many = jax.vmap(
+            lambda *v: [compat.jaxpr_as_fun(closed)(*v)[i] for i in open_],
+            in_axes=tuple(axes), axis_size=stack.size,
+        )  # fmt: skip
+        for i, v in zip(open_, jax.jit(many)(*stack.leaves), strict=True):
+            made[i] = v
+    return _Columns([np.asarray(v) for v in made], shared, box[0])
 
 
-def _methods(asked: Any, template: Any, stacked: Any, n: int) -> Any:
+def _methods(asked: Any, template: Any, stack: Stacked, dtype: Any) -> Methods:
     """One method per lane: an instance is shared, a suggestion is made per lane."""
-    dtype = tree.dtype(jax.eval_shape(lambda p: p.start(), _first(stacked)).x)
     given = asked is not None and not isinstance(asked, str | type)
-    if given and not open_fields(asked):
-        return _repeat(loop.leaves_in(dtype, template), n)
+    variant = isinstance(asked, str) and ":" in asked
+    if variant or (given and not open_fields(asked)):
+        leaves, treedef = jax.tree.flatten(loop.leaves_in(dtype, template))
+        own = [np.asarray(v) for v in leaves]
+        return Methods(own, [True] * len(own), treedef)
     seen, cls = isinstance(template, Viewed), type(template.bare())
 
-    def build(p):
+    def build(p: Problem) -> Any:
         view = p.view(always=True) if seen else None
         other = view.there(p) if seen else p
         facts = other.facts()
         made = decided(asked, other, facts) if given else cls.suggest(other, facts)
         if isinstance(made, Refusal):
             raise Misuse(made.cure)
+        made = made if given else made.in_lanes()
         return loop.leaves_in(dtype, Viewed(made, view) if seen else made)
 
-    if isinstance(asked, str) and ":" in asked:
-        return _repeat(loop.leaves_in(dtype, template), n)
-    return jax.jit(jax.vmap(build))(stacked)
+    columns = _each(build, stack)
+    return Methods(columns.leaves, columns.shared, columns.treedef)
 
 
-def _template(asked: Any, problems: list[Problem]) -> Any:
+def _template(asked: Any, stack: Stacked) -> Any:
     """The method as the lane sees it that needs a view most; one program for all."""
-    built = choose.method_for(asked, problems[0])
+    built = choose.method_for(asked, stack.view(0))
     if isinstance(built, HostMethod | Viewed):
         return built
-    for p in problems[1:]:
-        if p.view() is not None:
-            return choose.method_for(asked, p)
-    return built
-
-
-def _first(stacked: Any) -> Any:
-    return jax.tree.map(lambda v: v[0], stacked)
+    other = stack.view(0).uneven(stack)
+    return built if other is None else choose.method_for(asked, stack.view(other))

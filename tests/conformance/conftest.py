@@ -1,29 +1,39 @@
-"""One case a (method, problem); what it compiled is dropped when its tests are done."""
+"""One case a (method, problem); what it made is dropped when its tests are done."""
 
 from pathlib import Path
 
 import jax
 import pytest
-from listing import known_failures, pairs
-from programs_of import Case
 
-from banach.core import tiers
+pytest.register_assert_rewrite("laws")
+
+from listing import cases, known_failures, pairs  # noqa: E402
+from programs_of import Case  # noqa: E402
+
+from banach.core import move, programs, tiers  # noqa: E402
 
 
 def pytest_generate_tests(metafunc):
-    if "case" in metafunc.fixturenames:
-        values = [
-            pytest.param(tuple(p.values), marks=p.marks, id=p.id) for p in pairs()
-        ]
-        metafunc.parametrize("case", values, indirect=True, scope="module")
+    """All pairs, where a test does not choose its own."""
+    chosen = metafunc.definition.iter_markers("parametrize")
+    if "case" in metafunc.fixturenames and "case" not in {m.args[0] for m in chosen}:
+        metafunc.parametrize(
+            "case", cases(pairs(), True), indirect=True, scope="module"
+        )
 
 
 @pytest.fixture(scope="module")
 def case(request):
-    """The case of one method and problem."""
+    """The case of one method and problem.
+
+    Looks are kept: they are a problem's, and all methods that meet it ask the same.
+    """
+    before = dict(programs.COUNTS)
     yield Case(*request.param)
-    tiers.clear()
-    jax.clear_caches()
+    move.clear()
+    if programs.COUNTS != before:
+        tiers.clear()
+        jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items):

@@ -1,12 +1,15 @@
 """A problem that counts its oracles: when they are traced, and when they run."""
 
+import contextlib
 import functools
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import equinox as eqx
 import jax
 
+from banach.core.interpret.table import RULES, Rule
 from banach.core.problem import Problem
 
 ORACLES = {
@@ -103,6 +106,29 @@ class Tally:
 
     def ran(self, names, amount):
         self.run.update(dict.fromkeys(names, int(amount)))
+
+
+@contextlib.contextmanager
+def callbacks() -> Iterator[None]:
+    """Inside, NumPy runs what calls back: where a program comes to it, and as often.
+
+    Whoever solves by NumPy refuses effects as a whole, here as elsewhere.
+    """
+
+    def make(eqn):
+        call = eqn.params["callback"]
+
+        def called(*args):
+            call(*args)
+            return ()
+
+        return called
+
+    RULES["debug_callback"] = Rule(make, None, many=True, keys=False)
+    try:
+        yield
+    finally:
+        del RULES["debug_callback"]
 
 
 def _counting(oracle: str) -> Any:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from programs_of import Bare, unstacked
 
 from banach.core import tree
 from banach.core.method import Method, Refusal, decided
@@ -50,21 +51,20 @@ def built(cls: type, case: Any) -> Method:
 
 
 def program(case: Any) -> Any:
-    """Iterates of a method on a case, compiled once for each structure of method."""
-    start = case.problem.start()
+    """Iterates of a method on a case, traced once for each structure of method."""
+    steps = Bare(case.problem, case.problem.start())
+    drawn = keys(case)
 
-    @jax.jit
-    def go(method, problem, keys):
-        def one(state, key):
-            after = method.step(problem, state, key)
-            state = jax.tree.map(lambda v, m: jnp.asarray(v, m.dtype), after, state)
-            return state, tree.ravel(method.point(state).x)[0]
+    def rows(method: Method) -> np.ndarray:
+        _, xs, _ = steps(method, drawn)
+        return np.stack([_vector(row) for row in unstacked(xs)])
 
-        first = method.init(problem, start, keys[0])
-        first = jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(v)), first)
-        return jax.lax.scan(one, first, keys[1:])[1]
+    return rows
 
-    return lambda method: np.asarray(go(method, case.problem, keys(case)))
+
+def _vector(x: Any) -> np.ndarray:
+    """As `tree.ravel` has it."""
+    return np.concatenate([np.ravel(np.asarray(v)) for v in jax.tree.leaves(x)])
 
 
 def keys(case: Any) -> Any:

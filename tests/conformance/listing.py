@@ -1,7 +1,9 @@
-"""Which method meets which problem, and which of it belongs to the default tier."""
+"""Which method meets which problem, in which layer of the tests."""
 
+import functools
 import os
 import tomllib
+import zlib
 from pathlib import Path
 
 import pytest
@@ -35,12 +37,22 @@ def marked(name: str, *values: str):
     return pytest.param(*values, marks=marks, id="-".join(values))
 
 
+def cases(pairs: list[tuple[str, str]], quick: bool = False) -> list:
+    """Parameters of the fixture `case`; `quick`: all belong to the default tier."""
+    found = [marked(name, name, bed) for name, bed in pairs]
+    return [
+        pytest.param(tuple(p.values), marks=() if quick else p.marks, id=p.id)
+        for p in found
+    ]
+
+
 def built(name: str, problem):
     """The method for this problem, or its Refusal."""
     with compat.double():
         return choose.suggest(name, problem, problem.facts())
 
 
+@functools.cache
 def applicable(name: str) -> list[str]:
     """The beds that the method applies to."""
     return [
@@ -50,13 +62,38 @@ def applicable(name: str) -> list[str]:
     ]
 
 
-def pairs() -> list:
-    """(method, problem) for every problem that the method applies to."""
-    found = []
+@functools.cache
+def pairs() -> list[tuple[str, str]]:
+    """(method, bed) for every bed that a method of ours applies to: layer A."""
+    return [(name, bed) for name in NATIVE for bed in applicable(name)]
+
+
+def one_a_method() -> list[tuple[str, str]]:
+    """One bed for each method: layer B.
+
+    Which one follows from the method's name alone, so that the beds are shared out
+    and a new method changes nobody else's.
+    """
+    chosen = []
     for name in NATIVE:
-        for bed in applicable(name):
-            found.append(marked(name, name, bed))
-    return found
+        beds = applicable(name)
+        if beds:
+            chosen.append((name, beds[zlib.crc32(name.encode()) % len(beds)]))
+    return chosen
+
+
+def one_a_kind() -> list[tuple[str, str]]:
+    """One method for each family and kind of problem: layer C.
+
+    The family's representative where it applies, else the first by name; on the first
+    bed of the kind that it applies to. All pairs of the methods that are asked for.
+    """
+    chosen: dict[tuple[str, str], tuple[str, str]] = {}
+    first = representatives()
+    for name, bed in sorted(pairs(), key=lambda p: (p[0] not in first, p[0])):
+        chosen.setdefault((INDEX[name]["family"], BEDS[bed].problem.kind), (name, bed))
+    asked = [pair for pair in pairs() if pair[0] in ASKED]
+    return list(dict.fromkeys([*chosen.values(), *asked]))
 
 
 def known_failures() -> list[dict[str, str]]:

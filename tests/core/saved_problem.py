@@ -21,6 +21,19 @@ easy = _valley([1.0, 0.5, 0.2, 0.1, 0.05])
 other = _valley([1.0, 0.5, 0.2, 0.1, 0.06])
 
 
+def _bowl(x, scale):
+    return scale / 2 * sum(jnp.sum((v - 1) ** 2) for v in x.values())
+
+
+def bowl(scale=1.0):
+    """scale / 2 ||x - 1||^2 from 0 in float32: more unknowns than `run.LARGE`."""
+    x0 = {"a": np.zeros(2**13, np.float32), "b": np.zeros((2, 4), np.float32)}
+    return Smooth(_bowl, x0, (np.float32(scale),))
+
+
+large = bowl()
+
+
 def main(path, steps):
     """Solve with a checkpoint at every chunk border until killed."""
     import banach as bn

@@ -15,7 +15,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 import banach as bn
-from banach.core import programs, store
+from banach.core import store, tiers
 from banach.core.executors import FAST
 
 A = np.random.default_rng(3).standard_normal((4, 4))
@@ -77,7 +77,7 @@ def test_a_loaded_program_has_the_bits_and_trees_of_the_compiled_one(place):
 def test_a_solve_of_loaded_programs_has_the_bits_of_a_solve_of_compiled_ones(place):
     results = []
     for _ in range(2):
-        programs.clear()
+        tiers.clear()
         counts = spent()
         results.append(bn.solve(bn.Ridge(A, A[0] + 1, 0.3), tier="fused"))
         results.append(counts())

@@ -191,12 +191,16 @@ def test_numbers_that_the_caller_gave_are_those_of_the_problem_as_it_stands():
 
 def test_a_run_through_a_view_is_saved_and_resumed_bit_for_bit(tmp_path):
     problem = MODELS["lasso"]()
-    whole = bn.solve(problem, "proximal_gradient", max_steps=3000)
+    whole = bn.solve(problem, "proximal_gradient", max_steps=3000, tier="split")
     file = tmp_path / "half.json"
     border = whole.settings.every
     assert whole.steps > border
     half = bn.solve(
-        problem, "proximal_gradient", max_steps=border, checkpoint=str(file)
+        problem,
+        "proximal_gradient",
+        max_steps=border,
+        checkpoint=str(file),
+        tier="split",
     )
     assert half.status == "budget"
     on = bn.solve(problem, "proximal_gradient", max_steps=3000, resume=str(file))

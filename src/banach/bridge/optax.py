@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 
@@ -42,6 +42,8 @@ class Optax(Method):
     elsewhere than at a minimiser, and a warning says so (weight_decay=0.0 helps the
     first three).
     """
+
+    absorbing: ClassVar[bool] = FromOptax.absorbing
 
     inner: FromOptax
     algorithm: Any = eqx.field(static=True)

@@ -68,6 +68,8 @@ class Certificate(eqx.Module):
     A `signed` quantity (a goal, a mean) may have any sign. It has a `target`, and is
     certified where value + slack <= target: a tolerance has no say, and its ratio is
     what is missing, at most 0 where the target is reached.
+
+    Of many lanes at once every array has a leading axis, and so has every answer.
     """
 
     parts: tuple[Part, ...]
@@ -113,12 +115,12 @@ class Certificate(eqx.Module):
     @property
     def worst(self) -> Array:
         """Index of the worst part."""
-        return self._np().argmax(self.ratios())
+        return self._np().argmax(self.ratios(), axis=0)
 
     @property
     def ratio(self) -> Float[Array, ""]:
         """(value + slack) / scale of the worst part."""
-        return self._np().max(self.ratios())
+        return self._np().max(self.ratios(), axis=0)
 
     @property
     def value(self) -> Float[Array, ""]:
@@ -143,7 +145,11 @@ class Certificate(eqx.Module):
     def _of_worst(self, values: list[Any]) -> Array:
         if len(values) == 1:
             return values[0]
-        return self._np().stack(values)[self.worst]
+        xp, worst = self._np(), self.worst
+        stacked = xp.stack(values)
+        if worst.ndim:  # one a lane
+            return xp.take_along_axis(stacked, worst[None], axis=0)[0]
+        return stacked[worst]
 
     def refuted(self) -> Bool[Array, ""]:
         """A nonnegative quantity below -slack: an assumption is false."""
@@ -154,7 +160,7 @@ class Certificate(eqx.Module):
             xp.isfinite(p.value) & xp.isfinite(p.slack) & (p.value < -p.slack)
             for p in self.parts
         ]
-        return xp.any(xp.stack(flags))
+        return xp.any(xp.stack(flags), axis=0)
 
     def within(self, tol: Any) -> Bool[Array, ""]:
         """Whether every part is valid and at most tol * scale, roundings outward."""
@@ -193,7 +199,7 @@ class Certificate(eqx.Module):
         flags = [
             (p.value <= p.slack) & (p.slack > tol * p.scale / 2) for p in self.parts
         ]
-        return xp.any(xp.stack(flags))
+        return xp.any(xp.stack(flags), axis=0)
 
     def _goal(self) -> Any:
         return 0.0 if self.target is None else self.target

@@ -112,6 +112,20 @@ def holds(jaxpr: Jaxpr, names: frozenset[str]) -> bool:
     )
 
 
+def own_rule(eqn: Any) -> str | None:
+    """The function of JAX's own whose derivative rule a custom call carries, or None.
+
+    Its file and line say which rule it is; that of others may be made anew each time.
+    """
+    if not eqn.primitive.name.startswith("custom_jvp_call"):
+        return None
+    body = eqn.params.get("call_jaxpr")
+    info = getattr(getattr(body, "jaxpr", None), "debug_info", None)
+    where = str(getattr(info, "func_src_info", "") or "")
+    inside = f" at {os.path.dirname(jax.__file__)}{os.sep}"
+    return f"{eqn.primitive.name}: {where}" if inside in where else None
+
+
 # Where stop_gradient guards against overflow and leaves every derivative as it is.
 _LIBRARY = tuple(
     os.path.join(os.path.dirname(jax.__file__), "_src", *part)

@@ -13,14 +13,17 @@ import jax
 from banach.core import interpret, mesh, store
 
 # Work of one evaluation above which compiling pays at once (ours): an interpreted
-# unit takes 2 to 3 us, so this is about a tenth of a second.
-ONCE = 50_000
+# unit takes about 1 us, so this is a tenth of a second.
+ONCE = 100_000
 # XLA's options on a CPU: for programs that run long, and for those that run little.
 FAST: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 1,
 }
 QUICK: dict[str, Any] = FAST | {"xla_backend_optimization_level": 0}
+# For passes over large arrays: the newer loop emitters take half the instructions, and
+# longer to compile (decision 0016).
+LARGE: dict[str, Any] = {"xla_backend_optimization_level": 1}
 _CLOCK = [0.0]
 
 
@@ -49,19 +52,39 @@ class Program:
     """A function traced for arguments like these; flat leaves in, flat leaves out.
 
     On a mesh every argument lies where its sharding says, or else at `place`, where
-    the results lie too.
+    the results lie too. `large` is a program whose time goes into passes over large
+    arrays; results lie in the buffers of `donated` arguments.
     """
 
     @clocked
-    def __init__(self, function: Any, args: Any, place: Any = None):
+    def __init__(
+        self,
+        function: Any,
+        args: Any,
+        place: Any = None,
+        large: bool = False,
+        donated: tuple[int, ...] = (),
+    ):
         args = jax.tree.map(lambda v: mesh.struct(v, place), args)
-        self._traced = jax.jit(function, out_shardings=place).trace(*args)
+        jitted = jax.jit(
+            function,
+            out_shardings=place,
+            donate_argnums=donated,
+            keep_unused=bool(donated),
+        )
+        self._traced = jitted.trace(*args)
+        self._options = LARGE if large else FAST
         self._call: Any = None
         self.spent = 0.0
         """Work of the last evaluation; a unit of XLA's is a tenth (ours)."""
         self.place = place
         structs, self.tree = jax.tree.flatten(self._traced.out_info)
         self.structs = [jax.ShapeDtypeStruct(s.shape, s.dtype) for s in structs]
+
+    @property
+    def jaxpr(self) -> Any:
+        """What was traced, closed."""
+        return self._traced.jaxpr
 
     @functools.cached_property
     def refusal(self) -> str | None:
@@ -93,7 +116,9 @@ class Program:
     def xla(self, options: dict[str, Any] | None = None) -> Any:
         """The program compiled, for arguments of the structure it was traced with."""
         cpu = jax.default_backend() == "cpu"
-        return store.compiled(self._traced.lower(), (options or FAST) if cpu else None)
+        return store.compiled(
+            self._traced.lower(), (options or self._options) if cpu else None
+        )
 
     def __call__(self, leaves: list[Any]) -> list[Any]:
         """Outputs, by whichever executor pays for a few evaluations.

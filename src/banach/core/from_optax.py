@@ -8,13 +8,13 @@ import inspect
 import numbers
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Int, PyTree, UInt32
 
 from banach.core import compat, reading, tree
 from banach.core.card import method
@@ -23,16 +23,25 @@ from banach.core.point import Point
 from banach.core.problem import Misuse
 
 MOTIONLESS = 100
+# Unknowns up to which x before and after a step are compared entry by entry. Beyond,
+# the old x would have to be copied at every step, since the new one takes its place.
+COMPARED = 2**12
+_SAMPLED = 32  # entries
 _EXTRA = ("value", "grad", "value_fn")
 
 
 class FromOptaxState(eqx.Module):
-    """Parameters, optax's own state, oracle calls, and steps without motion."""
+    """Parameters, optax's own state, oracle calls, and steps without motion.
+
+    `mark` is what a large x is known again by: the bits of some entries, and a print
+    of all of them (0 where that was not needed). A small x has none.
+    """
 
     x: PyTree
     inner: PyTree
     calls: Int[Array, ""]
     motionless: Int[Array, ""]
+    mark: UInt32[Array, " marks"]
 
 
 @method(
@@ -59,8 +68,12 @@ class FromOptax(Method):
     the number of evaluations inside the last update; both are for line searches.
 
     Fails in every way that the transformation can: a learning rate is not checked,
-    only the answer is. A run of 100 steps without motion ends as stalled.
+    only the answer is. A run of 100 steps without motion ends as stalled (101 where x
+    is large: what the first of them left alone is not known).
     """
+
+    # x + u is not finite where x is not.
+    absorbing: ClassVar[bool] = True
 
     hyper: dict[str, Any]
     factory: Callable = eqx.field(static=True)
@@ -105,7 +118,8 @@ class FromOptax(Method):
     def init(self, problem, start, key):
         """The state before the first step."""
         zero = jnp.zeros((), jnp.int32)
-        return FromOptaxState(start.x, self._transform().init(start.x), zero, zero)
+        inner = self._transform().init(start.x)
+        return FromOptaxState(start.x, inner, zero, zero, _first_mark(start.x))
 
     def step(self, problem, state, key):
         """One step of the peer."""
@@ -124,10 +138,12 @@ class FromOptax(Method):
         x = jax.tree.map(lambda p, d: (p + d).astype(p.dtype), state.x, u)
         if self.searched is not None:
             calls = calls + jnp.asarray(self.searched(inner), jnp.int32)
-        still = tree.max_abs(tree.sub(x, state.x)) == 0
-        return FromOptaxState(
-            x, inner, calls, jnp.where(still, state.motionless + 1, 0)
-        )
+        if state.mark.size:
+            still, mark = _still(x, state.mark)
+        else:
+            still, mark = tree.max_abs(tree.sub(x, state.x)) == 0, state.mark
+        motionless = jnp.where(still, state.motionless + 1, 0)
+        return FromOptaxState(x, inner, calls, motionless, mark)
 
     def point(self, state):
         """The current point."""
@@ -153,6 +169,57 @@ class FromOptax(Method):
                 "transformation; the factory must return what optax.adam(...) returns"
             )
         return made
+
+
+def _first_mark(x: PyTree) -> Array:
+    """The mark before the first step; none where x is compared itself."""
+    if tree.size(x) <= COMPARED:
+        return jnp.zeros(0, jnp.uint32)
+    return jnp.concatenate([_sampled(x), jnp.zeros(2, jnp.uint32)])
+
+
+def _still(x: PyTree, mark: Array) -> tuple[Array, Array]:
+    """Whether x is the point of the mark, and its own mark.
+
+    Nearly every step moves one of the sampled entries. Only where it moves none is
+    all of x read.
+    """
+    some = _sampled(x)
+    alike = jnp.all(some == mark[:-2])
+    every = jax.lax.cond(alike, _print, lambda x: jnp.zeros(2, jnp.uint32), x)
+    still = alike & jnp.all(every == mark[-2:])
+    return still, jnp.concatenate([some, every])
+
+
+def _sampled(x: PyTree) -> Array:
+    """The bits of a few entries of the largest leaf, evenly spread."""
+    leaf = jnp.ravel(max(jax.tree.leaves(x), key=lambda v: v.size))
+    apart = max(leaf.size // _SAMPLED, 1)
+    return _words(leaf[: apart * _SAMPLED : apart])
+
+
+def _print(x: PyTree) -> Array:
+    """64 bits by which arrays are known again: two weighted sums of their words.
+
+    Weights are odd, so that a change of one word always shows; two arrays that differ
+    in more have the same print with a chance of about 2^-64.
+    """
+    sums = jnp.ones(2, jnp.uint32)  # not the 0 of what was not read
+    for n, leaf in enumerate(jax.tree.leaves(x)):
+        words = _words(leaf)
+        i = 2 * (jax.lax.iota(jnp.uint32, words.size) + jnp.uint32(n)) + 1
+        mixed = i * jnp.uint32(2654435769)
+        mixed = (mixed ^ (mixed >> 15) ^ jnp.uint32(2 * n)) | 1
+        sums = sums + jnp.stack(
+            [jnp.sum(w * words, dtype=jnp.uint32) for w in (i, mixed)]
+        )
+    return sums
+
+
+def _words(leaf: Array) -> Array:
+    """The bits of an array in words of 32."""
+    part = f"u{min(leaf.dtype.itemsize, 4)}"
+    return jnp.ravel(jax.lax.bitcast_convert_type(leaf, part)).astype(jnp.uint32)
 
 
 # Of optax's optimisers the one that shrinks the weights without an argument saying so

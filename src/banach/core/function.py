@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, wrong_calls
+from banach.core import compat, rolling, wrong_calls
 from banach.core.problem import Misuse
 
 # Stops in banach's own files keep every derivative, as JAX's do.
@@ -114,9 +114,8 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
         wrong_calls.alive(closed.consts, name)
         compat.end_trace(traces[0])
     stops = compat.stops_gradient(closed.jaxpr, _OURS)
-    inlined = jax.make_jaxpr(lambda *a: _inline(closed.jaxpr, closed.consts, a))(
-        *leaves
-    )
+    short = rolling.rolled(closed, _contents)
+    inlined = jax.make_jaxpr(lambda *a: _inline(short.jaxpr, short.consts, a))(*leaves)
     consts = tuple(_own(c) for c in inlined.consts)
     program = Program(inlined.jaxpr, in_tree, trees[0], label, stops)
     _warn_if_ever_new(fun, program)
@@ -155,8 +154,8 @@ def _inline(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
     env.update(zip(jaxpr.invars, args, strict=True))
     for eqn in jaxpr.eqns:
         values = [read(v) for v in eqn.invars]
-        if eqn.primitive.name in ("jit", "pjit", "closed_call"):
-            inner = eqn.params.get("jaxpr") or eqn.params["call_jaxpr"]
+        inner = rolling.opened(eqn)
+        if inner is not None:
             out = _inline(inner.jaxpr, inner.consts, values)
         else:
             out = compat.bind(eqn, values)
@@ -185,6 +184,11 @@ def canonical(jaxpr: Any, functions: list[int]) -> str:
                 elif callable(item) and not isinstance(item, type):
                     functions.append(_identity(item))
     return _ADDRESS.sub("0x", jaxpr.pretty_print(use_color=False, source_info=False))
+
+
+def _contents(jaxpr: Any) -> Any:
+    functions: list[int] = []
+    return canonical(jaxpr, functions), tuple(functions)
 
 
 def _identity(fun: Any) -> int:

@@ -6,6 +6,7 @@ trace and resume never depend on timing.
 
 import contextlib
 import functools
+import math
 import signal
 import threading
 import time
@@ -108,6 +109,7 @@ def iterate(
             how.compile_free, lost,
         )  # fmt: skip
         left = _Chunk(runner, state, status, list(marks), ready.method, list(legs))
+        runner.shows(left)
         return finish(asked, left, clock)
 
     with interrupts() as stop:
@@ -123,7 +125,10 @@ def iterate(
                 compiling += inside
                 began += inside if how.compile_free else 0.0
                 elapsed = time.perf_counter() - began
-                wanted = _decision(stop.asked, blocks, took, elapsed, limits.time)
+                wanted = _decision(
+                    stop.asked, blocks, took, elapsed, limits.time,
+                    runner.pause(CHUNK_SECONDS),
+                )  # fmt: skip
                 halted, late, blocks = mesh.agreed(runner.place, wanted)
             except jax.errors.JaxRuntimeError as error:
                 if fresh or not mesh.shared(runner.place):
@@ -154,14 +159,19 @@ def iterate(
 
 
 def _decision(
-    stop: bool, blocks: int, took: float, elapsed: float, limit: float | None
+    stop: bool,
+    blocks: int,
+    took: float,
+    elapsed: float,
+    limit: float | None,
+    pause: float = CHUNK_SECONDS,
 ) -> tuple[int, int, int]:
     """(interrupted, out of time, blocks of the next chunk)."""
-    blocks = max(1, int(blocks * min(4.0, CHUNK_SECONDS / max(took, 1e-6))))
+    blocks = max(1, int(blocks * min(4.0, pause / max(took, 1e-6))))
     if limit is None:
         return stop, False, blocks
     left = max(limit - elapsed, 1e-3)
-    blocks = max(1, min(blocks, int(blocks * left / CHUNK_SECONDS) + 1))
+    blocks = max(1, min(blocks, int(blocks * left / pause) + 1))
     return stop, elapsed >= limit, blocks
 
 
@@ -171,8 +181,10 @@ _settings = functools.lru_cache(loop.Settings)  # a module takes 16 us to make
 def _first_blocks(ready: kept.Ready, runner: Any) -> int:
     if runner.name != "fused":
         return 2  # the look at the start, and one block
+    if runner.kernel.scratch is not None:
+        return 1  # of a large state it may take seconds
     # A step passes over its own state too, which may be larger than the data.
-    touched = ready.nbytes + sum(v.nbytes for v in runner.zero) + 2000
+    touched = ready.nbytes + runner.nbytes + 2000
     seconds = touched * ready.passes / FIRST_CHUNK_BYTES_PER_SECOND
     return max(1, min(2000, int(CHUNK_SECONDS / seconds)))
 
@@ -183,9 +195,16 @@ class _Chunk:
     def __init__(self, kernel: Any, state: Any, status: str,
                  marks: list[tuple[int, float]], method: Method,
                  legs: list[list[Any]]):  # fmt: skip
-        self.kernel, self.state, self.status = kernel, state, status
+        self.kernel, self._state, self.status = kernel, state, status
         self.legs = legs
         self.marks, self.method, self.steps = marks, method, marks[-1][0]
+        self.touched: list[bool] = []  # not empty once somebody has looked
+
+    @property
+    def state(self) -> list[Any]:
+        """The packed carry; from now on its memory is the reader's too."""
+        self.touched.append(True)
+        return self._state
 
     @functools.cached_property
     def whole(self) -> loop.Carry:
@@ -226,7 +245,10 @@ class _Chunk:
 
     def schedule(self) -> dict[str, Any]:
         """By what it was run, from which look, and the work of the last of them."""
-        return {"legs": self.legs, "work": float(self.kernel.work(self.state))}
+        said = {"legs": self.legs, "work": float(self.kernel.work(self.state))}
+        # Of the last executor nobody asks whether another one follows.
+        pinned = self.kernel.name != "fused" and self.kernel.limit == math.inf
+        return said | ({"pinned": True} if pinned else {})
 
     def said(self) -> dict[str, str] | None:
         """What a peer says of itself, read from its state."""

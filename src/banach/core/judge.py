@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from banach.core import mesh
+from banach.core import run as loop
 from banach.core.check import Check, Prepared
 from banach.core.executors import Program
 from banach.core.point import Point
@@ -95,7 +96,8 @@ class Judge:
             jax.ShapeDtypeStruct((), np.int32),
             jax.ShapeDtypeStruct((), np.float64),
         )
-        program = Program(look, args, self.place)
+        large = sum(v.size for v in structs) >= loop.LARGE
+        program = Program(look, args, self.place, large)
         COUNTS["look"] += 1
         made = _LOOKS[key] = Look(program, *box[0])
         return made
@@ -108,7 +110,7 @@ class Judge:
         rest = [np.asarray(raw), *leaves, np.int32(number), np.float64(0)]
         out = [np.asarray(v) for v in look.program([*self.leaves, *self.once, *rest])]
         certificate = jax.tree.unflatten(look.certificate, out[: look.split])
-        return certificate, jax.tree.unflatten(look.point, out[look.split :])
+        return certificate, jax.tree.unflatten(look.point, evidence(out[look.split :]))
 
 
 def judge_of(problem: Problem, check: Check) -> Judge:
@@ -145,10 +147,19 @@ def _preparation(
             box.append(jax.tree.structure(made))
             return jax.tree.leaves(made)
 
-        program = Program(prepare, (leaves, own), place)
+        large = jax.tree.unflatten(treedef, leaves).size() >= loop.LARGE
+        program = Program(prepare, (leaves, own), place, large)
         COUNTS["prepared"] += 1
         found = _PREPARED[key] = (program, box[0])
     return found  # type: ignore[no-any-return]
+
+
+def evidence(leaves: list[Any]) -> list[np.ndarray]:
+    """Leaves of a point that was judged, as arrays that nobody can write to."""
+    kept = [np.asarray(v) for v in leaves]
+    for v in kept:
+        v.flags.writeable = False
+    return kept
 
 
 def plain(leaf: Any) -> Any:

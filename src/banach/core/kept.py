@@ -78,7 +78,7 @@ class Ready:
         """The move's programs."""
         return move.Move(self.judge, self.method, self.start).programs
 
-    @property
+    @functools.cached_property
     def nbytes(self) -> int:
         """What a pass over everything touches."""
         rest = sum(np.asarray(v).nbytes for v in self._rest[0])

@@ -44,6 +44,9 @@ class Method(eqx.Module):
     card: ClassVar[Card]
     # Oracle calls of an ordinary step where card.cost is None; paces the checks only.
     typical: ClassVar[Mapping[str, float] | None] = None
+    # Whether an entry of the point that is not finite stays so, step after step: then
+    # a long run need not look for one at every step.
+    absorbing: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
@@ -120,6 +123,14 @@ class Method(eqx.Module):
     def calls(self, state: PyTree) -> dict[str, Any]:
         """Oracle calls so far, for cards with cost=None."""
         raise NotImplementedError(f"{self.card.name}: cost=None needs calls(state)")
+
+    def in_lanes(self) -> "Method":
+        """What `suggest` made, as it is best run for many problems side by side.
+
+        There a branch is free only where no lane takes it, so that an expensive part
+        that single runs save by keeping an old one may be better made anew.
+        """
+        return self
 
     def sent(self, problem: Problem, steps: int) -> dict[str, int]:
         """Bytes sent in a run of so many steps, by direction; empty: nothing is."""

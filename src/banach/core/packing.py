@@ -48,6 +48,14 @@ class Packing:
             dtype = self.structs[at].dtype
             self.structs[at] = jax.ShapeDtypeStruct((n,), dtype)
 
+    def alone(self) -> list[int]:
+        """Which arrays are one large leaf each, of numbers."""
+        return [
+            i
+            for i, s in enumerate(self.structs)
+            if i not in self.shared and not _extended(s)
+        ]
+
     def pack(self, leaves: list[Any]) -> list[Array]:
         """Leaves to arrays, while tracing or on the host."""
         xp = jnp if any(isinstance(v, jax.Array) for v in leaves) else np
@@ -73,5 +81,8 @@ class Packing:
 
 
 def _small(s: Any) -> bool:
-    plain = not jax.dtypes.issubdtype(s.dtype, jax.dtypes.extended)
-    return plain and s.size * s.dtype.itemsize <= SMALL
+    return not _extended(s) and s.size * s.dtype.itemsize <= SMALL
+
+
+def _extended(s: Any) -> bool:
+    return jax.dtypes.issubdtype(s.dtype, jax.dtypes.extended)

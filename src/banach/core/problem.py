@@ -106,6 +106,25 @@ class Problem(eqx.Module, metaclass=_Kind):
     def default_check(self) -> str:
         """Name of the one default quantity of this kind (CERTIFICATES 2.4)."""
 
+    @classmethod
+    def stack(cls, *args: Any, shared: Any = (), **named: Any) -> Any:
+        """Many problems of this class at once, for `bn.solve_many`.
+
+        The arguments are those of the constructor. Every array among them has a first
+        axis of lanes, one entry a problem; numbers, functions and terms are those of
+        all lanes, and so are the arguments named in `shared`. Each lane passes the
+        constructor; linear models are read as a whole (`bn.LogisticRegression.stack`).
+
+        Returns:
+            Stacked: a sequence of the problems.
+
+        Raises:
+            Misuse: lengths that disagree; what the constructor refuses, with the lane.
+        """
+        from banach.core.stacked import of_class
+
+        return of_class(cls, args, named, shared)
+
     def restated(self) -> "Problem | None":
         """The same problem through its own constructor, from its own fields.
 
@@ -160,6 +179,17 @@ class Problem(eqx.Module, metaclass=_Kind):
         `always`: the view that the kind has, whether or not it would change much.
         """
         return None
+
+    def uneven(self, stack: Any) -> int | None:
+        """A lane of a stack of such problems that has a view, or None.
+
+        All lanes are then seen through the views of their own; no loop over them where
+        the kind has none.
+        """
+        if type(self).view is Problem.view:
+            return None
+        lanes = range(len(stack))
+        return next((i for i in lanes if stack.view(i).view() is not None), None)
 
     def pass_bytes(self) -> int:
         """Memory that one gradient may touch, where that is more than the data.

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -11,6 +12,7 @@ from banach.core import run as loop
 from banach.core.packing import Packing, Place
 from banach.core.point import Point
 from banach.core.run import Carry, Settings
+from banach.core.tree import size
 
 COUNTS = {"kernel": 0}
 
@@ -19,6 +21,9 @@ class Kernel(NamedTuple):
     """A chunk of the outer loop; the carry is packed (see `packing`).
 
     call(leaves, raw_key, packed, [fresh, blocks, max_steps], tol) -> packed
+
+    For a large state the limits end in `careful`, and the buffers of `scratch` follow:
+    what is returned lies in them (`large.Turns` calls it).
     """
 
     call: Any
@@ -30,6 +35,8 @@ class Kernel(NamedTuple):
     step: Place
     best: tuple[list[Place], Any]  # places and structure of the best point
     place: Any  # the mesh that the carry lies on, None: the default device
+    scratch: list[Any] | None = None  # of the arrays `packing.alone()`, in order
+    deferred: bool = False  # see `loop.kernel`: not every step is looked at
 
     def carry(self, packed: list[Any]) -> Carry:
         """The structured carry, small leaves as NumPy arrays."""
@@ -127,38 +134,61 @@ def _kernel(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     def unwrap(packed):
         return jax.tree.unflatten(tree, packing.unpack(packed))
 
-    def chunk(leaves, raw_key, packed, limits, tol):
+    place = mesh.everywhere(problem)
+    large = place is None and size(start.x) >= loop.LARGE
+    deferred = large and method.absorbing
+    alone = packing.alone()
+
+    def chunk(leaves, raw_key, packed, limits, tol, *scratch):
         fresh, blocks, max_steps = limits[0] != 0, limits[1], limits[2]
+        if scratch:
+            # XLA cannot know that the choice is always the same: the carry is written
+            # where it stays, and not copied a second time.
+            packed = list(packed)
+            for i, buffer in zip(alone, scratch[0], strict=True):
+                packed[i] = jnp.where(blocks >= 0, packed[i], buffer)
         problem, method, check, start = jax.tree.unflatten(treedef, leaves)
         return loop.kernel(
             problem, method, check, start, jax.random.wrap_key_data(raw_key), packed,
             fresh, blocks, max_steps, tol, settings, wrap, unwrap,
+            limits[3] != 0 if deferred else True,
         )  # fmt: skip
 
+    scratch = [packing.structs[i] for i in alone] if large else None
     args = (
         leaves,
         jax.ShapeDtypeStruct((2,), np.uint32),
         packing.structs,
-        jax.ShapeDtypeStruct((3,), np.int32),
+        jax.ShapeDtypeStruct((4 if large else 3,), np.int32),
         jax.ShapeDtypeStruct((), dtype),
+        *([scratch] if large else []),
     )
-    place = mesh.everywhere(problem)
-    call = compiled(chunk, args, place)
+    call = compiled(chunk, args, place, large, donated=(5,) if large else ())
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
     zero = jax.device_put(zero, place)
     COUNTS["kernel"] += 1
     at = jax.tree.unflatten(tree, packing.places)
     best = jax.tree.flatten(at.best.point, is_leaf=lambda v: isinstance(v, Place))
-    return Kernel(call, tree, packing, zero, dtype, at.status, at.step, best, place)
+    return Kernel(
+        call, tree, packing, zero, dtype, at.status, at.step, best, place, scratch,
+        deferred,
+    )  # fmt: skip
 
 
-def compiled(function: Any, args: Any, place: Any = None) -> Any:
+def compiled(
+    function: Any,
+    args: Any,
+    place: Any = None,
+    large: bool = False,
+    donated: tuple[int, ...] = (),
+) -> Any:
     """Compile a function for arguments like these, with the options of its backend.
 
     On a CPU the older loop emitters and the first optimisation level halve the compile
-    time; the loops of a solver run as fast (docs/decisions/0003).
+    time; the loops of a solver run as fast (docs/decisions/0003), but for passes over
+    `large` arrays (0016). Results lie in the buffers of `donated` arguments.
     """
-    return executors.Program(function, args, place).xla()
+    return executors.Program(function, args, place, large, donated).xla()
 
 
 def clear() -> None:

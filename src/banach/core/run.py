@@ -38,6 +38,9 @@ STATUSES = (
 # By what a run may be executed, in this order: see core/tiers.py.
 TIERS = ("numpy", "split", "fused")
 MOST_STEPS = 2**31 - 1  # steps are counted in 32 bits
+# Unknowns from which passes over the point cost more than the operations themselves
+# (docs/decisions/0016).
+LARGE = 2**13
 CODE = {name: i for i, name in enumerate(STATUSES)}
 UNVERIFIABLE_AFTER = 3
 # How a block may end, the first that is true: see `block`, and core/split.py.
@@ -130,9 +133,20 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
         return sum(unit.get(k, 0.5) * (v - free.get(k, 0)) for k, v in calls.items())
 
     step, look = work(per_step) or 0.5, work(check.screened(1.0).cost(problem))
+    dearer = _dearer(problem)
     # Fifty ordinary steps, or as much work in more of them.
-    most = max(50, math.ceil(25 / step))
-    return int(min(most, max(1, math.ceil(10 * look / step))))
+    most = max(50, math.ceil(25 * dearer / step))
+    return int(min(most, max(1, math.ceil(10 * look * dearer / step))))
+
+
+def _dearer(problem: Problem) -> float:
+    """What a look, which asks in float64, costs over the same oracles in a step.
+
+    Of a float32 problem 2.4 times was measured for passes over vectors, 4 to 5 for
+    networks: XLA multiplies faster in float32 (docs/decisions/0016).
+    """
+    double, own = jax.dtypes.canonicalize_dtype(np.float64), tree.dtype(problem.space())
+    return 1.0 if own == jnp.promote_types(own, double) else 5.0
 
 
 def kernel(
@@ -149,10 +163,13 @@ def kernel(
     settings: Settings,
     wrap: Callable[[Carry], Any] = lambda c: c,
     unwrap: Callable[[Any], Carry] = lambda c: c,
+    careful: Any = True,
 ) -> Any:
     """At most `blocks` blocks of (k steps, check); a fresh carry is filled first.
 
-    The loop hands on wrap(carry): fewer arrays, fewer operations on a CPU.
+    The loop hands on wrap(carry): fewer arrays, fewer operations on a CPU. Where it is
+    not `careful` a non-finite point is noticed at the end of its block, and the caller
+    runs the same blocks again, carefully (`large`).
     """
     check = check.prepared(problem)
     screening = check.screens() and not settings.absolute
@@ -183,7 +200,12 @@ def kernel(
             i, step, state, _ = s
             k = jax.random.fold_in(method_key, step) if method.card.random else key
             state = like(method.step(problem, state, k), state)
-            return i + 1, step + 1, state, first_bad(method.point(state).x)
+            x = method.point(state).x
+            if careful is True:
+                return i + 1, step + 1, state, first_bad(x)
+            due = careful | (i + 1 == n)
+            bad = jax.lax.cond(due, first_bad, lambda x: jnp.int32(-1), x)
+            return i + 1, step + 1, state, bad
 
         bad = jnp.asarray(-1, jnp.int32)
         _, step, state, bad = jax.lax.while_loop(
@@ -204,7 +226,7 @@ def kernel(
         better = (bad < 0) & ((ratio < c.best.certificate.ratio) | (c.checks == 0))
         # What refutes is what is spoken of, however small its ratio.
         take = passed | better | (cert.refuted() & (bad < 0))
-        best = _select(take, Best(like(point, c.best.point), cert, step), c.best)
+        best = _taken(take, Best(like(point, c.best.point), cert, step), c.best)
         blur = best.certificate.blurred(tol)
         # The same blur goes on while the best ratio has not halved since it began.
         same = (c.strikes > 0) & (best.certificate.ratio > c.blurred_at / 2)
@@ -438,12 +460,21 @@ def first_bad(x: PyTree) -> Array:
     bad = jnp.asarray(-1, jnp.int32)
     for i, leaf in reversed(list(enumerate(jax.tree.leaves(x)))):
         if jnp.issubdtype(leaf.dtype, jnp.inexact):
-            bad = jnp.where(jnp.all(jnp.isfinite(leaf)), bad, i)
+            # One pass that XLA fuses; the flags of jnp.isfinite it would write down.
+            finite = jnp.max(jnp.abs(leaf), initial=0.0) < jnp.inf
+            bad = jnp.where(finite, bad, i)
     return bad
 
 
 def _any_nan(cert: Certificate) -> Array:
     return jnp.any(jnp.stack([jnp.isnan(p.value) for p in cert.parts]))
+
+
+def _taken(flag: Any, new: Best, old: Best) -> Best:
+    """The new best where the flag says so; a large point moves only then."""
+    if tree.size(old.point) < LARGE:
+        return _select(flag, new, old)
+    return jax.lax.cond(flag, lambda: new, lambda: old)
 
 
 def _select(flag: Any, new: PyTree, old: PyTree) -> PyTree:

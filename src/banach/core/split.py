@@ -17,7 +17,7 @@ from banach.core import interpret
 from banach.core import run as loop
 from banach.core import trace as tr
 from banach.core.check import Certificate
-from banach.core.judge import Judge
+from banach.core.judge import Judge, evidence
 from banach.core.move import Move
 from banach.core.point import Point
 from banach.core.run import Best, Carry, Settings
@@ -114,6 +114,15 @@ class Split:
             blocks -= 1
         return book
 
+    @staticmethod
+    def pause(least: float) -> float:
+        """Seconds that a chunk should take."""
+        return least
+
+    @staticmethod
+    def shows(chunk: Any) -> None:
+        """A book that was handed out is never written again."""
+
     def _block(self, raw: np.ndarray, book: Book, max_steps: int, tol: float) -> None:
         # The book is written only after what may be given up.
         n = min(self.settings.every, max_steps - book.step) if book.checks else 0
@@ -202,7 +211,7 @@ class Split:
     def point(self, book: Book) -> Point:
         """The best point, as NumPy arrays."""
         assert book.best is not None
-        leaves = [np.asarray(v) for v in book.best[0]]
+        leaves = evidence(book.best[0])
         return jax.tree.unflatten(self.found.point, leaves)  # type: ignore
 
     def _certificate(self, leaves: list[Any]) -> Certificate:

@@ -6,47 +6,61 @@ decides are counts of work, never a clock: a run's schedule [(executor, from loo
 in its manifest and its checkpoints, and a run that goes on follows it bit for bit.
 """
 
+import math
+import weakref
 from typing import Any
 
 import jax
 import numpy as np
 
-from banach.core import judge, move, programs
+from banach.core import judge, move, programs, tree
 from banach.core import run as loop
 from banach.core.kept import Ready
+from banach.core.large import Turns
 from banach.core.problem import Misuse
 from banach.core.split import Split
 
-# Units of work (of 2 to 3 us each) that an executor does in one run (ours): the next
+# Units of work (of about 1 us each) that an executor does in one run (ours): the next
 # one costs about as much to compile as this one has then cost to run.
-LIMITS = {"numpy": 150_000.0, "split": 600_000.0}
+LIMITS = {"numpy": 300_000.0, "split": 600_000.0}
 # A step above this would leave NumPy after ten of them.
-MOST_A_STEP = LIMITS["numpy"] / 10
+MOST_A_STEP = 30_000.0
+# Unknowns from which a run is compiled at once, in one program: a pass over them costs
+# more than what the other executors save (ours).
+AT_ONCE = 100_000
 # Runs of one structure in this process before a further one is compiled (ours).
 FIRST = 2
 _RUNS: dict[Any, int] = {}
+_KERNELS: weakref.WeakKeyDictionary[Ready, Any] = weakref.WeakKeyDictionary()
 
 
 class Fused:
     """The compiled kernel, behind the interface of `Split`."""
 
     name = "fused"
+    limit = math.inf
 
     def __init__(self, ready: Ready, settings: loop.Settings):
         self.leaves = ready.leaves
-        self.kernel = programs.kernel_for(ready.key, self.leaves, settings)
+        # Finding it by its structure compares modules, which costs a small solve.
+        made = _KERNELS.setdefault(ready, {})
+        if settings not in made:
+            kernel = programs.kernel_for(ready.key, self.leaves, settings)
+            made[settings] = kernel, sum(v.nbytes for v in kernel.zero)
+        self.kernel, self.nbytes = made[settings]
         self.zero, self.dtype = self.kernel.zero, self.kernel.dtype
         self.place = self.kernel.place
         self.carry, self.packed = self.kernel.carry, self.kernel.packed
         self.progress, self.point = self.kernel.progress, self.kernel.point
+        self.turns = Turns(self.kernel)
+        self.pause, self.shows = self.turns.seconds, self.turns.shows
 
     def call(
         self, raw: Any, state: Any, limits: tuple[bool, int, int], tol: Any
     ) -> Any:
         """At most so many blocks."""
         asked = np.asarray(tol, self.dtype)
-        given = np.array(limits, np.int32)
-        return self.kernel.call(self.leaves, raw, state, given, asked)
+        return self.turns.call(self.leaves, raw, state, limits, asked)
 
     @staticmethod
     def full(state: Any) -> bool:
@@ -81,6 +95,8 @@ def begun(
         return runner, runner.packed(past.carry), legs
     legs = [list(leg) for leg in past.schedule["legs"]]
     runner = build(legs[-1][0], ready, settings)
+    if past.schedule.get("pinned"):
+        runner.limit = math.inf
     work = () if runner.name == "fused" else (past.schedule["work"],)
     return runner, runner.packed(past.carry, *work), legs
 
@@ -94,10 +110,12 @@ def first(ready: Ready, settings: loop.Settings, asked: str | None) -> Any:
     """The executor that a run begins with; `asked` pins one."""
     if asked is not None:
         return _pinned(asked, ready, settings)
+    if settings in _KERNELS.get(ready, ()):
+        return build("fused", ready, settings)
     runs = _RUNS[ready.key] = _RUNS.get(ready.key, 0) + 1
     if programs.has_kernel(ready.key, settings) or runs > FIRST:
         return build("fused", ready, settings)
-    if apart(ready) is not None:
+    if apart(ready) is not None or tree.size(ready.start.x) >= AT_ONCE:
         return build("fused", ready, settings)
     name = "numpy" if interpretable(ready) is None else "split"
     return build(name, ready, settings)
@@ -143,7 +161,7 @@ def _pinned(name: str, ready: Ready, settings: loop.Settings) -> Any:
         raise Misuse(f"tier={name!r} cannot run this: {no}; use tier='fused'")
     made = build(name, ready, settings)
     if name != "fused":
-        made.limit = float("inf")
+        made.limit = math.inf
     return made
 
 
@@ -153,5 +171,5 @@ def _extended(struct: Any) -> bool:
 
 def clear() -> None:
     """Forget all programs, and what has run (tests; long-lived processes)."""
-    for of in (programs, judge, move, _RUNS):
+    for of in (programs, judge, move, _RUNS, _KERNELS):
         of.clear()

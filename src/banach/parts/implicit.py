@@ -108,12 +108,15 @@ def exact_adjoint(problem: Any, z: PyTree, fy: PyTree) -> PyTree:
     """G_yy^-1 F_y, differentiable: dense a block up to 800 unknowns, else by CG."""
     m = problem.counts()[0]
     rows = jax.vmap(lambda v: tree.ravel(v)[0])
-    flat, back = rows(problem.stack(z[1])), tree.ravel(_one(problem.stack(z[1])))[1]
-    rhs = rows(problem.stack(fy))
+    flat, back = (
+        rows(problem.in_blocks(z[1])),
+        tree.ravel(_one(problem.in_blocks(z[1])))[1],
+    )
+    rhs = rows(problem.in_blocks(fy))
 
     def gradient(w):
         y = problem.unstack(jax.vmap(back)(w))
-        return rows(problem.stack(problem.lower_grad((z[0], y))))
+        return rows(problem.in_blocks(problem.lower_grad((z[0], y))))
 
     n = flat.shape[1]
     if n <= DENSE_BELOW:

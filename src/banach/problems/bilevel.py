@@ -165,12 +165,12 @@ class Bilevel(Problem):
         ]
         return (m, *sizes)
 
-    def stack(self, y: PyTree) -> PyTree:
+    def in_blocks(self, y: PyTree) -> PyTree:
         """The lower variable with its axis of blocks (one block if there is none)."""
         return y if self.blocks else jax.tree.map(lambda v: jnp.asarray(v)[None], y)
 
     def unstack(self, y: PyTree) -> PyTree:
-        """The inverse of `stack`."""
+        """The inverse of `in_blocks`."""
         return y if self.blocks else jax.tree.map(lambda v: v[0], y)
 
     # Full passes.
@@ -311,7 +311,7 @@ class Bilevel(Problem):
         return reduce(each(y, rows))
 
     def _taken(self, y, blocks):
-        return jax.tree.map(lambda v: jnp.asarray(v)[blocks], self.stack(y))
+        return jax.tree.map(lambda v: jnp.asarray(v)[blocks], self.in_blocks(y))
 
     def _sampled(self, fun, data, blocks, rows):
         """Values of the sampled blocks at (x, their y)."""

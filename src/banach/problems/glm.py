@@ -12,6 +12,7 @@ from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.stacked import Stacked
 from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.parts.sets import Set
 from banach.parts.term import Term
@@ -20,6 +21,7 @@ from banach.problems import (
     glm_bounds,
     glm_columns,
     glm_inputs,
+    glm_stack,
     inputs,
     separable,
     spectrum,
@@ -90,14 +92,18 @@ class GLM(Problem):
             offset = glm_inputs.vector(offset, "offset", n)
         dtype = glm_inputs.common_dtype(A, None if loss.discrete else y, weight, offset)
         self.A = inputs.narrowed(A, dtype, "A")
-        self.y = loss.labels(y if loss.discrete else inputs.cast(y, dtype, "y"), dtype)
+        # A method of a module that is fetched from an instance is a module of its own,
+        # 16 us to make; from its class it is a function.
+        kind = type(loss)
+        y = y if loss.discrete else inputs.cast(y, dtype, "y")
+        self.y = kind.labels(loss, y, dtype)
         self.weight = inputs.cast(weight, dtype, "sample_weight")
         self.offset = inputs.cast(offset, dtype, "offset")
         self.loss = inputs.in_dtype(loss, dtype)
         self.term = inputs.in_dtype(term, dtype)
-        self._check_term()
+        GLM._check_term(self)
         if self.intercept:
-            loss.check_intercept(self.y, self.weight)
+            kind.check_intercept(loss, self.y, self.weight)
 
     def restated(self) -> "GLM":
         """Through the constructor, labels by the names of their classes."""
@@ -346,6 +352,28 @@ class GLM(Problem):
         """No minimiser to come to; or unequal columns that no scaling can reach."""
         return self.unattained(x) or glm_columns.unscaled(self)
 
+    @classmethod
+    def stack(
+        cls,
+        A: Any,
+        y: Any,
+        loss: Loss,
+        term: Term | None = None,
+        *,
+        intercept: bool = False,
+        sample_weight: Any = None,
+        offset: Any = None,
+    ) -> Stacked:
+        """Many models at once, for `bn.solve_many`; all share loss and term.
+
+        A is (lanes, n, p), or (n, p) shared by all and held once; y, sample_weight and
+        offset are (lanes, n), or shared. Where a weight differs between lanes use the
+        model by its name: `bn.Lasso.stack(A, Y, lam)`.
+        """
+        options = {"intercept": intercept, "sample_weight": sample_weight}
+        given = {"loss": loss, "term": term, "offset": offset, **options}
+        return glm_stack.stack(cls, A, y, given)
+
     def as_composite(self) -> Problem:
         """This problem: its term offers the prox itself."""
         return self
@@ -357,6 +385,10 @@ class GLM(Problem):
     def view(self, always: bool = False) -> glm_columns.Columns | None:
         """Columns of one size and, with an intercept, centred; see `glm_columns`."""
         return glm_columns.of(self, always)
+
+    def uneven(self, stack: Any) -> int | None:
+        """The first lane with unequal columns, or None; all are looked at at once."""
+        return glm_columns.uneven(self, stack)
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""

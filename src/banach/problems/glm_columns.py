@@ -336,37 +336,77 @@ def of(problem: Any, always: bool = False) -> Columns | None:
     return Columns((1 / size).astype(kind), level, mean)
 
 
+def uneven(problem: Any, stack: Any) -> int | None:
+    """The first lane of a stack of models that has a view, or None; see `of`.
+
+    Two passes over the data of all lanes tell which of them surely need none.
+    """
+    if not problem.term.separable:
+        return None
+    whole = jax.tree.unflatten(stack.treedef, stack.leaves)
+    shared = jax.tree.unflatten(stack.treedef, stack.shared)
+    term, own = _quadratic_field(whole.term), _quadratic_field(shared.term)
+    penalty = np.zeros(())
+    if term is not None:
+        penalty = np.asarray(term, np.float64)
+        # One a lane, one a column, or (softmax) one a coefficient.
+        if penalty.ndim - (not own) == 2:
+            penalty = penalty.max(axis=-1)
+        if not own and penalty.ndim == 1:
+            penalty = penalty[:, None]
+    c = whole.loss.curvature_bound or 1.0
+    alike = _even(np.asarray(whole.A), whole.weight, penalty, c, whole.intercept)
+    doubted = np.flatnonzero(~np.broadcast_to(alike, len(stack)))
+    return next((int(i) for i in doubted if stack.view(i).view() is not None), None)
+
+
 def _alike(problem: Any) -> bool:
     """Whether two passes over A already tell that its columns need no view.
 
     Sums of squares as they are: where they may have left the range, or a variance is
     small beside them, this says no, and the careful way decides.
     """
-    A, w = np.asarray(problem.A), problem.weight
+    A = np.asarray(problem.A)
     if not A.size:
         return True
-    n = A.shape[0]
-    total = float(n if w is None else np.sum(np.asarray(w, np.float64)))
+    c = problem.loss.curvature_bound or 1.0
+    penalty = _quadratic(problem.term, np, np.float64)
+    return bool(_even(A, problem.weight, penalty, c, problem.intercept))
+
+
+def _even(
+    A: np.ndarray, w: Any, penalty: np.ndarray, c: float, intercept: bool
+) -> np.ndarray:
+    """The same of arrays whose first axis may be one of lanes."""
+    n = A.shape[-2]
     with np.errstate(all="ignore"):
         if w is None:
-            square = np.einsum("ij,ij->j", A, A)
+            total = np.full(A.shape[:-2], float(n))
+            square = np.einsum("...ij,...ij->...j", A, A)
         else:
-            square = np.einsum("i,ij,ij->j", np.asarray(w, A.dtype), A, A)
+            total = np.sum(np.asarray(w, np.float64), axis=-1)
+            square = np.einsum("...i,...ij,...ij->...j", np.asarray(w, A.dtype), A, A)
         size = square = square.astype(np.float64)
-        if problem.intercept:
-            mean = (np.ones(n, A.dtype) if w is None else np.asarray(w, A.dtype)) @ A
-            drift = mean.astype(np.float64) ** 2 / total
+        far, good = np.finfo(A.dtype), True
+        if intercept:
+            one = np.ones(n, A.dtype) if w is None else np.asarray(w, A.dtype)
+            mean = np.matmul(one[..., None, :], A)[..., 0, :]
+            drift = mean.astype(np.float64) ** 2 / total[..., None]
             size = square - drift
-            if np.any(total * (drift / total) > UNEQUAL / 4 * size):
-                return False
-            size = np.append(size, total)
-        c = problem.loss.curvature_bound or 1.0
+            moved = total[..., None] * (drift / total[..., None])
+            good = ~np.any(moved > UNEQUAL / 4 * size, axis=-1)
+            last = np.broadcast_to(total[..., None], (*size.shape[:-1], 1))
+            size = np.concatenate([size, last], axis=-1)
         size = c * size
-        size[: A.shape[1]] += _quadratic(problem.term, np, np.float64)
-        far = np.finfo(A.dtype)
-        low, high = np.min(size), np.max(size)
-    inside = np.min(square) > far.tiny / far.eps and np.max(square) < far.max / 4
-    return bool(inside and low > 0 and high <= UNEQUAL / 2 * low)
+        width = A.shape[-1]
+        lanes = np.broadcast_shapes(size.shape[:-1], penalty.shape[:-1])
+        size = np.array(np.broadcast_to(size, (*lanes, size.shape[-1])))
+        size[..., :width] += penalty
+        low, high = np.min(size, axis=-1), np.max(size, axis=-1)
+        inside = (np.min(square, axis=-1) > far.tiny / far.eps) & (
+            np.max(square, axis=-1) < far.max / 4
+        )
+    return good & inside & (low > 0) & (high <= UNEQUAL / 2 * low)
 
 
 def unscaled(problem: Any) -> str | None:
@@ -400,12 +440,15 @@ def _unequal(size, level, mean, square, total) -> bool:
 
 def _quadratic(term: Any, xp: Any, dtype: Any) -> Any:
     """The curvature of the term, a number or one a column."""
-    lam = None
-    if isinstance(term, SquaredL2):
-        lam = term.lam
-    elif isinstance(term, ElasticNet):
-        lam = term.l2
+    lam = _quadratic_field(term)
     if lam is None:
         return xp.zeros((), dtype)
     lam = xp.asarray(lam, dtype)
     return xp.max(lam, axis=1) if lam.ndim == 2 else lam
+
+
+def _quadratic_field(term: Any) -> Any:
+    """The weight of the term's square, or None."""
+    if isinstance(term, SquaredL2):
+        return term.lam
+    return term.l2 if isinstance(term, ElasticNet) else None

@@ -66,13 +66,18 @@ def labels(y: Any, n: int, classes: int, model: str) -> tuple[Any, tuple]:
         found, codes = np.unique(a, return_inverse=True)
         names = tuple(v.item() if isinstance(v, np.generic) else v for v in found)
         return _named(codes, names, classes, model)
-    found, codes = np.unique(a, return_inverse=True)
     signed = model != "Softmax"
-    if signed and (set(found.tolist()) <= {-1, 1} or set(found.tolist()) <= {0, 1}):
+    if signed and (_two(a, -1, 1) or _two(a, 0, 1)):
         return _like(y, a), ()
+    found, codes = np.unique(a, return_inverse=True)
     if not signed and found[0] >= 0 and found[-1] < classes:
         return _like(y, a), ()
     return _named(codes, tuple(int(v) for v in found), classes, model)
+
+
+def _two(a: np.ndarray, low: int, high: int) -> bool:
+    """Whether all entries are one of two numbers; sorting would cost a small solve."""
+    return bool(((a == low) | (a == high)).all())
 
 
 def distinct(y: Any) -> int:
@@ -203,12 +208,13 @@ def signs(y: Any, dtype: Any, model: str) -> Any:
     """Labels -1 and +1 from these or from 0 and 1; traced labels must be +-1."""
     if not known(y):
         return y.astype(dtype)
-    found = set(np.unique(np.asarray(y)).astype(float).tolist())
-    if found <= {-1.0, 1.0}:
+    a = np.asarray(y)
+    if _two(a, -1, 1):
         return y.astype(dtype)
-    if found <= {0.0, 1.0}:
+    if _two(a, 0, 1):
         return 2 * y.astype(dtype) - 1
-    shown = sorted(found)[:5]
+    found = np.unique(a).astype(float).tolist()
+    shown = found[:5]
     raise Misuse(
         f"{model} needs two classes coded -1/+1 or 0/1, got labels {shown}"
         f"{'...' if len(found) > 5 else ''}; recode them (y == positive), or use "

@@ -15,6 +15,7 @@ from banach.parts.norms import L1, ElasticNet, SquaredL2
 from banach.parts.sets import Box, Nonnegative, Simplex
 from banach.problems import glm_inputs
 from banach.problems.glm import GLM
+from banach.problems.glm_stack import DATA, Blank, Spec, stackable
 from banach.problems.losses import (
     Huber,
     LeastSquares,
@@ -24,9 +25,17 @@ from banach.problems.losses import (
     SquaredHinge,
 )
 
-DATA = ("sample_weight", "offset")  # keywords of GLM that every model passes on
+
+def _model(
+    A: Any, y: Any, loss: Any, term: Any, *, intercept: Any = False, **data: Any
+) -> Any:
+    """The GLM; of a blank in the place of data what it is made of."""
+    if isinstance(A, Blank):
+        return Spec(GLM, loss, term, {"intercept": intercept})
+    return GLM(A, y, loss, term, intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
@@ -34,9 +43,10 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
     sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
     lam = n alpha. `data`: sample_weight, offset.
     """
-    return GLM(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
+    return _model(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def Ridge(
     A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
@@ -45,9 +55,10 @@ def Ridge(
 
     sklearn.linear_model.Ridge(alpha) minimises ||.||^2 + alpha ||c||^2: l2 = alpha.
     """
-    return GLM(A, b, LeastSquares(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, b, LeastSquares(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def ElasticNetRegression(
     A: Any, b: Any, l1: Any, l2: Any, *, intercept: bool = False, **data: Any
@@ -57,9 +68,10 @@ def ElasticNetRegression(
     sklearn.linear_model.ElasticNet(alpha, l1_ratio): l1 = n alpha l1_ratio,
     l2 = n alpha (1 - l1_ratio).
     """
-    return GLM(A, b, LeastSquares(), ElasticNet(l1, l2), intercept=intercept, **data)
+    return _model(A, b, LeastSquares(), ElasticNet(l1, l2), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def LogisticRegression(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
@@ -69,9 +81,10 @@ def LogisticRegression(
     Labels -1/+1, 0/1, or any two: the greater one is +1. In units of
     sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
     """
-    return GLM(A, y, Logistic(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, y, Logistic(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def SparseLogisticRegression(
     A: Any, y: Any, lam: Any, *, intercept: bool = False, **data: Any
@@ -81,9 +94,10 @@ def SparseLogisticRegression(
     sklearn.linear_model.LogisticRegression(penalty="l1", C): lam = 1 / C; liblinear
     penalises the intercept as well, saga does not.
     """
-    return GLM(A, y, Logistic(), L1(lam), intercept=intercept, **data)
+    return _model(A, y, Logistic(), L1(lam), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def SoftmaxRegression(
     A: Any,
@@ -111,9 +125,10 @@ def SoftmaxRegression(
                 f"{classes}; pass classes=K with labels 0 .. K-1 if others are absent"
             )
     loss = Softmax(reading.integer(classes, "classes", low=2))
-    return GLM(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def PoissonRegression(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
@@ -122,9 +137,10 @@ def PoissonRegression(
 
     sklearn.linear_model.PoissonRegressor(alpha) divides the sum by n: l2 = n alpha.
     """
-    return GLM(A, y, Poisson(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, y, Poisson(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def HuberRegression(
     A: Any,
@@ -141,9 +157,10 @@ def HuberRegression(
     sklearn.linear_model.HuberRegressor(epsilon, alpha) also fits a scale s; at its
     solution c solves this problem with delta = epsilon s and l2 = s alpha.
     """
-    return GLM(A, b, Huber(delta), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, b, Huber(delta), SquaredL2(l2), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def SquaredHingeClassifier(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
@@ -153,9 +170,10 @@ def SquaredHingeClassifier(
     sklearn.svm.LinearSVC(C), loss="squared_hinge": l2 = 1 / (2 C); it penalises
     its intercept, so compare with fit_intercept=False.
     """
-    return GLM(A, y, SquaredHinge(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, y, SquaredHinge(), SquaredL2(l2), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def GroupLasso(
     A: Any, b: Any, lam: Any, groups: Any, *, intercept: bool = False, **data: Any
@@ -164,9 +182,12 @@ def GroupLasso(
 
     `groups`: one label a column, or tuples of indices. Not in scikit-learn.
     """
-    return GLM(A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data)
+    return _model(
+        A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data
+    )
 
 
+@stackable
 @door(also=DATA)
 def NonnegativeLeastSquares(
     A: Any, b: Any, *, intercept: bool = False, **data: Any
@@ -175,9 +196,10 @@ def NonnegativeLeastSquares(
 
     scipy.optimize.nnls(A, b), sklearn.linear_model.LinearRegression(positive=True).
     """
-    return GLM(A, b, LeastSquares(), Nonnegative(), intercept=intercept, **data)
+    return _model(A, b, LeastSquares(), Nonnegative(), intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def BoxLeastSquares(
     A: Any, b: Any, lower: Any, upper: Any, *, intercept: bool = False, **data: Any
@@ -187,10 +209,11 @@ def BoxLeastSquares(
     scipy.optimize.lsq_linear(A, b, (lower, upper)).
     """
     term = Box(lower, upper)
-    return GLM(A, b, LeastSquares(), term, intercept=intercept, **data)
+    return _model(A, b, LeastSquares(), term, intercept=intercept, **data)
 
 
+@stackable
 @door(also=DATA)
 def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
     """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
-    return GLM(A, b, LeastSquares(), Simplex(radius), **data)
+    return _model(A, b, LeastSquares(), Simplex(radius), **data)

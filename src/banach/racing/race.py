@@ -361,10 +361,10 @@ def _retime(
     What a race meets first runs in programs that are quick to make. Their order is
     that of their work; how near each other the first of them are is seen here.
     """
-    for done in groups[:RETIMED]:
+    native = [g for g in groups if g[0].manifest.get("schedule") is not None]
+    for done in native[:RETIMED]:
         first = several.middle(done)
-        schedule = first.manifest.get("schedule")
-        if not first.certified or schedule is None or _fused(schedule):
+        if not first.certified or _fused(first.manifest["schedule"]):
             continue
         for at, (run, number) in enumerate(zip(done, numbers, strict=False)):
             *_, again = api.iterate(

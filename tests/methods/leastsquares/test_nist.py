@@ -56,7 +56,7 @@ def test_both_starts_end_at_the_certified_values(name):
 
     for start in starts:
         problem = bn.NonlinearLeastSquares(residual, np.array(start), (x, y), data=y)
-        r = bn.solve(problem)
+        r = bn.solve(problem, tol=1e-8)
         assert r.certified and r.method.card.name == "levenberg_marquardt"
         np.testing.assert_allclose(r.x, certified, rtol=1e-6)
         assert 2 * float(problem.value(r.x)) == pytest.approx(squares, rel=1e-9)

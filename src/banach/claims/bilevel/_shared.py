@@ -78,7 +78,7 @@ def stocbio(problem: Any, hyper: Any, batch: int, inner: int, terms: int) -> Ste
 def begin(problem: Any) -> Any:
     """The state of a baseline at the start."""
     x, y = jax.tree.map(jnp.asarray, problem.start().x)
-    y = problem.stack(y)
+    y = problem.in_blocks(y)
     return x, y, tree.zeros_like(y)
 
 

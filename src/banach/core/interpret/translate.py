@@ -15,7 +15,12 @@ FOLDED = 1 << 14
 UNIT = 2000
 """An equation is one unit of work for every so many entries that it touches."""
 
-Step = Callable[[list[Any]], None]
+Step = tuple[int, Callable[..., Any], Any, int, int, Any]
+"""(kind, function, places of arguments, place of the result): one tuple, since a
+closure would be six objects for the garbage collector to look at."""
+_ANY, _MANY = 0, 4
+"""Kinds of step besides the number of arguments, 1 to 3: any number of arguments, or
+of results as well; their places are sequences."""
 
 
 class Exhausted(Exception):
@@ -157,7 +162,7 @@ class _Flat:
                 results = chosen
             else:
                 ins = find(eqn.invars)
-                if all(i in values for i in ins) and _small(eqn):
+                if all(i in values for i in ins) and _small(eqn) and not eqn.effects:
                     results = self._folded(eqn, ins)
                 else:
                     results = self.fresh(len(eqn.outvars))
@@ -248,16 +253,26 @@ class Program:
         env = self.start.copy()
         env[: self.count] = arguments
         env[self.count] = meter
-        for step in self.steps:
-            step(env)
+        for kind, function, a, b, c, out in self.steps:
+            if kind == 2:
+                env[out] = function(env[a], env[b])
+            elif kind == 1:
+                env[out] = function(env[a])
+            elif kind == 3:
+                env[out] = function(env[a], env[b], env[c])
+            elif kind == _ANY:
+                env[out] = function(*[env[i] for i in a])
+            else:
+                for i, value in zip(out, function(*[env[i] for i in a]), strict=True):
+                    env[i] = value
         return [env[i] for i in self.results]
 
 
 def _live(calls: Any, wanted: Any) -> list[Any]:
-    """The calls that some result depends on, in order."""
+    """The calls that some result depends on, or that have effects, in order."""
     needed, live = set(wanted), []
     for call in reversed(calls):
-        if not needed.isdisjoint(call[2]):
+        if call[0].effects or not needed.isdisjoint(call[2]):
             needed.update(call[1])
             live.append(call)
     live.reverse()
@@ -265,51 +280,19 @@ def _live(calls: Any, wanted: Any) -> list[Any]:
 
 
 def _step(eqn: Any, ins: list[int], outs: list[int], meter: int) -> Step:
-    """One call as a function of the list of values."""
-    name = eqn.primitive.name
-    control = CONTROL.get(name)
+    """One call as `Program.run` reads it."""
+    control = CONTROL.get(eqn.primitive.name)
     if control is not None:
-        return _spread(control(eqn), [meter, *ins], outs)
-    rule = RULES[name]
+        return _MANY, control(eqn), (meter, *ins), 0, 0, outs
+    rule = RULES[eqn.primitive.name]
     function = rule.make(eqn)
     if rule.many:
-        return _spread(function, ins, outs)
-    (o,) = outs
-    if len(ins) == 2:
-        a, b = ins
-
-        def two(env: list[Any]) -> None:
-            env[o] = function(env[a], env[b])
-
-        return two
-    if len(ins) == 1:
-        (a,) = ins
-
-        def one(env: list[Any]) -> None:
-            env[o] = function(env[a])
-
-        return one
-    if len(ins) == 3:
-        a, b, c = ins
-
-        def three(env: list[Any]) -> None:
-            env[o] = function(env[a], env[b], env[c])
-
-        return three
-
-    def any_number(env: list[Any]) -> None:
-        env[o] = function(*[env[i] for i in ins])
-
-    return any_number
-
-
-def _spread(function: Any, ins: list[int], outs: list[int]) -> Step:
-    def several(env: list[Any]) -> None:
-        got = function(*[env[i] for i in ins])
-        for o, value in zip(outs, got, strict=True):
-            env[o] = value
-
-    return several
+        return _MANY, function, ins, 0, 0, outs
+    (out,) = outs
+    if not 1 <= len(ins) <= 3:
+        return _ANY, function, ins, 0, 0, out
+    a, b, c = (*ins, 0, 0)[:3]
+    return len(ins), function, a, b, c, out
 
 
 class Later:

@@ -91,7 +91,7 @@ class BoRep(Method):
             args = (rate, rate**0.5, jax.random.fold_in(key, e), length)
             return tree.scale(1 / length, self._sgd(problem, x, y, *args)[1])
 
-        y = jax.lax.fori_loop(0, self.epochs, epoch, problem.stack(y))
+        y = jax.lax.fori_loop(0, self.epochs, epoch, problem.in_blocks(y))
         used = self.first_epoch * (2**self.epochs - 1)
         return BoRepState(
             x, problem.unstack(y), tree.zeros_like(y), tree.zeros_like(x),
@@ -99,7 +99,7 @@ class BoRep(Method):
         )  # fmt: skip
 
     def step(self, problem, state, key):
-        n, counts, y = _all(problem), problem.counts(), problem.stack(state.y)
+        n, counts, y = _all(problem), problem.counts(), problem.in_blocks(state.y)
         first, second, third, fourth = jax.random.split(key, 4)
         due = (state.k > 0) & (state.k % self.period == 0)
         y = jax.lax.cond(

@@ -96,7 +96,7 @@ class Bsvrb(Method):
         return cls(eta=eta, tau=tau, tau_v=tau, sampled=sampled, half_life=1000.0)
 
     def init(self, problem, start, key):
-        x, y = start.x[0], problem.stack(start.x[1])
+        x, y = start.x[0], problem.in_blocks(start.x[1])
         w = (x, y, tree.zeros_like(y))
         m = problem.counts()[0]
         rows = self._rows(problem, m, key)

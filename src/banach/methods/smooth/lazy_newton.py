@@ -1,14 +1,13 @@
 """Newton's method with lazily refreshed Hessians."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import tree
+from banach.core import compat, tree
 from banach.core.card import method
 from banach.core.hyper import count, part, real
 from banach.core.method import Method
@@ -70,12 +69,25 @@ class LazyNewton(Method):
     contraction: Float[Array, ""] = real(0.7, infinite=True)
     M: Float[Array, ""] | None = real(None, low="nonnegative", optional=True)
 
-    typical: ClassVar[Mapping[str, float]] = {"value": 1, "grad": 1, "hess": 0.1}
+    @property
+    def typical(self) -> Mapping[str, float]:  # type: ignore[override]
+        """Of a quadratic model that is renewed at every step a Hessian; else fewer."""
+        every = isinstance(self.model, newton.Quadratic) and not compat.is_tracer(
+            self.period
+        )
+        hess = 1 if every and int(self.period) == 1 else 0.1
+        return {"value": 1, "grad": 1, "hess": hess}
 
     @classmethod
     def suggest(cls, problem, facts):
         model = newton.Secant() if facts.has("convex") else newton.Cubic()
         return cls(model, period=max(1, problem.size()))
+
+    def in_lanes(self):
+        """Renewed at every step: some lane of many would want its Hessian anyway."""
+        if not isinstance(self.model, newton.Secant):
+            return self
+        return LazyNewton(newton.Quadratic(), 1, self.contraction, self.M)
 
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)

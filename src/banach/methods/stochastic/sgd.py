@@ -1,6 +1,6 @@
 """Stochastic gradient descent with a decreasing step."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -48,6 +48,8 @@ class Sgd(Method):
     ball around the solution whose radius grows with the step; with any decay it needs
     about 1 / tol^2 steps for a gradient of size tol.
     """
+
+    absorbing: ClassVar[bool] = True
 
     step_size: Any = real()
     decay: Any = real(0.0, low="nonnegative")

@@ -1,6 +1,6 @@
 """AdaGrad whose batches grow when the variance of the gradient asks for it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -55,6 +55,8 @@ class Adadagrad(Method):
     some coordinate of a gradient is nearly 0. Written from the algorithms and the
     authors' norm test; the proofs were not read.
     """
+
+    absorbing: ClassVar[bool] = True
 
     learning_rate: Any = real()
     most: int = count(static=True)

@@ -1,0 +1,11 @@
+"""Layer C: the compiled loop's own properties, one method a family and kind."""
+
+import pytest
+from laws import COMPILED
+from listing import cases, one_a_kind
+
+
+@pytest.mark.parametrize("law", COMPILED, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("case", cases(one_a_kind()), indirect=True, scope="module")
+def test_the_compiled_loop(case, law, tmp_path):
+    law(case, tmp_path)
