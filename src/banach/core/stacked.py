@@ -100,7 +100,7 @@ def stack(problems: Iterable[Problem]) -> Stacked:
 
 
 def of_class(cls: Any, args: tuple, named: dict[str, Any], shared: Any) -> Stacked:
-    """`Problem.stack`: the constructor for every lane, on its own rows of the arrays."""
+    """`Problem.stack`: the constructor for every lane, on its own rows."""
     listed = inspect.signature(cls).parameters
     keep = {shared} if isinstance(shared, str) else set(shared)
     if not keep <= set(listed):
