@@ -112,7 +112,7 @@ def of_class(cls: Any, args: tuple, named: dict[str, Any], shared: Any) -> Stack
     if not places or len(args) > len(listed):
         cls(*args, **named)  # says what does not fit
     rows: dict[str, tuple[list[Any], Any]] = {}
-    counts = {}
+    counts: dict[str, int] = {}
     for name, value in zip(places, (*args, *named.values()), strict=True):
         if name in keep or isinstance(value, eqx.Module) or callable(value):
             continue
