@@ -241,6 +241,28 @@ class Split:
             self._trace(book),
         )
 
+    @property
+    def struct(self) -> Carry:
+        """Shapes and dtypes of `carry`, as `run.carry_like` has them."""
+        found, rows = self.found, self.settings.rows
+
+        def of(dtype: Any, *shape: int) -> Any:
+            return jax.ShapeDtypeStruct(shape, dtype)
+
+        whole, number = of(np.int32), of(np.float64)
+        leaves = found.program.structs
+        certificate = jax.tree.unflatten(found.certificate, leaves[: found.split])
+        point = jax.tree.unflatten(found.point, leaves[found.split :])
+        trace = tr.Trace(
+            of(np.int32, rows), of(np.float64, rows), of(np.float64, rows),
+            of(np.int32, rows, self.moves.counted), whole, whole, whole,
+        )  # fmt: skip
+        return Carry(
+            jax.tree.unflatten(self.moves.state_tree, self.moves.state),
+            whole, whole, Best(point, certificate, whole), certificate,
+            whole, whole, number, whole, whole, whole, trace,
+        )  # fmt: skip
+
     def _trace(self, book: Book) -> tr.Trace:
         rows, width = self.settings.rows, self.moves.counted
         step, calls = np.zeros(rows, np.int32), np.zeros((rows, width), np.int32)
