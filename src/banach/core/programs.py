@@ -15,6 +15,7 @@ from banach.core.run import Carry, Settings
 from banach.core.tree import size
 
 COUNTS = {"kernel": 0}
+STREAM_FROM = 2**22  # bytes of a carry that no cache holds (ours)
 
 
 class Kernel(NamedTuple):
@@ -163,7 +164,10 @@ def _kernel(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
         jax.ShapeDtypeStruct((), dtype),
         *([scratch] if large else []),
     )
-    call = compiled(chunk, args, place, large, donated=(5,) if large else ())
+    held = sum(s.size * s.dtype.itemsize for s in scratch or ())
+    streamed = held >= STREAM_FROM and held > sum(v.nbytes for v in leaves)
+    options = executors.STREAMED if streamed else None
+    call = compiled(chunk, args, place, large, (5,) if large else (), options)
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
     zero = jax.device_put(zero, place)
     COUNTS["kernel"] += 1
@@ -181,6 +185,7 @@ def compiled(
     place: Any = None,
     large: bool = False,
     donated: tuple[int, ...] = (),
+    options: dict[str, Any] | None = None,
 ) -> Any:
     """Compile a function for arguments like these, with the options of its backend.
 
@@ -188,7 +193,7 @@ def compiled(
     time; the loops of a solver run as fast (docs/decisions/0003), but for passes over
     `large` arrays (0016). Results lie in the buffers of `donated` arguments.
     """
-    return executors.Program(function, args, place, large, donated).xla()
+    return executors.Program(function, args, place, large, donated).xla(options)
 
 
 def clear() -> None:
