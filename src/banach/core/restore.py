@@ -681,7 +681,7 @@ def _schedule(data: dict[str, Any], store: Store) -> dict[str, Any] | None:
     if "schedule" not in data:
         return None
     said = decode(data["schedule"], store)
-    legs = said.get("legs") if isinstance(said, dict) else None
+    legs: Any = said.get("legs") if isinstance(said, dict) else None
     good = isinstance(legs, list) and 0 < len(legs) <= len(loop.TIERS)
     for leg in legs if good else ():
         name, look = leg if isinstance(leg, list) and len(leg) == 2 else ("", -1)

@@ -221,7 +221,8 @@ class Split:
     def carry(self, book: Book) -> Carry:
         """The structured carry, as the fused kernel has it."""
         assert book.best is not None and book.last is not None
-        whole = functools.partial(np.asarray, dtype=np.int32)
+        whole: Any = functools.partial(np.asarray, dtype=np.int32)
+        real: Any = functools.partial(np.asarray, dtype=np.float64)
         state = [np.asarray(v) for v in book.state or []]
         best = Best(
             self.point(book), self._certificate(book.best[1]), whole(book.best_step)
@@ -234,7 +235,7 @@ class Split:
             self._certificate(book.last),
             whole(book.look),
             whole(book.strikes),
-            np.asarray(book.blurred_at, np.float64),
+            real(book.blurred_at),
             whole(book.bad_step),
             whole(book.bad_leaf),
             whole(book.checks),
@@ -265,11 +266,13 @@ class Split:
 
     def _trace(self, book: Book) -> tr.Trace:
         rows, width = self.settings.rows, self.moves.counted
-        step, calls = np.zeros(rows, np.int32), np.zeros((rows, width), np.int32)
-        ratio, value = np.zeros(rows), np.zeros(rows)
+        step: Any = np.zeros(rows, np.int32)
+        calls: Any = np.zeros((rows, width), np.int32)
+        ratio: Any = np.zeros(rows)
+        value: Any = np.zeros(rows)
         for i, row in enumerate(book.rows):
             step[i], ratio[i], value[i], calls[i] = row
-        whole = functools.partial(np.asarray, dtype=np.int32)
+        whole: Any = functools.partial(np.asarray, dtype=np.int32)
         return tr.Trace(
             step, ratio, value, calls,
             whole(len(book.rows)), whole(book.stride), whole(book.count),
