@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, rolling, wrong_calls
+from banach.core import compat, reach, rolling, wrong_calls
 from banach.core.problem import Misuse
 
 # Stops in banach's own files keep every derivative, as JAX's do.
@@ -87,8 +87,39 @@ class TracedFunction(eqx.Module):
         return jax.tree.unflatten(self.program.out_tree, out)
 
 
+# Functions whose reach did not change, with copies of the arrays in it.
+_KNOWN: dict[Any, tuple[list[np.ndarray], TracedFunction]] = {}
+_MOST = 64
+_LARGEST = 2**26  # bytes of arrays that are compared and kept, at most
+
+
 def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFunction:
-    """Trace `fun` at arguments (arrays or ShapeDtypeStructs), hoisting captures."""
+    """Trace `fun` at arguments (arrays or ShapeDtypeStructs), hoisting captures.
+
+    A function that reaches only what is known not to have changed is not traced again
+    (`core/reach.py`).
+    """
+    found = reach.reached(fun)
+    if found is None or sum(a.nbytes for a in found.arrays) > _LARGEST:
+        return _traced(fun, args, name)
+    leaves, in_tree = jax.tree.flatten(jax.tree.map(_struct, args))
+    key = (
+        found.key, in_tree, tuple((v.shape, v.dtype) for v in leaves), name,
+        bool(jax.config.jax_enable_x64), str(jax.config.jax_default_matmul_precision),
+        str(jax.config.jax_numpy_dtype_promotion),
+    )  # fmt: skip
+    known = _KNOWN.pop(key, None)
+    if known is None or not found.holds(known[0]):
+        copies = [np.array(a) for a in found.arrays]
+        known = copies, _traced(fun, args, name)
+    if not compat.any_tracer(known[1]):
+        _KNOWN[key] = known
+    while len(_KNOWN) > _MOST:
+        _KNOWN.pop(next(iter(_KNOWN)), None)
+    return known[1]
+
+
+def _traced(fun: Callable, args: tuple, name: str) -> TracedFunction:
     if not callable(fun):
         raise Misuse(
             f"{name} must be a function of the variable, got {type(fun).__name__}; "
@@ -139,7 +170,7 @@ def _warn_if_ever_new(fun: Any, program: Program) -> None:
             f"{program.name} became a third different program: a Python number "
             "changes inside it, and each value compiles anew. Pass it through "
             "args=(...) so that it is data",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
