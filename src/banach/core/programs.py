@@ -15,7 +15,7 @@ from banach.core.run import Carry, Settings
 from banach.core.tree import size
 
 COUNTS = {"kernel": 0}
-STREAM_FROM = 2**22  # bytes of a carry that no cache holds (ours)
+STREAM_FROM = 2**25  # bytes of a carry that no cache holds (ours)
 
 
 class Kernel(NamedTuple):
