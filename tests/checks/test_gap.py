@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from banach.checks.gap import Gap, GapDistance
+from banach.core import compat
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.parts.norms import L1, SquaredL2
+from banach.problems import glm_bounds
 from banach.problems import glm_models as models
 from banach.problems.glm import GLM
 from banach.problems.losses import (
@@ -510,3 +512,22 @@ def test_distance_bound_holds_and_is_tight_to_the_condition(mu):
             assert float(certificate.value) <= 1.1 * worst * far
     assert certificate.quantity == "||x-x*||_2" and 0 < float(certificate.slack)
     assert certificate.assumes[1] == "mu: by construction"
+
+
+def test_norms_of_a_large_matrix_are_taken_by_blocks_of_rows(monkeypatch):
+    """The same bounds, and no array as large as the data beside it."""
+    rng = np.random.default_rng(4)
+    A = np.asfortranarray(rng.standard_normal((103, 7)) * 10.0 ** np.arange(7))
+    problem = models.Lasso(A, rng.standard_normal(103), 0.1)
+    with compat.double():
+        whole = problem.data_norms(np.float64)
+        monkeypatch.setattr(glm_bounds, "_BLOCK", 7 * 20)
+        parts = problem.data_norms(np.float64)
+        jaxpr = jax.make_jaxpr(lambda: problem.data_norms(np.float64))()
+    assert "scan" in str(jaxpr)
+    columns = np.sqrt(np.sum(A.astype(np.longdouble) ** 2, axis=0))
+    rows = np.sqrt(np.sum((A / np.asarray(parts.units)) ** 2, axis=1))
+    for norms in (whole, parts):
+        assert np.all(norms.columns >= columns)
+        np.testing.assert_allclose(norms.columns, columns, rtol=1e-12)
+        np.testing.assert_allclose(norms.rows, rows, rtol=1e-12)

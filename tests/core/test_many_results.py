@@ -116,6 +116,13 @@ def test_one_that_diverges_leaves_the_others(stack):
     assert sick.status[others].tolist() == well.status[others].tolist()
 
 
+def test_a_lane_has_the_same_bits_beside_other_lanes(stack, results):
+    turned = bn.solve_many(stack[::-1], **ASKED)
+    np.testing.assert_array_equal(turned.x[::-1], results.x)
+    np.testing.assert_array_equal(turned.slack[::-1], results.slack)
+    np.testing.assert_array_equal(turned.steps[::-1], results.steps)
+
+
 def test_lanes_out_of_steps_are_judged_as_solve_judges(stack):
     out = bn.solve_many(stack, bn.GradientDescent(1e-3), max_steps=7, **ASKED)
     alone = bn.solve(singles()[3], bn.GradientDescent(1e-3), max_steps=7, **ASKED)
@@ -211,3 +218,25 @@ def test_keys_differ_between_lanes():
         raw = [jax.random.key_data(jax.random.key(2**40 + i)) for i in range(3)]
     np.testing.assert_array_equal(_keys(2**40, 3), np.stack(raw))
     assert _keys(2**64 - 1, 2)[1].tolist() == [0, 0]
+
+
+def test_any_class_stacks_by_its_constructor():
+    M = np.eye(3) + A[:5, :3] @ A[:5, :3].transpose(0, 2, 1)
+    b = A[:5, 3]
+    stack = bn.Linear.stack(M, b)
+    out = bn.solve_many(stack, tol=1e-10)
+    assert out.certified.all()
+    np.testing.assert_allclose(out.x, np.linalg.solve(M, b[..., None])[..., 0])
+    one = bn.Linear.stack(M[0], b, shared="A")
+    assert one.shared == (True, False)
+    np.testing.assert_array_equal(one[2].A.entries, M[0])
+    sick = M.copy()
+    sick[2, 0, 0] = np.nan
+    with pytest.raises(Misuse, match="lane 2: A holds NaN"):
+        bn.Linear.stack(sick, b)
+    with pytest.raises(Misuse, match="got A 5, b 3; name what all lanes share"):
+        bn.Linear.stack(M, b[:3])
+    with pytest.raises(Misuse, match="no argument 'Q' to share"):
+        bn.Linear.stack(M, b, shared="Q")
+    with pytest.raises(Misuse, match="Linear needs A, b"):
+        bn.Linear.stack()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import compat, function, programs, rolling
+from banach.core import compat, executors, function, programs, rolling, tiers
 from banach.core.function import trace
 
 rng = np.random.default_rng(5)
@@ -135,6 +135,22 @@ def test_what_does_not_repeat_stays_as_it_is(monkeypatch):
     assert float(jax.grad(lambda v: ruled(v))(X)[0]) == pytest.approx(360)
 
 
+def test_large_arrays_are_not_put_side_by_side():
+    many = [rng.standard_normal((150, 150)) for _ in range(30)]
+    z = np.ones(150)
+
+    def fun(v):
+        return sum(jnp.sum(jnp.tanh(M @ v) ** 2) for M in many)
+
+    with compat.double():
+        traced = trace(fun, z)
+        assert len(traced.consts) == 30
+        shapes = {v.aval.size for e in traced.program.jaxpr.eqns for v in e.outvars}
+        assert max(shapes) <= 30 * 150
+        want = sum(np.sum(np.tanh(M @ z) ** 2) for M in many)
+        assert float(traced(z)) == pytest.approx(want, rel=1e-13)
+
+
 def test_every_rounding_bound_holds_of_the_rolled_program():
     """The slack covers the distance to exact arithmetic, in numbers of 64 bits."""
     from banach.checks.rounding import with_error
@@ -154,19 +170,19 @@ def test_every_rounding_bound_holds_of_the_rolled_program():
 def test_a_solve_of_200_terms_is_a_small_program(monkeypatch):
     """Equations of all programs of a solve over those of value, gradient, Hessian."""
     built = []
-    compiled = programs.compiled
+    init = executors.Program.__init__
 
-    def counted(fun, args, place=None):
-        built.append(rolling.size(jax.make_jaxpr(fun)(*args).jaxpr))
-        return compiled(fun, args, place)
+    def counted(self, *args, **options):
+        init(self, *args, **options)
+        built.append(rolling.size(self.jaxpr.jaxpr))
 
-    monkeypatch.setattr(programs, "compiled", counted)
-    programs.clear()
+    monkeypatch.setattr(executors.Program, "__init__", counted)
+    tiers.clear()
 
     def fun(x):
         return terms(x, 200)
 
-    result = bn.minimize(fun, X)
+    result = bn.minimize(fun, X, tier="fused")
     assert result.certified and built
     with compat.double():
         own = sum(

@@ -11,6 +11,7 @@ from core_bed import NoisyDescent, bits, ridge
 
 import banach as bn
 from banach.core import compat, executors, kept, save, tiers
+from banach.core import run as loop
 from banach.core.check import Check, single
 from banach.core.point import Point
 from banach.core.run import TIERS
@@ -63,6 +64,23 @@ ENDS = {
 }
 
 
+def shapes(tree):
+    return [(v.shape, v.dtype) for v in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_what_a_carry_is_like_is_said_by_both(absolute):
+    """A file is held against it, whichever executor goes on."""
+    problem, settings = dyadic(), loop.Settings(3, 6, absolute)
+    with compat.double():
+        ready = kept.Ready(kept.of(problem), problem, HALF, Largest(), problem.start())
+        ours = tiers.build("numpy", ready, settings).struct
+        parts = (problem, ready.method, ready.check, ready.start)
+        theirs = loop.carry_like(*parts, jax.random.key(0), settings)
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    assert shapes(ours) == shapes(theirs)
+
+
 @pytest.mark.parametrize("name", ENDS)
 def test_all_executors_keep_the_same_books(name):
     """Every leaf of the carry, bit for bit."""
@@ -78,6 +96,7 @@ def test_all_executors_keep_the_same_books(name):
         )  # fmt: skip
         assert jax.tree.structure(run.carry) == jax.tree.structure(fused.carry)
         assert bits(run.carry) == bits(fused.carry)
+        assert shapes(run.carry) == shapes(fused.carry)
         assert bits((run.x, run.trace.ratio)) == bits((fused.x, fused.trace.ratio))
 
 
@@ -157,6 +176,19 @@ def test_resuming_follows_the_schedule_bit_for_bit(small, tmp_path):
         again = bn.solve(valley(), resume=path, max_steps=400, **LONG)
         assert again.manifest["schedule"]["legs"] == legs
         assert bits(again.carry) == bits(whole.carry)
+
+
+@pytest.mark.parametrize("tier", TIERS[:2])
+def test_a_pinned_run_goes_on_with_its_one_executor(small, tmp_path, tier):
+    """However much work that is: it ends in the bits of the run that never stopped."""
+    path = tmp_path / "run.json"
+    whole = bn.solve(valley(), max_steps=400, tier=tier, **LONG)
+    assert whole.manifest["schedule"]["work"] > tiers.LIMITS[tier]
+    bn.solve(valley(), max_steps=200, tier=tier, checkpoint=path, **LONG)
+    again = bn.solve(valley(), resume=path, max_steps=400, **LONG)
+    assert again.manifest["schedule"] == whole.manifest["schedule"]
+    assert again.manifest["schedule"]["legs"] == [[tier, 0]]
+    assert bits(again.carry) == bits(whole.carry)
 
 
 def test_a_checkpoint_with_a_schedule_that_no_run_has_is_refused(small, tmp_path):

@@ -30,6 +30,8 @@ SKIP = {
     "Result": "returned by bn.solve",
     "Verdict": "returned by bn.verify",
     "Race": "returned by bn.race",
+    "Results": "returned by bn.solve_many",
+    "Stacked": "returned by bn.stack",
     "Refusal": "returned by suggest",
     "Fact": "made by Facts",
     "Card": "made by the decorator bn.method",
@@ -363,6 +365,7 @@ row("minimize", bn.minimize, {"fun": square, "x0": x0}, fun="function", x0="arra
 many = {k: v for k, v in asked.items() if k != "start"}
 row("solve_many", bn.solve_many, {"problems": [problem]}, problems="problems",
     starts="problems?", progress="callback?", **many)  # fmt: skip
+row("stack", bn.stack, {"problems": [problem]}, problems="problems")
 row("run", bn.run,
     {"problem": problem, "method": bn.Lbfgs(5), "check": bn.Gap()}, problem="problem",
     method="method", start="start?", check="check", tol="tolerance",

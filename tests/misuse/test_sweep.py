@@ -11,7 +11,7 @@ import values
 from table import NO_ARGUMENTS, ROWS, SKIP
 
 import banach as bn
-from banach.core import programs
+from banach.core import judge, programs
 
 
 def cases():
@@ -29,8 +29,8 @@ def idle(monkeypatch):
     def work(*args, **keywords):
         raise AssertionError("work began before the arguments were read")
 
-    for name in ("kernel_for", "judge"):
-        monkeypatch.setattr(programs, name, work)
+    monkeypatch.setattr(programs, "kernel_for", work)
+    monkeypatch.setattr(judge.Judge, "__init__", work)
     warnings.simplefilter("ignore")
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from banach.cli.app import run
-from banach.core import programs
+from banach.core import judge, programs
 
 SOLVE = ["solve", "ridge:diabetes"]
 RACE = ["race", "ridge:diabetes", "--method", "lbfgs"]
@@ -65,8 +65,8 @@ def idle(monkeypatch, tmp_path):
     def work(*args, **keywords):
         raise AssertionError("work began before the words were read")
 
-    for name in ("kernel_for", "judge"):
-        monkeypatch.setattr(programs, name, work)
+    monkeypatch.setattr(programs, "kernel_for", work)
+    monkeypatch.setattr(judge.Judge, "__init__", work)
     monkeypatch.setattr("banach.cli.claiming._measure", work)
     monkeypatch.chdir(tmp_path)
     yield

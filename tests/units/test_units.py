@@ -31,7 +31,9 @@ def test_no_verdict_and_no_answer_sees_a_unit(name):
         assert off.status == "budget"
         if name not in ABSOLUTE:
             ratio = float(off.certificate.ratio)
-            assert ratio == pytest.approx(float(seen.certificate.ratio), rel=1e-8)
+            # A dual point that a check finds by iterating differs by executor.
+            rel = 1e-6 if name.startswith("relu") else 1e-8
+            assert ratio == pytest.approx(float(seen.certificate.ratio), rel=rel)
         found = bn.solve(other.problem, tol=1e-8, max_steps=3000)
         assert found.status == "certified", k
         # Both are within the same small tolerance of one solution.

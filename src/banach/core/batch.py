@@ -270,7 +270,7 @@ class Book:
 
     def block(
         self, rows: np.ndarray, certificate: list[Any], kept: list[Any], step: Any,
-        bad: Any, stuck: Any, calls: Any, limits: Limits,
+        bad: Any, stuck: Any, calls: Any, *, limits: Limits,
     ) -> None:  # fmt: skip
         """The end of a block, as in `run.kernel`."""
         with np.errstate(all="ignore"):
@@ -454,10 +454,10 @@ class _Slots:
             look,
             np.float64(self.limits.tol),
         )
-        seen = [np.asarray(v)[live] for v in (*out, after, bad, stuck, calls)]
+        seen: Any = [np.asarray(v)[live] for v in (*out, after, bad, stuck, calls)]
         split = len(made.certificate)
         book.block(
-            rows, seen[:split], seen[split:-4], *seen[-4:], self.limits,
+            rows, seen[:split], seen[split:-4], *seen[-4:], limits=self.limits
         )  # fmt: skip
         live[live] = book.status[rows] == 0
         if self.next >= self.last:
@@ -508,6 +508,11 @@ def run_lanes(
     lanes.run = time.perf_counter() - t0
     book.cut = book.status == 0
     return lanes
+
+
+def clear() -> None:
+    """Forget all programs (tests; long-lived processes)."""
+    _PROGRAMS.clear()
 
 
 def _slots(n: int) -> int:

@@ -30,7 +30,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from banach.core import files, tree
+from banach.core import files, kept, tiers, tree
 from banach.core import run as loop
 from banach.core import save as saving
 from banach.core.check import GRADES, ROUNDINGS, SCALES_FROM, Check, Prepared
@@ -681,7 +681,7 @@ def _schedule(data: dict[str, Any], store: Store) -> dict[str, Any] | None:
     if "schedule" not in data:
         return None
     said = decode(data["schedule"], store)
-    legs = said.get("legs") if isinstance(said, dict) else None
+    legs: Any = said.get("legs") if isinstance(said, dict) else None
     good = isinstance(legs, list) and 0 < len(legs) <= len(loop.TIERS)
     for leg in legs if good else ():
         name, look = leg if isinstance(leg, list) and len(leg) == 2 else ("", -1)
@@ -708,7 +708,7 @@ def carry_of(back: dict[str, Any], problem: Any, point: Point, limits: Limits) -
             "start=bn.load(file)"
         )
     method, check = loop.leaves_in(tree.dtype(point.x), (back["method"], back["check"]))
-    struct = loop.carry_like(problem, method, check, point, jax.random.key(0), settings)
+    struct = _carry_like(back, problem, method, check, point)
     leaves, treedef = jax.tree.flatten(struct)
     saved = back["carry"]
     if [(v.shape, v.dtype) for v in leaves] != [(v.shape, v.dtype) for v in saved]:
@@ -737,6 +737,20 @@ def carry_of(back: dict[str, Any], problem: Any, point: Point, limits: Limits) -
                 carry, best=best, last=certificate, look=np.int32(certificate.look)
             )
     return dataclasses.replace(carry, status=np.int32(0))
+
+
+def _carry_like(
+    back: dict[str, Any], problem: Any, method: Any, check: Any, point: Point
+) -> Any:
+    """Shapes and dtypes of the carry; by the programs that go on, if they are apart."""
+    settings, schedule = back["settings"], back["schedule"]
+    if schedule is not None and schedule["legs"][-1][0] != "fused":
+        data = kept.of(problem)
+        ready = kept.Ready(data, problem, method, check, point, settings.every)
+        if tiers.apart(ready) is None:
+            return tiers.build("numpy", ready, settings).struct
+    key = jax.random.key(0)
+    return loop.carry_like(problem, method, check, point, key, settings)
 
 
 def _shapes(value: Any) -> Any:

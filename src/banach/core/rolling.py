@@ -30,6 +30,8 @@ from banach.core import compat
 
 LONG = 100
 """Equations from which a program is worth rolling."""
+LARGE = 2**14
+"""Entries of an array from which the time is spent in it, and no copy pays."""
 GAIN = 0.6
 """A rolled program is taken where it has this part of the equations, or less."""
 PACK = 4
@@ -68,7 +70,10 @@ def rolled(closed: Any, text: Callable[[Any], Any]) -> Any:
     if graph.packs() > GAIN * length:
         return closed
     shapes = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in jaxpr.invars]
-    short = jax.make_jaxpr(lambda *args: _Roller(graph, args).run())(*shapes)
+    try:
+        short = jax.make_jaxpr(lambda *args: _Roller(graph, args).run())(*shapes)
+    except NotImplementedError:  # a primitive that cannot have an axis more
+        return closed
     return short if len(short.jaxpr.eqns) <= GAIN * length else closed
 
 
@@ -166,7 +171,10 @@ class _Graph:
         if not all(_plain(getattr(a, "dtype", None)) for a in avals):
             return None
         kinds = tuple((a.shape, a.dtype) for a in avals)
-        if _windows(eqn):
+        window = _windows(eqn)
+        if any(a.size > LARGE for a in (avals[1:] if window else avals)):
+            return None
+        if window:
             return ("slice", operands[0], avals[-1].shape)
         return eqn.primitive, params, kinds
 
@@ -346,7 +354,7 @@ class _Roller:
         self.known.update((i, c) for i, c in graph.constants.items() if _small(c))
         self.places: dict[int, tuple[int, int]] = {}
         self.packs: list[_Pack] = []
-        self._columns: dict[tuple[int, ...], Any] = {}
+        self._columns: dict[Any, Any] = {}
         self._arrays: dict[Any, np.ndarray] = {}
 
     def run(self) -> list[Any]:
@@ -487,9 +495,9 @@ class _Roller:
 
     def column(self, ids: tuple[int, ...], shape: Any = None) -> Any:
         """Values side by side along a new first axis."""
-        if ids not in self._columns:
-            self._columns[ids] = self._column(ids, shape)
-        return self._columns[ids]
+        if (ids, shape) not in self._columns:
+            self._columns[ids, shape] = self._column(ids, shape)
+        return self._columns[ids, shape]
 
     def _column(self, ids: tuple[int, ...], shape: Any) -> Any:
         literals = self.graph.literals

@@ -221,7 +221,8 @@ class Split:
     def carry(self, book: Book) -> Carry:
         """The structured carry, as the fused kernel has it."""
         assert book.best is not None and book.last is not None
-        whole = functools.partial(np.asarray, dtype=np.int32)
+        whole: Any = functools.partial(np.asarray, dtype=np.int32)
+        real: Any = functools.partial(np.asarray, dtype=np.float64)
         state = [np.asarray(v) for v in book.state or []]
         best = Best(
             self.point(book), self._certificate(book.best[1]), whole(book.best_step)
@@ -234,20 +235,44 @@ class Split:
             self._certificate(book.last),
             whole(book.look),
             whole(book.strikes),
-            np.asarray(book.blurred_at, np.float64),
+            real(book.blurred_at),
             whole(book.bad_step),
             whole(book.bad_leaf),
             whole(book.checks),
             self._trace(book),
         )
 
+    @property
+    def struct(self) -> Carry:
+        """Shapes and dtypes of `carry`, as `run.carry_like` has them."""
+        found, rows = self.found, self.settings.rows
+
+        def of(dtype: Any, *shape: int) -> Any:
+            return jax.ShapeDtypeStruct(shape, dtype)
+
+        whole, number = of(np.int32), of(np.float64)
+        leaves = found.program.structs
+        certificate = jax.tree.unflatten(found.certificate, leaves[: found.split])
+        point = jax.tree.unflatten(found.point, leaves[found.split :])
+        trace = tr.Trace(
+            of(np.int32, rows), of(np.float64, rows), of(np.float64, rows),
+            of(np.int32, rows, self.moves.counted), whole, whole, whole,
+        )  # fmt: skip
+        return Carry(
+            jax.tree.unflatten(self.moves.state_tree, self.moves.state),
+            whole, whole, Best(point, certificate, whole), certificate,
+            whole, whole, number, whole, whole, whole, trace,
+        )  # fmt: skip
+
     def _trace(self, book: Book) -> tr.Trace:
         rows, width = self.settings.rows, self.moves.counted
-        step, calls = np.zeros(rows, np.int32), np.zeros((rows, width), np.int32)
-        ratio, value = np.zeros(rows), np.zeros(rows)
+        step: Any = np.zeros(rows, np.int32)
+        calls: Any = np.zeros((rows, width), np.int32)
+        ratio: Any = np.zeros(rows)
+        value: Any = np.zeros(rows)
         for i, row in enumerate(book.rows):
             step[i], ratio[i], value[i], calls[i] = row
-        whole = functools.partial(np.asarray, dtype=np.int32)
+        whole: Any = functools.partial(np.asarray, dtype=np.int32)
         return tr.Trace(
             step, ratio, value, calls,
             whole(len(book.rows)), whole(book.stride), whole(book.count),

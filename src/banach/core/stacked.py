@@ -100,7 +100,7 @@ def stack(problems: Iterable[Problem]) -> Stacked:
 
 
 def of_class(cls: Any, args: tuple, named: dict[str, Any], shared: Any) -> Stacked:
-    """`Problem.stack`: the constructor for every lane, on its rows of the arrays."""
+    """`Problem.stack`: the constructor for every lane, on its own rows."""
     listed = inspect.signature(cls).parameters
     keep = {shared} if isinstance(shared, str) else set(shared)
     if not keep <= set(listed):
@@ -112,7 +112,7 @@ def of_class(cls: Any, args: tuple, named: dict[str, Any], shared: Any) -> Stack
     if not places or len(args) > len(listed):
         cls(*args, **named)  # says what does not fit
     rows: dict[str, tuple[list[Any], Any]] = {}
-    counts = {}
+    counts: dict[str, int] = {}
     for name, value in zip(places, (*args, *named.values()), strict=True):
         if name in keep or isinstance(value, eqx.Module) or callable(value):
             continue

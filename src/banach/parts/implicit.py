@@ -108,10 +108,8 @@ def exact_adjoint(problem: Any, z: PyTree, fy: PyTree) -> PyTree:
     """G_yy^-1 F_y, differentiable: dense a block up to 800 unknowns, else by CG."""
     m = problem.counts()[0]
     rows = jax.vmap(lambda v: tree.ravel(v)[0])
-    flat, back = (
-        rows(problem.in_blocks(z[1])),
-        tree.ravel(_one(problem.in_blocks(z[1])))[1],
-    )
+    lower = problem.in_blocks(z[1])
+    flat, back = rows(lower), tree.ravel(_one(lower))[1]
     rhs = rows(problem.in_blocks(fy))
 
     def gradient(w):

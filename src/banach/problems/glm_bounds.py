@@ -6,6 +6,7 @@ unpenalised intercept can be from its optimum: without one, a dual point that mi
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -32,6 +33,8 @@ from banach.problems.losses import (
 )
 
 Scalar = Float[Array, ""]
+# Entries of a block of rows, and blocks from which it pays to take A apart.
+_BLOCK, _MANY = 2**17, 4
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -64,19 +67,18 @@ def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNo
     """
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
-    big = jnp.max(jnp.abs(A))
+    # Of |A| itself there would be an array.
+    big = jnp.maximum(jnp.max(A), -jnp.min(A))
     safe = jnp.where(big > 0, jnp.minimum(big, float(jnp.finfo(A.dtype).max) / 8), 1)
-    square = jnp.square(A / safe)
     # Squares of entries below sqrt(tiny) of the largest vanish.
     tiny = least(A.dtype)
     lost = (n + p) * (2 * math.sqrt(tiny) * big + tiny)
-    columns = up * safe * jnp.sqrt(jnp.sum(square, axis=0)) + lost
+    columns = up * safe * jnp.sqrt(_column_squares(A, safe)) + lost
     units = jnp.where(columns > 0, columns, 1)
     # p quotients, not n p; nothing is known of a row where one of them vanishes.
     inverse = 1 / units
     normal = jnp.all((inverse >= tiny) & jnp.isfinite(inverse))
-    even = jnp.square(A * inverse)
-    rows = up * jnp.sqrt(jnp.sum(even, axis=1)) + p * 2 * math.sqrt(tiny)
+    rows = up * jnp.sqrt(_row_squares(A, inverse)) + p * 2 * math.sqrt(tiny)
     rows = jnp.where(normal, rows, jnp.inf)
     if not intercept:
         far = Sizes(*[jnp.full((), jnp.inf, A.dtype)] * 3)
@@ -87,6 +89,43 @@ def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNo
     mean = up * (mean / total) + 1.01 * error + tiny
     top, middle = _sizes(A, term, up), _sizes(mean[None], term, up)
     return DataNorms(rows, units, columns, top, middle)
+
+
+def _column_squares(A: Array, safe: Scalar) -> Float[Array, " p"]:
+    """Sums of squares of A / safe down its columns."""
+
+    def squares(block: Array) -> Array:
+        return jnp.sum(jnp.square(block / safe), axis=0)
+
+    parts = _blocks(squares, A)
+    return parts[0] if len(parts) == 1 else sum(jnp.sum(v, axis=0) for v in parts)
+
+
+def _row_squares(A: Array, inverse: Array) -> Float[Array, " n"]:
+    """Sums of squares of A inverse along its rows."""
+
+    def squares(block: Array) -> Array:
+        return jnp.sum(jnp.square(block * inverse), axis=1)
+
+    parts = _blocks(squares, A)
+    return parts[0] if len(parts) == 1 else jnp.concatenate([v.ravel() for v in parts])
+
+
+def _blocks(fun: Callable[[Array], Array], A: Array) -> list[Array]:
+    """fun of A; of a large A, stacked, of its blocks of rows, and of what is left.
+
+    What fun makes of the whole of A would be another array as large as the data.
+    """
+    n, p = A.shape
+    height = max(1, _BLOCK // max(p, 1))
+    many = n // height
+    if many < _MANY:
+        return [fun(A)]
+    cut = lambda i: jax.lax.dynamic_slice_in_dim(A, i * height, height)  # noqa: E731
+    parts = [jax.lax.map(lambda i: fun(cut(i)), jnp.arange(many))]
+    if n % height:
+        parts.append(fun(A[many * height :])[None])
+    return parts
 
 
 def _sizes(A: Array, term: Term, up: float) -> Sizes:

@@ -125,7 +125,6 @@ def _bed(name, problem):
     best = solution(1.0)
     above = gap(_objective(problem), best)
     least = _objective(problem)(best)
-    said = {problem.quantity: lambda x: _network(problem, x) - least}
 
     def narrow():
         kind = np.float32
@@ -133,6 +132,10 @@ def _bed(name, problem):
             _X.astype(kind), _y.astype(kind), kind(_BETA), problem.masks,
             gated=problem.gated,
         )  # fmt: skip
+
+    # The same patterns, found by a seed or given, are called by two names.
+    names = (problem.quantity, narrow().quantity)
+    said = dict.fromkeys(names, lambda x: _network(problem, x) - least)
 
     return Bed(
         name=name,

@@ -196,3 +196,31 @@ def test_the_order_of_memory_changes_no_bits():
     program = interpret.compile(traced(lambda a: (a @ a[0], a.sum(0), a.T @ a), a))
     for c, f in zip(program([a]), program([np.asfortranarray(a)]), strict=True):
         assert c.tobytes() == f.tobytes()
+
+
+def placed(array, offset):
+    """A copy that begins `offset` bytes after a border of 64."""
+    room = np.empty(array.nbytes + 128, np.uint8)
+    first = -room.ctypes.data % 64 + offset
+    out = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    out[...] = array
+    return out
+
+
+def test_where_arrays_lie_changes_no_bits():
+    """Else a run would not repeat itself: memory comes from anywhere."""
+    rng = np.random.default_rng(2)
+    a, b = rng.standard_normal((57, 31)), rng.standard_normal(57)
+
+    def all_of(a, b):
+        m = a.T @ a + jnp.eye(31)
+        sums = (a.sum(), a.sum(0), a.sum(1), b @ b, b @ a, a @ a[0], m, a @ m)
+        curves = (jnp.exp(b), jnp.tanh(b), jnp.log1p(b * b), jax.nn.sigmoid(a))
+        factors = (jnp.linalg.cholesky(m), jnp.linalg.eigh(m)[0], jnp.linalg.qr(a)[1])
+        return sums, curves, factors, jnp.linalg.solve(m, a[0])
+
+    program = interpret.compile(traced(all_of, a, b))
+    first = [v.tobytes() for v in program([a, b])]
+    for offset in (0, 8, 16, 40, 56):
+        again = program([placed(a, offset), placed(b, 64 - offset)])
+        assert [v.tobytes() for v in again] == first

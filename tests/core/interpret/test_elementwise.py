@@ -230,7 +230,26 @@ def choices():
     }
 
 
-def test_choices():
+def orders():
+    """In the total order NaN and the sign of zero have their places."""
+    values = np.array([NAN, -NAN, INF, -INF, 0.0, -0.0, 1.5, -2.0])
+    floats = pairs(np.copysign(values, [1, -1, 1, -1, 1, -1, 1, -1]))
+    ints = pairs(np.array([-3, 0, 4], np.int32))
+    cases = {}
+    for name in ("eq_to", "lt_to", "le_to"):
+        bind = getattr(lax, f"{name}_p").bind
+        cases[name] = (bind, floats)
+        cases[f"{name} of ints"] = (bind, ints)
+        cases[f"{name} of scalars"] = (
+            lambda x, y, bind=bind: [bind(x[i], y[i]) for i in range(20)],
+            floats,
+        )
+    return cases
+
+
+def test_choices_and_orders():
+    for name, (ours, theirs) in both(orders()).items():
+        same(ours, theirs, name=name)
     for name, (ours, theirs) in both(choices()).items():
         same(ours, theirs, name=name)
     (got,) = numpy_of(*choices()["of three"][:1], *choices()["of three"][1])

@@ -206,8 +206,27 @@ def convolutions():
     }
 
 
-def test_convolutions():
-    for name, (ours, theirs) in both(convolutions()).items():
+def windows():
+    plain = RNG.standard_normal((5, 6))
+    broken = np.array(plain)
+    broken[2, 3] = np.nan
+
+    def made(start, fun, **options):
+        options = dict(window_strides=(1, 2), padding="SAME") | options
+        return lambda x: lax.reduce_window(x, start, fun, (2, 3), **options)
+
+    wide = dict(window_dilation=(2, 1), base_dilation=(1, 2), padding="VALID")
+    return {
+        "largest": (made(-np.inf, lax.max), (broken,)),
+        "least": (made(np.inf, lax.min, padding="VALID"), (plain,)),
+        "sums": (made(0.0, lax.add), (broken,)),
+        "spread": (made(0.0, lax.add, **wide), (plain,)),
+        "gradient": (jax.grad(lambda x: jnp.sum(made(0.0, lax.add)(x) ** 2)), (plain,)),
+    }
+
+
+def test_convolutions_and_windows():
+    for name, (ours, theirs) in both(convolutions() | windows()).items():
         same(ours, theirs, 1e-11, name)
     signal, kernel = np.arange(1.0, 6), np.array([1.0, -2, 3])
     (got,) = numpy_of(lambda x, k: jnp.convolve(x, k), signal, kernel)

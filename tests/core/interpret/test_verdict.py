@@ -97,6 +97,7 @@ def test_every_rule_is_held_against_xla():
         *(test_moves.CASES, test_moves.gathers("fill", test_moves.OUT)),
         *(test_moves.scatters("clip", test_moves.OUT), test_sums.reductions()),
         *(test_sums.orders(), test_sums.products(), test_sums.convolutions()),
+        *(test_sums.windows(), test_elementwise.orders()),
         *(test_linear.solves(), test_linear.factors(), test_keys.draws()),
         test_control.CASES,
     ]

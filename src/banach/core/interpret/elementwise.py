@@ -203,6 +203,29 @@ def _round(eqn):
     return away
 
 
+def ranks(dtype: np.dtype) -> Function:
+    """A function to integers in the total order: -0 below 0, NaN by its sign."""
+    if dtype not in FLOATS:
+        return lambda x: x
+    whole = np.dtype(f"int{8 * dtype.itemsize}")
+    flip = np.array(np.iinfo(whole).max, whole)
+
+    def ranked(x):
+        raw = np.ascontiguousarray(x).view(whole).reshape(np.shape(x))
+        return np.where(raw < 0, raw ^ flip, raw)[()]
+
+    return ranked
+
+
+_TOTAL = {"eq_to": operator.eq, "lt_to": operator.lt, "le_to": operator.le}
+
+
+@rule(*_TOTAL)
+def _total(eqn):
+    compare, ranked = _TOTAL[eqn.primitive.name], ranks(dtype_of(eqn))
+    return lambda x, y: compare(ranked(x), ranked(y))
+
+
 def choose(eqn: Any) -> Any:
     """The function of select_n."""
     which = eqn.invars[0].aval

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from banach.core.interpret.elementwise import ranks
 from banach.core.interpret.table import (
     FLOATS,
     dtype_of,
@@ -14,14 +15,14 @@ from banach.core.interpret.table import (
 )
 
 
-def _least(dtype: np.dtype) -> Any:
+def least_of(dtype: np.dtype) -> Any:
     """What the maximum of nothing is."""
     if dtype in FLOATS:
         return dtype.type(-np.inf)
     return dtype.type(False if dtype.kind == "b" else np.iinfo(dtype).min)
 
 
-def _most(dtype: np.dtype) -> Any:
+def most_of(dtype: np.dtype) -> Any:
     """What the minimum of nothing is."""
     if dtype in FLOATS:
         return dtype.type(np.inf)
@@ -31,8 +32,8 @@ def _most(dtype: np.dtype) -> Any:
 _UFUNCS: dict[str, tuple[np.ufunc, Any]] = {
     "reduce_sum": (np.add, None),
     "reduce_prod": (np.multiply, None),
-    "reduce_max": (np.maximum, _least),
-    "reduce_min": (np.minimum, _most),
+    "reduce_max": (np.maximum, least_of),
+    "reduce_min": (np.minimum, most_of),
     "reduce_and": (np.bitwise_and, None),
     "reduce_or": (np.bitwise_or, None),
     "reduce_xor": (np.bitwise_xor, None),
@@ -110,20 +111,6 @@ def _sort(eqn):
     return ordered
 
 
-def _ranks(dtype):
-    """Integers in the order that top_k sees: -0 below 0, NaN by its sign."""
-    if dtype not in FLOATS:
-        return lambda x: x
-    whole = np.dtype(f"int{8 * dtype.itemsize}")
-    flip = np.array(np.iinfo(whole).max, whole)
-
-    def ranks(x):
-        raw = np.ascontiguousarray(x).view(whole)
-        return np.where(raw < 0, raw ^ flip, raw)
-
-    return ranks
-
-
 @rule("top_k", many=True)
 def _top_k(eqn):
     k = eqn.params["k"]
@@ -132,7 +119,7 @@ def _top_k(eqn):
     turn = (*(slice(None),) * axis, slice(None, None, -1))
     first = (*(slice(None),) * axis, slice(0, k))
     n, dtype = shape_of(eqn)[axis], result(eqn, 1).dtype
-    ranked = _ranks(dtype_of(eqn))
+    ranked = ranks(dtype_of(eqn))
 
     def top(x):
         # Turned twice, so that of equals the one with the lower index is first.

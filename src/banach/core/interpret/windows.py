@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from banach.core.interpret.sums import least_of, most_of
 from banach.core.interpret.table import dtype_of, result, rule, shape_of
 
 
@@ -32,6 +33,39 @@ def _spread(x: np.ndarray, inside: Any, pads: Any, fill: Any) -> np.ndarray:
         for n, (low, high) in zip(out.shape, pads, strict=True)
     )
     return out[cut]
+
+
+def _cut(at: Any, dilation: Any, strides: Any, sizes: Any) -> tuple[slice, ...]:
+    """The entries that one place of the window meets."""
+    parts = zip(at, dilation, strides, sizes, strict=True)
+    return tuple(slice(i * r, i * r + (n - 1) * s + 1, s) for i, r, s, n in parts)
+
+
+_WINDOWS = {
+    "reduce_window_sum": (np.add, lambda dtype: dtype.type(0)),
+    "reduce_window_max": (np.maximum, least_of),
+    "reduce_window_min": (np.minimum, most_of),
+}
+
+
+@rule(*_WINDOWS)
+def _reduce_window(eqn):
+    ufunc, start = _WINDOWS[eqn.primitive.name]
+    p, out = eqn.params, result(eqn)
+    fill = start(out.dtype)
+    names = ("window_dimensions", "window_strides", "window_dilation", "base_dilation")
+    window, strides, dilation, inside = ([int(n) for n in p[name]] for name in names)
+
+    def reduced(x):
+        x = _spread(x, inside, p["padding"], fill)
+        total = np.full(out.shape, fill, out.dtype)
+        if total.size:
+            for at in itertools.product(*map(range, window)):
+                seen = x[_cut(at, dilation, strides, out.shape)]
+                ufunc(total, seen, out=total)
+        return total
+
+    return reduced
 
 
 def _groups(eqn: Any) -> str | None:
@@ -64,10 +98,7 @@ def _convolution(eqn):
         total = np.zeros((sizes[0], groups, per_out, *sizes[2:]), mixed)
         weights = k.reshape(groups, per_out, per_in, *kernel[2:])
         for at in itertools.product(*map(range, kernel[2:])):
-            cut = tuple(
-                slice(i * r, i * r + (n - 1) * s + 1, s)
-                for i, r, s, n in zip(at, dilation, strides, sizes[2:], strict=True)
-            )
+            cut = _cut(at, dilation, strides, sizes[2:])
             seen = x[(slice(None), slice(None), *cut)]
             seen = seen.reshape(sizes[0], groups, per_in, math.prod(sizes[2:]))
             part = np.matmul(weights[(..., *at)], seen)
