@@ -26,7 +26,7 @@ def _bowl(x, scale):
 
 
 def bowl(scale=1.0):
-    """scale / 2 ||x - 1||^2 from 0 in float32: more unknowns than `run.LARGE`."""
+    """scale / 2 ||x - 1||^2 from 0, in float32, with more than a few unknowns."""
     x0 = {"a": np.zeros(2**13, np.float32), "b": np.zeros((2, 4), np.float32)}
     return Smooth(_bowl, x0, (np.float32(scale),))
 

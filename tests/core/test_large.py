@@ -12,10 +12,9 @@ import banach as bn
 from banach.core import from_optax, host, programs
 from banach.core.from_optax import FromOptax
 from banach.core.plan import Limits, Past, Plan
-from banach.core.run import LARGE
 from banach.methods.smooth.gradient_descent import GradientDescent
 
-SIZE = LARGE
+SIZE = 2**13
 EVERY = 50
 
 

@@ -25,8 +25,8 @@ QUICK: dict[str, Any] = FAST | {"xla_backend_optimization_level": 0}
 # For passes over large arrays: the newer loop emitters take half the instructions, and
 # longer to compile (decision 0016).
 LARGE: dict[str, Any] = {"xla_backend_optimization_level": 1}
-# And where the data are smaller than the state: XLA would write down what does not
-# change from step to step, and reading that costs more than computing it again.
+# And where the data are not much larger than the state: XLA would write down what does
+# not change from step to step, and reading that costs more than computing it again.
 STREAMED: dict[str, Any] = LARGE | {
     "xla_disable_hlo_passes": "while-loop-invariant-code-motion"
 }

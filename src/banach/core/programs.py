@@ -15,7 +15,7 @@ from banach.core.run import Carry, Settings
 from banach.core.tree import size
 
 COUNTS = {"kernel": 0}
-STREAM_FROM = 2**22  # bytes of a carry that no cache holds (ours)
+STREAM_FROM = 2**25  # bytes of a carry that no cache holds (ours)
 
 
 class Kernel(NamedTuple):
@@ -165,7 +165,7 @@ def _kernel(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
         *([scratch] if large else []),
     )
     held = sum(s.size * s.dtype.itemsize for s in scratch or ())
-    streamed = held >= STREAM_FROM and held > sum(v.nbytes for v in leaves)
+    streamed = held >= STREAM_FROM and 2 * held >= sum(v.nbytes for v in leaves)
     options = executors.STREAMED if streamed else None
     call = compiled(chunk, args, place, large, (5,) if large else (), options)
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))

@@ -40,7 +40,7 @@ TIERS = ("numpy", "split", "fused")
 MOST_STEPS = 2**31 - 1  # steps are counted in 32 bits
 # Unknowns from which passes over the point cost more than the operations themselves
 # (docs/decisions/0016).
-LARGE = 2**13
+LARGE = 2**11
 CODE = {name: i for i, name in enumerate(STATUSES)}
 UNVERIFIABLE_AFTER = 3
 # How a block may end, the first that is true: see `block`, and core/split.py.
