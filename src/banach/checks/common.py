@@ -15,7 +15,7 @@ from banach.core.check import Check
 from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import gam, least, subnormal
+from banach.parts.term import gam, least, some, subnormal
 
 Scalar = Float[Array, ""]
 # By the bits of a number: a power of ten, and a slack above which it is rounding of
@@ -269,14 +269,13 @@ def ordinary(*given: PyTree) -> Any:
     1e-9 .. 1e9 where they are judged in float32, without 64 bits.
     Products of two of them are exact to rounding, and so are their squares.
     """
-    good = ~subnormal(given)
-    for leaf in jax.tree.leaves(given):
-        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            size = jnp.abs(jnp.asarray(leaf))
-            end = _FAR.get(jnp.finfo(size.dtype).bits, 4)
-            far = (size < 10.0**-end) | (size > 10.0**end)
-            good = good & ~jnp.any(far & (size > 0) & jnp.isfinite(size))
-    return good
+
+    def strange(v: Array) -> Array:
+        size, end = jnp.abs(v), _FAR.get(jnp.finfo(v.dtype).bits, 4)
+        far = (size < 10.0**-end) | (size > 10.0**end)
+        return far & (size > 0) & jnp.isfinite(size)
+
+    return ~(subnormal(given) | some(given, strange))
 
 
 def power_of_two(size: Scalar) -> Scalar:

@@ -215,7 +215,7 @@ def subnormal(x: PyTree) -> Array:
 
     Looks at the bits: every comparison of floats would read 0 as well.
     """
-    return _some(x, _vanishes)
+    return some(x, _vanishes)
 
 
 def outside(x: PyTree) -> Array:
@@ -223,7 +223,7 @@ def outside(x: PyTree) -> Array:
 
     XLA turns v / b into v (1 / b) where one b divides many v, and 1 / b vanishes.
     """
-    return _some(x, lambda v: _vanishes(v) | (jnp.abs(v) > _largest(v.dtype)))
+    return some(x, lambda v: _vanishes(v) | (jnp.abs(v) > _largest(v.dtype)))
 
 
 def _largest(dtype: Any) -> float:
@@ -238,15 +238,37 @@ def _vanishes(v: Array) -> Array:
     return (size > 0) & (size < jnp.asarray(2**info.nmant, whole))
 
 
-def _some(x: PyTree, test: Any) -> Array:
+# Entries of a block of rows, and from how many entries a leaf is taken in blocks:
+# whoever executes this without fusing writes the bits down several times.
+_BLOCK = 2**16
+_LARGE = 2**19
+
+
+def some(x: PyTree, test: Any) -> Array:
     """Whether some floating entry passes."""
     found = jnp.zeros((), bool)
     for leaf in jax.tree.leaves(x):
         if jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            bad = test(jnp.asarray(leaf))
-            # By columns first: XLA's loops for that are four times as fast on a CPU.
-            found = found | jnp.any(jnp.any(bad, axis=0) if bad.ndim > 1 else bad)
+            found = found | _any(jnp.asarray(leaf), test)
     return found
+
+
+def _any(leaf: Array, test: Any) -> Array:
+    def one(v: Array) -> Array:
+        bad = test(v)
+        # By columns first: XLA's loops for that are four times as fast on a CPU.
+        return jnp.any(jnp.any(bad, axis=0) if bad.ndim > 1 else bad)
+
+    if leaf.size < _LARGE or leaf.ndim < 2:
+        return one(leaf)
+    rows = min(leaf.shape[0], max(1, _BLOCK * leaf.shape[0] // leaf.size))
+
+    def block(i: Any, found: Array) -> Array:
+        # The last one begins earlier where the rows do not come out even.
+        part = jax.lax.dynamic_slice_in_dim(leaf, i * rows, rows)
+        return found | one(part)
+
+    return jax.lax.fori_loop(0, -(-leaf.shape[0] // rows), block, jnp.zeros((), bool))
 
 
 def charge(value: Scalar, moved: Scalar, k: int) -> Scalar:
