@@ -48,8 +48,8 @@ def run(quick: bool = False) -> measure.Report:
         "`equations` of the objective as it stands and as rolled up; gradient and "
         "Hessian: `jax.jit(...).lower(x).compile()` with JAX's options; state and "
         "solve: the problem and a first `bn.solve` of at most 30 steps, everything "
-        "included; programs: equations and seconds of each that was compiled. A "
-        f"Hessian of more than {LONGEST} equations is left out of what a solve is "
+        "included; programs: equations and seconds of each that was traced, and of "
+        f"those that were compiled. A Hessian of more than {LONGEST} equations is left out of what a solve is "
         "held against. Needs sif2jax (pip install sif2jax).",
         ["problem", "n", "equations", "rolled", "gradient", "Hessian", "state",
          "solve", "over both", "programs", "status"],
@@ -62,7 +62,8 @@ def _alone(name: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.awkward", name],
         capture_output=True, text=True, check=True,
-        env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"},
+        env=os.environ
+        | {"JAX_ENABLE_COMPILATION_CACHE": "false", "BANACH_CACHE": "off"},
     )  # fmt: skip
     return done.stdout.splitlines()[-1]
 
@@ -73,7 +74,7 @@ def one(name: str) -> dict:
 
     import banach as bn
     from banach.bridge import sif2jax as bridge
-    from banach.core import compat, programs, rolling
+    from banach.core import compat, executors, rolling, tiers
 
     problem = bridge.by_name(name)
     # What every first solve of a process pays is not of the objective.
@@ -94,22 +95,25 @@ def one(name: str) -> dict:
         getattr(problem, part, None) is not None for part in ("constraint", "bounds")
     )
     built = []
-    compiled = programs.compiled
+    init, xla = executors.Program.__init__, executors.Program.xla
 
-    def watched(function, args, place=None):
-        size = rolling.size(jax.make_jaxpr(function)(*args).jaxpr)
-        seconds, made = _cpu(lambda: compiled(function, args, place))
-        built.append((function.__name__, size, seconds))
+    def traced(self, function, *args, **options):
+        seconds, _ = _cpu(lambda: init(self, function, *args, **options))
+        built.append([function.__name__, rolling.size(self.jaxpr.jaxpr), seconds])
+        self.at = len(built) - 1
+
+    def compiled(self, options=None):
+        seconds, made = _cpu(lambda: xla(self, options))
+        built[self.at][0] += ", compiled"
+        built[self.at][2] += seconds
         return made
 
     state, stated = _cpu(
         lambda: (bridge.constrained if bound else bridge.smooth)(problem)
     )
-    programs.clear()
+    tiers.clear()
+    executors.Program.__init__, executors.Program.xla = traced, compiled
     solve, result = _cpu(lambda: bn.solve(stated, max_steps=30))
-    programs.clear()
-    programs.compiled = watched
-    bn.solve(stated.restated(), max_steps=30)
     return {
         "unknowns": int(x.size),
         "equations": equations,
