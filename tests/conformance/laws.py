@@ -37,9 +37,10 @@ def middle(full):
 
 def resume_is_exact(case, full, folder, **tier):
     """Stopped at a look and begun again from a file: the same bits to the end."""
-    path = folder / "run.json"
-    case.solve(max_steps=middle(full), checkpoint=path, **tier)
-    got = case.solve(method=case.name, resume=path)
+    # Named, as whoever resumes in another process has to name it.
+    path, spec = folder / "run.json", case.bed.spec
+    case.solve(spec, max_steps=middle(full), checkpoint=path, **tier)
+    got = case.solve(spec, method=case.name, resume=path)
     assert (got.status, got.steps, got.calls) == (full.status, full.steps, full.calls)
     assert got.manifest["schedule"]["legs"] == full.manifest["schedule"]["legs"]
     assert bits(got.x) == bits(full.x)

@@ -5,6 +5,7 @@ import os
 import tomllib
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from beds import BEDS
@@ -37,13 +38,18 @@ def marked(name: str, *values: str):
     return pytest.param(*values, marks=marks, id="-".join(values))
 
 
-def cases(pairs: list[tuple[str, str]], quick: bool = False) -> list:
-    """Parameters of the fixture `case`; `quick`: all belong to the default tier."""
-    found = [marked(name, name, bed) for name, bed in pairs]
-    return [
-        pytest.param(tuple(p.values), marks=() if quick else p.marks, id=p.id)
-        for p in found
-    ]
+def cases(pairs: list[tuple[str, str]], quick: Any = None) -> list:
+    """Parameters of the fixture `case`, slow but where `quick(name, bed)`.
+
+    By default that is where the method belongs to the default tier.
+    """
+
+    def one(name: str, bed: str):
+        fast = name in DEFAULT_TIER if quick is None else quick(name, bed)
+        marks = () if fast else (pytest.mark.slow,)
+        return pytest.param((name, bed), marks=marks, id=f"{name}-{bed}")
+
+    return [one(*pair) for pair in pairs]
 
 
 def built(name: str, problem):
@@ -94,6 +100,14 @@ def one_a_kind() -> list[tuple[str, str]]:
         chosen.setdefault((INDEX[name]["family"], BEDS[bed].problem.kind), (name, bed))
     asked = [pair for pair in pairs() if pair[0] in ASKED]
     return list(dict.fromkeys([*chosen.values(), *asked]))
+
+
+def first_of_a_family() -> set[tuple[str, str]]:
+    """What the default tier compiles in layer C, besides what is asked for."""
+    first: dict[str, tuple[str, str]] = {}
+    for name, bed in one_a_kind():
+        first.setdefault(INDEX[name]["family"], (name, bed))
+    return {*first.values(), *(pair for pair in one_a_kind() if pair[0] in ASKED)}
 
 
 def known_failures() -> list[dict[str, str]]:

@@ -33,11 +33,11 @@ class Case:
         self.check = choose.check_for(None, self.problem)
 
     def solve(self, problem=None, method=None, **options):
-        """`bn.solve` of the problem as named in its file, by NumPy where it can."""
+        """`bn.solve` of the bed's problem, by NumPy where it can."""
         settings = dict(tol=TOL, max_steps=STEPS) | options
         if "resume" not in options:
             settings.setdefault("tier", self.tier)
-        problem = self.bed.spec if problem is None else problem
+        problem = self.problem if problem is None else problem
         return bn.solve(problem, method or self.method, **settings)
 
     @functools.cached_property

@@ -14,12 +14,15 @@ X = np.array([1.0, 2.0, 3.0])
 
 
 def often(problem, x):
-    """Three gradients in a loop, one of two branches, one unused, one a row of two."""
-    body = lambda i, v: v - 0.1 * problem.grad(v)  # noqa: E731
-    y = jax.lax.fori_loop(0, 3, body, x)
-    y = jax.lax.cond(y[0] > 0, problem.grad, lambda v: v * problem.value(v), y)
+    """Three gradients in a loop, one of two branches, an unused value; two at once."""
+
+    def grad(v):
+        return problem.grad(v)
+
+    y = jax.lax.fori_loop(0, 3, lambda i, v: v - 0.1 * grad(v), x)
+    y = jax.lax.cond(y[0] > 0, grad, lambda v: v * problem.value(v), y)
     problem.value(y)
-    return y + jnp.sum(jax.vmap(problem.grad)(jnp.stack([x, y])), axis=0)
+    return y + jnp.sum(jax.vmap(grad)(jnp.stack([x, y])), axis=0)
 
 
 def counts(by):
@@ -37,7 +40,8 @@ def test_numpy_counts_what_xla_counts():
 
     ours, counted = counts(numpy)
     theirs, wanted = counts(lambda f: jax.jit(f)(X))
-    assert counted == wanted == {"grad": 6, "value": 1}
+    # What vmap does at once is one call.
+    assert counted == wanted == {"grad": 5, "value": 1}
     np.testing.assert_allclose(ours, theirs, rtol=1e-14)
 
 
