@@ -80,7 +80,7 @@ CASES = [terms, signed, nested, listed, inner]
 def unrolled(fun, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(rolling, "LONG", 10**9)
-        return trace(fun, X)
+        return function._traced(fun, (X,), "the function")
 
 
 @pytest.mark.parametrize("fun", CASES, ids=lambda f: f.__name__)

@@ -87,8 +87,6 @@ class Program:
         self._traced = jitted.trace(*args)
         self._options = LARGE if large else FAST
         self._call: Any = None
-        self.spent = 0.0
-        """Work of the last evaluation; a unit of XLA's is a tenth (ours)."""
         self.place = place
         structs, self.tree = jax.tree.flatten(self._traced.out_info)
         self.structs = [jax.ShapeDtypeStruct(s.shape, s.dtype) for s in structs]
@@ -132,20 +130,27 @@ class Program:
             self._traced.lower(), (options or self._options) if cpu else None
         )
 
+    @property
+    def once(self) -> bool:
+        """Whether NumPy pays for a few evaluations, as far as is known beforehand."""
+        return self.refusal is None and self.work <= ONCE
+
+    def compiled(self, leaves: list[Any]) -> tuple[list[Any], float]:
+        """(outputs, work) by XLA, where a unit of work is a tenth of NumPy's (ours)."""
+        if self._call is None:
+            self._call = self.xla()
+        args = jax.tree.unflatten(self._traced.in_tree, leaves)
+        return jax.tree.leaves(self._call(*args[0], **args[1])), self.work / 10
+
     def __call__(self, leaves: list[Any]) -> list[Any]:
         """Outputs, by whichever executor pays for a few evaluations.
 
         `leaves` are those of the arguments. An interpreted evaluation that turns out
         long is given up, and begun again in XLA; so are all that follow.
         """
-        if self._call is None and self.refusal is None and self.work <= ONCE:
+        if self._call is None and self.once:
             try:
-                out, self.spent = self.interpreted(leaves, ONCE)
-                return out
+                return self.interpreted(leaves, ONCE)[0]
             except interpret.Exhausted:
                 pass
-        if self._call is None:
-            self._call = self.xla()
-        args = jax.tree.unflatten(self._traced.in_tree, leaves)
-        self.spent = self.work / 10
-        return jax.tree.leaves(self._call(*args[0], **args[1]))  # type: ignore
+        return self.compiled(leaves)[0]

@@ -248,7 +248,12 @@ class _Chunk:
         said = {"legs": self.legs, "work": float(self.kernel.work(self.state))}
         # Of the last executor nobody asks whether another one follows.
         pinned = self.kernel.name != "fused" and self.kernel.limit == math.inf
-        return said | ({"pinned": True} if pinned else {})
+        looks = self.kernel.name != "fused" and self.kernel.compiled_looks
+        return (
+            said
+            | ({"pinned": True} if pinned else {})
+            | ({"compiled_looks": True} if looks else {})
+        )
 
     def said(self) -> dict[str, str] | None:
         """What a peer says of itself, read from its state."""

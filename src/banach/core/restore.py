@@ -687,7 +687,8 @@ def _schedule(data: dict[str, Any], store: Store) -> dict[str, Any] | None:
         name, look = leg if isinstance(leg, list) and len(leg) == 2 else ("", -1)
         good = good and name in loop.TIERS and type(look) is int and look >= 0
     work = said.get("work") if good else None
-    good = good and isinstance(said.get("pinned", False), bool)
+    for flag in ("pinned", "compiled_looks") if good else ():
+        good = good and isinstance(said.get(flag, False), bool)
     if not (good and isinstance(work, float) and 0 <= work < math.inf):
         raise Misuse(f"the checkpoint has the schedule {_short(said)}")
     return said  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ from banach.core import interpret
 from banach.core import run as loop
 from banach.core import trace as tr
 from banach.core.check import Certificate
+from banach.core.executors import ONCE
 from banach.core.judge import Judge, evidence
 from banach.core.move import Move
 from banach.core.point import Point
@@ -91,6 +92,8 @@ class Split:
             moves.point_structs, moves.point_tree, self.screening, settings.absolute
         )
         self.layout = Layout(self.found.certificate)
+        # From a look that turns out long, all are compiled; the schedule says so.
+        self.compiled_looks = not self.found.program.once
         self.zero = Book()
 
     def call(
@@ -175,10 +178,17 @@ class Split:
     def _look(
         self, raw: np.ndarray, book: Book, point: list[Any], tol: float
     ) -> tuple[list[Any], list[Any], float]:
-        program = self.found.program
+        program, out = self.found.program, None
         rest = [raw, *point, np.int32(book.look), np.float64(tol)]
-        out = program([*self.judge.leaves, *self.judge.once, *rest])
-        return out[: self.found.split], out[self.found.split :], program.spent
+        args = [*self.judge.leaves, *self.judge.once, *rest]
+        if not self.compiled_looks:
+            try:
+                out, work = program.interpreted(args, ONCE)
+            except interpret.Exhausted:
+                self.compiled_looks = True
+        if out is None:
+            out, work = program.compiled(args)
+        return out[: self.found.split], out[self.found.split :], work
 
     def _record(self, book: Book, row: tuple[int, float, float, Any]) -> None:
         """`trace.record`, with lists."""

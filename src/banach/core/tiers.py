@@ -97,6 +97,8 @@ def begun(
     runner = build(legs[-1][0], ready, settings)
     if past.schedule.get("pinned"):
         runner.limit = math.inf
+    if past.schedule.get("compiled_looks") and runner.name != "fused":
+        runner.compiled_looks = True
     work = () if runner.name == "fused" else (past.schedule["work"],)
     return runner, runner.packed(past.carry, *work), legs
 
@@ -125,6 +127,8 @@ def following(before: Any, state: Any, ready: Ready, settings: loop.Settings) ->
     """(executor, state) that goes on where the work of one is done."""
     name = loop.TIERS[loop.TIERS.index(before.name) + 1]
     after = build(name, ready, settings)
+    if name != "fused":
+        after.compiled_looks = before.compiled_looks
     return after, after.packed(before.carry(state))
 
 

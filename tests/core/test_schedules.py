@@ -10,7 +10,7 @@ import pytest
 from core_bed import NoisyDescent, bits, ridge
 
 import banach as bn
-from banach.core import compat, executors, kept, save, tiers
+from banach.core import compat, executors, kept, save, split, tiers
 from banach.core import run as loop
 from banach.core.check import Check, single
 from banach.core.point import Point
@@ -189,6 +189,36 @@ def test_a_pinned_run_goes_on_with_its_one_executor(small, tmp_path, tier):
     assert again.manifest["schedule"] == whole.manifest["schedule"]
     assert again.manifest["schedule"]["legs"] == [[tier, 0]]
     assert bits(again.carry) == bits(whole.carry)
+
+
+def test_a_look_that_turns_out_long_is_compiled_from_then_on(monkeypatch):
+    class Slow(Check):
+        """Loops for longer from the third look on: there NumPy gives up."""
+
+        name = "slow"
+
+        def __call__(self, problem, point, key, look):
+            turns = jnp.where(look >= 2, 2_000, 1)
+
+            def one(i, v):
+                return jnp.sin(v) * 1e-9 + jnp.max(jnp.abs(problem.grad(point.x)))
+
+            v = jax.lax.fori_loop(0, turns, one, jnp.zeros(()))
+            return single("q", v, 0.0, 1.0, grade="residual", look=look + 1), point
+
+        def cost(self, problem):
+            return {"grad": 1}
+
+    monkeypatch.setattr(split, "ONCE", 3_000.0)
+    tiers.clear()
+    run = dict(tol=1e-12, max_steps=60)
+    r = bn.solve(valley(), LONG["method"], check=Slow(), **run)
+    said = r.manifest["schedule"]
+    assert said["legs"] == [["numpy", 0]] and said["compiled_looks"]
+    tiers.clear()
+    pace = r.settings.every
+    short = bn.solve(valley(), LONG["method"], check=Slow(), max_steps=pace, tol=1e-12)
+    assert "compiled_looks" not in short.manifest["schedule"]
 
 
 def test_a_checkpoint_with_a_schedule_that_no_run_has_is_refused(small, tmp_path):
