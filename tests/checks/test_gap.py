@@ -529,5 +529,5 @@ def test_norms_of_a_large_matrix_are_taken_by_blocks_of_rows(monkeypatch):
     rows = np.sqrt(np.sum((A / np.asarray(parts.units)) ** 2, axis=1))
     for norms in (whole, parts):
         assert np.all(np.asarray(norms.columns) >= columns)
-        np.testing.assert_allclose(norms.columns, columns, rtol=1e-12)
+        np.testing.assert_allclose(norms.columns, columns.astype(float), rtol=1e-12)
         np.testing.assert_allclose(norms.rows, rows, rtol=1e-12)
