@@ -393,6 +393,11 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> P
     return plan._replace(data=data, ready=ready)
 
 
+def planned(problem: Problem, method: Any, check: Any, start: Any) -> kept.Ready:
+    """A run made ready for its executors; call inside a 64-bit context."""
+    return _plan(problem, method, check, start, None).made()[1]
+
+
 def _chosen(method: Any, problem: Problem, proof: Any) -> Any:
     """The method; with a proof that there is no solution, one that would refuse too."""
     try:

@@ -1,10 +1,12 @@
 """Run every applicable method on one problem, each judged by the same check."""
 
+import concurrent.futures
 import dataclasses
 import datetime
 import functools
 import os
 import platform
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import jax
 
 from banach import api, catalogue, choose
 from banach.answers import stated
-from banach.core import compat, host, reading
+from banach.core import compat, host, reading, tiers
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.manifest import manifest
@@ -362,19 +364,47 @@ def _retime(
     that of their work; how near each other the first of them are is seen here.
     """
     native = [g for g in groups if g[0].manifest.get("schedule") is not None]
-    for done in native[:RETIMED]:
-        first = several.middle(done)
-        if not first.certified or _fused(first.manifest["schedule"]):
-            continue
+    leaders = [
+        done
+        for done in native[:RETIMED]
+        if several.middle(done).certified
+        and not _fused(several.middle(done).manifest["schedule"])
+    ]
+    made = _compiled(problem, [several.middle(g) for g in leaders], options)
+    for done, compiling in zip(leaders, made, strict=True):
         for at, (run, number) in enumerate(zip(done, numbers, strict=False)):
             *_, again = api.iterate(
                 problem, run.method, seed=number, tier="fused", live=False, **options
             )
             if again.certified or not run.certified:
                 waited = run.seconds["compile"] + run.seconds["run"]
-                done[at] = again.replaced(
-                    source=run.source, seconds=again.seconds | {"first": waited}
-                )
+                seconds = again.seconds | {"compile": compiling, "first": waited}
+                done[at] = again.replaced(source=run.source, seconds=seconds)
+
+
+def _compiled(
+    problem: Problem, runs: list[Result], options: dict[str, Any]
+) -> list[float]:
+    """Compile the loops of these runs side by side; seconds of each.
+
+    XLA leaves Python's lock alone while it compiles. Nothing is executed here.
+    """
+
+    def make(job: Any) -> float:
+        ready, settings = job
+        with compat.double():
+            began = time.perf_counter()
+            tiers.build("fused", ready, settings)
+            return time.perf_counter() - began
+
+    with compat.double():
+        jobs = [
+            (api.planned(problem, r.method, options["check"], options["start"]),
+             r.settings)
+            for r in runs
+        ]  # fmt: skip
+    with concurrent.futures.ThreadPoolExecutor(max(len(jobs), 1)) as pool:
+        return list(pool.map(make, jobs))
 
 
 def _fused(schedule: dict[str, Any]) -> bool:

@@ -43,12 +43,14 @@ class Meter:
 
 LOOKED_UP = frozenset({"slice", "dynamic_slice", "gather", "squeeze", "reshape"})
 """Of these no more is touched than what comes out."""
+PRODUCTS = frozenset({"dot_general"})
+"""These are as fast by BLAS as in any program: their size is no reason to compile."""
 
 
 def price(eqn: Any) -> float:
     """The work of an equation: one, or one for every UNIT entries it touches."""
     most = UNIT
-    for v in () if eqn.primitive.name in LOOKED_UP else eqn.invars:
+    for v in () if eqn.primitive.name in LOOKED_UP | PRODUCTS else eqn.invars:
         count = math.prod(v.aval.shape)
         if count > most:
             most = count
