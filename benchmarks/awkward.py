@@ -49,8 +49,8 @@ def run(quick: bool = False) -> measure.Report:
         "Hessian: `jax.jit(...).lower(x).compile()` with JAX's options; state and "
         "solve: the problem and a first `bn.solve` of at most 30 steps, everything "
         "included; programs: equations and seconds of each that was traced, and of "
-        f"those that were compiled. A Hessian of more than {LONGEST} equations is left out of what a solve is "
-        "held against. Needs sif2jax (pip install sif2jax).",
+        f"those that were compiled. A Hessian of more than {LONGEST} equations is left "
+        "out of what a solve is held against. Needs sif2jax (pip install sif2jax).",
         ["problem", "n", "equations", "rolled", "gradient", "Hessian", "state",
          "solve", "over both", "programs", "status"],
         rows,

@@ -163,7 +163,7 @@ def _optimistix(objective, x0, o):
             max_steps=10_000, throw=False,
         ).value  # fmt: skip
 
-    first = start() if started else 0.0
+    first = start()
     cpu, began = time.process_time(), time.perf_counter()
     with jax.enable_x64(True):
         f = objective()
