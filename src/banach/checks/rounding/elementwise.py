@@ -90,7 +90,7 @@ _PROPAGATION = {
 #
 #   XLA      at levels 0 and 1: log1p 240 and atanh 146 for |t| < 1/2 in float64, tanh
 #            6.9, atan 5.6, expm1 5.4, all that is not named below 4.4. It takes
-#            exp2(x) as exp(x log 2): 400 at 1000. sinh and cosh as exp(x - log 2):
+#            exp2(x) as exp(x log 2): 720 at 1000. sinh and cosh as exp(x - log 2):
 #            500 at 700. cbrt, at level 1, as a power: 116 at 1e300. erfc of exp(-x x):
 #            397 at 24. erf_inv of log1p(-x x): 9e5 where 1 - x is 7e-9.
 #   NumPy    with AVX-512, and with it and AVX2 turned off: float64 cbrt 5.4, else 2.7;
