@@ -12,7 +12,7 @@ from jax import lax
 from banach.checks.rounding.bound import with_error
 from banach.checks.rounding.elementwise import _PROPAGATION, own_units
 from banach.core import interpret
-from banach.core.programs import CPU_OPTIONS
+from banach.core.executors import FAST
 
 WIDE = np.longdouble
 RNG = np.random.default_rng(23)
@@ -76,7 +76,7 @@ EXECUTORS = ["xla 0", "xla 1", "numpy"]
 def run(executor, fun, args):
     """Results of one program over all functions."""
     if executor != "numpy":
-        options = CPU_OPTIONS | {"xla_backend_optimization_level": int(executor[-1])}
+        options = FAST | {"xla_backend_optimization_level": int(executor[-1])}
         compiled = jax.jit(fun).lower(*args).compile(compiler_options=options)
         return [np.asarray(v) for v in compiled(*args)]
     return interpret.compile(jax.make_jaxpr(fun)(*args))(list(args))
