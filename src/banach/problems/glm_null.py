@@ -49,4 +49,7 @@ def null_intercept(loss: Loss, y: Array, w: Array, offset: Array | None) -> Arra
         return jnp.where(steep < 0, b, low), jnp.where(steep < 0, high, b)
 
     low, high = jax.lax.fori_loop(0, _HALVINGS, halve, (low, high))
-    return low + (high - low) / 2
+    # An answer at an end of where it was sought is nearer to 0 than its middle.
+    ends = jnp.stack([low + (high - low) / 2, low, high])
+    F = jnp.stack([jnp.vdot(w, loss.value(b + o, y)) for b in ends])
+    return ends[jnp.argmin(F)]
