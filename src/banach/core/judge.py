@@ -59,7 +59,8 @@ class Judge:
         known = (treedef, signature(structs), screened, absolute)
         found = self._known.get(known)
         if found is None:
-            found = self._known[known] = self._shared(structs, *known[::2], absolute)
+            found = self._shared(structs, treedef, screened, absolute)
+            self._known[known] = found
         return found
 
     def _shared(

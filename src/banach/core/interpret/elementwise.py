@@ -293,22 +293,23 @@ def _shift_left(eqn):
     return np.left_shift
 
 
+def _shifted_right(eqn, kind):
+    """A shift of the bits read as integers of this kind: signed, or not."""
+    dtype = dtype_of(eqn)
+    whole = np.dtype(f"{kind}{8 * dtype.itemsize}")
+    if dtype == whole:
+        return np.right_shift
+    return lambda x, n: np.right_shift(x.view(whole), n.view(whole)).view(dtype)
+
+
 @rule("shift_right_arithmetic")
 def _shift_right_arithmetic(eqn):
-    dtype = dtype_of(eqn)
-    signed = np.dtype(f"int{8 * dtype.itemsize}")
-    if dtype == signed:
-        return np.right_shift
-    return lambda x, n: np.right_shift(x.view(signed), n.view(signed)).view(dtype)
+    return _shifted_right(eqn, "int")
 
 
 @rule("shift_right_logical")
 def _shift_right_logical(eqn):
-    dtype = dtype_of(eqn)
-    whole = np.dtype(f"uint{8 * dtype.itemsize}")
-    if dtype == whole:
-        return np.right_shift
-    return lambda x, n: np.right_shift(x.view(whole), n.view(whole)).view(dtype)
+    return _shifted_right(eqn, "uint")
 
 
 @rule("population_count")
