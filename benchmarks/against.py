@@ -197,10 +197,9 @@ def _each(seconds: dict[str, float]) -> str:
 
 
 def builtins(bench: Bench) -> Found:
-    """Every built-in problem, first call, once a build."""
-    from banach import zoo
-
-    names = [row["name"] for row in zoo.names()]
+    """Every built-in problem that both builds know, first call, once a build."""
+    known = {build: bench.job(build, "names")["names"] for build in ("new", "old")}
+    names = [name for name in known["new"] if name in known["old"]]
     names = names[:: len(names) // 3] if bench.quick else names
     table, ratios = [], []
     for i, name in enumerate(names):

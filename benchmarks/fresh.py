@@ -57,6 +57,13 @@ def optimistix_logistic(o):
     return _optimistix(lambda: peers.jax_objective(plain), plain.x0, o)
 
 
+def names(o):
+    """The names of the built-in problems."""
+    from banach import zoo
+
+    return {"names": [row["name"] for row in zoo.names()]}
+
+
 def builtin(o):
     """The first call on a built-in problem that is loaded already."""
     import banach as bn
