@@ -74,7 +74,8 @@ def one(name: str) -> dict:
 
     import banach as bn
     from banach.bridge import sif2jax as bridge
-    from banach.core import compat, executors, rolling, tiers
+    from banach.core import compat, rolling
+    from banach.engine import executors, tiers
 
     problem = bridge.by_name(name)
     # What every first solve of a process pays is not of the objective.

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from banach.problems import spectrum
-from banach.problems.glm_bounds import gradient_lipschitz
+from banach.estimate import spectrum
+from banach.kinds.glm.bounds import gradient_lipschitz
 from benchmarks import measure
 
 PAGE = Path(__file__).parent / "CONSTANTS.md"

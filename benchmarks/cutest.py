@@ -21,7 +21,7 @@ PEERS = ("scipy:trust-constr", "scipy:SLSQP")
 def run(quick: bool = False) -> measure.Report:
     if importlib.util.find_spec("sif2jax") is None:
         return _report([], {}, ["sif2jax is not installed: pip install sif2jax."])
-    from banach.parts.sketch import Sketch
+    from banach.methods.constrained._sketch import Sketch
 
     def kaczmarz(problem):
         return bn.AdasketchNewton(Sketch("rows", 1))

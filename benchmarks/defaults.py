@@ -3,8 +3,9 @@
 import statistics
 
 import banach as bn
-from banach import catalogue, choose, zoo
+from banach import catalogue, zoo
 from banach.core.method import Refusal
+from banach.doors import defaults
 from benchmarks import data, measure
 
 TOL = 1e-8
@@ -44,12 +45,12 @@ def run(quick: bool = False) -> measure.Report:
 def contest(problem, check=None):
     """Rows of every applicable method, fastest certified first, and the default."""
     facts = problem.facts()
-    default = choose.default_method(problem, facts).label()
+    default = defaults.default_method(problem, facts).label()
     first, warm = {}, {}
     for name, entry in catalogue.load_index().items():
         if entry["host"] or entry["family"] == "bridge":
             continue
-        if isinstance(choose.suggest(name, problem, facts), Refusal):
+        if isinstance(defaults.suggest(name, problem, facts), Refusal):
             continue
         first[name] = solve(problem, name, check)
         warm[name] = [first[name].seconds["run"]]

@@ -5,7 +5,7 @@ import numpy as np
 
 import banach as bn
 from banach import catalogue
-from banach.core import programs
+from banach.engine import compile_cache
 from benchmarks import measure
 
 METHODS = [
@@ -27,7 +27,7 @@ def run(quick: bool = False) -> measure.Report:
         def solve(problem, name=name, **options):
             return bn.solve(problem, name, check="stationarity", **options)
 
-        programs.clear()
+        compile_cache.clear()
         first = compiled(lambda: solve(stated(f, np.ones(5), 1.0), tol=1e-6))
         traced = len(traces)
         rows.append([
@@ -57,6 +57,6 @@ def stated(f, x0, a):
 
 def compiled(act) -> int:
     """Kernels compiled by act()."""
-    before = programs.COUNTS["kernel"]
+    before = compile_cache.COUNTS["kernel"]
     act()
-    return programs.COUNTS["kernel"] - before
+    return compile_cache.COUNTS["kernel"] - before

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 import banach as bn
-from banach.core import programs
+from banach.engine import compile_cache
 from benchmarks import measure
 
 ROWS, SECONDS = 3000, 30.0
@@ -57,7 +57,7 @@ def run(quick: bool = False) -> measure.Report:
             f"{1e3 * max(r.seconds['run'] for r, _ in found.values()):.3g}",
         ])  # fmt: skip
         print("  ", *rows[-1], sep="  ", file=sys.stderr, flush=True)
-        programs.clear()
+        compile_cache.clear()
         jax.clear_caches()
         gc.collect()
     report = _report(rows, [f"- {answered} of {total} fits certified."])

@@ -18,11 +18,11 @@ import numpy as np
 import optax
 
 import banach as bn
-from banach import choose
-from banach.answers import named
-from banach.core import compat, host, kept, programs, tiers
-from banach.core import run as loop
-from banach.core.plan import Limits, Manner, Plan
+from banach.core import compat
+from banach.doors import defaults
+from banach.doors.verify import named
+from banach.engine import compile_cache, driver, loop, problem_cache, tiers
+from banach.engine.plan import Limits, Manner, Plan
 from benchmarks import measure
 
 ROWS = 32
@@ -209,7 +209,7 @@ def ours(case: Case, method: Any) -> Callable[[int], np.ndarray]:
 
     def timed(k):
         with compat.double():
-            runs = host.iterate(plan, limits, how)
+            runs = driver.iterate(plan, limits, how)
             first, began = next(runs).steps, _now()
             steps = first
             while steps < first + k:
@@ -227,7 +227,7 @@ def bare(case: Case, method: Any) -> Callable[[int], np.ndarray]:
     settings = loop.Settings(case.steps, 256, False)
     with compat.double():
         runner = tiers.build("fused", ready, settings)
-    raw, held = programs.raw_key(0), [runner.zero, True]
+    raw, held = compile_cache.raw_key(0), [runner.zero, True]
 
     def call(cap):
         with compat.double():
@@ -246,12 +246,14 @@ def bare(case: Case, method: Any) -> Callable[[int], np.ndarray]:
     return timed
 
 
-def planned(case: Case, method: Any, every: int | None) -> tuple[Plan, kept.Ready]:
+def planned(
+    case: Case, method: Any, every: int | None
+) -> tuple[Plan, problem_cache.Ready]:
     """The run as the doors make it, with so many steps between looks."""
-    check, start = choose.check_for(None, case.problem), case.problem.start()
+    check, start = defaults.check_for(None, case.problem), case.problem.start()
     with compat.double():
-        data = kept.of(case.problem)
-        ready = kept.Ready(data, case.problem, method, check, start, every)
+        data = problem_cache.of(case.problem)
+        ready = problem_cache.Ready(data, case.problem, method, check, start, every)
     return Plan(case.problem, method, check, start, data=data, ready=ready), ready
 
 

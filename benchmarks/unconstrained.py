@@ -14,7 +14,7 @@ import jax
 
 import banach as bn
 from banach.bridge import sif2jax
-from banach.core import programs
+from banach.engine import compile_cache
 from benchmarks import measure
 
 STEPS, SECONDS, LARGEST, COUNT = 5000, 30.0, 100, 60
@@ -47,7 +47,7 @@ def run(quick: bool = False) -> measure.Report:
         rows.append(row)
         # A process holds so many compiled programs, and no more.
         del problem, r
-        programs.clear()
+        compile_cache.clear()
         jax.clear_caches()
         gc.collect()
     report = _report(rows, found, [])

@@ -115,9 +115,9 @@ class Lanes:
         import jax
         import jax.numpy as jnp
 
-        from banach.core import executors, tree
-        from banach.core import run as loop
+        from banach.core import tree
         from banach.core.point import Point
+        from banach.engine import executors, loop
 
         box: list[Any] = []
         key = jax.random.key(7)
@@ -159,8 +159,8 @@ class Lanes:
         """The default method on every instance; None where none applies to any."""
         import jax
 
-        from banach.core import compat, executors, tree
-        from banach.core import run as loop
+        from banach.core import compat, tree
+        from banach.engine import executors, loop
 
         def one(problem, tol, template):
             # A view is made of concrete numbers: lanes meet the method itself.
@@ -202,13 +202,13 @@ class Lanes:
         """The default method; an instance on which choosing raises is a fault."""
         import jax
 
-        from banach import choose
+        from banach.doors import defaults
 
         found = None
         for i in range(16):
             single = jax.tree.map(lambda v, i=i: np.asarray(v)[i], problem)
             try:
-                found = choose.method_for(self.kind.method, single)
+                found = defaults.method_for(self.kind.method, single)
             except ValueError:
                 continue
             except Exception as e:

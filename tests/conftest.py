@@ -10,7 +10,7 @@ import jax
 import pytest
 import tiers
 
-from banach.core.executors import FAST
+from banach.engine.executors import FAST
 
 # Read when the first array is made.
 os.environ["XLA_FLAGS"] = " ".join(

@@ -27,7 +27,7 @@ from jaxtyping import Array, Bool, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import fact
+from banach.core.hyperparameters import fact
 from banach.core.method import Method
 
 
@@ -126,7 +126,7 @@ STEPS = 500
 def measure() -> dict[str, Any]:
     """The gap and both bounds at every step."""
     from banach.methods.{family}.{name} import {cls}
-    from banach.problems.smooth import Smooth
+    from banach.kinds.smooth.problem import Smooth
 
     rng = np.random.default_rng(0)
     values, best = np.geomspace(1e-4, 1, 50), rng.standard_normal(50)

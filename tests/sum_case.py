@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core.run import leaves_in
-from banach.problems.finite_sum import FiniteSum
+from banach.engine.loop import leaves_in
+from banach.kinds.finite_sum.problem import FiniteSum
 
 _rng = np.random.default_rng(21)
 N, D = 40, 3

@@ -19,11 +19,16 @@ SRC = Path(__file__).parents[1] / "src" / "banach"
 # may import anything but racing and cli.
 MAY = {
     "core": {"core"},
-    "parts": {"core", "parts"},
-    "estimate": {"core", "parts", "estimate"},
-    "problems": {"core", "parts", "estimate", "problems"},
-    "checks": {"core", "parts", "estimate", "checks"},
-    "methods": {"core", "parts", "estimate", "catalogue", "methods"},
+    "engine": {"core", "engine"},
+    "terms": {"core", "terms"},
+    "parts": {"core", "terms", "parts"},
+    "estimate": {"core", "terms", "parts", "estimate"},
+    "kinds": {"core", "engine", "terms", "parts", "estimate", "kinds"},
+    "checks": {"core", "terms", "parts", "estimate", "checks"},
+    "methods": {"core", "terms", "parts", "estimate", "catalogue", "methods"},
+    # A kind's own check, and its ready problems, stand in its room.
+    "kinds/check": {"core", "terms", "parts", "estimate", "checks", "kinds"},
+    "kinds/zoo": {"*"},
     "catalogue.py": {"bibtex"},
     "bibtex.py": set(),
     "racing": {"*", "racing"},
@@ -33,7 +38,7 @@ MAY = {
 TOP = {"racing", "cli"}
 # Inside a function these may also import racing, cli and report: names that are
 # looked up lazily, and the display methods of a result.
-LAZY = {"__init__.py", "api.py", "core/result.py"}
+LAZY = {"__init__.py", "doors/solve.py", "core/result.py"}
 LAZY_LAYERS = {"racing", "cli", "report"}
 # Dependencies that any file may use; every other library has one file.
 FREE = {"jax", "jaxlib", "equinox", "lineax", "optax", "jaxtyping", "numpy", "scipy"}
@@ -79,10 +84,26 @@ def under(name: str, module: str) -> bool:
     return name == module or name.startswith(module + ".")
 
 
+def is_check(names: list[str]) -> bool:
+    """Whether a file of a kind's room holds a check: check.py, or some_check.py."""
+    return any(name == "check" or name.endswith("_check") for name in names)
+
+
+def layer_of(parts: list[str]) -> str:
+    """The row of `MAY` for a file below banach."""
+    if parts[0] == "kinds" and len(parts) > 2:
+        stem = parts[-1].removesuffix(".py")
+        if stem == "zoo":
+            return "kinds/zoo"
+        if is_check([stem]):
+            return "kinds/check"
+    return parts[0]
+
+
 def violations(path: str, source: str, modules: set[str]) -> list[str]:
     """Broken rules of one file; `modules` are the names directly under banach."""
     parts = path.split("/")
-    layer = parts[0]
+    layer = layer_of(parts)
     package = ".".join(["banach", *parts[:-1]])
     may = MAY.get(layer, {"*"})
     found = []
@@ -102,6 +123,8 @@ def violations(path: str, source: str, modules: set[str]) -> list[str]:
             continue
         if target not in may and ("*" not in may or target in TOP):
             found.append(f"{where}: {layer} may not import {target}")
+        if layer == "kinds" and is_check(name.split(".")[3:4]):
+            found.append(f"{where}: a problem may not import the check of a kind")
         family = name.split(".")[2:3]
         if layer == target == "methods" and family != parts[1:2]:
             found.append(f"{where}: a family may not import the family {family}")
@@ -148,34 +171,49 @@ def test_an_optional_library_has_one_file():
 
 # The checker itself: each bad snippet breaks exactly one rule, each good one none.
 
-MODULES = {"core", "parts", "problems", "estimate", "checks", "methods", "bridge"}
-MODULES |= {"api", "racing", "cli", "report", "catalogue", "zoo", "claims"}
+MODULES = {"core", "engine", "terms", "parts", "estimate", "kinds", "checks", "methods"}
+MODULES |= {"doors", "racing", "cli", "report", "catalogue", "zoo", "claims", "bridge"}
 
 
 @pytest.mark.parametrize(
     ("path", "source", "message"),
     [
-        ("core/run.py", "import banach.methods", "core may not import methods"),
-        ("core/run.py", "from banach import parts", "core may not import parts"),
-        ("core/run.py", "from ..checks import gap", "core may not import checks"),
-        ("core/run.py", "def f():\n  from banach import api", "not import api"),
-        ("core/run.py", "import banach as bn", "may not import banach itself"),
-        ("core/run.py", "from banach import solve", "may not import banach itself"),
+        ("engine/loop.py", "import banach.methods", "engine may not import methods"),
+        ("engine/loop.py", "from banach import parts", "engine may not import parts"),
+        ("engine/loop.py", "from ..checks import gap", "engine may not import checks"),
+        ("engine/loop.py", "def f():\n  from banach import doors", "not import doors"),
+        ("engine/loop.py", "import banach as bn", "may not import banach itself"),
+        ("engine/loop.py", "from banach import solve", "may not import banach itself"),
         ("core/result.py", "from banach import report", "core may not import report"),
-        ("parts/a.py", "from banach.problems import Glm", "not import problems"),
-        ("problems/a.py", "from banach import checks", "not import checks"),
-        ("problems/a.py", "if X:\n  import banach.methods.smooth", "not import meth"),
+        ("parts/a.py", "from banach.kinds import glm", "not import kinds"),
+        (
+            "core/check.py",
+            "from banach.engine import loop",
+            "core may not import engine",
+        ),
+        ("kinds/glm/problem.py", "from banach import checks", "not import checks"),
+        (
+            "kinds/glm/problem.py",
+            "from banach.kinds.glm import check",
+            "import the check",
+        ),
+        ("kinds/a/b.py", "if X:\n  import banach.methods.smooth", "not import meth"),
+        (
+            "kinds/glm/check.py",
+            "from banach.methods.smooth import x",
+            "not import meth",
+        ),
         ("checks/a.py", "from banach.methods.smooth import x", "not import methods"),
         ("methods/smooth/a.py", "from banach import checks", "not import checks"),
         ("methods/smooth/a.py", "from ..composite import fista", "family may not"),
         ("methods/smooth/a.py", "from banach import bridge", "not import bridge"),
-        ("api.py", "from banach import racing", "api.py may not import racing"),
+        ("doors/relay.py", "from banach import racing", "doors may not import racing"),
         ("bridge/a.py", "def f():\n  import banach.cli", "bridge may not import cli"),
         ("report/page.py", "import banach.racing", "report may not import racing"),
-        ("core/run.py", "import equinox.internal as eqxi", "core/compat.py"),
-        ("core/run.py", "from jax._src import core", "core/compat.py"),
-        ("core/run.py", "from jax import _src", "core/compat.py"),
-        ("core/run.py", "import equinox as eqx\neqx.internal.x", "core/compat.py"),
+        ("engine/loop.py", "import equinox.internal as eqxi", "core/compat.py"),
+        ("engine/loop.py", "from jax._src import core", "core/compat.py"),
+        ("engine/loop.py", "from jax import _src", "core/compat.py"),
+        ("engine/loop.py", "import equinox as eqx\neqx.internal.x", "core/compat.py"),
     ],
 )
 def test_the_checker_sees_a_broken_rule(path, source, message):
@@ -186,16 +224,18 @@ def test_the_checker_sees_a_broken_rule(path, source, message):
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("core/run.py", "from banach.core import tree\nfrom .card import Card"),
+        ("engine/loop.py", "from banach.core import tree\nfrom .card import Card"),
         ("core/result.py", "def plot(self):\n  from banach.report import figure"),
         ("core/compat.py", "from jax._src import core\nimport equinox.internal"),
-        ("problems/a.py", "from banach.parts import prox"),
+        ("kinds/glm/problem.py", "from banach.terms import norms"),
+        ("kinds/glm/gap_check.py", "from banach.checks import common"),
+        ("kinds/glm/zoo.py", "from banach.zoo import registry"),
         ("methods/smooth/a.py", "from .b import c\nfrom banach import catalogue"),
-        ("api.py", "def f():\n  from banach import racing"),
-        ("api.py", "from banach import methods, checks"),
+        ("doors/solve.py", "def f():\n  from banach import racing"),
+        ("doors/defaults.py", "from banach import methods, checks"),
         ("__main__.py", "from banach.cli import main"),
         ("cli/main.py", "from banach import racing, report"),
-        ("core/run.py", "import jax\njax.scipy.linalg.norm"),
+        ("engine/loop.py", "import jax\njax.scipy.linalg.norm"),
     ],
 )
 def test_the_checker_lets_good_imports_pass(path, source):

@@ -11,10 +11,10 @@ import importlib.util
 __version__ = "0.1.0"
 
 _HOMES = {
-    "banach.api": "solve minimize solve_many iterate sensitivity",
-    "banach.answers": "verify load Verdict",
+    "banach.doors.solve": "solve minimize solve_many iterate sensitivity",
+    "banach.doors.verify": "verify load Verdict",
     "banach.core.mesh": "join",
-    "banach.core.run": "run Outcome",
+    "banach.engine.loop": "run Outcome",
     "banach.core.check": "Absolute Certificate Check",
     "banach.core.method": "Method HostMethod Refusal",
     "banach.core.problem": "Problem Misuse",
@@ -22,52 +22,52 @@ _HOMES = {
     "banach.core.facts": "Facts Fact",
     "banach.core.card": "Card method",
     "banach.core.result": "Result NotCertified",
-    "banach.core.results": "Results",
+    "banach.engine.results": "Results",
     "banach.core.stacked": "Stacked stack",
-    "banach.core.from_optax": "FromOptax",
+    "banach.bridge._from_optax": "FromOptax",
     "banach.racing": "race Race",
-    "banach.problems.smooth": "Smooth NonlinearLeastSquares least_squares",
-    "banach.problems.composite": "Composite",
-    "banach.problems.root": "Root",
-    "banach.problems.inclusion": "Inclusion saddle",
-    "banach.problems.constrained": "Constrained",
-    "banach.problems.bilevel": "Bilevel",
-    "banach.problems.relu": "ConvexRelu",
-    "banach.problems.robust_relu": "RobustConvexRelu",
-    "banach.problems.relu_network": "ReluNetwork",
-    "banach.problems.fixed_point": "FixedPoint",
-    "banach.problems.graph_fixed_point": "GraphFixedPoint",
-    "banach.problems.elliptic": "EllipticEnergy",
-    "banach.problems.manufactured": "manufactured",
-    "banach.problems.glm": "GLM",
-    "banach.problems.finite_sum": "FiniteSum",
-    "banach.problems.distributed_sum": "DistributedSum",
-    "banach.problems.training": "Training",
-    "banach.problems.linear": "Linear normal_equations",
-    "banach.problems.glm_models": (
+    "banach.kinds.smooth.problem": "Smooth NonlinearLeastSquares least_squares",
+    "banach.kinds.composite.problem": "Composite",
+    "banach.kinds.root.problem": "Root",
+    "banach.kinds.inclusion.problem": "Inclusion saddle",
+    "banach.kinds.constrained.problem": "Constrained",
+    "banach.kinds.bilevel.problem": "Bilevel",
+    "banach.kinds.convex_relu.problem": "ConvexRelu",
+    "banach.kinds.robust_convex_relu.problem": "RobustConvexRelu",
+    "banach.kinds.convex_relu.network": "ReluNetwork",
+    "banach.kinds.fixed_point.problem": "FixedPoint",
+    "banach.kinds.graph_fixed_point.problem": "GraphFixedPoint",
+    "banach.kinds.elliptic.problem": "EllipticEnergy",
+    "banach.kinds.elliptic.manufactured": "manufactured",
+    "banach.kinds.glm.problem": "GLM",
+    "banach.kinds.finite_sum.problem": "FiniteSum",
+    "banach.kinds.distributed_sum.problem": "DistributedSum",
+    "banach.kinds.training.problem": "Training",
+    "banach.kinds.linear.problem": "Linear normal_equations",
+    "banach.kinds.glm.models": (
         "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "
         "BoxLeastSquares SimplexLeastSquares LogisticRegression "
         "SparseLogisticRegression SoftmaxRegression PoissonRegression "
         "HuberRegression SquaredHingeClassifier"
     ),
-    "banach.problems.transport": "Transport",
-    "banach.problems.losses": (
+    "banach.kinds.transport.problem": "Transport",
+    "banach.kinds.glm.losses": (
         "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
     ),
     "banach.parts.batch_size": "adadagrad",
     "banach.parts.schedules": (
         "linear_decay refine_schedule refined_schedule last_iterate_bound"
     ),
-    "banach.parts.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
-    "banach.parts.groups": "GroupL2",
+    "banach.terms.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
+    "banach.terms.groups": "GroupL2",
     "banach.parts.graph_solver": "GraphSolver graph_solver",
-    "banach.parts.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
-    "banach.parts.affine": "HalfSpace AffineSet SecondOrderCone",
-    "banach.parts.matrix": "Nuclear NuclearBall PSDCone Spectrahedron",
+    "banach.terms.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
+    "banach.terms.affine": "HalfSpace AffineSet SecondOrderCone",
+    "banach.terms.spectral": "Nuclear NuclearBall PSDCone Spectrahedron",
     "banach.parts.grid": "GridLaplacian grid_laplacian poisson",
     "banach.parts.preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
-    "banach.parts.tv": "TotalVariation1D",
-    "banach.parts.product": "Product",
+    "banach.terms.total_variation": "TotalVariation1D",
+    "banach.terms.product": "Product",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from banach.core import tree
 from banach.core.check import Check, single
-from banach.problems.smooth import Smooth
+from banach.kinds.smooth.problem import Smooth
 
 rng = np.random.default_rng(11)
 A = rng.standard_normal((20, 4))

@@ -10,13 +10,13 @@ import optax
 import pytest
 import small
 
+from banach.bridge._from_optax import FromOptax
 from banach.bridge.optax import Optax, names
-from banach.core import host, programs
-from banach.core.from_optax import FromOptax
 from banach.core.method import Refusal
-from banach.core.plan import Limits, Manner, Plan
 from banach.core.problem import Misuse
-from banach.core.run import STATUSES, leaves_in, run
+from banach.engine import compile_cache, driver
+from banach.engine.loop import STATUSES, leaves_in, run
+from banach.engine.plan import Limits, Manner, Plan
 
 
 def drive(problem, method, steps):
@@ -49,13 +49,13 @@ def test_adam_iterates_equal_a_plain_optax_loop():
 def test_a_new_learning_rate_never_recompiles():
     problem, check = small.quadratic(), small.GradientNorm()
     results = []
-    programs.clear()
+    compile_cache.clear()
     for rate in (1 / small.L, 0.5 / small.L):
         method = FromOptax(optax.sgd, learning_rate=rate)
-        before = programs.COUNTS["kernel"]
+        before = compile_cache.COUNTS["kernel"]
         plan = Plan(problem, method, check, problem.start())
-        *_, result = host.iterate(plan, Limits(1e-8), Manner(tier="fused"))
-        results.append((result, programs.COUNTS["kernel"] - before))
+        *_, result = driver.iterate(plan, Limits(1e-8), Manner(tier="fused"))
+        results.append((result, compile_cache.COUNTS["kernel"] - before))
     assert [r.status for r, _ in results] == ["certified"] * 2
     assert [n for _, n in results] == [1, 0]
     assert results[1][0].steps > 1.5 * results[0][0].steps

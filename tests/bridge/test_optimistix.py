@@ -14,7 +14,7 @@ from banach.bridge.optimistix import Optimistix
 from banach.core.check import Absolute
 from banach.core.method import Refusal
 from banach.core.problem import Misuse
-from banach.core.run import STATUSES, run
+from banach.engine.loop import STATUSES, run
 
 
 def test_iterates_are_those_of_optimistix():

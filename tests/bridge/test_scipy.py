@@ -11,20 +11,20 @@ import scipy.optimize
 import small
 
 import banach as bn
+from banach.bridge._l1_split import split
 from banach.bridge.scipy import ALGORITHMS, Scipy
 from banach.core.check import Check, single
 from banach.core.method import Refusal
-from banach.core.plan import Limits, Manner, Plan
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.core.reform import split
-from banach.core.stream import iterate_host
-from banach.parts.norms import L1, ElasticNet, SquaredL2
-from banach.parts.sets import Box, Simplex
-from banach.problems.composite import Composite
-from banach.problems.glm import GLM
-from banach.problems.losses import LeastSquares
-from banach.problems.smooth import Smooth
+from banach.engine.peer_driver import iterate_host
+from banach.engine.plan import Limits, Manner, Plan
+from banach.kinds.composite.problem import Composite
+from banach.kinds.glm.losses import LeastSquares
+from banach.kinds.glm.problem import GLM
+from banach.kinds.smooth.problem import Smooth
+from banach.terms.norms import L1, ElasticNet, SquaredL2
+from banach.terms.sets import Box, Simplex
 
 LAM = 5.0
 
@@ -229,7 +229,7 @@ def test_a_float32_problem_keeps_its_dtype():
 
 @pytest.mark.parametrize("algorithm", ["SLSQP", "trust-constr"])
 def test_constraints_and_bounds_reach_the_peer_with_the_right_signs(algorithm):
-    from banach.zoo import constrained
+    from banach.kinds.constrained import zoo as constrained
 
     problem = constrained.load("constrained:hs71")
     scipy = Scipy(algorithm)
@@ -244,7 +244,7 @@ def test_constraints_and_bounds_reach_the_peer_with_the_right_signs(algorithm):
 
 
 def test_algorithms_without_constraints_are_refused():
-    from banach.zoo import constrained
+    from banach.kinds.constrained import zoo as constrained
 
     problem = constrained.load("constrained:hs6")
     facts = problem.facts()

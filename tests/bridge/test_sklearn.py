@@ -9,10 +9,10 @@ import banach as bn
 from banach.bridge.sklearn import Sklearn
 from banach.core.method import Refusal
 from banach.core.problem import Misuse
-from banach.parts.norms import L1, ElasticNet, SquaredL2
-from banach.parts.sets import Box
-from banach.problems.glm import GLM
-from banach.problems.losses import Huber, LeastSquares, Logistic, Poisson, Softmax
+from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, Poisson, Softmax
+from banach.kinds.glm.problem import GLM
+from banach.terms.norms import L1, ElasticNet, SquaredL2
+from banach.terms.sets import Box
 
 rng = np.random.default_rng(2)
 X = rng.standard_normal((40, 3))

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from banach.problems.smooth import Smooth
+from banach.kinds.smooth.problem import Smooth
 
 N = 3
 

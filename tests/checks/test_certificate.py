@@ -11,10 +11,10 @@ from banach import checks
 from banach.core.check import Certificate, Part, single
 from banach.core.point import Point
 from banach.core.tree import all_finite
-from banach.parts.sets import Simplex
-from banach.problems.composite import Composite
-from banach.problems.root import Root
-from banach.problems.smooth import Smooth
+from banach.kinds.composite.problem import Composite
+from banach.kinds.root.problem import Root
+from banach.kinds.smooth.problem import Smooth
+from banach.terms.sets import Simplex
 
 C = np.array([0.5, 0.2, 0.3])
 

@@ -11,8 +11,8 @@ from jax import lax
 
 from banach.checks.rounding.bound import with_error
 from banach.checks.rounding.elementwise import _PROPAGATION, own_units
-from banach.core import interpret
-from banach.core.executors import FAST
+from banach.engine import interpret
+from banach.engine.executors import FAST
 
 WIDE = np.longdouble
 RNG = np.random.default_rng(23)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.elliptic import NAME, EnergyDistance, EnergyGap
 from banach.core.point import Point
+from banach.kinds.elliptic.check import NAME, EnergyDistance, EnergyGap
 
 rng = np.random.default_rng(12)
 

@@ -8,9 +8,9 @@ import pytest
 from banach.checks.enclosure import EnclosureCheck
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.problems.root import Root
-from banach.problems.smooth import Smooth
-from banach.zoo.functions import load
+from banach.kinds.root.problem import Root
+from banach.kinds.smooth.problem import Smooth
+from banach.kinds.smooth.zoo import load
 
 KEY = 0
 

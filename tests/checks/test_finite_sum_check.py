@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.finite_sum import FullSum
 from banach.core.point import Point
-from banach.problems.finite_sum import FiniteSum
+from banach.kinds.finite_sum.check import FullSum
+from banach.kinds.finite_sum.problem import FiniteSum
 
 RNG = np.random.default_rng(8)
 N, D = 30, 3

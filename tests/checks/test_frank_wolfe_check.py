@@ -7,9 +7,9 @@ import pytest
 
 from banach.checks.frank_wolfe import FrankWolfeGap
 from banach.core.point import Point
-from banach.parts.sets import Box, L1Ball, L2Ball, Nonnegative, Simplex
-from banach.problems.composite import Composite
-from banach.problems.smooth import Smooth
+from banach.kinds.composite.problem import Composite
+from banach.kinds.smooth.problem import Smooth
+from banach.terms.sets import Box, L1Ball, L2Ball, Nonnegative, Simplex
 
 
 def f(x, c, scale, offset):

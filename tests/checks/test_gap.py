@@ -12,11 +12,9 @@ from banach.checks.gap import Gap, GapDistance
 from banach.core import compat
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.parts.norms import L1, SquaredL2
-from banach.problems import glm_bounds
-from banach.problems import glm_models as models
-from banach.problems.glm import GLM
-from banach.problems.losses import (
+from banach.kinds.glm import bounds as glm_bounds
+from banach.kinds.glm import models
+from banach.kinds.glm.losses import (
     Huber,
     LeastSquares,
     Logistic,
@@ -24,6 +22,8 @@ from banach.problems.losses import (
     Softmax,
     SquaredHinge,
 )
+from banach.kinds.glm.problem import GLM
+from banach.terms.norms import L1, SquaredL2
 
 LD = np.longdouble
 RNG = np.random.default_rng(0)

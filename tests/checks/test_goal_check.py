@@ -12,12 +12,12 @@ import banach as bn
 from banach.checks.goal import Goal
 from banach.checks.residual import Residual
 from banach.core.point import Point
-from banach.parts.affine import HalfSpace
-from banach.parts.norms import L1
-from banach.parts.product import Product
-from banach.parts.sets import Box, L2Ball, Simplex
-from banach.problems.composite import Composite
-from banach.problems.root import Root
+from banach.kinds.composite.problem import Composite
+from banach.kinds.root.problem import Root
+from banach.terms.affine import HalfSpace
+from banach.terms.norms import L1
+from banach.terms.product import Product
+from banach.terms.sets import Box, L2Ball, Simplex
 
 KEY = 0
 

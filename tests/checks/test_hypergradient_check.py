@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.hypergradient import Hypergradient, HypergradientBound
 from banach.core.point import Point
+from banach.kinds.bilevel.check import Hypergradient, HypergradientBound
 
 N, P = 12, 3
 rng = np.random.default_rng(4)

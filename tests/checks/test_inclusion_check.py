@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.inclusion import InclusionDistance, InclusionResidual
-from banach.checks.variational import VariationalGap
 from banach.core.point import Point
-from banach.parts.sets import Box, L1Ball, L2Ball, Nonnegative, Simplex
-from banach.problems.inclusion import Inclusion, saddle
+from banach.kinds.inclusion.check import InclusionDistance, InclusionResidual
+from banach.kinds.inclusion.problem import Inclusion, saddle
+from banach.kinds.inclusion.variational_check import VariationalGap
+from banach.terms.sets import Box, L1Ball, L2Ball, Nonnegative, Simplex
 
 rng = np.random.default_rng(3)
 HALF, TURN = rng.standard_normal((2, 4, 4)) / 2

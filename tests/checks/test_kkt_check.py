@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.kkt import KKT
 from banach.core.point import Point
-from banach.problems.constrained import Constrained
+from banach.kinds.constrained.check import KKT
+from banach.kinds.constrained.problem import Constrained
 
 TOL = 1e-6
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.linear import EnergyError, LinearDistance, LinearResidual
 from banach.core.point import Point
+from banach.kinds.linear.check import EnergyError, LinearDistance, LinearResidual
+from banach.kinds.linear.problem import Linear
 from banach.parts.grid import obstacles, poisson
-from banach.problems.linear import Linear
 
 RNG = np.random.default_rng(8)
 KEY = 0

@@ -8,11 +8,11 @@ import pytest
 from banach import checks
 from banach.core.check import Absolute
 from banach.core.point import Point
-from banach.parts.norms import L1
-from banach.parts.sets import Box, L2Ball, Simplex
-from banach.problems.composite import Composite
-from banach.problems.root import Root
-from banach.problems.smooth import Smooth
+from banach.kinds.composite.problem import Composite
+from banach.kinds.root.problem import Root
+from banach.kinds.smooth.problem import Smooth
+from banach.terms.norms import L1
+from banach.terms.sets import Box, L2Ball, Simplex
 
 
 def certify(name, problem, x, dual=None, **hyper):

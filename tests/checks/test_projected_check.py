@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach import choose
-from banach.checks.projected import ProjectedResidual
 from banach.core.point import Point
+from banach.doors import defaults
+from banach.kinds.smooth.projected_check import ProjectedResidual
 
 N, P = 7, 3
 T = np.linspace(0.0, 2.0, 15)
@@ -252,7 +252,7 @@ def test_what_is_too_large_or_no_sum_of_squares_is_sent_elsewhere():
     big = bn.NonlinearLeastSquares(lambda x: x - 1.0, np.zeros(2001))
     assert "stationarity" in ProjectedResidual().refuses(big)
     assert big.default_check() == "stationarity"
-    assert choose.default_method(big).card.name == "lbfgs"
+    assert defaults.default_method(big).card.name == "lbfgs"
     root_ = bn.Root(lambda x: x - 1.0, np.zeros(2))
     assert "check='residual'" in ProjectedResidual().refuses(root_)
 

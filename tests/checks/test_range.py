@@ -16,11 +16,11 @@ import pytest
 from banach.checks.common import lift
 from banach.checks.gap import Gap, GapDistance
 from banach.core.point import Point
-from banach.parts.norms import ElasticNet, SquaredL2
-from banach.parts.sets import Box
-from banach.parts.term import subnormal
-from banach.problems.glm import GLM
-from banach.problems.losses import Huber, LeastSquares, Logistic, SquaredHinge
+from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, SquaredHinge
+from banach.kinds.glm.problem import GLM
+from banach.terms.norms import ElasticNet, SquaredL2
+from banach.terms.sets import Box
+from banach.terms.term import subnormal
 
 LD = np.longdouble
 LANES = 300

@@ -15,17 +15,17 @@ import pytest
 
 import banach as bn
 from banach.checks import rounding
-from banach.checks.elliptic import EnergyDistance, EnergyGap
 from banach.checks.fixed_point import Contraction
 from banach.checks.frank_wolfe import FrankWolfeGap
-from banach.checks.linear import EnergyError, LinearDistance, LinearResidual
-from banach.checks.relu import ReluGap
 from banach.checks.strong import BallGap, StrongDistance, StrongGap
-from banach.checks.transport import TransportGap
-from banach.checks.transport_exact import ExactTransportGap
 from banach.core.point import Point
-from banach.parts.sets import Box
-from banach.problems.smooth import Smooth
+from banach.kinds.convex_relu.check import ReluGap
+from banach.kinds.elliptic.check import EnergyDistance, EnergyGap
+from banach.kinds.linear.check import EnergyError, LinearDistance, LinearResidual
+from banach.kinds.smooth.problem import Smooth
+from banach.kinds.transport.check import TransportGap
+from banach.kinds.transport.exact_check import ExactTransportGap
+from banach.terms.sets import Box
 
 LD = np.longdouble
 LANES = 200

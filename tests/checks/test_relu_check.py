@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.relu import ReluGap
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.problems.losses import Huber, LeastSquares, Logistic, SquaredHinge
-from banach.problems.relu import ConvexRelu
+from banach.kinds.convex_relu.check import ReluGap
+from banach.kinds.convex_relu.problem import ConvexRelu
+from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, SquaredHinge
 
 RNG = np.random.default_rng(4)
 N, D, P, BETA = 14, 3, 5, 0.5

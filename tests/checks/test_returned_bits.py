@@ -13,8 +13,8 @@ import pytest
 import banach as bn
 from banach.checks import by_name
 from banach.core import compat
-from banach.core.executors import FAST
-from banach.parts import scaling
+from banach.engine.executors import FAST
+from banach.parts import transport_newton
 
 LANES = 1024
 
@@ -92,7 +92,7 @@ def test_plans_are_those_of_the_potentials_that_came_back(check, monkeypatch):
     problems, points = _transports(np.random.default_rng(8))
     cert, kept, _, _ = _judged(problems, points, check)
     # As they came back: without the shift, which would move them by another rounding.
-    monkeypatch.setattr(scaling, "centred", lambda x: x)
+    monkeypatch.setattr(transport_newton, "centred", lambda x: x)
     still, same, _, _ = _judged(problems, kept, check)
     for one, two in zip(jax.tree.leaves(kept), jax.tree.leaves(same), strict=True):
         np.testing.assert_array_equal(one, two)

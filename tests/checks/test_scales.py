@@ -13,7 +13,7 @@ import pytest
 import banach as bn
 from banach.checks.second_order import proved_lower_bound
 from banach.core import tree
-from banach.problems.glm_bounds import gradient_lipschitz
+from banach.kinds.glm.bounds import gradient_lipschitz
 
 
 def bowl(x, Q, b):

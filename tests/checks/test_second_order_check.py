@@ -7,8 +7,8 @@ import pytest
 
 from banach.checks.second_order import SecondOrder, proved_lower_bound
 from banach.core.point import Point
-from banach.problems.smooth import Smooth
-from banach.zoo.functions import load
+from banach.kinds.smooth.problem import Smooth
+from banach.kinds.smooth.zoo import load
 
 
 def certify(problem, x, **hyper):

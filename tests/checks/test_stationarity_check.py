@@ -10,9 +10,9 @@ import pytest
 
 from banach.checks.stationarity import Stationarity
 from banach.core.point import Point
-from banach.parts.sets import Simplex
-from banach.problems.composite import Composite
-from banach.problems.smooth import Smooth
+from banach.kinds.composite.problem import Composite
+from banach.kinds.smooth.problem import Smooth
+from banach.terms.sets import Simplex
 
 KEY = 0
 

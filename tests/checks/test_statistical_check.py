@@ -8,7 +8,7 @@ import pytest
 from banach.checks.statistical import HeldOutRisk, MeanCheck, empirical_bernstein
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.problems.smooth import Smooth
+from banach.kinds.smooth.problem import Smooth
 
 P = Smooth(lambda x: jnp.sum(x**2), np.zeros(1))
 

@@ -7,11 +7,11 @@ import pytest
 
 from banach.checks.step import ProxStep
 from banach.core.point import Point
-from banach.parts.norms import L1, SquaredL2
-from banach.parts.sets import Box, L2Ball, Simplex
-from banach.parts.term import Term
-from banach.problems.composite import Composite
-from banach.problems.smooth import Smooth
+from banach.kinds.composite.problem import Composite
+from banach.kinds.smooth.problem import Smooth
+from banach.terms.norms import L1, SquaredL2
+from banach.terms.sets import Box, L2Ball, Simplex
+from banach.terms.term import Term
 
 H = np.array([[3.0, 1.0], [1.0, 2.0]])
 L = 4.0

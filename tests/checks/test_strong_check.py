@@ -10,7 +10,7 @@ import pytest
 
 from banach.checks.strong import BallGap, StrongDistance, StrongGap
 from banach.core.point import Point
-from banach.problems.smooth import Smooth
+from banach.kinds.smooth.problem import Smooth
 
 CHECKS = (StrongGap, StrongDistance, BallGap)
 

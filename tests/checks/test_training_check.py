@@ -7,7 +7,7 @@ import pytest
 
 import banach as bn
 from banach.core.point import Point
-from banach.problems.training import Training
+from banach.kinds.training.problem import Training
 
 RNG = np.random.default_rng(12)
 N = 60

@@ -8,12 +8,12 @@ import pytest
 from scipy.optimize import linprog
 
 import banach as bn
-from banach.checks.transport import TransportGap
-from banach.checks.transport_exact import ExactTransportGap
 from banach.core import tree
 from banach.core.point import Point
+from banach.kinds.transport.check import TransportGap
+from banach.kinds.transport.exact_check import ExactTransportGap
+from banach.kinds.transport.problem import Transport
 from banach.parts import transport_cost
-from banach.problems.transport import Transport
 
 LD = np.longdouble
 RNG = np.random.default_rng(4)

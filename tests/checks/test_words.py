@@ -11,9 +11,9 @@ import pytest
 import banach as bn
 from banach import checks
 from banach.core.point import Point
-from banach.core.record import bound_text, certificate_json, up
-from banach.parts.product import Product
-from banach.parts.sets import Box, Simplex
+from banach.core.printing import bound_text, certificate_json, up
+from banach.terms.product import Product
+from banach.terms.sets import Box, Simplex
 
 KEY = jax.random.key(0)
 

@@ -10,7 +10,7 @@ pytest.register_assert_rewrite("laws")
 from listing import cases, known_failures, pairs  # noqa: E402
 from programs_of import Case  # noqa: E402
 
-from banach.core import move, programs  # noqa: E402
+from banach.engine import compile_cache, move  # noqa: E402
 
 
 def pytest_generate_tests(metafunc):
@@ -28,11 +28,11 @@ def case(request):
     Looks are kept: they are a problem's, and all methods that meet it ask the same.
     The judges of the beds hold them too, so that forgetting half would be seen as new.
     """
-    before = dict(programs.COUNTS)
+    before = dict(compile_cache.COUNTS)
     yield Case(*request.param)
     move.clear()
-    if programs.COUNTS != before:
-        programs.clear()
+    if compile_cache.COUNTS != before:
+        compile_cache.clear()
         jax.clear_caches()
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from banach.core.interpret.table import RULES, Rule
 from banach.core.problem import Problem
+from banach.engine.interpret.table import RULES, Rule
 
 ORACLES = {
     "value": ("value",),

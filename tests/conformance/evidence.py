@@ -28,7 +28,7 @@ from programs_of import Bare, unstacked
 
 from banach.core import tree
 from banach.core.method import Method, Refusal, decided
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 
 TOLERANCE = 1e-10
 SMALL, LARGE = 1.01, (4.0, 0.25)

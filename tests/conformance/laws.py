@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from programs_of import LIMITS, STEPS, THETAS, TOL, bits, flat
 
-from banach.core import host, judge, move, programs
-from banach.core.plan import Limits, Manner, Past, Plan
-from banach.core.run import CODE
+from banach.engine import compile_cache, driver, judge, move
+from banach.engine.loop import CODE
+from banach.engine.plan import Limits, Manner, Past, Plan
 
 EXACT = 1e-13
 # How far the steps of a lane may be from those of a run: a share, or so many blocks.
@@ -27,7 +27,7 @@ WIDE_TOL = 1e-4
 
 def made():
     """How many programs this process has made: compiled, and traced."""
-    return dict(programs.COUNTS), dict(judge.COUNTS), len(move._MOVES)
+    return dict(compile_cache.COUNTS), dict(judge.COUNTS), len(move._MOVES)
 
 
 def middle(full):
@@ -59,14 +59,14 @@ def nan_is_reported(case, full, tier):
     limits, how = Limits(TOL, steps=STEPS), Manner(live=False, tier=tier)
     before = made()
     past = Past(carry, full.settings.every, 0.0, full.manifest["schedule"])
-    (r,) = host.iterate(plan, limits, how, past)
+    (r,) = driver.iterate(plan, limits, how, past)
     assert made() == before
     assert r.manifest["schedule"]["legs"] == full.manifest["schedule"]["legs"]
     assert r.status == "nonfinite" and not r.certified
     assert "non-finite at step" in r.reason or "NaN at a finite point" in r.reason
     assert np.isfinite(flat(r.x)).all()
     # From the start as well.
-    (r,) = host.iterate(plan, limits, how)
+    (r,) = driver.iterate(plan, limits, how)
     assert r.status == "nonfinite" and r.steps <= 1
 
 
@@ -90,12 +90,12 @@ def new_values_never_compile(case, folder):
     # may be done after three steps.
     for steps in (1, 3):
         case.solve(max_steps=steps, tier="fused")
-    before = dict(programs.COUNTS)
+    before = dict(compile_cache.COUNTS)
     fresh = case.solve(case.bed.moved(1.03), max_steps=3, tier="fused")
     case.solve(tol=1e-3, seed=5, max_steps=3, tier="fused")
     other = jax.tree.map(_nudged, case.method)
     case.solve(method=other, max_steps=3, tier="fused")
-    assert programs.COUNTS == before
+    assert compile_cache.COUNTS == before
     assert bits(fresh.x) != bits(full.x)
 
 

@@ -27,7 +27,8 @@ if __name__ == "__main__":
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
-from banach.core import compat, tiers  # noqa: E402
+from banach.core import compat  # noqa: E402
+from banach.engine import tiers  # noqa: E402
 
 FILE = HERE / "ledger.toml"
 _HEAD = """\

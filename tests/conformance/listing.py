@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from beds import BEDS
 
-from banach import catalogue, choose
+from banach import catalogue
 from banach.core import compat
 from banach.core.method import Refusal
+from banach.doors import defaults
 
 TESTS = Path(__file__).resolve().parents[1]
 INDEX = catalogue.load_index()
@@ -55,7 +56,7 @@ def cases(pairs: list[tuple[str, str]], quick: Any = None) -> list:
 def built(name: str, problem):
     """The method for this problem, or its Refusal."""
     with compat.double():
-        return choose.suggest(name, problem, problem.facts())
+        return defaults.suggest(name, problem, problem.facts())
 
 
 @functools.cache

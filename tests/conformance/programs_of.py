@@ -11,10 +11,11 @@ from counted import Counted, Tally, callbacks
 from listing import built
 
 import banach as bn
-from banach import choose
-from banach.core import compat, interpret, kept, tiers
-from banach.core.run import leaves_in, run
+from banach.core import compat
 from banach.core.tree import dtype
+from banach.doors import defaults
+from banach.engine import interpret, problem_cache, tiers
+from banach.engine.loop import leaves_in, run
 
 TOL = 1e-9
 STEPS = 400
@@ -30,7 +31,7 @@ class Case:
         self.name, self.bed = name, BEDS[bed]
         self.problem = self.bed.problem
         self.method = built(name, self.problem)
-        self.check = choose.check_for(None, self.problem)
+        self.check = defaults.check_for(None, self.problem)
 
     def solve(self, problem=None, method=None, **options):
         """`bn.solve` of the bed's problem, by NumPy where it can."""
@@ -44,8 +45,10 @@ class Case:
     def ready(self):
         """The run as executors are given it."""
         with compat.double():
-            data, start = kept.of(self.problem), self.problem.start()
-            return kept.Ready(data, self.problem, self.method, self.check, start)
+            data, start = problem_cache.of(self.problem), self.problem.start()
+            return problem_cache.Ready(
+                data, self.problem, self.method, self.check, start
+            )
 
     @functools.cached_property
     def look(self):

@@ -21,13 +21,14 @@ from listing import (
 )
 
 import banach as bn
-from banach import catalogue, choose
+from banach import catalogue
 from banach.core.card import ORACLES
-from banach.core.executors import Program
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
-from banach.core.run import leaves_in
 from banach.core.tree import dtype
+from banach.doors import defaults
+from banach.engine.executors import Program
+from banach.engine.loop import leaves_in
 
 # Passes over the objective (value, gradient, or both at once) in a traced program.
 # Each costs compile time, so that more than these is a decision to be listed here.
@@ -145,7 +146,7 @@ def test_problems_that_do_not_fit_are_refused_through_every_door(name):
         assert no.missing and no.cure
         for asked in (name, cls):
             with pytest.raises(bn.Misuse) as error:
-                choose.method_for(asked, problem, problem.facts())
+                defaults.method_for(asked, problem, problem.facts())
             assert str(error.value) == no.cure
 
 

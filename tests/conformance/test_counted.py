@@ -7,7 +7,7 @@ import pytest
 from counted import Counted, Tally, callbacks
 
 import banach as bn
-from banach.core import interpret
+from banach.engine import interpret
 
 BOWL = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(3))
 X = np.array([1.0, 2.0, 3.0])

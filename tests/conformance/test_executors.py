@@ -5,8 +5,9 @@ import pytest
 from listing import cases, one_a_method
 from programs_of import flat
 
-from banach.core import compat, tiers
-from banach.core.run import TIERS
+from banach.core import compat
+from banach.engine import tiers
+from banach.engine.loop import TIERS
 
 
 def able(case):

@@ -12,11 +12,12 @@ from beds import BEDS
 from listing import BRIDGES, INDEX, NATIVE, applicable
 
 import banach as bn
-from banach import catalogue, choose
-from banach.core import hyper
+from banach import catalogue
+from banach.core import hyperparameters
 from banach.core.card import method
 from banach.core.facts import Facts, given
 from banach.core.method import Method, Refusal, decided, open_fields
+from banach.doors import defaults
 
 NAN, INF = float("nan"), float("inf")
 # What is neither a number, nor a flag, nor a word, nor a component.
@@ -33,18 +34,18 @@ def wrong(field):
     """Values that this field must refuse, from what it declares."""
     read = field.metadata["read"]
     bad = [v for v in NEVER if not callable(v)]
-    if isinstance(read, hyper._Real):
+    if isinstance(read, hyperparameters._Real):
         bad += [True, False, np.True_, *([] if read.optional else [None])]
         bad += [] if read.infinite else [INF, np.inf]
         bad += [-1.0, -1, jnp.array(-1.0)] if read.low else []
         bad += [0, 0.0, -0.0] if read.low == "positive" else []
         bad += [read.below, read.below + 1] if np.isfinite(read.below) else []
         bad += [np.nextafter(read.most, INF)] if np.isfinite(read.most) else []
-    elif isinstance(read, hyper._Count):
+    elif isinstance(read, hyperparameters._Count):
         bad += [True, 0.5, 2.0, np.float64(3), read.low - 1, -(2**40), INF]
         bad += [] if read.optional else [None]
         bad += [] if read.static else [2**31]
-    elif isinstance(read, hyper._Flag):
+    elif isinstance(read, hyperparameters._Flag):
         bad += [None, 1, 0, 1.0, "yes", np.array([True])]
     else:
         bad += [True, 0, -1, 0.5] + ([None] if field.name != "metric" else [])
@@ -56,7 +57,7 @@ def test_every_field_refuses_what_it_cannot_hold(name):
     cls = catalogue.load_method(name)
     for field in fields(name):
         assert "read" in field.metadata, (
-            f"{name}.{field.name}: declare it in the words of banach.core.hyper"
+            f"{name}.{field.name}: declare it by banach.core.hyperparameters"
         )
         for value in wrong(field):
             with pytest.raises(bn.Misuse, match=field.name):
@@ -70,7 +71,7 @@ def test_unknown_repeated_and_superfluous_arguments_are_misuse(name):
         cls(no_such=1)
     with pytest.raises(bn.Misuse, match=f"{len(names)} hyperparameters"):
         cls(*[1.0] * (len(names) + 1))
-    for value in [hyper.OPEN] * bool(names):
+    for value in [hyperparameters.OPEN] * bool(names):
         with pytest.raises(bn.Misuse, match="twice"):
             cls(value, **{names[0]: value})
 
@@ -79,8 +80,8 @@ def test_unknown_repeated_and_superfluous_arguments_are_misuse(name):
 def test_a_class_without_arguments_is_what_suggest_makes(name):
     cls = catalogue.load_method(name)
     for problem in (BEDS[b].problem for b in applicable(name)):
-        whole = choose.method_for(cls, problem)
-        bare = choose.method_for(cls(), problem)
+        whole = defaults.method_for(cls, problem)
+        bare = defaults.method_for(cls(), problem)
         own = getattr(bare, "bare", lambda bare=bare: bare)()
         assert not open_fields(own) and type(own) is cls
         assert jax.tree.structure(bare) == jax.tree.structure(whole)
@@ -92,12 +93,12 @@ def test_a_class_without_arguments_is_what_suggest_makes(name):
 def test_one_field_given_stays_and_the_rest_is_decided(name):
     cls = catalogue.load_method(name)
     for problem in (BEDS[b].problem for b in applicable(name)):
-        whole = choose.method_for(cls, problem).bare()
+        whole = defaults.method_for(cls, problem).bare()
         for field in fields(name):
             value = getattr(whole, field.name)
             more = {"base": whole.base} if name == "refined_schedule" else {}
             given = cls(**more | {field.name: value})
-            partly = choose.method_for(given, problem).bare()
+            partly = defaults.method_for(given, problem).bare()
             assert not open_fields(partly)
             got = getattr(partly, field.name)
             if isinstance(value, float | int | str | bool | None):
@@ -122,13 +123,13 @@ def test_a_fact_that_is_missing_is_named_with_the_cure():
             bn.solve(plain, asked)
         assert "declare L" in str(error.value)
     # What is given needs no fact.
-    made = choose.method_for(bn.GradientDescent(0.25, search=False), plain)
+    made = defaults.method_for(bn.GradientDescent(0.25, search=False), plain)
     assert made.step_size == 0.25 and not made.search
 
 
 def test_nothing_open_reaches_a_run():
     problem = BEDS["lasso"].problem
-    check = choose.check_for(None, problem)
+    check = defaults.check_for(None, problem)
     with pytest.raises(bn.Misuse, match=r"Fista leaves lipschitz open.*suggest"):
         bn.run(problem, bn.Fista(restart=True), check=check)
     with pytest.raises(bn.Misuse, match="a hyperparameter is still open"):
@@ -176,9 +177,9 @@ def test_the_signature_shows_the_fields():
 class TwoFacts(Method):
     """A method of facts and constants, without a `suggest` of its own."""
 
-    length: float = hyper.fact("L", lambda L: 1 / L, instead="lbfgs")
-    damping: float = hyper.fact("cocoercive", upper=False)
-    memory: int = hyper.count(4, static=True)
+    length: float = hyperparameters.fact("L", lambda L: 1 / L, instead="lbfgs")
+    damping: float = hyperparameters.fact("cocoercive", upper=False)
+    memory: int = hyperparameters.count(4, static=True)
 
     def init(self, problem, start, key):
         return start

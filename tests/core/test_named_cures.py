@@ -12,9 +12,10 @@ import pytest
 import typer
 
 import banach as bn
-from banach import catalogue, checks, choose, zoo
+from banach import catalogue, checks, zoo
 from banach.cli import app as cli
-from banach.core import cures, hyper
+from banach.core import cures, hyperparameters
+from banach.doors import defaults
 
 SRC = Path(bn.__file__).parent
 # "banach" followed by a verb of a sentence, not by a command.
@@ -111,7 +112,7 @@ def test_every_check_that_is_named_exists():
 
 
 def test_every_default_method_exists_and_speaks_of_the_kind():
-    for kind, names in choose.KINDS.items():
+    for kind, names in defaults.KINDS.items():
         for name in names:
             assert catalogue.find(name.partition(":")[0]), f"{kind}: {name}"
 
@@ -123,7 +124,10 @@ def test_methods_named_instead_exist():
         if entry["host"]:
             continue
         for field in catalogue.load_method(name).__dataclass_fields__.values():
-            if isinstance(field.default, hyper.FromFact) and field.default.instead:
+            if (
+                isinstance(field.default, hyperparameters.FromFact)
+                and field.default.instead
+            ):
                 first = re.match(r"[a-z_]+", field.default.instead).group()
                 assert catalogue.find(first), f"{name}.{field.name} names {first}"
                 asked += 1

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import compat, executors, function, programs, rolling, tiers
+from banach.core import compat, function, rolling
 from banach.core.function import trace
+from banach.engine import compile_cache, executors, tiers
 
 rng = np.random.default_rng(5)
 T = np.linspace(0.1, 2.0, 200)
@@ -71,7 +72,7 @@ def probe(fun):
         slope = jax.grad(lambda v: fun(v))
         return fun(x), *jax.jvp(slope, (x,), (d,))
 
-    return programs.compiled(all_of, (X,))
+    return compile_cache.compiled(all_of, (X,))
 
 
 CASES = [terms, signed, nested, listed, inner]

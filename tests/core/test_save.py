@@ -18,14 +18,15 @@ from core_bed import bits
 
 import banach as bn
 from banach import zoo
-from banach.core import files, restore, save, tiers
+from banach.core import files, save
 from banach.core.problem import Misuse
 from banach.core.result import problem_id
+from banach.engine import restore, tiers
 from banach.methods.smooth.gradient_descent import GradientDescent
 from banach.methods.smooth.lbfgs import Lbfgs
 
 HERE = Path(__file__).parent
-FILE = HERE / "saved_problem.py"
+FILE = HERE.parent / "saved_problem.py"
 VALLEY, EASY, OTHER = (f"{FILE}:{name}" for name in ("valley", "easy", "other"))
 FIXED = GradientDescent(1.0, search=False)
 
@@ -191,11 +192,11 @@ def test_only_classes_of_banach_are_built_from_a_file():
         "subprocess:Popen": "not one of banach's",
         "banach.core.save:read": "not one of banach's",
         "banach.claims.figures:Path": "not one of banach's",
-        "banach.problems.nothing:Here": "does not have",
-        "banach.problems.glm:Any": "no banach class",
+        "banach.kinds.nothing:Here": "does not have",
+        "banach.kinds.glm.problem:Any": "no banach class",
         "banach.checks.frame:Scaled": "nothing can be built",
-        "banach.parts.norms:Norm": "nothing can be built",
-        "banach.problems.glm:GLM.__init__": "not one of banach's",
+        "banach.terms.norms:Norm": "nothing can be built",
+        "banach.kinds.glm.problem:GLM.__init__": "not one of banach's",
     }.items():
         with pytest.raises(Misuse, match=said):
             restore.decode({"class": name, "fields": {}}, restore.Store())

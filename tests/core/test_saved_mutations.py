@@ -14,9 +14,10 @@ import pytest
 from core_bed import bits
 
 import banach as bn
-from banach.core import restore, save
+from banach.core import save
 from banach.core.problem import Misuse
 from banach.core.result import point_id, problem_id
+from banach.engine import restore
 
 rng = np.random.default_rng(11)
 A = rng.standard_normal((9, 2))
@@ -117,8 +118,8 @@ def test_a_forged_run_certifies_only_what_is_true(runs, name, tmp_path, monkeypa
         looked.append((problem, check, point))
         return Stand(), point
 
-    monkeypatch.setattr("banach.answers.look", look)
-    monkeypatch.setattr("banach.answers.stamped", lambda cert, pid, x: cert)
+    monkeypatch.setattr("banach.doors.verify.look", look)
+    monkeypatch.setattr("banach.doors.verify.stamped", lambda cert, pid, x: cert)
     file = tmp_path / "run.json"
     for path, bad, document in mutations(runs[name], 2, 300):
         if path == ("run_id",):

@@ -13,7 +13,7 @@ from table import ROWS
 from values import ODD, X, Y, square
 
 import banach as bn
-from banach.core import programs
+from banach.engine import compile_cache
 
 START = np.zeros(2)
 SAYS = [
@@ -62,7 +62,7 @@ SAYS = [
 
 @pytest.mark.parametrize(("call", "says"), SAYS)
 def test_what_does_not_fit_names_the_cure(call, says, monkeypatch):
-    monkeypatch.setattr(programs, "kernel_for", None)
+    monkeypatch.setattr(compile_cache, "kernel_for", None)
     with pytest.raises(bn.Misuse, match=says.replace("(", r"\(")):
         call()
 

@@ -11,7 +11,7 @@ import values
 from table import NO_ARGUMENTS, ROWS, SKIP
 
 import banach as bn
-from banach.core import judge, programs
+from banach.engine import compile_cache, judge
 
 
 def cases():
@@ -29,7 +29,7 @@ def idle(monkeypatch):
     def work(*args, **keywords):
         raise AssertionError("work began before the arguments were read")
 
-    monkeypatch.setattr(programs, "kernel_for", work)
+    monkeypatch.setattr(compile_cache, "kernel_for", work)
     monkeypatch.setattr(judge.Judge, "__init__", work)
     warnings.simplefilter("ignore")
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from banach.cli.app import run
-from banach.core import judge, programs
+from banach.engine import compile_cache, judge
 
 SOLVE = ["solve", "ridge:diabetes"]
 RACE = ["race", "ridge:diabetes", "--method", "lbfgs"]
@@ -65,7 +65,7 @@ def idle(monkeypatch, tmp_path):
     def work(*args, **keywords):
         raise AssertionError("work began before the words were read")
 
-    monkeypatch.setattr(programs, "kernel_for", work)
+    monkeypatch.setattr(compile_cache, "kernel_for", work)
     monkeypatch.setattr(judge.Judge, "__init__", work)
     monkeypatch.setattr("banach.cli.claiming._measure", work)
     monkeypatch.chdir(tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.parts.compressors import (
+from banach.methods.distributed._compressors import (
     Identity,
     LowRank,
     Quantised,

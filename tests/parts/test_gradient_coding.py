@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.parts import coding_schemes
-from banach.parts import gradient_coding as coding
+from banach.methods.distributed import _coding_schemes as coding_schemes
+from banach.methods.distributed import _gradient_coding as coding
 
 
 @pytest.mark.parametrize("n, s", [(4, 0), (4, 1), (5, 2), (6, 1), (7, 3), (5, 4)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from banach.core import tree
-from banach.parts import memory
+from banach.methods.smooth import _memory as memory
 from banach.parts.line_search import approximate_wolfe, armijo, strong_wolfe
 
 

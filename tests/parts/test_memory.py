@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from banach.core import tree
-from banach.parts import memory as mem
+from banach.methods.smooth import _memory as mem
 
 M, N = 3, 6
 push = jax.jit(mem.push)

@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from banach.parts import curvature, newton
+from banach.methods.smooth import _curvature as curvature
+from banach.parts import newton
 
 RNG = np.random.default_rng(1)
 N = 4

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from banach.core.problem import Misuse
+from banach.methods.constrained._merit import convexified
+from banach.methods.constrained._sketch import Sketch
 from banach.parts import kkt
-from banach.parts.merit import convexified
-from banach.parts.sketch import Sketch
 
 RNG = np.random.default_rng(0)
 

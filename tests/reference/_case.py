@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core.problem import Problem
-from banach.parts.norms import L1
-from banach.parts.sets import Box
-from banach.problems.composite import Composite
-from banach.problems.inclusion import Inclusion
-from banach.problems.root import Root
-from banach.problems.smooth import NonlinearLeastSquares, Smooth
+from banach.kinds.composite.problem import Composite
+from banach.kinds.inclusion.problem import Inclusion
+from banach.kinds.root.problem import Root
+from banach.kinds.smooth.problem import NonlinearLeastSquares, Smooth
+from banach.terms.norms import L1
+from banach.terms.sets import Box
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from banach.core import programs, tree
+from banach.core import tree
 from banach.core.problem import Problem
+from banach.engine import compile_cache
 
 Vector = Float[np.ndarray, " n"]
 _PROGRAMS: dict[Any, Any] = {}
@@ -85,10 +86,14 @@ class Oracles:
         call = self._programs.get(name)
         if call is None:
             args = (self._leaves, *cast)
-            key = (name, self._tree, tuple(programs.signature([*self._leaves, *cast])))
+            key = (
+                name,
+                self._tree,
+                tuple(compile_cache.signature([*self._leaves, *cast])),
+            )
             call = _PROGRAMS.get(key)
             if call is None:
-                call = programs.compiled(_oracle(name, self._tree), args)
+                call = compile_cache.compiled(_oracle(name, self._tree), args)
                 while len(_PROGRAMS) >= 256:
                     _PROGRAMS.pop(next(iter(_PROGRAMS)), None)
                 _PROGRAMS[key] = call

@@ -8,16 +8,16 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from banach.bridge import _oracles
+from banach.bridge._l1_split import split
 from banach.core.method import Refusal
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.core.reform import split
-from banach.parts.norms import L1, ElasticNet, SquaredL2, Zero
-from banach.parts.sets import Box, LInfBall, Nonnegative
-from banach.parts.term import Term
-from banach.problems.composite import Composite
-from banach.problems.constrained import Constrained
-from banach.problems.glm import GLM
+from banach.kinds.composite.problem import Composite
+from banach.kinds.constrained.problem import Constrained
+from banach.kinds.glm.problem import GLM
+from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
+from banach.terms.sets import Box, LInfBall, Nonnegative
+from banach.terms.term import Term
 
 Vector = Float[np.ndarray, " n"]
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import equinox as eqx
 
 from banach.bridge import _inputs
+from banach.bridge._from_optax import FromOptax
 from banach.core.card import method
-from banach.core.from_optax import FromOptax
-from banach.core.hyper import OPEN
+from banach.core.hyperparameters import OPEN
 from banach.core.method import Method, Refusal
 from banach.core.problem import Misuse
 

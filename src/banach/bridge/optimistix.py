@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
 from banach.bridge import _inputs
+from banach.bridge._from_optax import MOTIONLESS, split
 from banach.core import tree
 from banach.core.card import method
-from banach.core.from_optax import MOTIONLESS, split
-from banach.core.hyper import OPEN
+from banach.core.hyperparameters import OPEN
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse

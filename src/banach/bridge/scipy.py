@@ -10,7 +10,7 @@ from jaxtyping import Array
 from banach.bridge import _inputs, _oracles, _terms, _units, _worker
 from banach.core.card import method
 from banach.core.facts import Facts
-from banach.core.hyper import OPEN, Open
+from banach.core.hyperparameters import OPEN, Open
 from banach.core.method import HostMethod, Refusal, applicable
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem

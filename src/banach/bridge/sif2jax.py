@@ -10,8 +10,8 @@ from jaxtyping import PyTree
 
 from banach.core import compat
 from banach.core.problem import Misuse
-from banach.problems.constrained import Constrained
-from banach.problems.smooth import NonlinearLeastSquares, Smooth
+from banach.kinds.constrained.problem import Constrained
+from banach.kinds.smooth.problem import NonlinearLeastSquares, Smooth
 
 
 class _Stated:

@@ -10,12 +10,12 @@ from jaxtyping import Array
 from banach.bridge import _inputs, _terms
 from banach.core.card import method
 from banach.core.facts import Facts
-from banach.core.hyper import OPEN, Open
+from banach.core.hyperparameters import OPEN, Open
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.problems import losses
-from banach.problems.glm import GLM
+from banach.kinds.glm import losses
+from banach.kinds.glm.problem import GLM
 
 _FAR = 10**6
 # Tolerances of successive fits, each warm-started where the last one ended. L-BFGS

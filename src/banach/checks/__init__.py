@@ -5,41 +5,41 @@ import importlib
 import inspect
 from typing import Any
 
-# name -> (module, class); the quantities are listed in CHECKS' docstrings.
+# name -> (module below banach, class); the quantities are listed in CHECKS' docstrings.
 CHECKS = {
-    "ball_gap": ("strong", "BallGap"),
-    "contraction": ("fixed_point", "Contraction"),
-    "enclosure": ("enclosure", "EnclosureCheck"),
-    "energy_distance": ("elliptic", "EnergyDistance"),
-    "energy_error": ("linear", "EnergyError"),
-    "energy_gap": ("elliptic", "EnergyGap"),
-    "fixed_point": ("fixed_point", "FixedPointResidual"),
-    "frank_wolfe": ("frank_wolfe", "FrankWolfeGap"),
-    "full_sum": ("finite_sum", "FullSum"),
-    "gap": ("gap", "Gap"),
-    "gap_distance": ("gap", "GapDistance"),
-    "goal": ("goal", "Goal"),
-    "held_out": ("statistical", "HeldOutRisk"),
-    "hypergradient": ("hypergradient", "Hypergradient"),
-    "hypergradient_bound": ("hypergradient", "HypergradientBound"),
-    "inclusion": ("inclusion", "InclusionResidual"),
-    "inclusion_distance": ("inclusion", "InclusionDistance"),
-    "kkt": ("kkt", "KKT"),
-    "linear_distance": ("linear", "LinearDistance"),
-    "linear_residual": ("linear", "LinearResidual"),
-    "mean": ("statistical", "MeanCheck"),
-    "projected_residual": ("projected", "ProjectedResidual"),
-    "relu_gap": ("relu", "ReluGap"),
-    "residual": ("residual", "Residual"),
-    "robust_relu_gap": ("robust_relu", "RobustReluGap"),
-    "second_order": ("second_order", "SecondOrder"),
-    "stationarity": ("stationarity", "Stationarity"),
-    "step": ("step", "ProxStep"),
-    "strong_distance": ("strong", "StrongDistance"),
-    "strong_gap": ("strong", "StrongGap"),
-    "transport": ("transport", "TransportGap"),
-    "transport_exact": ("transport_exact", "ExactTransportGap"),
-    "variational_gap": ("variational", "VariationalGap"),
+    "ball_gap": ("checks.strong", "BallGap"),
+    "contraction": ("checks.fixed_point", "Contraction"),
+    "enclosure": ("checks.enclosure", "EnclosureCheck"),
+    "energy_distance": ("kinds.elliptic.check", "EnergyDistance"),
+    "energy_error": ("kinds.linear.check", "EnergyError"),
+    "energy_gap": ("kinds.elliptic.check", "EnergyGap"),
+    "fixed_point": ("checks.fixed_point", "FixedPointResidual"),
+    "frank_wolfe": ("checks.frank_wolfe", "FrankWolfeGap"),
+    "full_sum": ("kinds.finite_sum.check", "FullSum"),
+    "gap": ("checks.gap", "Gap"),
+    "gap_distance": ("checks.gap", "GapDistance"),
+    "goal": ("checks.goal", "Goal"),
+    "held_out": ("checks.statistical", "HeldOutRisk"),
+    "hypergradient": ("kinds.bilevel.check", "Hypergradient"),
+    "hypergradient_bound": ("kinds.bilevel.check", "HypergradientBound"),
+    "inclusion": ("kinds.inclusion.check", "InclusionResidual"),
+    "inclusion_distance": ("kinds.inclusion.check", "InclusionDistance"),
+    "kkt": ("kinds.constrained.check", "KKT"),
+    "linear_distance": ("kinds.linear.check", "LinearDistance"),
+    "linear_residual": ("kinds.linear.check", "LinearResidual"),
+    "mean": ("checks.statistical", "MeanCheck"),
+    "projected_residual": ("kinds.smooth.projected_check", "ProjectedResidual"),
+    "relu_gap": ("kinds.convex_relu.check", "ReluGap"),
+    "residual": ("checks.residual", "Residual"),
+    "robust_relu_gap": ("kinds.robust_convex_relu.check", "RobustReluGap"),
+    "second_order": ("checks.second_order", "SecondOrder"),
+    "stationarity": ("checks.stationarity", "Stationarity"),
+    "step": ("checks.step", "ProxStep"),
+    "strong_distance": ("checks.strong", "StrongDistance"),
+    "strong_gap": ("checks.strong", "StrongGap"),
+    "transport": ("kinds.transport.check", "TransportGap"),
+    "transport_exact": ("kinds.transport.exact_check", "ExactTransportGap"),
+    "variational_gap": ("kinds.inclusion.variational_check", "VariationalGap"),
 }
 _CLASSES = {cls: module for module, cls in CHECKS.values()}
 
@@ -60,7 +60,7 @@ def by_name(name: str, **hyper: Any) -> Any:
             f"no check named {name!r}; {hint}the checks are {', '.join(names())}"
         )
     module, title = CHECKS[name]
-    cls = getattr(importlib.import_module(f"{__name__}.{module}"), title)
+    cls = getattr(importlib.import_module(f"banach.{module}"), title)
     try:
         inspect.signature(cls).bind(**hyper)
     except TypeError as error:
@@ -73,7 +73,7 @@ def by_name(name: str, **hyper: Any) -> Any:
 
 def __getattr__(name: str) -> Any:
     if name in _CLASSES:
-        return getattr(importlib.import_module(f"{__name__}.{_CLASSES[name]}"), name)
+        return getattr(importlib.import_module(f"banach.{_CLASSES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

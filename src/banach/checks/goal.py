@@ -12,8 +12,8 @@ from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.product import Product
-from banach.parts.term import Norm, Set, Term, gam
+from banach.terms.product import Product
+from banach.terms.term import Norm, Set, Term, gam
 
 
 def _target(value: Any) -> Any:

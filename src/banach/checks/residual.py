@@ -15,7 +15,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.parts.term import least
+from banach.terms.term import least
 
 CANCELS = 1e-3
 

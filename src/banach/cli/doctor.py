@@ -57,7 +57,7 @@ def _jax() -> list[tuple[str, bool, str]]:
     import jax
     import jax.numpy as jnp
 
-    from banach.core import store
+    from banach.engine import store
 
     with jax.enable_x64(True):
         precise = float(jnp.asarray(1.0) + jnp.asarray(2.0**-40)) != 1.0

@@ -94,7 +94,7 @@ def leave() -> None:
 
 def _taken() -> int:
     """Signals that some handler of Python's has had."""
-    host = sys.modules.get("banach.core.host")
+    host = sys.modules.get("banach.engine.driver")
     return _Seen.taken + (0 if host is None else host.Stop.taken)
 
 

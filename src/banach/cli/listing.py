@@ -45,9 +45,9 @@ def _applicable(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     names = [r["name"] for r in zoo.names() if r["kind"].lower() == kind.lower()]
     if not names:
         return []
-    from banach import choose
     from banach.core import compat
     from banach.core.method import Refusal
+    from banach.doors import defaults
 
     with compat.double():
         example = zoo.load(names[0])
@@ -56,7 +56,7 @@ def _applicable(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
             r
             for r in rows
             if not r["host"]
-            and not isinstance(choose.suggest(r["name"], example, facts), Refusal)
+            and not isinstance(defaults.suggest(r["name"], example, facts), Refusal)
         ]
 
 

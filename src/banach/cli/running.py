@@ -13,7 +13,7 @@ def race_command(
     problems: list[str], method: Any, *, html: Any, json: bool, **o
 ) -> int:
     """Run the races; table on stdout, progress on stderr, page in a file."""
-    from banach.core import host
+    from banach.engine import driver
     from banach.racing import race
     from banach.report.page import write_page
     from banach.report.table import plain_lines, rich_table
@@ -23,7 +23,7 @@ def race_command(
     command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
     tol = common.tolerance(o["tol"], o["absolute"])
     races, interrupted = [], False
-    with host.interrupts(armed=False) as stop:
+    with driver.interrupts(armed=False) as stop:
         for name in problems:
             with Board(name) as board:
                 done = race(
@@ -112,7 +112,7 @@ def solve_command(
     **o,
 ) -> int:
     """One run, printed or as JSON; the answer can be saved and verified later."""
-    from banach import api
+    from banach.doors import solve
 
     if save is not None:
         _json_file(save)
@@ -124,7 +124,7 @@ def solve_command(
         if shown is not None:
             shown(result)
 
-    result = api.solve(
+    result = solve.solve(
         problem, method, tol=common.tolerance(o["tol"], o["absolute"]),
         check=o["check"], max_steps=o["max_steps"], time_limit=o["time_limit"],
         seed=o["seed"], checkpoint=checkpoint, resume=resume, progress=progress,
@@ -174,8 +174,8 @@ def verify_command(
     file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool, trust: bool
 ) -> int:
     """Judge a saved answer again."""
-    from banach.answers import verify
-    from banach.core.record import certificate_json
+    from banach.core.printing import certificate_json
+    from banach.doors.verify import verify
 
     options = dict(problem=problem, tol=tol, check=check, seed=seed, trust=trust)
     verdict = verify(file, **options)

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
-from banach.core import cures, hyper, reading
+from banach.core import cures, hyperparameters, reading
 from banach.core.card import Card
 from banach.core.facts import Facts
 from banach.core.point import Point
@@ -33,7 +33,7 @@ class Method(eqx.Module):
     they fix a shape (then a static field). It holds no tolerance, clock or file.
 
     A method of one's own gives `init` and `step`; everything else has a default. Its
-    fields are declared in the words of `banach.core.hyper`.
+    fields are declared in the words of `banach.core.hyperparameters`.
 
     Arguments of the constructor are the fields, by position or by name. Those that
     are left out have their default; a field without one, or with a declaration such
@@ -57,12 +57,12 @@ class Method(eqx.Module):
         cls = type(self)
         given = _arguments(cls, values, named)
         fields = dataclasses.fields(cls)
-        blank = not given and any(_default(f) is hyper.OPEN for f in fields)
+        blank = not given and any(_default(f) is hyperparameters.OPEN for f in fields)
         for f in fields:
             if f.name in given:
-                value = hyper.read(f, given[f.name], cls.__name__)
+                value = hyperparameters.read(f, given[f.name], cls.__name__)
             else:
-                value = hyper.OPEN if blank else _default(f)
+                value = hyperparameters.OPEN if blank else _default(f)
             setattr(self, f.name, value)
 
     @classmethod
@@ -79,12 +79,12 @@ class Method(eqx.Module):
         for f in dataclasses.fields(cls):
             if f.name in given:
                 continue
-            if isinstance(f.default, hyper.FromFact):
+            if isinstance(f.default, hyperparameters.FromFact):
                 value = f.default.value(facts)
                 if value is None:
                     return Refusal(f.default.name, f.default.cure(cls.card.name))
                 made[f.name] = value
-            elif _default(f) is not hyper.OPEN:
+            elif _default(f) is not hyperparameters.OPEN:
                 made[f.name] = _default(f)
             else:
                 raise NotImplementedError(
@@ -191,7 +191,7 @@ def open_fields(method: Any) -> tuple[str, ...]:
     return tuple(
         f.name
         for f in dataclasses.fields(method)
-        if isinstance(getattr(method, f.name), hyper.Open)
+        if isinstance(getattr(method, f.name), hyperparameters.Open)
     )
 
 
@@ -200,8 +200,8 @@ def of_problem(method: Any) -> tuple[str, ...]:
     return tuple(
         f.name
         for f in dataclasses.fields(method)
-        if _default(f) is hyper.OPEN
-        and not isinstance(getattr(method, f.name), hyper.Open)
+        if _default(f) is hyperparameters.OPEN
+        and not isinstance(getattr(method, f.name), hyperparameters.Open)
     )
 
 
@@ -211,7 +211,7 @@ def decided(method: Any, problem: Problem, facts: Facts) -> Any:
         return method
     cls = type(method)
     held = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
-    given = {k: v for k, v in held.items() if not isinstance(v, hyper.Open)}
+    given = {k: v for k, v in held.items() if not isinstance(v, hyperparameters.Open)}
     takes = inspect.signature(cls.suggest).parameters.values()
     every = any(p.kind is p.VAR_KEYWORD for p in takes)
     names = {p.name for p in takes}
@@ -231,7 +231,7 @@ def completed(method: Any, other: Any) -> Any:
         return other
     return type(method)(
         **{
-            k: getattr(other, k) if isinstance(v, hyper.Open) else v
+            k: getattr(other, k) if isinstance(v, hyperparameters.Open) else v
             for k, v in held.items()
         }
     )
@@ -257,9 +257,9 @@ def _default(field: Any) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     if field.default is dataclasses.MISSING or isinstance(
-        field.default, hyper.FromFact
+        field.default, hyperparameters.FromFact
     ):
-        return hyper.OPEN
+        return hyperparameters.OPEN
     return field.default
 
 
@@ -276,7 +276,7 @@ def _with_signature(cls: type) -> Any:
             continue
         default = cls.__dict__.get(name, dataclasses.MISSING)
         default = getattr(default, "default", default)
-        default = hyper.OPEN if default is dataclasses.MISSING else default
+        default = hyperparameters.OPEN if default is dataclasses.MISSING else default
         shown.append(
             inspect.Parameter(name, kind, default=default, annotation=annotation)
         )

@@ -13,8 +13,8 @@ from jaxtyping import PyTree
 
 from banach.core.check import Certificate
 from banach.core.point import Point
+from banach.core.printing import certificate_json, number, plain_block
 from banach.core.problem import Misuse, Problem
-from banach.core.record import certificate_json, number, plain_block
 
 
 class NotCertified(RuntimeError):

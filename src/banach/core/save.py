@@ -29,8 +29,8 @@ from banach.core.result import point_id
 SCHEMA = 2
 _INLINE = 1 << 16
 # Where the classes live that a saved run may name.
-HOMES = ("problems", "parts", "checks", "methods", "bridge")
-_MODULE = re.compile(rf"banach\.({'|'.join(HOMES)})(\.[a-z][a-z0-9_]*)+")
+HOMES = ("kinds", "terms", "parts", "checks", "methods", "bridge")
+_MODULE = re.compile(rf"banach\.({'|'.join(HOMES)})(\.[a-z_][a-z0-9_]*)+")
 
 
 class Store:

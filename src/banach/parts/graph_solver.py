@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Key
 
 from banach.core import compat, reading
 from banach.core.door import door
+from banach.core.fields import count, hyper
 from banach.core.problem import Misuse
-from banach.parts.fields import count, hyper
 
 
 class Layers(eqx.Module):

@@ -17,8 +17,8 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import compat, tree
 from banach.core.door import Made
+from banach.core.fields import count, number
 from banach.core.problem import Misuse
-from banach.parts.fields import count, number
 from banach.parts.grid import Grid, GridLaplacian
 from banach.parts.operators import FunctionOperator, Operator
 

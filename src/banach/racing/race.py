@@ -13,17 +13,19 @@ from typing import Any
 
 import jax
 
-from banach import api, catalogue, choose
-from banach.answers import stated
-from banach.core import compat, host, reading, tiers
+from banach import catalogue
+from banach.core import compat, reading
 from banach.core.check import Check
 from banach.core.door import door
-from banach.core.manifest import manifest
 from banach.core.method import Refusal, applicable
+from banach.core.printing import grade_text, run_delta
 from banach.core.problem import Misuse, Problem
-from banach.core.programs import raw_key
-from banach.core.record import grade_text, run_delta
 from banach.core.result import Result
+from banach.doors import defaults, solve
+from banach.doors.verify import stated
+from banach.engine import driver, tiers
+from banach.engine.compile_cache import raw_key
+from banach.engine.manifest import manifest
 from banach.racing import seeds as several
 from banach.report import words
 
@@ -209,7 +211,7 @@ def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
         asked = list(methods)
         for entrant in asked:
             if isinstance(entrant, str):
-                choose.card_of(entrant.partition(":")[0])
+                defaults.card_of(entrant.partition(":")[0])
             else:
                 _label(entrant)
         return asked
@@ -286,7 +288,7 @@ def race(
     with compat.double():
         given, source = stated(problem)
         title = name or (problem if source else type(given).__name__)
-        check = choose.check_for(check, given)
+        check = defaults.check_for(check, given)
         field = entrants(given, methods)
     numbers = tuple(range(seed, seed + seeds))
     if reading.flag(family, "family"):
@@ -301,7 +303,7 @@ def race(
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
                    time_limit=time_limit, compile_free=True)  # fmt: skip
     # Once somebody has finished, Ctrl-C ends the race with what there is.
-    with host.interrupts(armed=False) as stop:
+    with driver.interrupts(armed=False) as stop:
         for entrant in field:
             if stop.asked:
                 break
@@ -314,7 +316,7 @@ def race(
             built = entrant
             if isinstance(entrant, str):
                 with compat.double():
-                    built = choose.suggest(entrant, given, given.facts())
+                    built = defaults.suggest(entrant, given, given.facts())
                 if isinstance(built, Refusal):
                     refused.append(Refused(label, built.cure))
                     tell(label, refused[-1])
@@ -324,7 +326,7 @@ def race(
             done: list[Result] = []
             for number in numbers if stochastic else numbers[:1]:
                 result = None
-                for result in api.iterate(given, built, seed=number, **options):
+                for result in solve.iterate(given, built, seed=number, **options):
                     tell(label, result)
                     if result.status == "interrupted":
                         break
@@ -373,7 +375,7 @@ def _retime(
     made = _compiled(problem, [several.middle(g) for g in leaders], options)
     for done, compiling in zip(leaders, made, strict=True):
         for at, (run, number) in enumerate(zip(done, numbers, strict=False)):
-            *_, again = api.iterate(
+            *_, again = solve.iterate(
                 problem, run.method, seed=number, tier="fused", live=False, **options
             )
             if again.certified or not run.certified:
@@ -399,7 +401,7 @@ def _compiled(
 
     with compat.double():
         jobs = [
-            (api.planned(problem, r.method, options["check"], options["start"]),
+            (solve.planned(problem, r.method, options["check"], options["start"]),
              r.settings)
             for r in runs
         ]  # fmt: skip
@@ -424,7 +426,7 @@ def _planned(field: Sequence[Any], problem: Problem, seeds: int) -> int:
         built = entrant
         if isinstance(entrant, str):
             with compat.double():
-                built = choose.suggest(entrant, problem, problem.facts())
+                built = defaults.suggest(entrant, problem, problem.facts())
         if isinstance(built, Refused | Refusal):
             continue
         card = getattr(built, "card", None)

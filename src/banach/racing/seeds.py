@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from banach.core.record import number
+from banach.core.printing import number
 from banach.core.result import Result
 
 QUARTILES = (25, 50, 75)

@@ -11,8 +11,8 @@ from banach.core.problem import Misuse, Problem
 
 # Each says which names it knows, lists them, and loads them.
 HOMES = (
-    "problems functions sums roots inclusions constrained bilevel relu fixed_point pde "
-    "transport linear"
+    "glm smooth finite_sum root inclusion constrained bilevel convex_relu fixed_point "
+    "elliptic transport linear"
 ).split()
 
 
@@ -100,7 +100,7 @@ def _built_in(name: Any) -> Problem:
 
 
 def _homes() -> list[Any]:
-    return [importlib.import_module(f"banach.zoo.{home}") for home in HOMES]
+    return [importlib.import_module(f"banach.kinds.{home}.zoo") for home in HOMES]
 
 
 def _digest(file: Path) -> str:

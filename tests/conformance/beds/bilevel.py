@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, distance
 
-from banach.problems.bilevel import Bilevel
+from banach.kinds.bilevel.problem import Bilevel
 
 _rng = np.random.default_rng(5)
 _M, _N = 3, 6

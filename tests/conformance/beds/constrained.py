@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, distance
 
-from banach.problems.constrained import Constrained
+from banach.kinds.constrained.problem import Constrained
 
 _P = np.array([1.0, 0.2, -0.3, 0.5])
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.distributed_sum import DistributedSum
-from banach.problems.finite_sum import FiniteSum
+from banach.kinds.distributed_sum.problem import DistributedSum
+from banach.kinds.finite_sum.problem import FiniteSum
 
 _rng = np.random.default_rng(8)
 _n, _W = 22, 4

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.elliptic import EllipticEnergy
+from banach.kinds.elliptic.problem import EllipticEnergy
 
 _N = 4
 _H = 1 / (_N + 1)

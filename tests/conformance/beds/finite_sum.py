@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.finite_sum import FiniteSum
+from banach.kinds.finite_sum.problem import FiniteSum
 
 _rng = np.random.default_rng(5)
 _n = 24

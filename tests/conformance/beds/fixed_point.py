@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed
 
-from banach.problems.fixed_point import FixedPoint
-from banach.problems.graph_fixed_point import GraphFixedPoint
+from banach.kinds.fixed_point.problem import FixedPoint
+from banach.kinds.graph_fixed_point.problem import GraphFixedPoint
 
 _rng = np.random.default_rng(23)
 _W = _rng.standard_normal((5, 5))

@@ -6,7 +6,7 @@ import equinox as eqx
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.glm_models import (
+from banach.kinds.glm.models import (
     Lasso,
     LogisticRegression,
     SimplexLeastSquares,

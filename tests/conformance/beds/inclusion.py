@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, distance
 
-from banach.parts.sets import Box
-from banach.problems.inclusion import Inclusion, saddle
+from banach.kinds.inclusion.problem import Inclusion, saddle
+from banach.terms.sets import Box
 
 _rng = np.random.default_rng(7)
 _N, _D = 6, 4

@@ -6,8 +6,8 @@ import equinox as eqx
 import numpy as np
 from bed import Bed, distance
 
+from banach.kinds.linear.problem import Linear
 from banach.parts.grid import poisson
-from banach.problems.linear import Linear
 
 _rng = np.random.default_rng(3)
 _Q = _rng.standard_normal((6, 6))

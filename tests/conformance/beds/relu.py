@@ -9,7 +9,7 @@ import equinox as eqx
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.relu import ConvexRelu
+from banach.kinds.convex_relu.problem import ConvexRelu
 
 _rng = np.random.default_rng(5)
 _X = _rng.standard_normal((9, 2))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, distance
 
-from banach.problems.root import Root
+from banach.kinds.root.problem import Root
 
 _UNITS = np.array([1.0, 1e3, 1e-2])
 _C = np.array([0.42, 1.14, 0.06])

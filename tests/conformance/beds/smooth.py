@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.smooth import Smooth
+from banach.kinds.smooth.problem import Smooth
 
 
 def _valley(x, c):

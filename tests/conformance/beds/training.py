@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.training import Training
+from banach.kinds.training.problem import Training
 
 _rng = np.random.default_rng(6)
 _n = 20

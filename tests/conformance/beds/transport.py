@@ -4,7 +4,7 @@ import equinox as eqx
 import numpy as np
 from bed import Bed, gap
 
-from banach.problems.transport import Transport
+from banach.kinds.transport.problem import Transport
 
 _rng = np.random.default_rng(12)
 _C = np.square(_rng.random((6, 1)) - _rng.random(5)) + 0.1 * _rng.random((6, 5))

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core.run import leaves_in
 from banach.core.tree import dtype
-from banach.problems.bilevel import Bilevel
+from banach.engine.loop import leaves_in
+from banach.kinds.bilevel.problem import Bilevel
 
 M, N, P = 4, 10, 3
 rng = np.random.default_rng(2)

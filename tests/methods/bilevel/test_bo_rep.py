@@ -75,7 +75,7 @@ def test_full_batches_and_shrinking_steps_reach_a_stationary_point():
 
 def test_a_steep_upper_objective_does_not_throw_it_off():
     """exp-growth in x: a gradient step at the start that is not tiny overflows."""
-    from banach.problems.bilevel import Bilevel
+    from banach.kinds.bilevel.problem import Bilevel
 
     p = Bilevel(
         lambda x, y: jnp.cosh(x[0]) + (y[0] - 1) ** 2,

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import numpy as np
 
-from banach.parts.norms import L1
-from banach.problems.composite import Composite
+from banach.kinds.composite.problem import Composite
+from banach.terms.norms import L1
 
 ROWS, COLUMNS, LAM = 12, 5, 0.7
 rng = np.random.default_rng(3)

@@ -7,9 +7,9 @@ import numpy as np
 from drive import iterates
 from reference import frank_wolfe as reference
 
+from banach.kinds.composite.problem import Composite
 from banach.methods.composite.frank_wolfe import FrankWolfe
-from banach.parts.sets import Simplex
-from banach.problems.composite import Composite
+from banach.terms.sets import Simplex
 
 rng = np.random.default_rng(5)
 # A portfolio of log utilities: the first step 2 / (0 + 2) = 1 jumps to a vertex,

@@ -7,9 +7,9 @@ import pytest
 from drive import iterates
 from reference import proximal_gradient as reference
 
+from banach.kinds.composite.problem import Composite
 from banach.methods.composite.proximal_gradient import ProximalGradient
-from banach.parts.norms import L1
-from banach.problems.composite import Composite
+from banach.terms.norms import L1
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from banach.core.run import leaves_in
-from banach.problems.relu import ConvexRelu
+from banach.engine.loop import leaves_in
+from banach.kinds.convex_relu.problem import ConvexRelu
 
 rng = np.random.default_rng(7)
 X = rng.standard_normal((12, 3))

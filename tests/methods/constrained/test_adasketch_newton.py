@@ -12,10 +12,10 @@ from reference import adasketch_newton as reference
 
 import banach as bn
 from banach.core.method import Refusal
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
+from banach.methods.constrained._merit import Merit
+from banach.methods.constrained._sketch import Sketch
 from banach.methods.constrained.adasketch_newton import AdasketchNewton
-from banach.parts.merit import Merit
-from banach.parts.sketch import Sketch
 
 X0 = np.array([0.8, 0.8, 1.2])
 LAM0 = np.array([-0.4])

@@ -7,10 +7,10 @@ import relu_case as case
 from reference import convex_relu_admm as reference
 
 import banach as bn
-from banach.checks.relu import ReluGap
 from banach.core.point import Point
+from banach.kinds.convex_relu.check import ReluGap
+from banach.kinds.glm.losses import Huber, Logistic, SquaredHinge
 from banach.methods.constrained.convex_relu_admm import ConvexReluAdmm
-from banach.problems.losses import Huber, Logistic, SquaredHinge
 
 
 @pytest.mark.parametrize("gated", [False, True])

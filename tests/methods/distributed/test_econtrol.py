@@ -8,8 +8,14 @@ from reference import econtrol as reference
 
 import banach as bn
 from banach.core.method import Refusal
+from banach.methods.distributed._compressors import (
+    Identity,
+    LowRank,
+    Quantised,
+    RandK,
+    TopK,
+)
 from banach.methods.distributed.econtrol import Econtrol
-from banach.parts.compressors import Identity, LowRank, Quantised, RandK, TopK
 
 
 class Oracles:

@@ -6,11 +6,11 @@ import workers_case as case
 from reference import sequential_gradient_coding as reference
 
 import banach as bn
+from banach.methods.distributed import _coding_schemes as schemes
+from banach.methods.distributed._stragglers import Bursts
 from banach.methods.distributed.sequential_gradient_coding import (
     SequentialGradientCoding as Coded,
 )
-from banach.parts import coding_schemes as schemes
-from banach.parts.stragglers import Bursts
 
 OFTEN = Bursts(slows=0.3, recovers=0.6)
 SCHEMES = {

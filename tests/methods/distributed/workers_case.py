@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 import banach as bn
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 
 W, M, D = 3, 6, 4
 rng = np.random.default_rng(4)

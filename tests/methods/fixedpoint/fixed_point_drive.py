@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 
 
 def iterates(problem, method, steps):

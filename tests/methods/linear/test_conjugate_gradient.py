@@ -7,7 +7,8 @@ from reference import conjugate_gradient as reference
 
 import banach as bn
 from banach.core.method import Refusal
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
+from banach.kinds.linear.zoo import right_side
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
 from banach.parts.grid import obstacles, poisson
 from banach.parts.preconditioners import (
@@ -17,7 +18,6 @@ from banach.parts.preconditioners import (
     Plain,
     suggested,
 )
-from banach.zoo.linear import right_side
 
 RNG = np.random.default_rng(2)
 Q = RNG.standard_normal((12, 12))
@@ -148,8 +148,8 @@ def test_a_preconditioner_that_does_not_fit_is_refused():
 
 
 def test_it_refuses_what_is_not_a_linear_system():
-    from banach import choose
+    from banach.doors import defaults
 
     problem = bn.Smooth(lambda x: (x**2).sum(), np.ones(2))
-    no = choose.suggest("conjugate_gradient", problem, problem.facts())
+    no = defaults.suggest("conjugate_gradient", problem, problem.facts())
     assert isinstance(no, Refusal) and "matvec" in no.missing

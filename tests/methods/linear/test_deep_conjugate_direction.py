@@ -11,11 +11,11 @@ from test_conjugate_gradient import iterates
 import banach as bn
 from banach.core import tree
 from banach.core.method import Refusal
+from banach.kinds.linear.zoo import right_side
+from banach.methods.linear import _direction_network as dn
+from banach.methods.linear._ritz import ritz_vectors
 from banach.methods.linear.deep_conjugate_direction import DeepConjugateDirection
-from banach.parts import direction_network as dn
 from banach.parts.grid import obstacles, poisson
-from banach.parts.ritz import ritz_vectors
-from banach.zoo.linear import right_side
 
 RNG = np.random.default_rng(4)
 Q = RNG.standard_normal((14, 14))

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core import tree
-from banach.core.run import leaves_in
-from banach.parts.sets import Box
-from banach.problems.inclusion import Inclusion
+from banach.engine.loop import leaves_in
+from banach.kinds.inclusion.problem import Inclusion
+from banach.terms.sets import Box
 
 N, D, SIDE = 9, 3, 0.5
 rng = np.random.default_rng(4)

@@ -6,8 +6,8 @@ import numpy as np
 from reference import extragradient as reference
 
 from banach.core.method import Refusal
+from banach.kinds.inclusion.problem import saddle
 from banach.methods.minimax.extragradient import Extragradient
-from banach.problems.inclusion import saddle
 
 B = np.diag([1.0, 0.5, 0.1])
 

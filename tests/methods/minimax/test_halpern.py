@@ -7,8 +7,8 @@ import pytest
 from reference import halpern as reference
 
 from banach.core.method import Refusal
+from banach.kinds.inclusion.problem import Inclusion
 from banach.methods.minimax.halpern import Halpern
-from banach.problems.inclusion import Inclusion
 
 
 def residuals(zs, s):

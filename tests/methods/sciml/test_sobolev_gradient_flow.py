@@ -7,7 +7,7 @@ import pytest
 from reference import sobolev_gradient_flow as reference
 
 import banach as bn
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 from banach.methods.sciml.sobolev_gradient_flow import SobolevGradientFlow
 
 rng = np.random.default_rng(6)

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core.run import leaves_in
-from banach.problems.smooth import Smooth
+from banach.engine.loop import leaves_in
+from banach.kinds.smooth.problem import Smooth
 
 RNG = np.random.default_rng(5)
 ROWS, N = 40, 5

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core import tree
-from banach.core.run import leaves_in
-from banach.problems.smooth import Smooth
-from banach.zoo.functions import load
+from banach.engine.loop import leaves_in
+from banach.kinds.smooth.problem import Smooth
+from banach.kinds.smooth.zoo import load
 
 
 def drive(method, problem, steps):

@@ -8,8 +8,8 @@ import smooth_drive as sd
 from reference import gradient_descent as reference
 
 from banach.core.method import Refusal
+from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.gradient_descent import GradientDescent
-from banach.problems.smooth import Smooth
 
 
 def test_iterates_equal_the_reference():

@@ -6,9 +6,9 @@ import numpy as np
 from reference import gradient_normalized_newton as reference
 
 from banach.core.facts import Facts
+from banach.kinds.smooth.problem import least_squares
+from banach.methods.smooth._curvature import Exact, GaussNewton, Given, MatrixFree, Zero
 from banach.methods.smooth.gradient_normalized_newton import GradientNormalizedNewton
-from banach.parts.curvature import Exact, GaussNewton, Given, MatrixFree, Zero
-from banach.problems.smooth import least_squares
 
 
 def majorant(problem, x):

@@ -7,9 +7,9 @@ import pytest
 from reference import lazy_newton as reference
 
 from banach.core.facts import Facts
+from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.lazy_newton import LazyNewton
 from banach.parts.newton import Cubic, Quadratic, Secant
-from banach.problems.smooth import Smooth
 
 MODELS = (Cubic(), Quadratic(), Secant())
 

@@ -5,8 +5,8 @@ import smooth_drive as sd
 from reference import lbfgs as reference
 
 from banach.core.method import Refusal
+from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.lbfgs import Lbfgs
-from banach.problems.smooth import Smooth
 
 
 def test_iterates_equal_the_reference():

@@ -5,8 +5,8 @@ import numpy as np
 import smooth_drive as sd
 from reference import newton_cg as reference
 
+from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.newton_cg import NewtonCg
-from banach.problems.smooth import Smooth
 
 
 def test_iterates_equal_the_reference():

@@ -5,9 +5,9 @@ import newton_case as case
 import numpy as np
 from reference import root_newton as reference
 
+from banach.kinds.smooth.problem import Smooth
+from banach.methods.smooth._damping import Backtracking, Explicit, Search
 from banach.methods.smooth.root_newton import RootNewton
-from banach.parts.damping import Backtracking, Explicit, Search
-from banach.problems.smooth import Smooth
 
 
 def test_iterates_equal_the_reference():

@@ -7,8 +7,8 @@ import numpy as np
 import smooth_drive as sd
 from reference import trust_region_newton as reference
 
+from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.trust_region_newton import TrustRegionNewton
-from banach.problems.smooth import Smooth
 
 
 def test_iterates_equal_the_reference():

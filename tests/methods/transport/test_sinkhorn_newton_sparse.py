@@ -9,10 +9,10 @@ import transport_case as case
 from reference import sinkhorn_newton_sparse as reference
 
 import banach as bn
+from banach.kinds.transport.problem import Transport
 from banach.methods.transport.sinkhorn import Sinkhorn
 from banach.methods.transport.sinkhorn_newton_sparse import SinkhornNewtonSparse
-from banach.parts import scaling
-from banach.problems.transport import Transport
+from banach.parts import transport_newton
 
 ALL = case.M * case.N
 EXACT = {"accuracy": 1e-14, "inner_steps": 200}
@@ -82,9 +82,11 @@ def test_eps_falls_by_decay_when_the_marginals_are_loose_enough():
 def test_the_sparse_program_meets_the_dense_one():
     problem = case.problem()
     x = tuple(jnp.asarray(0.1 * np.arange(k)) for k in (case.M, case.N))
-    dense = scaling.plan_at(problem, x, ALL)
-    sparse = scaling.plan_at(problem, x, ALL - 1)
-    assert isinstance(dense, scaling.Dense) and isinstance(sparse, scaling.Sparse)
+    dense = transport_newton.plan_at(problem, x, ALL)
+    sparse = transport_newton.plan_at(problem, x, ALL - 1)
+    assert isinstance(dense, transport_newton.Dense) and isinstance(
+        sparse, transport_newton.Sparse
+    )
     v, w = jnp.arange(1.0, case.N + 1), jnp.arange(1.0, case.M + 1)
     least = float(dense.K.min())
     for a, b in (
@@ -117,10 +119,12 @@ def test_sweeps_are_the_transforms_however_small_eps_is(eps):
     want = x
     for _ in range(3):
         f = problem.transform(want[1], 0)
-        want = scaling.centred((f, problem.transform(f, 1)))
+        want = transport_newton.centred((f, problem.transform(f, 1)))
     for keep in (ALL, ALL - 1):
         sweeps = jnp.int32(3)
-        got, S, calls = scaling.swept(problem, x, keep, _marginals(problem), sweeps)
+        got, S, calls = transport_newton.swept(
+            problem, x, keep, _marginals(problem), sweeps
+        )
         np.testing.assert_allclose(
             np.concatenate(got), np.concatenate(want), rtol=1e-11, atol=1e-13
         )
@@ -159,16 +163,18 @@ def test_newton_steps_that_share_a_plan_save_plans(keep):
 
 def test_a_search_ends_where_it_began_when_the_direction_is_no_descent():
     problem = case.problem()
-    S = scaling.plan_at(problem, problem.reference_point().x, ALL)
+    S = transport_newton.plan_at(problem, problem.reference_point().x, ALL)
     marginals = _marginals(problem)
     up = (S.r - problem.a, S.c - problem.b)
-    out = scaling.backtrack(S, up, marginals)
+    out = transport_newton.backtrack(S, up, marginals)
     assert not bool(out.success) and int(out.calls) == 0
     assert float(out.step) == 0 and np.array_equal(out.r, S.r)
     down = jax.tree.map(lambda v: -1e9 * v, up)
-    out = scaling.backtrack(S, down, marginals)
+    out = transport_newton.backtrack(S, down, marginals)
     assert bool(out.success) and int(out.calls) > 1 and 0 < float(out.step) < 1
-    assert scaling.error(out.r, out.c, marginals) < scaling.error(S.r, S.c, marginals)
+    assert transport_newton.error(out.r, out.c, marginals) < transport_newton.error(
+        S.r, S.c, marginals
+    )
 
 
 def test_where_nothing_is_left_to_gain_it_says_so():

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 
-from banach.core.run import leaves_in
-from banach.problems.transport import Transport
+from banach.engine.loop import leaves_in
+from banach.kinds.transport.problem import Transport
 
 M, N = 7, 6
 _rng = np.random.default_rng(3)

@@ -53,7 +53,7 @@ def measure() -> dict[str, Any]:
 
 def steep_problem(far: float) -> Any:
     """cosh in x over a strongly convex quadratic; rows are noise."""
-    from banach.problems.bilevel import Bilevel
+    from banach.kinds.bilevel.problem import Bilevel
 
     rng = np.random.default_rng(0)
     n, rows = 5, 256
@@ -157,7 +157,7 @@ def _on_steep(problem, start, step, read, upper, key):
 
 def _experiment() -> tuple[Any, Any, Any]:
     """Data, problem, and the test accuracy of a lower point."""
-    from banach.zoo.bilevel import cleaning_data, hypercleaning
+    from banach.kinds.bilevel.zoo import cleaning_data, hypercleaning
 
     data = cleaning_data(500, 300, 0.4)
     A, labels = data.test

@@ -40,8 +40,8 @@ CASES = {"10 x 8": (10, 8), "1 x 8": (1, 8), "10 x 2": (10, 2), "10 x 16": (10, 
 def measure() -> dict[str, Any]:
     """Steps to the target, for each method and size of sample."""
     from banach.claims.bilevel import _shared
+    from banach.kinds.bilevel.zoo import ridge_tasks
     from banach.methods.bilevel.bsvrb import Bsvrb
-    from banach.zoo.bilevel import ridge_tasks
 
     with jax.enable_x64(True):
         problem = ridge_tasks()

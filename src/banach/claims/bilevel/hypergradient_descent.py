@@ -120,7 +120,7 @@ def _problems() -> dict[str, Any]:
     """Logistic regressions; x the logarithm of the penalty, or of one a feature."""
     import jax.numpy as jnp
 
-    from banach.problems.bilevel import Bilevel
+    from banach.kinds.bilevel.problem import Bilevel
     from banach.zoo import datasets
 
     def loss(y, row):
@@ -160,7 +160,7 @@ def _course(problem: Any, method: Any, steps: int) -> dict[str, Any]:
     """Inner calls, exact validation losses and hypergradient norms by step."""
     import jax.numpy as jnp
 
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     key = jax.random.key(0)
 

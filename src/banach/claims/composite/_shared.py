@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core.run import leaves_in
-from banach.parts.norms import L1
-from banach.problems.composite import Composite
-from banach.problems.glm import GLM
-from banach.problems.losses import LeastSquares
-from banach.problems.smooth import Smooth
+from banach.engine.loop import leaves_in
+from banach.kinds.composite.problem import Composite
+from banach.kinds.glm.losses import LeastSquares
+from banach.kinds.glm.problem import GLM
+from banach.kinds.smooth.problem import Smooth
+from banach.terms.norms import L1
 from banach.zoo import datasets
 
 SIZE = 64

@@ -29,10 +29,10 @@ RADIUS = 10.0
 
 def measure() -> dict[str, Any]:
     """Values and gaps of every step on the two problems."""
-    from banach.parts.sets import L1Ball, Simplex
-    from banach.problems.composite import Composite
-    from banach.problems.glm import GLM
-    from banach.problems.losses import Logistic
+    from banach.kinds.composite.problem import Composite
+    from banach.kinds.glm.losses import Logistic
+    from banach.kinds.glm.problem import GLM
+    from banach.terms.sets import L1Ball, Simplex
     from banach.zoo import datasets
 
     rng = np.random.default_rng(0)

@@ -44,9 +44,9 @@ def measure() -> dict[str, Any]:
 @jax.enable_x64(True)
 def _row(name: str, label: str) -> dict[str, Any]:
     """One problem, one sketch."""
+    from banach.kinds.constrained import zoo as constrained
+    from banach.methods.constrained._sketch import Sketch
     from banach.methods.constrained.adasketch_newton import AdasketchNewton
-    from banach.parts.sketch import Sketch
-    from banach.zoo import constrained
 
     problem = constrained.load(f"constrained:{name}")
     d = problem.size() + problem.rows()
@@ -78,7 +78,7 @@ def _row(name: str, label: str) -> dict[str, Any]:
 
 def _run(problem, method, seed: int, tol: float) -> dict[str, Any]:
     """Steps until max(||grad L||, ||c||) <= tol."""
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     method = leaves_in(np.float64, method)
     sizes, alphas, steps, sweeps = jax.block_until_ready(
@@ -94,7 +94,7 @@ def _run(problem, method, seed: int, tol: float) -> dict[str, Any]:
 
 @jax.jit
 def _trace(problem, method, key, tol):
-    from banach.parts.merit import Merit
+    from banach.methods.constrained._merit import Merit
 
     def size(state):
         slope = Merit(state.at, state.dual).slope

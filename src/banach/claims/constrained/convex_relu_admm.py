@@ -35,8 +35,8 @@ BETA = {"breast_cancer": 1.0, "digits": 0.1}
 def measure() -> dict[str, Any]:
     """Objectives, gaps and seconds of both on both data sets."""
     from banach import solve
-    from banach.problems.relu import ConvexRelu
-    from banach.zoo import relu
+    from banach.kinds.convex_relu import zoo as relu
+    from banach.kinds.convex_relu.problem import ConvexRelu
 
     rows = {}
     data = {"breast_cancer": relu.cancer(200), "digits": relu.digits(120)}

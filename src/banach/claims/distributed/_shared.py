@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core.run import leaves_in
-from banach.problems.distributed_sum import DistributedSum
-from banach.problems.glm_models import LogisticRegression
+from banach.engine.loop import leaves_in
+from banach.kinds.distributed_sum.problem import DistributedSum
+from banach.kinds.glm.models import LogisticRegression
 from banach.zoo import datasets
 
 

@@ -42,8 +42,8 @@ def measure() -> dict[str, Any]:
 
 def _full() -> dict[str, Any]:
     from banach.claims.distributed import _shared
+    from banach.methods.distributed._compressors import TopK
     from banach.methods.distributed.econtrol import Econtrol
-    from banach.parts.compressors import TopK
 
     problem, best = _shared.logistic(WORKERS, 0.1)
     L, n = float(problem.facts().get("L_worker")), problem.size()
@@ -68,7 +68,7 @@ def _full() -> dict[str, Any]:
 
 def _compensated(problem: Any, best: Any, size: float) -> Any:
     """Error compensation: d = C(e + g), e+ = e + g - d, x+ = x - size mean d."""
-    from banach.parts.compressors import TopK
+    from banach.methods.distributed._compressors import TopK
 
     compress = jax.vmap(lambda v: TopK(KEEP)(v, jax.random.key(0)))
 
@@ -100,8 +100,8 @@ def _naive() -> float:
 def _floors() -> dict[str, Any]:
     """Mean squared errors of the last half, batches of one datum."""
     from banach.claims.distributed import _shared
+    from banach.methods.distributed._compressors import TopK
     from banach.methods.distributed.econtrol import Econtrol
-    from banach.parts.compressors import TopK
 
     floors: dict[str, Any] = {}
     for workers in (4, 16):

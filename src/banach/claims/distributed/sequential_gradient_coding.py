@@ -66,7 +66,7 @@ def measure() -> dict[str, Any]:
 
 
 def _scheme(name: str, settings: tuple[int, ...]) -> Any:
-    from banach.parts import coding_schemes as schemes
+    from banach.methods.distributed import _coding_schemes as schemes
 
     make = {"SR-SGC": schemes.sr_sgc, "M-SGC": schemes.m_sgc}.get(name, schemes.gc)
     return make(WORKERS, *settings)
@@ -76,7 +76,7 @@ def _clock(scheme: Any, seed: int) -> Any:
     """The clock after each of JOBS rounds, without the gradients."""
     import jax.numpy as jnp
 
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
     from banach.methods.distributed.sequential_gradient_coding import (
         SequentialGradientCoding,
     )

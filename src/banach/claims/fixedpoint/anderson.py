@@ -84,7 +84,7 @@ def _residuals(problem: Any, method: Any) -> list[float]:
     import jax.numpy as jnp
 
     from banach.core import tree
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     key = jax.random.key(0)
 
@@ -111,7 +111,7 @@ def _mixtures() -> dict[str, Any]:
     """EM for the means of a mixture whose proportions and covariances are known."""
     import jax.numpy as jnp
 
-    from banach.problems.fixed_point import FixedPoint
+    from banach.kinds.fixed_point.problem import FixedPoint
     from banach.zoo import datasets
 
     def em(means, data, weights, precisions):
@@ -147,8 +147,8 @@ def _against_gmres() -> float:
     import jax.numpy as jnp
 
     from banach.claims.fixedpoint._graphs import digits_pagerank
+    from banach.kinds.fixed_point.problem import FixedPoint
     from banach.methods.fixedpoint.anderson import Anderson
-    from banach.problems.fixed_point import FixedPoint
 
     M, b = digits_pagerank(200, 0.85)
     problem = FixedPoint(lambda x, M, b: M @ x + b, np.zeros(len(b)), (M, b))

@@ -96,7 +96,7 @@ def _path(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, np.ndarray
     """x_k and T(x_k) for k = 0 .. steps."""
     import jax.numpy as jnp
 
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     key = jax.random.key(0)
 
@@ -120,8 +120,8 @@ def _path(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, np.ndarray
 def _contraction(q: float) -> dict[str, Any]:
     """PageRank with damping q: errors over bounds, in the 1-norm."""
     from banach.claims.fixedpoint._graphs import digits_pagerank
+    from banach.kinds.fixed_point.problem import FixedPoint
     from banach.methods.fixedpoint.picard import Picard
-    from banach.problems.fixed_point import FixedPoint
 
     n = 500
     M, b = digits_pagerank(n, q)
@@ -155,7 +155,7 @@ def _nonexpansive() -> dict[str, Any]:
     import jax.numpy as jnp
 
     import banach as bn
-    from banach.problems.fixed_point import FixedPoint
+    from banach.kinds.fixed_point.problem import FixedPoint
     from banach.zoo import datasets
 
     data = datasets.breast_cancer()

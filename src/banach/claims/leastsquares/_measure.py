@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core import tree
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 
 
 def problems() -> dict[str, Any]:
@@ -51,7 +51,7 @@ def problems() -> dict[str, Any]:
 
 def stated(residual: Any, x0: Any) -> Any:
     """As a problem."""
-    from banach.problems.smooth import NonlinearLeastSquares
+    from banach.kinds.smooth.problem import NonlinearLeastSquares
 
     return NonlinearLeastSquares(residual, x0)
 

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core import tree
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 
 
 def problem(n: int, seed: int | None) -> Any:
     """Poisson on n x n with obstacles of a seed (None: empty), a source and noise."""
+    from banach.kinds.linear.problem import Linear
+    from banach.kinds.linear.zoo import right_side
     from banach.parts.grid import obstacles, poisson
-    from banach.problems.linear import Linear
-    from banach.zoo.linear import right_side
 
     solid = np.zeros((n, n), bool) if seed is None else obstacles(n, seed)
     return Linear(poisson(solid), right_side(solid, 1000 + n + (seed or 0)))

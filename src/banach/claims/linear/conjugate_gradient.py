@@ -29,6 +29,8 @@ TOL = 1e-8
 
 def measure() -> dict[str, Any]:
     """Energy errors step by step, and steps by preconditioner."""
+    from banach.kinds.linear import zoo
+    from banach.kinds.linear.problem import Linear
     from banach.methods.linear.conjugate_gradient import ConjugateGradient
     from banach.parts.preconditioners import (
         IncompleteCholesky,
@@ -36,8 +38,6 @@ def measure() -> dict[str, Any]:
         Multigrid,
         Plain,
     )
-    from banach.problems.linear import Linear
-    from banach.zoo import linear as zoo
 
     rng = np.random.default_rng(0)
     Q, _ = np.linalg.qr(rng.standard_normal((60, 60)))

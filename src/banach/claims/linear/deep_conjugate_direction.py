@@ -43,10 +43,10 @@ def measure() -> dict[str, Any]:
     """Training, then every solver on every problem."""
     import time
 
+    from banach.methods.linear._direction_network import train_default
     from banach.methods.linear.conjugate_gradient import ConjugateGradient
     from banach.methods.linear.deep_conjugate_direction import DeepConjugateDirection
     from banach.parts import preconditioners as parts
-    from banach.parts.direction_network import train_default
 
     began = time.perf_counter()
     network, losses = train_default()

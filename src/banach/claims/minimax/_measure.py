@@ -11,7 +11,7 @@ import numpy as np
 
 from banach.core import tree
 from banach.core.point import Point
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 
 ROWS = 6000
 

@@ -36,8 +36,8 @@ def measure() -> dict[str, Any]:
         residual,
         thin,
     )
+    from banach.kinds.inclusion import zoo as inclusions
     from banach.methods.minimax.extragradient import Extragradient
-    from banach.zoo import inclusions
 
     rows = {}
     with jax.enable_x64(True):
@@ -97,7 +97,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 def _bilinear() -> Any:
     """x' B y with the saddle at 0, from the point of ones."""
-    from banach.problems.inclusion import saddle
+    from banach.kinds.inclusion.problem import saddle
 
     rng = np.random.default_rng(2)
     left, right = (np.linalg.qr(rng.standard_normal((20, 20)))[0] for _ in range(2))
@@ -111,7 +111,7 @@ def _rise(problem: Any, radius: float) -> float:
     import jax.numpy as jnp
 
     from banach.core import tree
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
     from banach.methods.minimax.extragradient import Extragradient
 
     method = leaves_in(np.float64, Extragradient.suggest(problem, problem.facts()))

@@ -55,8 +55,8 @@ def problems() -> dict[str, Any]:
     """Rotations, a cubic, and the game."""
     import jax.numpy as jnp
 
-    from banach.problems.inclusion import Inclusion
-    from banach.zoo import inclusions
+    from banach.kinds.inclusion import zoo as inclusions
+    from banach.kinds.inclusion.problem import Inclusion
 
     speeds = np.geomspace(0.5, 2, 10)
 

@@ -26,9 +26,9 @@ STEPS = 2000
 def measure() -> dict[str, Any]:
     """Residuals with the anchor and without, and the bound."""
     from banach.claims.minimax._measure import ForwardBackward, course, thin
+    from banach.kinds.inclusion import zoo as inclusions
     from banach.methods.minimax.extragradient import Extragradient
     from banach.methods.minimax.halpern import Halpern
-    from banach.zoo import inclusions
 
     rows = {}
     with jax.enable_x64(True):
@@ -92,7 +92,7 @@ def _rotations() -> Any:
     """F(z) = z - T z; each plane starts at distance 1 / sqrt(40) from its centre."""
     import jax.numpy as jnp
 
-    from banach.problems.inclusion import Inclusion
+    from banach.kinds.inclusion.problem import Inclusion
 
     angles = np.geomspace(1e-3, 1.0, 40)
     c, s = np.cos(angles), np.sin(angles)
@@ -126,7 +126,7 @@ def _distance(problem: Any, method: Any) -> float:
     import jax.numpy as jnp
 
     from banach.core import tree
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     method = leaves_in(np.float64, method)
     start = jax.tree.map(jnp.asarray, problem.start())

@@ -49,9 +49,9 @@ class Card(NamedTuple):
 def measure() -> dict[str, Any]:
     """Components needed, on both problems and the game."""
     from banach.claims.minimax._measure import course, reached, thin
+    from banach.kinds.inclusion import zoo as inclusions
     from banach.methods.minimax.extragradient import Extragradient
     from banach.methods.minimax.vr_halpern import VrHalpern
-    from banach.zoo import inclusions
 
     rows: dict[str, Any] = {}
     with jax.enable_x64(True):

@@ -55,8 +55,8 @@ def price(problem: Any, method: Any, target: float, steps: int = 300) -> float:
 
 def starts(name: str) -> list[Any]:
     """A classical problem from its start and from ten and a hundred times it."""
-    from banach.problems.root import Root
-    from banach.zoo import roots
+    from banach.kinds.root import zoo as roots
+    from banach.kinds.root.problem import Root
 
     one = roots.load(f"root:{name}")
     return [Root(one.fun, one.x0 * f, one.args) for f in FACTORS]

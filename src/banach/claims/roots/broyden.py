@@ -26,9 +26,9 @@ NAMES = (
 def measure() -> dict[str, Any]:
     """Errors of the course, and evaluations of both."""
     from banach.claims.roots._measure import course, price
+    from banach.kinds.root import zoo as roots
     from banach.methods.roots.broyden import Broyden
     from banach.methods.roots.newton_root import NewtonRoot
-    from banach.zoo import roots
 
     rows = {}
     with jax.enable_x64(True):

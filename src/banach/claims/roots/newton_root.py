@@ -23,9 +23,9 @@ REQUIRED = (
 def measure() -> dict[str, Any]:
     """Courses of the two examples, and the count."""
     from banach.claims.roots._measure import CLASSICS, course, plain_newton, starts
+    from banach.kinds.root.problem import Root
+    from banach.kinds.root.zoo import chandrasekhar
     from banach.methods.roots.newton_root import NewtonRoot
-    from banach.problems.root import Root
-    from banach.zoo.roots import chandrasekhar
 
     with jax.enable_x64(True):
         import jax.numpy as jnp

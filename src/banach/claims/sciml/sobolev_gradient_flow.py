@@ -107,7 +107,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 
 def _problem(n: int) -> tuple[Any, Any]:
-    from banach.zoo.pde import nonlinear_poisson
+    from banach.kinds.elliptic.zoo import nonlinear_poisson
 
     problem, _ = nonlinear_poisson(n)
     return problem, jax.jit(_newton)(problem)
@@ -204,7 +204,7 @@ def _network(problem: Any, truth: Any, width: int) -> dict[str, Any]:
     """Projected steps of a network sum_k a_k tanh(w_k x + c_k) times a bubble."""
     import jax.numpy as jnp
 
-    from banach.parts import sine
+    from banach.kinds.elliptic import sine
 
     n = problem.load.shape[0]
     rng = np.random.default_rng(width)

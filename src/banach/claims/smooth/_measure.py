@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core import tree
-from banach.core.run import leaves_in
+from banach.engine.loop import leaves_in
 
 
 def history(method: Any, problem: Any, steps: int) -> dict[str, np.ndarray]:

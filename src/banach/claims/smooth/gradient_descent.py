@@ -29,9 +29,9 @@ def measure() -> dict[str, Any]:
     from banach import zoo
     from banach.claims.smooth import _measure as run
     from banach.core.problem import Problem
+    from banach.kinds.smooth.problem import Smooth
     from banach.methods.smooth.gradient_descent import GradientDescent
     from banach.methods.smooth.trust_region_newton import TrustRegionNewton
-    from banach.problems.smooth import Smooth
 
     def huber(x, width):
         size = jnp.abs(x[0])

@@ -32,11 +32,11 @@ GAP = 1e-10
 
 def measure() -> dict[str, Any]:
     """Gaps and factorisations of every method on every problem."""
+    from banach.kinds.smooth.problem import least_squares
+    from banach.methods.smooth._curvature import Exact, GaussNewton, Given
     from banach.methods.smooth.gradient_normalized_newton import (
         GradientNormalizedNewton,
     )
-    from banach.parts.curvature import Exact, GaussNewton, Given
-    from banach.problems.smooth import least_squares
 
     kinds = {"exact": Exact(), "weighted": Given(_weighted), "fisher": Given(_fisher)}
     rows = {}
@@ -107,7 +107,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 
 def _problems():
-    from banach.problems.smooth import Smooth
+    from banach.kinds.smooth.problem import Smooth
     from banach.zoo import datasets
 
     X, y = datasets.breast_cancer()
@@ -162,7 +162,7 @@ def _rosenbrock(x):
 def _trace(problem, method, steps):
     """Values after every step, and factorisations so far."""
     from banach.core.point import Point
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     @jax.jit
     def scan(problem, method):

@@ -27,9 +27,9 @@ STEPS = 400
 
 def measure() -> dict[str, Any]:
     """Both methods on the four problems: gradient norms, counts, flops."""
+    from banach.kinds.smooth.problem import Smooth
     from banach.methods.smooth.lazy_newton import LazyNewton
     from banach.parts.newton import Cubic
-    from banach.problems.smooth import Smooth
     from banach.zoo import datasets
 
     X, y = datasets.breast_cancer()
@@ -137,7 +137,7 @@ def _run(problem, method, shape):
         last, rows = jax.lax.scan(body, first, None, STEPS)
         return last, jnp.linalg.norm(first.g), rows
 
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     method = leaves_in(np.float64, method)
     last, start, rows = jax.block_until_ready(trace(problem, method, problem.x0))

@@ -63,7 +63,7 @@ def measure() -> dict[str, Any]:
 def _least_descent(method, problem, steps):
     """The least -g.d / ||g||^2 over the directions of a run."""
     from banach.core import tree
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     @jax.jit
     def program(method, problem):

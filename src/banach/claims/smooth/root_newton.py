@@ -30,8 +30,8 @@ PENALTY = 1e-3
 
 def measure() -> dict[str, Any]:
     """Gaps of Universal Newton and its rivals, invariance, search lengths."""
+    from banach.methods.smooth._damping import Backtracking, Search
     from banach.methods.smooth.root_newton import RootNewton
-    from banach.parts.damping import Backtracking, Search
 
     with jax.enable_x64(True):
         problems = _problems()
@@ -115,7 +115,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 
 def _problems():
-    from banach.problems.smooth import Smooth
+    from banach.kinds.smooth.problem import Smooth
     from banach.zoo import datasets
 
     X, y = datasets.breast_cancer()
@@ -159,7 +159,7 @@ def _scan(problem, method, x0):
 
 def _trace(problem, method, x0=None):
     """Points and values before each step, and after the last."""
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     x0 = problem.x0 if x0 is None else x0
     f, (xs, fs, _) = _scan(problem, leaves_in(np.float64, method), x0)
@@ -207,9 +207,9 @@ def _count(values, best):
 
 
 def _invariance(problem):
+    from banach.kinds.smooth.problem import Smooth
+    from banach.methods.smooth._damping import Backtracking
     from banach.methods.smooth.root_newton import RootNewton
-    from banach.parts.damping import Backtracking
-    from banach.problems.smooth import Smooth
 
     T = np.random.default_rng(1).standard_normal((problem.x0.size,) * 2)
 

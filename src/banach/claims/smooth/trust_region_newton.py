@@ -34,8 +34,8 @@ def measure() -> dict[str, Any]:
     """Ends, orders of convergence and evaluations."""
     from banach import zoo
     from banach.claims.smooth import _measure as run
+    from banach.kinds.smooth.problem import Smooth
     from banach.methods.smooth.trust_region_newton import TrustRegionNewton
-    from banach.problems.smooth import Smooth
 
     out = {}
     with jax.enable_x64(True):

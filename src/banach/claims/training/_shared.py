@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from banach.problems.finite_sum import FiniteSum
+from banach.kinds.finite_sum.problem import FiniteSum
 from banach.zoo import datasets
 
 L2 = 1e-3
@@ -12,7 +12,7 @@ L2 = 1e-3
 
 def network() -> FiniteSum:
     """The zoo's network on digits, as a sum (it has no train mode of its own)."""
-    from banach.zoo import sums
+    from banach.kinds.finite_sum import zoo as sums
 
     return sums.load("training:digits").sum
 

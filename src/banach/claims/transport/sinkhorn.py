@@ -31,8 +31,8 @@ STEPS = 300
 def measure() -> dict[str, Any]:
     """Seconds, iterations and costs, by dimension and eps."""
     from banach.bridge.scipy import exact_transport
+    from banach.kinds.transport.problem import Transport
     from banach.methods.transport.sinkhorn import Sinkhorn
-    from banach.problems.transport import Transport
 
     rows = []
     draw = np.random.default_rng(0)
@@ -109,7 +109,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 def _run(problem, method):
     """Sweeps needed, seconds of these, and the cost of the plan."""
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     method = leaves_in(np.float64, method)
     problem, start = jax.tree.map(jnp.asarray, (problem, problem.start()))

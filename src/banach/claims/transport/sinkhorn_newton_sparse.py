@@ -121,7 +121,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 def _problems():
     """Name, problem, sweeps, entries kept."""
-    from banach.problems.transport import Transport
+    from banach.kinds.transport.problem import Transport
     from banach.zoo import datasets
 
     n = 500
@@ -174,7 +174,7 @@ def _run(problem, method, steps, told):
 
     Iterations are those that `told` reads from a state, or the steps.
     """
-    from banach.core.run import leaves_in
+    from banach.engine.loop import leaves_in
 
     method = leaves_in(np.float64, method)
     problem, start = jax.tree.map(jnp.asarray, (problem, problem.start()))
@@ -228,8 +228,8 @@ def _outside(problem, x, keep):
 def _against_linear_program(problem, x):
     """The certified exact gap, and the true one."""
     from banach.bridge.scipy import exact_transport
-    from banach.checks.transport_exact import ExactTransportGap
     from banach.core.point import Point
+    from banach.kinds.transport.exact_check import ExactTransportGap
 
     certificate, _ = ExactTransportGap()(problem, Point(x), jax.random.key(0), 0)
     gap = certificate.parts[0]

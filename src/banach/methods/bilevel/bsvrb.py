@@ -10,7 +10,7 @@ from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, real
+from banach.core.hyperparameters import count, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import blockwise

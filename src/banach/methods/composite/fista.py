@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import fact, flag, usable
+from banach.core.hyperparameters import fact, flag, usable
 from banach.core.method import Method
 from banach.parts.momentum import gradient_restart, nesterov_theta, weight
 

@@ -9,12 +9,12 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, part, real
+from banach.core.hyperparameters import count, part, real
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
+from banach.methods.constrained._merit import Merit, Weights, convexified, descent
+from banach.methods.constrained._sketch import Sketch
 from banach.parts import kkt
-from banach.parts.merit import Merit, Weights, convexified, descent
-from banach.parts.sketch import Sketch
 
 Scalar = Float[Array, ""]
 

@@ -9,11 +9,11 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, part, real, upper
+from banach.core.hyperparameters import count, part, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
+from banach.methods.distributed._compressors import Compressor, of_share
 from banach.parts import workers
-from banach.parts.compressors import Compressor, of_share
 
 
 class EcontrolState(eqx.Module):

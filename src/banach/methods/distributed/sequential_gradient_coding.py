@@ -7,13 +7,13 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import part, real, upper
+from banach.core.hyperparameters import part, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.parts import coding_schemes
-from banach.parts.coding_schemes import Scheme
-from banach.parts.stragglers import Bursts
+from banach.methods.distributed import _coding_schemes as coding_schemes
+from banach.methods.distributed._coding_schemes import Scheme
+from banach.methods.distributed._stragglers import Bursts
 
 
 class SequentialGradientCodingState(eqx.Module):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from banach.core.card import method
-from banach.core.hyper import flag
+from banach.core.hyperparameters import flag
 from banach.core.method import Method
 from banach.core.point import Point
 

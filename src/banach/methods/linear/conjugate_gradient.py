@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import part
+from banach.core.hyperparameters import part
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse

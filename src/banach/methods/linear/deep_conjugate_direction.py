@@ -10,10 +10,10 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, function
+from banach.core.hyperparameters import count, function
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
-from banach.parts.direction_network import as_module, trained
+from banach.methods.linear._direction_network import as_module, trained
 from banach.parts.grid import GridLaplacian
 
 _map = jax.tree.map

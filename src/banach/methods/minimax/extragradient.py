@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import real, upper
+from banach.core.hyperparameters import real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, flag, real, upper, usable
+from banach.core.hyperparameters import count, flag, real, upper, usable
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import real
+from banach.core.hyperparameters import real
 from banach.core.method import Method
 from banach.parts import equations
 

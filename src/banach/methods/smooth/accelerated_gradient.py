@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import flag, real, upper
+from banach.core.hyperparameters import flag, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts.momentum import gradient_restart, nesterov_theta, weight

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import flag, real, upper
+from banach.core.hyperparameters import flag, real, upper
 from banach.core.method import Method, Refusal
 from banach.parts.line_search import approximate_wolfe
 

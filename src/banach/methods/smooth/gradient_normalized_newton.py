@@ -7,11 +7,12 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, matrix, part, real
+from banach.core.hyperparameters import count, matrix, part, real
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.parts import curvature, newton
-from banach.parts.curvature import Curvature
+from banach.methods.smooth import _curvature as curvature
+from banach.methods.smooth._curvature import Curvature
+from banach.parts import newton
 from banach.parts.trust_region import ratio
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree
 from banach.core.card import method
-from banach.core.hyper import count, part, real
+from banach.core.hyperparameters import count, part, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import newton

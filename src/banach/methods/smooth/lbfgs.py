@@ -6,10 +6,10 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count
+from banach.core.hyperparameters import count
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.parts import memory as mem
+from banach.methods.smooth import _memory as mem
 from banach.parts.line_search import approximate_wolfe
 
 

@@ -6,10 +6,11 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import part
+from banach.core.hyperparameters import part
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.parts import damping, newton
+from banach.methods.smooth import _damping as damping
+from banach.parts import newton
 
 
 class RootNewtonState(eqx.Module):

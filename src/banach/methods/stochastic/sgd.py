@@ -9,7 +9,7 @@ from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, real, upper
+from banach.core.hyperparameters import count, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts import batches

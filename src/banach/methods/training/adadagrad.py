@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, flag, real, word
+from banach.core.hyperparameters import count, flag, real, word
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import batches

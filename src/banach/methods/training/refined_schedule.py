@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, real, upper, word
+from banach.core.hyperparameters import count, real, upper, word
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.parts import batches

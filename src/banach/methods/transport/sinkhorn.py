@@ -6,10 +6,10 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import real
+from banach.core.hyperparameters import real
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.parts import scaling
+from banach.parts import transport_newton
 
 
 class SinkhornState(eqx.Module):
@@ -61,12 +61,12 @@ class Sinkhorn(Method):
         return SinkhornState(
             x=x,
             eps=jnp.maximum(last, state.eps * self.decay),
-            still=scaling.still(x, state.x) & (state.eps <= last),
+            still=transport_newton.still(x, state.x) & (state.eps <= last),
         )
 
     def point(self, state):
         # The dual does not see this shift; the problem's gauge does.
-        return Point(scaling.centred(state.x))
+        return Point(transport_newton.centred(state.x))
 
     def stuck(self, state):
         return state.still

@@ -10,10 +10,10 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyper import count, real
+from banach.core.hyperparameters import count, real
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.parts import scaling
+from banach.parts import transport_newton
 
 
 class SinkhornNewtonSparseState(eqx.Module):
@@ -71,7 +71,7 @@ class SinkhornNewtonSparse(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
-        keep = scaling.affordable(problem)
+        keep = transport_newton.affordable(problem)
         return cls(sweeps=1, keep=keep, decay=0.25, newton_steps=8)
 
     def init(self, problem, start, key):
@@ -80,7 +80,7 @@ class SinkhornNewtonSparse(Method):
         above = jnp.maximum(eps, self.first * problem.average_cost())
         zero = jnp.zeros((), jnp.int32)
         return SinkhornNewtonSparseState(
-            x=scaling.centred(start.x),
+            x=transport_newton.centred(start.x),
             eps=jnp.where(self.decay < 1, above, eps),
             fresh=jnp.asarray(True),
             transforms=zero,
@@ -94,9 +94,11 @@ class SinkhornNewtonSparse(Method):
         marginals = tree.cast((problem.a, problem.b), eps.dtype)
         last = jnp.asarray(problem.eps, eps.dtype)
         due = jnp.where(state.fresh, jnp.asarray(self.sweeps, jnp.int32), 0)
-        x, S, transforms = scaling.swept(here, state.x, self.keep, marginals, due)
+        x, S, transforms = transport_newton.swept(
+            here, state.x, self.keep, marginals, due
+        )
         enough = math.sqrt(float(jnp.finfo(eps.dtype).eps))
-        out = scaling.newton(
+        out = transport_newton.newton(
             x,
             S,
             marginals,
@@ -116,7 +118,7 @@ class SinkhornNewtonSparse(Method):
             transforms=state.transforms + transforms,
             plans=state.plans + S.passes(out.trials),
             iterations=state.iterations + due + out.steps,
-            stuck=scaling.still(out.x, state.x) & tried & (eps <= last),
+            stuck=transport_newton.still(out.x, state.x) & tried & (eps <= last),
         )
 
     def point(self, state):

@@ -1,0 +1,184 @@
+"""Defaults: which method and which check, from the structure of the problem.
+
+The evidence for each choice is in docs/decisions/0003-default-methods.md.
+"""
+
+from functools import partial
+from typing import Any
+
+from banach import catalogue
+from banach.checks import by_name
+from banach.core.check import Check
+from banach.core.facts import Facts
+from banach.core.method import Refusal, applicable, decided, of_problem, open_fields
+from banach.core.problem import Misuse, Problem, demands
+from banach.core.view import Viewed
+
+DENSE_HESSIAN_UP_TO = 2000
+DENSE = {"levenberg_marquardt", "trust_region_newton"}
+
+
+# Kinds of problem with defaults of their own.
+KINDS: dict[str, list[str]] = {
+    "Bilevel": ["hypergradient_descent", "bo_rep"],
+    "Constrained": ["adasketch_newton", "scipy:trust-constr"],
+    "ConvexRelu": ["convex_relu_admm", "fista"],
+    "EllipticEnergy": ["sobolev_gradient_flow", "lbfgs"],
+    "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
+    "Inclusion": [
+        "extragradient",
+        "backtracking_extragradient",
+        "golden_ratio",
+        "halpern",
+        "vr_halpern",
+    ],
+    "Linear": ["conjugate_gradient"],
+    "NonlinearLeastSquares": ["levenberg_marquardt", "trust_region_newton", "lbfgs"],
+    "RobustConvexRelu": ["convex_relu_admm"],
+    "Root": ["newton_root", "powell_hybrid", "broyden"],
+    "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
+}
+
+
+def preferences(problem: Problem, facts: Facts) -> list[str]:
+    """Names of default methods, best first; the first that applies begins."""
+    small = problem.size() <= DENSE_HESSIAN_UP_TO
+    if problem.kind in KINDS:
+        return [n for n in KINDS[problem.kind] if small or n not in DENSE]
+    if problem.essential():
+        return ["fista", "proximal_gradient", "frank_wolfe"]
+    if small and facts.has("convex"):
+        return ["lazy_newton", "trust_region_newton", "lbfgs"]
+    if small:
+        return ["trust_region_newton", "lbfgs", "nonlinear_cg"]
+    return ["lbfgs", "newton_cg", "gradient_descent"]
+
+
+def default_method(problem: Problem, facts: Facts | None = None) -> Any:
+    """The default method for this problem, built by its `suggest`."""
+    facts = problem.facts() if facts is None else facts
+    tried = []
+    for name in preferences(problem, facts):
+        built = suggest(name, problem, facts)
+        if not isinstance(built, Refusal):
+            return built
+        tried.append(f"{name}: {built.cure}")
+    raise Misuse(
+        f"no default method applies to this {problem.kind}. " + "; ".join(tried)
+    )
+
+
+def after(method: Any, problem: Problem) -> list[str]:
+    """The names of the defaults that come after one."""
+    names = preferences(problem, problem.facts())
+    here = names.index(method.label()) if method.label() in names else len(names)
+    return names[here + 1 :]
+
+
+def first_choice(problem: Problem) -> Any:
+    """The best default of the kind, whether or not it applies; it will take no step."""
+    facts = problem.facts()
+    name = preferences(problem, facts)[0]
+    return catalogue.load_method(name).suggest(problem, facts)
+
+
+def card_of(name: str) -> dict[str, Any]:
+    """The catalogue's entry of a method; Misuse with the nearest names without one."""
+    try:
+        return catalogue.find(name)
+    except catalogue.UnknownMethod as e:
+        raise Misuse(str(e)) from None
+
+
+def suggest(name: str, problem: Problem, facts: Facts) -> Any:
+    """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
+    base, _, variant = name.partition(":")
+    entry = card_of(base)
+    if variant and entry["host"]:
+        # A host bridge restates problems for its peer, algorithm by algorithm.
+        return catalogue.load_method(base).variant(variant, problem, facts)
+    no = applicable(
+        frozenset(entry["needs"]), frozenset(entry["assumes"]), problem, facts, base
+    )
+    if no is not None:
+        return no
+    cls = catalogue.load_method(base)
+    if variant:
+        return _seen(cls, problem, facts, lambda p, f: cls.variant(variant, p, f))
+    return _seen(cls, problem, facts, cls.suggest)
+
+
+def _seen(cls: Any, problem: Problem, facts: Facts, build: Any) -> Any:
+    """The method that `build` makes, through the problem's view where it has one."""
+    # What another library brings (its step sizes too) meets the problem as it stands.
+    foreign = cls.card.host or cls.card.family == "bridge"
+    view = None if foreign else problem.view()
+    if view is None:
+        return build(problem, facts)
+    other = view.there(problem)
+    if not cls.card.needs <= other.oracles():
+        return build(problem, facts)
+    made = build(other, other.facts())
+    return made if isinstance(made, Refusal) else Viewed(made, view)
+
+
+def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
+    """A method instance from an instance, a class, a name or None.
+
+    Nothing is open in it: what the caller left open is decided here.
+    """
+    if method is None:
+        return default_method(problem, facts)
+    facts = problem.facts() if facts is None else facts
+    if isinstance(method, str):
+        built = suggest(method, problem, facts)
+    elif isinstance(method, type):
+        card = getattr(method, "card", None)
+        if card is None:
+            raise Misuse(f"{method.__name__} is not a banach method (it has no card)")
+        no = applicable(card.needs, card.assumes, problem, facts, card.name)
+        if no is None:
+            built = _seen(method, problem, facts, method.suggest)
+        else:
+            built = no
+    elif isinstance(method, Viewed):
+        method.suited(problem)
+        built = method
+    else:
+        card = getattr(type(method), "card", None)
+        if card is None:
+            raise Misuse(
+                f"method must be a name, a Method or a Method class, got "
+                f"{type(method).__name__}; see banach methods"
+            )
+        no = applicable(card.needs, card.assumes, problem, facts, card.name)
+        # What a host peer cannot take, its bridge refuses by itself.
+        fits = no is None or card.host
+        if not fits:
+            built = no
+        elif not open_fields(method) or of_problem(method):
+            # Numbers that somebody gave are those of the problem as it stands.
+            built = decided(method, problem, facts)
+        else:
+            built = _seen(type(method), problem, facts, partial(decided, method))
+    if isinstance(built, Refusal):
+        raise Misuse(built.cure)
+    return built
+
+
+def check_for(check: Any, problem: Problem) -> Check:
+    """A check instance from an instance, a name or None (the kind's default)."""
+    if check is None:
+        check = problem.default_check()
+    if isinstance(check, str):
+        check = by_name(check)
+    if not isinstance(check, Check):
+        raise Misuse(
+            f"check must be a name or a Check, got {type(check).__name__}; e.g. "
+            "check='stationarity'"
+        )
+    demands(check)
+    no = check.refuses(problem)
+    if no is not None:
+        raise Misuse(no)
+    return check

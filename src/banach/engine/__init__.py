@@ -1,0 +1,1 @@
+"""How a run happens: loop, executors, judge, drivers, lanes, checkpoints."""

@@ -1,0 +1,278 @@
+"""What is known of a problem object while it lives and its data stay the same.
+
+A second solve of one object neither copies its data nor asks it again for facts,
+start and structure: on small problems that costs more than the run.
+"""
+
+import copy
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from banach.core import mesh, tree
+from banach.core.check import Check
+from banach.core.method import Method
+from banach.core.point import Point
+from banach.core.problem import Problem
+from banach.core.result import id_of
+from banach.engine import compile_cache, executors, loop, move
+from banach.engine.judge import Judge
+
+_ALIGNMENT = 64  # bytes; an aligned buffer becomes a device array without a copy
+
+
+class Ready:
+    """Everything of one run that does not depend on tolerance, seed or limits."""
+
+    def __init__(
+        self,
+        kept: "Kept",
+        problem: Problem,
+        method: Method,
+        check: Check,
+        start: Point,
+        every: int | None = None,
+    ):
+        began = executors.making()
+        dtype = tree.dtype(start.x)
+        self.method, self.check = loop.leaves_in(dtype, (method, check))
+        self.start, self.place = start, mesh.everywhere(problem)
+        self.judge = kept.judge(self.check, self.place)
+        self._data = kept.leaves
+        pace = loop.cadence(self.method, self.check, problem)
+        self.pace = pace if every is None else every
+        self.share = _share(self.method, self.check, problem, self.pace)
+        size = problem.size()
+        self._bytes, self._pass_bytes = kept.nbytes, problem.pass_bytes()
+        # A block of more steps than the usual fifty is that much longer.
+        hess = "hess" in method.card.needs
+        self.passes = (max(size / 4, 1.0) if hess else 2.0) * max(1.0, self.pace / 50)
+        """Over the data, a step."""
+        self.spent = executors.making() - began
+        """Seconds of tracing and compiling so far that no run has told."""
+
+    @functools.cached_property
+    def _rest(self) -> tuple[list[Any], Any]:
+        whole = (self.method, self.judge.check, self.start)
+        leaves, _ = compile_cache.flat(whole)
+        trees = [jax.tree.structure(v) for v in whole]
+        return leaves, jax.tree_util.treedef_tuple((self.judge.treedef, *trees))
+
+    @functools.cached_property
+    def key(self) -> compile_cache.Key:
+        """Of the fused kernel, and of runs like this one."""
+        rest, treedef = self._rest
+        return compile_cache.Key(treedef, [*self._data, *rest])
+
+    @functools.cached_property
+    def leaves(self) -> list[Any]:
+        """Those of the fused kernel, on the device."""
+        return [*self._data, *[_own(v, self.place) for v in self._rest[0]]]
+
+    @functools.cached_property
+    def moves(self) -> Any:
+        """The move's programs."""
+        return move.Move(self.judge, self.method, self.start).programs
+
+    @functools.cached_property
+    def nbytes(self) -> int:
+        """What a pass over everything touches."""
+        rest = sum(np.asarray(v).nbytes for v in self._rest[0])
+        return max(self._bytes + rest, self._pass_bytes)
+
+
+def _share(method: Method, check: Check, problem: Problem, pace: int) -> float:
+    """The looks' part of a run, by declared costs."""
+    look = sum(check.screened(1.0).cost(problem).values())
+    ones = {name: 1 for name in method.card.needs}
+    cost = method.card.cost or method.typical or ones
+    size, prices = problem.size(), problem.prices()
+    step = sum(
+        v * (size if k == "hess" else prices.get(k, 2.0) / 2) for k, v in cost.items()
+    )
+    return look / (look + step * pace) if look else 0.0
+
+
+class Kept:
+    """A problem's leaves on the device, equal to the object's bit for bit.
+
+    `plans` holds what was decided for it (method, check, start), by what was asked.
+    """
+
+    def __init__(self, problem: Problem):
+        self.given, self.treedef = jax.tree.flatten(problem)
+        layout = problem.layout()
+        places = [None] * len(self.given) if layout is None else layout.shardings()
+        self.leaves = list(map(_shared, self.given, places))
+        self.plans: dict[Any, Any] = {}
+        self._judges: dict[Any, Judge] = {}
+        self._id: str | None = None
+        if mesh.shared(mesh.everywhere(problem)):
+            # No process sees all of the leaves on the devices.
+            self._id = id_of(self.treedef, self.given)
+
+    def judge(self, check: Check, place: Any = None) -> Judge:
+        """The judge of these data by a check, with leaves in the run's dtype."""
+        own, treedef = compile_cache.flat(check)
+        named = treedef, tuple((str(v.dtype), v.shape, v.tobytes()) for v in own)
+        found = self._judges.get(named)
+        if found is None:
+            made = Judge(self.leaves, self.treedef, check, place)
+            found = self._judges[named] = made
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Of all leaves."""
+        return sum(v.nbytes for v in self.leaves)
+
+    def still(self, leaves: list[Any]) -> bool:
+        """Whether these leaves are the kept ones, contents included."""
+        rows = zip(leaves, self.given, self.leaves, strict=True)
+        return all(_same(*row) for row in rows)
+
+    def holds(self, given: list[Any], treedef: Any) -> bool:
+        """Whether leaves of NumPy are the kept ones by structure and contents."""
+        if len(given) != len(self.given):
+            return False
+        rows = list(zip(given, self.given, self.leaves, strict=True))
+        alike = all(
+            isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+            and a.shape == b.shape and a.dtype == b.dtype
+            for a, b, _ in rows
+        )  # fmt: skip
+        if not alike:
+            return False
+        # Small leaves differ as soon as large ones, and cost nothing; comparing
+        # structures calls Python for every module in them.
+        small = [row for row in rows if row[0].nbytes <= _SMALL]
+        large = [row for row in rows if row[0].nbytes > _SMALL]
+        return (
+            all(_same(a, a, kept) for a, _, kept in small)
+            and treedef == self.treedef
+            and all(_same(a, a, kept) for a, _, kept in large)
+        )
+
+    def again(self, given: list[Any]) -> "Kept":
+        """The same, known of another object by its leaves."""
+        other = copy.copy(self)
+        other.given = given
+        return other
+
+    def problem_id(self) -> str:
+        """`result.problem_id`, of the data that were solved, hashed once."""
+        if self._id is None:
+            solved = map(_solved, self.given, jax.device_get(self.leaves))
+            self._id = id_of(self.treedef, solved)
+        return self._id
+
+
+_KEPT: dict[int, tuple[Any, Kept]] = {}
+# The last problems, also after their objects are gone: the same data stated anew, as a
+# function does that makes its problem and solves it, are known by their contents. They
+# hold up to twice _RECENT_BYTES on the device until `forget()`.
+_RECENT: list[Kept] = []
+_RECENT_MOST = 2
+_RECENT_BYTES = 2**28  # each
+_LIVE_MOST = 8  # of the objects that live, looked through for the same data
+_SMALL = 2**16
+
+
+def of(problem: Problem) -> Kept:
+    """What is kept of this object; anew where its data were changed in place."""
+    found = known(problem)
+    if found is not None:
+        return found
+    made = Kept(problem)
+    if made.nbytes <= _RECENT_BYTES:
+        _RECENT[:] = [made, *_RECENT[: _RECENT_MOST - 1]]
+    _remember(problem, made)
+    return made
+
+
+def _remember(problem: Problem, made: Kept) -> None:
+    number = id(problem)
+    gone: Callable[[Any], Any] = lambda ref: _forget(number, ref)  # noqa: E731
+    _KEPT[number] = (weakref.ref(problem, gone), made)
+
+
+def known(problem: Problem) -> Kept | None:
+    """What is kept of this object, if its data are the kept ones."""
+    found = _KEPT.get(id(problem))
+    if found is not None and found[0]() is problem:
+        return found[1] if found[1].still(jax.tree.leaves(problem)) else None
+    return _twin(problem)
+
+
+def _twin(problem: Problem) -> Kept | None:
+    """What was kept of another object with the same structure and the same bits."""
+    given, treedef = jax.tree.flatten(problem)
+    for past in _candidates():
+        if past.holds(given, treedef):
+            made = past.again(given)
+            _remember(problem, made)
+            return made
+    return None
+
+
+def _candidates() -> list[Kept]:
+    # A list at once: a collection may take entries out meanwhile.
+    live = list(_KEPT.values())[: -_LIVE_MOST - 1 : -1]
+    return [*_RECENT, *(made for ref, made in live if ref() is not None)]
+
+
+def forget() -> None:
+    """Let go of the problems whose objects are gone."""
+    _RECENT.clear()
+
+
+def _forget(number: int, ref: Any) -> None:
+    if number in _KEPT and _KEPT[number][0] is ref:
+        del _KEPT[number]
+
+
+def _shared(leaf: Any, place: Any = None) -> jax.Array:
+    """The leaf on the device: what is there already of this very array, or its own.
+
+    A matrix with other targets is looked at, not copied.
+    """
+    if place is None and isinstance(leaf, np.ndarray):
+        for past in _candidates():
+            for given, kept in zip(past.given, past.leaves, strict=True):
+                if given is leaf and _same(leaf, given, kept):
+                    return kept
+    return _own(leaf, place)
+
+
+def _own(leaf: Any, place: Any = None) -> jax.Array:
+    """The leaf on the device, sharing no memory with an array of the user's."""
+    if isinstance(leaf, jax.Array):
+        return leaf if place is None else jax.device_put(leaf, place)
+    a = np.asarray(leaf)
+    buffer = np.empty(a.nbytes + _ALIGNMENT, np.uint8)
+    first = -buffer.ctypes.data % _ALIGNMENT
+    copy = buffer[first : first + a.nbytes].view(a.dtype).reshape(a.shape)
+    copy[...] = a
+    return jax.device_put(copy, place)
+
+
+def _same(leaf: Any, given: Any, kept: Any) -> bool:
+    if leaf is not given:
+        return False
+    if not isinstance(leaf, np.ndarray):
+        return True
+    if not kept.is_fully_addressable:
+        return False
+    if leaf.dtype != kept.dtype or leaf.dtype.itemsize not in (1, 2, 4, 8):
+        return False
+    bits = f"u{leaf.dtype.itemsize}"
+    return bool(np.array_equal(leaf.view(bits), np.asarray(kept).view(bits)))
+
+
+def _solved(given: Any, kept: np.ndarray) -> Any:
+    """The bits that the problem holds: a dtype that devices lack stays as given."""
+    return kept if np.result_type(given) == kept.dtype else given

@@ -1,0 +1,1 @@
+"""An upper objective over the minimiser of a lower one."""

@@ -1,0 +1,1 @@
+"""A smooth function plus a term."""

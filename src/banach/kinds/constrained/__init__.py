@@ -1,0 +1,1 @@
+"""A differentiable function under equations, inequalities and bounds."""

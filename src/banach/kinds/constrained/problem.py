@@ -1,0 +1,361 @@
+"""Minimise a differentiable function under equations, inequalities and bounds."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from banach.core import compat, tree
+from banach.core.facts import CONSTRUCTION, Facts
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+from banach.kinds import affine_rows, diagnoses, exact, inputs
+from banach.kinds.constrained import contradictions
+from banach.kinds.constrained import inputs as stated
+from banach.kinds.smooth import unbounded
+from banach.kinds.smooth.problem import (
+    Differentiable,
+    Started,
+    check_floating,
+    check_scalar,
+    dense_hessian,
+)
+from banach.parts import kkt
+
+Scalar = Float[Array, ""]
+Rows = Float[Array, " m"]
+
+
+class Evaluation(NamedTuple):
+    """f, its gradient, the constraints and their Jacobian at one point, as vectors."""
+
+    f: Scalar
+    g: Float[Array, " n"]
+    c: Rows
+    J: Float[Array, "m n"]
+
+
+class Constrained(Differentiable, Started):
+    """minimise f(x) subject to eq(x) = 0, A x = b, ineq(x) <= 0, lower <= x <= upper.
+
+    `fun`, `eq` and `ineq` are JAX functions of (x, *args); x is any pytree; eq and
+    ineq return any pytree of real arrays. `linear` is (A, b), the columns of A in the
+    order of `tree.ravel(x)`: only equations stated so can be proved inconsistent.
+    A bound is a number or a pytree like x, infinite where there is none.
+
+    `constraints(x)` is one vector: eq, then A x - b, then ineq. Multipliers, offered
+    as `Point.dual`, are a vector in that order with the Lagrangian
+
+        L(x, lam) = f(x) + lam . c(x),  lam >= 0 for the inequalities
+
+    and bounds have none: the check projects. `value`, `grad`, `hvp` and `hess` are
+    those of f, and so is `objective`: an infeasible x may lie below every feasible
+    one. Jacobians are dense.
+
+    `reference` is the point that "small" is relative to, for the gradient and for each
+    row of the constraints (None: absolute; then the units of each row are yours).
+
+    Against SciPy: `NonlinearConstraint(ineq, -inf, 0)`; the dictionary form of SLSQP
+    has the opposite sign, ineq(x) >= 0. Its gtol of trust-constr bounds max-norms of
+    the same Lagrangian gradient and of the constraints.
+    """
+
+    kind: ClassVar[str] = "Constrained"
+
+    fun: inputs.Function
+    eq: inputs.Function | None
+    ineq: inputs.Function | None
+    linear: tuple[Any, Any] | None
+    lower: PyTree
+    upper: PyTree
+    x0: PyTree
+    args: tuple
+    reference: PyTree
+
+    def __init__(
+        self,
+        fun: Callable[..., Scalar],
+        x0: PyTree,
+        args: tuple = (),
+        *,
+        eq: Callable[..., PyTree] | None = None,
+        ineq: Callable[..., PyTree] | None = None,
+        linear: tuple[Any, Any] | None = None,
+        lower: Any = None,
+        upper: Any = None,
+        reference: PyTree = None,
+    ):
+        self.x0, self.args = inputs.read(x0, args)
+        self.fun = inputs.function(fun, self.x0, self.args, "Constrained's fun")
+        check_scalar(self.fun.narrow, "Constrained's fun")
+        inputs.differentiable(self.fun, self.x0, self.args, "Constrained's fun")
+        self.eq = self._traced(eq, "eq")
+        self.ineq = self._traced(ineq, "ineq")
+        self.linear = stated.equations(self.x0, linear)
+        self.lower, self.upper = stated.bounds(self.x0, lower, upper)
+        self.reference = inputs.reference(self.x0, reference)
+        if self.rows() == 0 and not self.bounded():
+            raise Misuse(
+                "Constrained was given no constraint; pass eq=, ineq=, linear=(A, b), "
+                "lower= or upper=, or state f alone as bn.Smooth(f, x0)"
+            )
+
+    def restated(self) -> "Constrained":
+        """Through the constructor, the functions as traced."""
+        return Constrained(
+            self.fun,
+            self.x0,
+            self.args,
+            eq=self.eq,
+            ineq=self.ineq,
+            linear=self.linear,
+            lower=self.lower,
+            upper=self.upper,
+            reference=self.reference,
+        )
+
+    def _traced(self, fun: Any, name: str) -> inputs.Function | None:
+        if fun is None:
+            return None
+        title = f"Constrained's {name}"
+        traced = inputs.function(fun, self.x0, self.args, title)
+        if not _count(traced):
+            raise Misuse(f"{title} returns no numbers; leave {name} out instead")
+        check_floating(traced.narrow, title)
+        inputs.differentiable(traced, self.x0, self.args, title)
+        return traced
+
+    def equations(self) -> int:
+        """Number of equations (static); the first rows of `constraints`."""
+        linear = 0 if self.linear is None else self.linear[1].shape[0]
+        return _count(self.eq) + linear
+
+    def inequalities(self) -> int:
+        """Number of inequalities without bounds (static); the last rows."""
+        return _count(self.ineq)
+
+    def rows(self) -> int:
+        """Number of rows of `constraints` and of multipliers (static)."""
+        return self.equations() + self.inequalities()
+
+    def bounded(self) -> bool:
+        """Whether bounds were stated (static)."""
+        return self.lower is not None
+
+    def bounds(self) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        """Lower and upper bounds as vectors, infinite where there is none."""
+        dtype = tree.dtype(self.x0)
+        if not self.bounded():
+            far = jnp.full(self.size(), jnp.inf, dtype)
+            return -far, far
+        return tuple(tree.ravel(v)[0].astype(dtype) for v in (self.lower, self.upper))
+
+    def oracles(self) -> frozenset[str]:
+        """Those of f, the constraints and their Jacobian; hess is also of L."""
+        return frozenset({"value", "grad", "hvp", "hess", "constraints", "jacobian"})
+
+    def essential(self) -> frozenset[str]:
+        """The constraints."""
+        return frozenset({"constraints"})
+
+    def start(self) -> Point:
+        """x0, clipped to the bounds."""
+        return Point(self.clipped(self.x0))
+
+    def clipped(self, x: PyTree) -> PyTree:
+        """The nearest point within the bounds."""
+        if not self.bounded():
+            return x
+        # Outside of a program each operation of jnp would be a program of its own.
+        parts = (x, self.lower, self.upper)
+        plain = all(isinstance(v, np.ndarray) for v in jax.tree.leaves(parts))
+        return jax.tree.map((np if plain else jnp).clip, *parts)
+
+    def facts(self) -> Facts:
+        """Differentiable by construction."""
+        return Facts({"smooth": CONSTRUCTION})
+
+    def value(self, x: PyTree) -> Scalar:
+        """f(x)."""
+        return self.fun(x, *self.args)
+
+    def constraints(self, x: PyTree) -> Rows:
+        """eq(x), A x - b and ineq(x) as one vector."""
+        parts = [] if self.eq is None else [_vector(self.eq(x, *self.args))]
+        if self.linear is not None:
+            A, b = self.linear
+            flat = tree.ravel(x)[0]
+            A, b = jnp.asarray(A, flat.dtype), jnp.asarray(b, flat.dtype)
+            parts.append(jnp.matmul(A, flat, precision=tree.PRECISION) - b)
+        if self.ineq is not None:
+            parts.append(_vector(self.ineq(x, *self.args)))
+        return jnp.concatenate(parts) if parts else jnp.zeros(0, tree.dtype(x))
+
+    def jacobian(self, x: PyTree) -> Float[Array, "m n"]:
+        """The dense Jacobian of `constraints`, columns in the order of tree.ravel."""
+        flat, back = tree.ravel(x)
+        jac = jax.jacrev if self.rows() < flat.size else jax.jacfwd
+        return jac(lambda v: self.constraints(back(v)))(flat)
+
+    def jacobian_product(self, x: PyTree, v: PyTree) -> Rows:
+        """The Jacobian applied to v, without forming it."""
+        return jax.jvp(self.constraints, (x,), (v,))[1]
+
+    def jacobian_transpose_product(self, x: PyTree, y: Rows) -> PyTree:
+        """The transposed Jacobian applied to y, a pytree like x."""
+        return jax.vjp(self.constraints, x)[1](y)[0]
+
+    def evaluate(self, x: PyTree) -> Evaluation:
+        """Value, gradient, constraints and Jacobian at once, as vectors."""
+        f, g = self.value_and_grad(x)
+        return Evaluation(f, tree.ravel(g)[0], self.constraints(x), self.jacobian(x))
+
+    def lagrangian_hess(self, x: PyTree, lam: Rows) -> Float[Array, "n n"]:
+        """The dense Hessian of L(., lam)."""
+        return dense_hessian(lambda v: self.value(v) + lam @ self.constraints(v), x)
+
+    def constraint_hess(self, x: PyTree, v: Rows) -> Float[Array, "n n"]:
+        """The dense Hessian of v . c, without f."""
+        return dense_hessian(lambda y: v @ self.constraints(y), x)
+
+    def lagrangian_grad(self, x: PyTree, lam: Rows) -> PyTree:
+        """grad f(x) + J(x)'lam, a pytree like x."""
+        return tree.add(self.grad(x), self.jacobian_transpose_product(x, lam))
+
+    def undefined(self, x: PyTree) -> Any:
+        """Whether f or a constraint is not a number."""
+        return jnp.isnan(self.value(x)) | jnp.any(jnp.isnan(self.constraints(x)))
+
+    def optimality(self, point: Point) -> Point:
+        """x - P(x - grad f - J'(lam(x) + w)), a pytree like x.
+
+        P projects onto the bounds, lam(x) is the multiplier function of `parts.kkt`
+        and w is c_i for equations, max(c_i, -lam_i) for inequalities. Zero at KKT
+        points with independent active gradients; where there are only equations,
+        zero nowhere else.
+        """
+        x, back = tree.ravel(point.x)
+        lower, upper = self.bounds()
+        e = self.evaluate(point.x)
+        inner = jnp.arange(self.rows()) < self.equations()
+        lam = kkt.function(
+            e.g, e.J, jnp.where(inner, 0, e.c), kkt.freedom(x, lower, upper)
+        )
+        w = jnp.where(inner, e.c, jnp.maximum(e.c, -lam))
+        h = e.g + jnp.matmul(lam + w, e.J, precision=tree.PRECISION)
+        if not self.bounded():
+            return Point(back(h))
+        return Point(back(x - jnp.clip(x - h, lower, upper)))
+
+    def formula(self) -> str:
+        """The problem as text."""
+        said = [f"minimise {self.fun.narrow.program.name}(x), {self.size()} unknowns"]
+        if self.equations():
+            said.append(f"{self.equations()} equations = 0")
+        if self.inequalities():
+            said.append(f"{self.inequalities()} inequalities <= 0")
+        if self.bounded():
+            said.append("lower <= x <= upper")
+        return ", ".join(said)
+
+    def default_check(self) -> str:
+        """The KKT conditions."""
+        return "kkt"
+
+    def unsolvable(self) -> tuple[str, str] | None:
+        """Infeasible where affine rows and bounds are proved to contradict each other.
+
+        Affine by the structure of the program, in rational arithmetic or intervals:
+        `contradictions`.
+        """
+        if compat.any_tracer(self):
+            return None
+        if self.linear is not None:
+            y = exact.inconsistent(*(np.asarray(v) for v in self.linear))
+            if y is not None:
+                used = [i for i, v in enumerate(y) if v]
+                return "infeasible", (
+                    f"the linear equations {used} of A x = b contradict each other: a "
+                    "combination of these rows has left side 0 and right side 1, "
+                    "exactly"
+                )
+        if not self.rows():
+            lower, upper = (np.asarray(v) for v in self.bounds())
+            said = unbounded.affine(self.fun, self.x0, self.args, lower, upper)
+            return None if said is None else ("unbounded", said)
+        system = self._affine()
+        found = None if system is None else contradictions.contradiction(
+            system, np.asarray(tree.ravel(self.start().x)[0], float)
+        )  # fmt: skip
+        if system is None or found is None or found.radius < np.inf:
+            return None
+        return "infeasible", found.words(system)
+
+    def diagnosis(self, x: PyTree) -> str | None:
+        """What contradicts in the affine rows, or a stationary violation at x."""
+        if not self.rows():
+            return None
+        system = self._affine()
+        if system is not None:
+            at = np.asarray(tree.ravel(self.clipped(x))[0], float)
+            found = contradictions.contradiction(system, at)
+            if found is not None:
+                return found.words(system)
+        return diagnoses.contradiction(self, x)
+
+    def untried(self, x: PyTree) -> str | None:
+        """A KKT point that nobody looked for."""
+        return (
+            "nothing was tried: the start passes as it stands. KKT points may be "
+            "saddles and maxima: start elsewhere, and compare f"
+        )
+
+    def _affine(self) -> contradictions.System | None:
+        """The affine rows and the bounds, as judged: float32 in float64."""
+        parts = [
+            (self._affine_rows(self.eq), "eq", True),
+            (None if self.linear is None else
+             affine_rows.of_matrix(*map(np.asarray, self.linear)), "linear", True),
+            (self._affine_rows(self.ineq), "ineq", False),
+        ]  # fmt: skip
+        known = [(rows, name, equal) for rows, name, equal in parts if rows is not None]
+        if not any(len(rows.which) for rows, _, _ in known):
+            return None
+        with compat.double():
+            lower, upper = (np.asarray(v) for v in self.bounds())
+        return contradictions.joined(known, lower, upper)
+
+    def _affine_rows(self, fun: inputs.Function | None) -> affine_rows.Rows | None:
+        if fun is None:
+            return None
+        return affine_rows.of_function(fun, self.x0, self.args)
+
+    def as_root(self) -> Problem:
+        """grad L = 0 and c = 0 in {"x": x, "dual": lam}, for equations only."""
+        from banach.kinds.root.problem import Root
+
+        if self.inequalities() or self.bounded():
+            raise Misuse(
+                "only equations make a Constrained a system of equations; this one "
+                "has inequalities or bounds"
+            )
+
+        def system(z):
+            x, lam = z["x"], z["dual"]
+            return {"dual": self.constraints(x), "x": self.lagrangian_grad(x, lam)}
+
+        lam = np.zeros(self.rows(), tree.dtype(self.x0))
+        return Root(system, {"dual": lam, "x": self.x0})
+
+
+def _vector(out: PyTree) -> Rows:
+    return tree.ravel(out)[0]
+
+
+def _count(fun: inputs.Function | None) -> int:
+    if fun is None:
+        return 0
+    return sum(v.aval.size for v in fun.narrow.program.jaxpr.outvars)

@@ -1,0 +1,1 @@
+"""Two-layer ReLU networks, trained as a convex program."""

@@ -1,0 +1,1 @@
+"""A finite sum whose terms are spread over workers."""

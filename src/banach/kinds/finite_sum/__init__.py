@@ -1,0 +1,1 @@
+"""The mean of many terms, one a datum."""

@@ -1,0 +1,1 @@
+"""Fixed points of a map."""

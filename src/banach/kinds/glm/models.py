@@ -1,0 +1,219 @@
+"""Generalised linear models by their usual names, with scikit-learn's parameters.
+
+Objectives are sums, never means: scikit-learn's alpha belongs to a mean where it
+divides by n. Each docstring gives the exact mapping; the intercept is never
+penalised. n is the number of samples.
+"""
+
+from typing import Any
+
+from banach.core import reading
+from banach.core.door import door
+from banach.core.problem import Misuse
+from banach.kinds.glm import inputs as glm_inputs
+from banach.kinds.glm.losses import (
+    Huber,
+    LeastSquares,
+    Logistic,
+    Poisson,
+    Softmax,
+    SquaredHinge,
+)
+from banach.kinds.glm.problem import GLM
+from banach.kinds.glm.stack import DATA, Blank, Spec, stackable
+from banach.terms.groups import GroupL2
+from banach.terms.norms import L1, ElasticNet, SquaredL2
+from banach.terms.sets import Box, Nonnegative, Simplex
+
+
+def _model(
+    A: Any, y: Any, loss: Any, term: Any, *, intercept: Any = False, **data: Any
+) -> Any:
+    """The GLM; of a blank in the place of data what it is made of."""
+    if isinstance(A, Blank):
+        return Spec(GLM, loss, term, {"intercept": intercept})
+    return GLM(A, y, loss, term, intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
+
+    sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
+    lam = n alpha. `data`: sample_weight, offset.
+    """
+    return _model(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def Ridge(
+    A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + l2/2 ||c||^2.
+
+    sklearn.linear_model.Ridge(alpha) minimises ||.||^2 + alpha ||c||^2: l2 = alpha.
+    """
+    return _model(A, b, LeastSquares(), SquaredL2(l2), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def ElasticNetRegression(
+    A: Any, b: Any, l1: Any, l2: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + l1 ||c||_1 + l2/2 ||c||^2.
+
+    sklearn.linear_model.ElasticNet(alpha, l1_ratio): l1 = n alpha l1_ratio,
+    l2 = n alpha (1 - l1_ratio).
+    """
+    return _model(A, b, LeastSquares(), ElasticNet(l1, l2), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def LogisticRegression(
+    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+) -> GLM:
+    """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + l2/2 ||c||^2.
+
+    Labels -1/+1, 0/1, or any two: the greater one is +1. In units of
+    sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
+    """
+    return _model(A, y, Logistic(), SquaredL2(l2), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def SparseLogisticRegression(
+    A: Any, y: Any, lam: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + lam ||c||_1.
+
+    sklearn.linear_model.LogisticRegression(penalty="l1", C): lam = 1 / C; liblinear
+    penalises the intercept as well, saga does not.
+    """
+    return _model(A, y, Logistic(), L1(lam), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def SoftmaxRegression(
+    A: Any,
+    y: Any,
+    l2: Any = 1.0,
+    *,
+    classes: int | None = None,
+    intercept: bool = True,
+    **data: Any,
+) -> GLM:
+    """minimise sum_i (logsumexp(z_i) - z_i[y_i]) + l2/2 ||C||_F^2, z_i = C' a_i + b0.
+
+    Labels of any kind, text or whole numbers: sorted and numbered as numpy.unique
+    does, their order is the result's `problem.classes`. With `classes` = K, labels
+    within 0 .. K-1 are the numbers themselves, and some may be absent.
+    sklearn.linear_model.LogisticRegression(C), multinomial: l2 = 1 / C.
+    """
+    if classes is None:
+        if not glm_inputs.known(y):
+            raise Misuse("SoftmaxRegression of traced labels needs classes=K")
+        classes = glm_inputs.distinct(y)
+        if classes < 2:
+            raise Misuse(
+                f"SoftmaxRegression needs labels y of at least two classes, got "
+                f"{classes}; pass classes=K with labels 0 .. K-1 if others are absent"
+            )
+    loss = Softmax(reading.integer(classes, "classes", low=2))
+    return _model(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def PoissonRegression(
+    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+) -> GLM:
+    """minimise sum_i (mu_i - y_i + y_i log(y_i / mu_i)) + l2/2 ||c||^2, mu = exp(z).
+
+    sklearn.linear_model.PoissonRegressor(alpha) divides the sum by n: l2 = n alpha.
+    """
+    return _model(A, y, Poisson(), SquaredL2(l2), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def HuberRegression(
+    A: Any,
+    b: Any,
+    delta: Any = 1.0,
+    l2: Any = 1.0,
+    *,
+    intercept: bool = True,
+    **data: Any,
+) -> GLM:
+    """minimise sum_i huber_delta(<a_i, c> + b0 - b_i) + l2/2 ||c||^2.
+
+    huber(r) = r^2/2 for |r| <= delta, else delta |r| - delta^2/2.
+    sklearn.linear_model.HuberRegressor(epsilon, alpha) also fits a scale s; at its
+    solution c solves this problem with delta = epsilon s and l2 = s alpha.
+    """
+    return _model(A, b, Huber(delta), SquaredL2(l2), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def SquaredHingeClassifier(
+    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 sum_i max(0, 1 - y_i z_i)^2 + l2/2 ||c||^2.
+
+    sklearn.svm.LinearSVC(C), loss="squared_hinge": l2 = 1 / (2 C); it penalises
+    its intercept, so compare with fit_intercept=False.
+    """
+    return _model(A, y, SquaredHinge(), SquaredL2(l2), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def GroupLasso(
+    A: Any, b: Any, lam: Any, groups: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + sum_g lam_g ||c_g||_2.
+
+    `groups`: one label a column, or tuples of indices. Not in scikit-learn.
+    """
+    return _model(
+        A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data
+    )
+
+
+@stackable
+@door(also=DATA)
+def NonnegativeLeastSquares(
+    A: Any, b: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 over c >= 0.
+
+    scipy.optimize.nnls(A, b), sklearn.linear_model.LinearRegression(positive=True).
+    """
+    return _model(A, b, LeastSquares(), Nonnegative(), intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def BoxLeastSquares(
+    A: Any, b: Any, lower: Any, upper: Any, *, intercept: bool = False, **data: Any
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 over lower <= c <= upper.
+
+    scipy.optimize.lsq_linear(A, b, (lower, upper)).
+    """
+    term = Box(lower, upper)
+    return _model(A, b, LeastSquares(), term, intercept=intercept, **data)
+
+
+@stackable
+@door(also=DATA)
+def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
+    """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
+    return _model(A, b, LeastSquares(), Simplex(radius), **data)

@@ -1,0 +1,518 @@
+"""Generalised linear models: a loss of A x + b, and a term on the coefficients."""
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from banach.core import compat, reading, tree
+from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
+from banach.core.point import Point
+from banach.core.problem import Misuse, Problem
+from banach.core.stacked import Stacked
+from banach.estimate import spectrum
+from banach.kinds import inputs
+from banach.kinds.finite_sum import problem as finite_sum
+from banach.kinds.glm import bounds as glm_bounds
+from banach.kinds.glm import columns as glm_columns
+from banach.kinds.glm import inputs as glm_inputs
+from banach.kinds.glm import separable
+from banach.kinds.glm import stack as glm_stack
+from banach.kinds.glm.hessian import scalar_hessian, softmax_hessian
+from banach.kinds.glm.inputs import known
+from banach.kinds.glm.loss import Loss
+from banach.kinds.glm.losses import Softmax
+from banach.kinds.glm.null_model import null_intercept
+from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
+from banach.terms.sets import Set
+from banach.terms.term import Term
+
+Scalar = Float[Array, ""]
+_TERM = frozenset({"prox", "project", "lmo"})
+_SMOOTH = frozenset({"value", "grad", "hvp", "hess"})
+_ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
+
+
+class GLM(Problem):
+    """minimise F(x) = sum_i w_i l(<a_i, c> + b + o_i, y_i) + g(c); no factor 1/n.
+
+    x is one array: the coefficients c, shape (p,) or (p, K) for softmax, and with
+    `intercept=True` a last row b, never penalised. w are `sample_weight`, o `offset`.
+    Terms Zero and SquaredL2 belong to value, grad, hvp and hess; with any other term
+    these are of the losses alone, and prox, project and lmo are the term's.
+
+    Targets: numbers for LeastSquares and Huber, nonnegative ones for Poisson. Labels:
+    -1/+1 or 0/1 for Logistic and SquaredHinge, 0 .. K-1 for Softmax. Any other labels,
+    text or whole numbers, are sorted and numbered as numpy.unique does: `classes` is
+    their tuple in that order (for two classes the first is -1, the second +1), empty
+    where y held the codes themselves. Bad data raise Misuse.
+    """
+
+    kind: ClassVar[str] = "GLM"
+
+    A: Any
+    y: Any
+    weight: Any
+    offset: Any
+    loss: Loss
+    term: Term
+    intercept: bool = eqx.field(static=True)
+    classes: tuple = eqx.field(static=True)
+
+    def __init__(
+        self,
+        A: Any,
+        y: Any,
+        loss: Loss,
+        term: Term | None = None,
+        *,
+        intercept: bool = False,
+        sample_weight: Any = None,
+        offset: Any = None,
+    ):
+        if not isinstance(loss, Loss):
+            raise Misuse(
+                f"GLM needs a loss, got {reading.shown(loss)}; pass e.g. bn.Logistic()"
+            )
+        self.intercept = reading.flag(intercept, "intercept")
+        term = Zero() if term is None else term
+        inputs.is_term(term, "GLM")
+        if offset is not None and isinstance(loss, Softmax):
+            raise Misuse("Softmax takes no offset; leave it out")
+        A = glm_inputs.matrix(A)
+        n = A.shape[0]
+        y, self.classes = glm_inputs.targets(y, loss, n)
+        weight = glm_inputs.weights(sample_weight, n)
+        if offset is not None:
+            offset = glm_inputs.vector(offset, "offset", n)
+        dtype = glm_inputs.common_dtype(A, None if loss.discrete else y, weight, offset)
+        self.A = inputs.narrowed(A, dtype, "A")
+        # A method of a module that is fetched from an instance is a module of its own,
+        # 16 us to make; from its class it is a function.
+        kind = type(loss)
+        y = y if loss.discrete else inputs.cast(y, dtype, "y")
+        self.y = kind.labels(loss, y, dtype)
+        self.weight = inputs.cast(weight, dtype, "sample_weight")
+        self.offset = inputs.cast(offset, dtype, "offset")
+        self.loss = inputs.in_dtype(loss, dtype)
+        self.term = inputs.in_dtype(term, dtype)
+        GLM._check_term(self)
+        if self.intercept:
+            kind.check_intercept(loss, self.y, self.weight)
+
+    def restated(self) -> "GLM":
+        """Through the constructor, labels by the names of their classes."""
+        return GLM(
+            self.A,
+            glm_inputs.named(self.y, self.classes),
+            self.loss,
+            self.term,
+            intercept=self.intercept,
+            sample_weight=self.weight,
+            offset=self.offset,
+        )
+
+    @property
+    def folded(self) -> bool:
+        """Whether the term is smooth and part of value, grad, hvp and hess."""
+        return isinstance(self.term, Zero | SquaredL2)
+
+    def oracles(self) -> frozenset[str]:
+        """Derivatives, what the term offers, and `dual` where a gap is derivable."""
+        dual = frozenset({"dual"} if self.no_gap() is None else ())
+        return _SMOOTH | self.essential() | dual
+
+    def essential(self) -> frozenset[str]:
+        """prox, project and lmo of a term that is not smooth."""
+        if self.folded:
+            return frozenset()
+        offered = _TERM & self.term.offers()
+        # A set times the free line of the intercept is not compact.
+        return offered - {"lmo"} if self.intercept else offered
+
+    def no_gap(self) -> str | None:
+        """Why no duality gap is derivable for this instance, or None."""
+        name = type(self.term).__name__
+        if "conjugate" not in self.term.offers():
+            return f"{name} has no conjugate that a dual point can be repaired for"
+        if known(self.term):
+            # Concrete weights stay concrete inside a trace.
+            with jax.ensure_compile_time_eval():
+                free = bool(np.any(np.asarray(self.term.unpenalised)))
+            if free:
+                return f"{name} leaves coefficients unpenalised"
+        return glm_bounds.no_reach(self.term) if self.intercept else None
+
+    def space(self) -> jax.ShapeDtypeStruct:
+        """(p,), or (p, K) for softmax; one row more with an intercept."""
+        dtype = jax.dtypes.canonicalize_dtype(self.A.dtype)
+        return jax.ShapeDtypeStruct(
+            self._shape(self.A.shape[1] + self.intercept), dtype
+        )
+
+    def start(self) -> Point:
+        """Zero, or the centre of the set that the term is."""
+        x = np.zeros(self.space().shape, self.A.dtype)
+        if not isinstance(self.term, Set):
+            return Point(x)
+        if not known(self.term, self.A) or isinstance(self.A, jax.Array):
+            return Point(self._on_coef(self.term.center, jnp.asarray(x)))
+        with compat.double(), jax.ensure_compile_time_eval():
+            return Point(np.asarray(self._on_coef(self.term.center, x), x.dtype))
+
+    def split(self, x: Array) -> tuple[Array, Any]:
+        """Coefficients and intercept (0 without one)."""
+        return (x[:-1], x[-1]) if self.intercept else (x, 0)
+
+    def weights(self, dtype: Any) -> Float[Array, " n"]:
+        """The sample weights, ones where none were given."""
+        if self.weight is None:
+            return jnp.ones(self.A.shape[0], dtype)
+        return jnp.asarray(self.weight, dtype)
+
+    def linear(self, x: Array) -> Array:
+        """z = A c + b + o, shape (n,) or (n, K)."""
+        x = jnp.asarray(x)
+        z = self._apply(x)
+        return z if self.offset is None else z + jnp.asarray(self.offset, x.dtype)
+
+    def adjoint(self, th: Array) -> Array:
+        """(A' th, 1' th), an array like x."""
+        # th' A: XLA's product with A transposed is eight times slower on a CPU.
+        v = jnp.matmul(th.T, self._A(th), precision=tree.PRECISION).T
+        if not self.intercept:
+            return v
+        return jnp.concatenate([v, jnp.sum(th, axis=0, keepdims=True)])
+
+    def value(self, x: Array) -> Scalar:
+        """The sum of the losses, and the term if it is smooth."""
+        x = jnp.asarray(x)
+        return jnp.sum(
+            self._weigh(self.loss.value(self.linear(x), self._y(x)))
+        ) + self._ridge(x)
+
+    def grad(self, x: Array) -> Array:
+        """A' (w l'(z)), and lam c if the term is smooth."""
+        return self.value_and_grad(x)[1]
+
+    def value_and_grad(self, x: Array) -> tuple[Scalar, Array]:
+        """Both in one pass over A and one over A'."""
+        x = jnp.asarray(x)
+        z, y = self.linear(x), self._y(x)
+        slope = self._weigh(self.loss.derivative(z, y))
+        value = jnp.sum(self._weigh(self.loss.value(z, y))) + self._ridge(x)
+        return value, self._plus_ridge(self.adjoint(slope), x)
+
+    def companion(self, x: Array) -> Array:
+        """|A|' (w |l'(z)|), and lam |c| if the term is smooth: one unit a column."""
+        x = jnp.asarray(x)
+        slope = jnp.abs(self._weigh(self.loss.derivative(self.linear(x), self._y(x))))
+        size = jnp.matmul(slope.T, jnp.abs(self._A(slope)), precision=tree.PRECISION).T
+        if self.intercept:
+            size = jnp.concatenate([size, jnp.sum(slope, axis=0, keepdims=True)])
+        return self._plus_ridge(size, jnp.abs(x))
+
+    def undefined(self, x: Array) -> Any:
+        """Whether the margins overflow; no loss is evaluated."""
+        return ~jnp.all(jnp.isfinite(self.linear(x)))
+
+    def hvp(self, x: Array, v: Array) -> Array:
+        """The Hessian applied to v."""
+        x, v = jnp.asarray(x), jnp.asarray(v)
+        bent = self.loss.curve(self.linear(x), self._y(x), self._apply(v))
+        return self._plus_ridge(self.adjoint(self._weigh(bent)), v)
+
+    def hess(self, x: Array) -> Float[Array, "d d"]:
+        """The dense Hessian; one product B'B with B = sqrt(w l'') A."""
+        x = jnp.asarray(x)
+        z, y = self.linear(x), self._y(x)
+        if isinstance(self.loss, Softmax):
+            H = softmax_hessian(self._A(z), self._weigh, z, self.intercept)
+        else:
+            d = self._weigh(self.loss.curvature(z, y))
+            H = scalar_hessian(self._A(z), d, self.intercept)
+        if not isinstance(self.term, SquaredL2):
+            return H
+        l2 = self._plus_ridge(jnp.zeros_like(x), jnp.ones_like(x)).ravel()
+        return H + jnp.diag(l2)
+
+    def prox(self, v: Array, t: Any) -> Array:
+        """The term's prox on the coefficients; the intercept stays.
+
+        t is a number, or for terms that fall apart by coefficient one a row of v.
+        """
+        own = self.split(t)[0] if jnp.ndim(t) else t
+        return self._on_coef(lambda c: self.term.prox(c, own), v)
+
+    def project(self, v: Array) -> Array:
+        """The term's projection of the coefficients; the intercept stays."""
+        return self._on_coef(self.term.project, v)
+
+    def lmo(self, g: Array) -> Array:
+        """The term's vertex; not offered beside an intercept."""
+        return self.term.lmo(g)
+
+    def objective(self, x: Array) -> Scalar:
+        """F(x), losses and term."""
+        x = jnp.asarray(x)
+        extra = 0 if self.folded else self.term.value(self.split(x)[0])
+        return self.value(x) + extra
+
+    def facts(self) -> Facts:
+        """All by construction; M is that of |D3f[u, u, v]| <= M ||v|| D2f[u, u]."""
+        loss = self.loss
+        properties = {"convex": CONSTRUCTION, "smooth": CONSTRUCTION}
+        constants = {}
+        if loss.curvature_bound is not None:
+            constants["L"] = Fact(self._lipschitz, self._how())
+            if known(self.A, self.weight, self.term):
+                constants["curvature"] = Fact(self._seen, SEEN)
+        if loss.self_concordance is not None:
+            properties["self_concordant"] = CONSTRUCTION
+            constants["M"] = Fact(self._quasi, CONSTRUCTION)
+        if not self.intercept and self._curved():
+            properties["strongly_convex"] = CONSTRUCTION
+            constants["mu"] = Fact(lambda: glm_inputs.least(self._l2()), CONSTRUCTION)
+        if "lmo" in self.essential():
+            properties["compact"] = CONSTRUCTION
+            like = np.zeros(self.space().shape, self.space().dtype)
+            constants["radius"] = Fact(lambda: self.term.diameter(like), CONSTRUCTION)
+        return Facts(properties, constants)
+
+    def residual_step(self) -> Array:
+        """The t of the prox residual: 1 / (c sum_i w_i (||a_i||^2 + 1)).
+
+        c bounds l''; for Poisson, where nothing does, c w_i is w_i (y_i + 1). Of a
+        term that falls apart by coefficient each has its own, in its own units:
+        1 / (p c sum_i w_i a_ij^2) with p the number of columns, by Cauchy and Schwarz
+        no longer a step than the bound allows.
+        """
+        dtype = self.space().dtype
+        A, w = jnp.asarray(self.A, dtype), self.weights(dtype)
+        if self.loss.curvature_bound is None:
+            w = w * (jnp.asarray(self.y, dtype) + 1)
+        else:
+            w = w * self.loss.curvature_bound
+        if not self.term.separable:
+            return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
+        bent = jnp.matmul(w, jnp.square(A), precision=tree.PRECISION)
+        if self.intercept:
+            bent = jnp.append(bent, jnp.sum(w))
+        t = 1 / (jnp.where(bent > 0, bent, 1) * bent.shape[0])
+        return t[:, None] if isinstance(self.loss, Softmax) else t
+
+    def optimality(self, point: Point) -> Point:
+        """The gradient, or x - prox(x - t grad, t) where there is a prox."""
+        x = point.x
+        g = self.grad(x)
+        if self.folded:
+            return Point(g)
+        t = jnp.asarray(self.residual_step(), g.dtype)
+        return Point(x - self.prox(x - t * g, t))
+
+    def reference_point(self) -> Point:
+        """The null model: coefficients 0 (the centre of a set), best intercept."""
+        x = jnp.asarray(self.start().x, self.space().dtype)
+        dtype = x.dtype
+        if not self.intercept:
+            return Point(x)
+        offset = None if self.offset is None else jnp.asarray(self.offset, dtype)
+        if isinstance(self.term, Set):
+            offset = self.linear(x)
+        b = null_intercept(self.loss, self._y(x), self.weights(dtype), offset)
+        return Point(x.at[-1].set(b))
+
+    def formula(self) -> str:
+        """The objective as text."""
+        weight = "" if self.weight is None else "w_i "
+        z = f"A c{' + b' * self.intercept}{'' if self.offset is None else ' + o'}"
+        n, p = self.A.shape
+        text = glm_inputs.term_text(self.term)
+        term = "" if isinstance(self.term, Zero) else f" + {text}"
+        names = ", ".join(repr(c) for c in self.classes[:20])
+        coded = f", classes {names}" if names else ""
+        return f"sum_i {weight}{self.loss.text}{term}, z = {z}, A {n} x {p}{coded}"
+
+    def default_check(self) -> str:
+        """The duality gap where one is derivable, else the residual."""
+        if self.no_gap() is None:
+            return "gap"
+        return "stationarity" if self.folded else "step"
+
+    def unattained(self, x: Array) -> str | None:
+        """A direction that separates the data, without a penalty: no minimiser."""
+        return separable.unattained(self, x)
+
+    def diagnosis(self, x: Array) -> str | None:
+        """No minimiser to come to; or unequal columns that no scaling can reach."""
+        return self.unattained(x) or glm_columns.unscaled(self)
+
+    @classmethod
+    def stack(
+        cls,
+        A: Any,
+        y: Any,
+        loss: Loss,
+        term: Term | None = None,
+        *,
+        intercept: bool = False,
+        sample_weight: Any = None,
+        offset: Any = None,
+    ) -> Stacked:
+        """Many models at once, for `bn.solve_many`; all share loss and term.
+
+        A is (lanes, n, p), or (n, p) shared by all and held once; y, sample_weight and
+        offset are (lanes, n), or shared. Where a weight differs between lanes use the
+        model by its name: `bn.Lasso.stack(A, Y, lam)`.
+        """
+        options = {"intercept": intercept, "sample_weight": sample_weight}
+        given = {"loss": loss, "term": term, "offset": offset, **options}
+        return glm_stack.stack(cls, A, y, given)
+
+    def as_composite(self) -> Problem:
+        """This problem: its term offers the prox itself."""
+        return self
+
+    def as_finite_sum(self) -> Problem:
+        """This objective over n, as the mean of its losses; smooth terms only."""
+        return finite_sum.of_glm(self)
+
+    def view(self, always: bool = False) -> glm_columns.Columns | None:
+        """Columns of one size and, with an intercept, centred; see `glm_columns`."""
+        return glm_columns.of(self, always)
+
+    def uneven(self, stack: Any) -> int | None:
+        """The first lane with unequal columns, or None; all are looked at at once."""
+        return glm_columns.uneven(self, stack)
+
+    def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
+        """Row and column norms of A, rounded up."""
+        A = jnp.asarray(self.A, dtype)
+        return glm_bounds.data_norms(A, self.weights(dtype), self.term, self.intercept)
+
+    def travel(
+        self, norms: glm_bounds.DataNorms, x: Array, z: Array, e_z: Array, F: Scalar
+    ) -> Array:
+        """Upper bound of |b* - b|, one number a class, given F >= F(x)."""
+        coef, b = self.split(x)
+        w, o = self.weights(x.dtype), self.offset
+        offset = None if o is None else jnp.asarray(o, x.dtype)
+        return glm_bounds.intercept_travel(
+            self.loss, self.term, norms, z, self._y(x), w, offset, coef, b, F, e_z
+        )
+
+    def _shape(self, rows: int) -> tuple[int, ...]:
+        if isinstance(self.loss, Softmax):
+            return (rows, self.loss.classes)
+        return (rows,)
+
+    def _A(self, like: Array) -> Array:
+        return jnp.asarray(self.A, like.dtype)
+
+    def _y(self, x: Array) -> Array:
+        if isinstance(self.loss, Softmax):
+            return jnp.asarray(self.y)
+        return jnp.asarray(self.y, x.dtype)
+
+    def _apply(self, x: Array) -> Array:
+        coef, b = self.split(x)
+        z = jnp.matmul(self._A(x), coef, precision=tree.PRECISION)
+        return z + b if self.intercept else z
+
+    def _weigh(self, s: Array) -> Array:
+        if self.weight is None:
+            return s
+        w = jnp.asarray(self.weight, s.dtype)
+        return w[:, None] * s if s.ndim == 2 else w * s
+
+    def _ridge(self, x: Array) -> Any:
+        if not isinstance(self.term, SquaredL2):
+            return 0
+        return self.term.value(self.split(x)[0])
+
+    def _plus_ridge(self, g: Array, v: Array) -> Array:
+        if not isinstance(self.term, SquaredL2):
+            return g
+        coef = self.split(v)[0]
+        extra = jnp.asarray(self.term.lam, v.dtype) * coef
+        if self.intercept:
+            extra = jnp.concatenate([extra, jnp.zeros_like(v[-1:])])
+        return g + extra
+
+    def _on_coef(self, step: Any, v: Array) -> Array:
+        if not self.intercept:
+            return step(v)
+        return jnp.concatenate([step(v[:-1]), v[-1:]])
+
+    def _how(self) -> str:
+        n, p = self.A.shape
+        size = min(n, p + self.intercept)
+        return spectrum.known_how(size, self.A, self.weight)
+
+    def _lipschitz(self) -> Any:
+        L = glm_bounds.gradient_lipschitz(
+            self.A, self.weight, self.intercept, self.loss.curvature_bound
+        )
+        if isinstance(self.term, SquaredL2):
+            xp = np if known(self.term) else jnp
+            L = (L + xp.max(xp.asarray(self.term.lam))) * (1 + 1e-6)
+        return L
+
+    def _seen(self) -> float | None:
+        """Curvature along a few directions; see `glm_bounds.curvature_seen`."""
+        A, w = np.asarray(self.A), self.weight
+        rows = None if w is None else np.asarray(w, A.dtype)
+
+        def product(v):
+            z = glm_bounds.rows_times(A, v[:-1] if self.intercept else v)
+            return z + v[-1] if self.intercept else z
+
+        def adjoint(u):
+            g = glm_bounds.times_rows(u, A)
+            return np.append(g, u.sum()) if self.intercept else g
+
+        return self.seen_by(product, adjoint, rows, 1.0)
+
+    def seen_by(self, product: Any, adjoint: Any, w: Any, unit: Any) -> float | None:
+        """The same of a matrix given by its products, l2 in units of `unit`."""
+        size = self.A.shape[1] + self.intercept
+        top = glm_bounds.curvature_seen(
+            product, adjoint, w, self.loss.curvature_bound, size, self.A.dtype
+        )
+        if top is None or not isinstance(self.term, SquaredL2):
+            return top
+        return top + float(np.max(np.asarray(self.term.lam) * unit))
+
+    def _quasi(self) -> Any:
+        xp = np if known(self.A) else jnp
+        square = xp.sum(xp.square(xp.asarray(self.A)), axis=1) + self.intercept
+        return self.loss.self_concordance * xp.sqrt(xp.max(square)) * (1 + 1e-5)
+
+    def _l2(self) -> Any:
+        term = self.term
+        if isinstance(term, SquaredL2):
+            return term.lam
+        return term.l2 if isinstance(term, ElasticNet) else np.zeros(())
+
+    def _curved(self) -> bool:
+        # A traced weight is believed positive; the constant itself is its value.
+        if not known(self.term):
+            return isinstance(self.term, SquaredL2 | ElasticNet)
+        return float(glm_inputs.least(self._l2())) > 0
+
+    def _check_term(self) -> None:
+        if isinstance(self.term, _ANY_SHAPE) and glm_inputs.scalars(self.term):
+            return
+        like = jax.ShapeDtypeStruct(self._shape(self.A.shape[1]), self.A.dtype)
+        try:
+            with compat.double():
+                jax.eval_shape(lambda c: self.term.prox(c, 1.0), like)
+                jax.eval_shape(self.term.value, like)
+        except (ValueError, TypeError) as e:
+            raise Misuse(
+                f"{type(self.term).__name__} does not fit coefficients of shape "
+                f"{like.shape} (one a column of A, no intercept): {e}"
+            ) from e

@@ -1,0 +1,1 @@
+"""Graph maps that contract by construction."""

@@ -1,0 +1,1 @@
+"""Monotone inclusions and saddle points."""

@@ -1,0 +1,1 @@
+"""Adversarial training of a two-layer ReLU network as a convex program."""

@@ -1,0 +1,164 @@
+"""Constrained: oracles against NumPy, bad input, proofs of infeasibility."""
+
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import banach as bn
+from banach.core.point import Point
+from banach.kinds import exact
+from banach.kinds.constrained.problem import Constrained
+
+X0 = {"a": np.array([0.5, -1.0]), "b": np.array(2.0)}
+A = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]])
+
+
+def f(x, k):
+    return k * jnp.sum(x["a"] ** 3) + jnp.sin(x["b"]) * x["a"][0]
+
+
+def eq(x, k):
+    return {"one": x["a"][0] * x["b"] - k, "two": x["a"] ** 2}
+
+
+def problem(**more):
+    stated = dict(
+        eq=eq, ineq=lambda x, k: x["b"] ** 2 - k, linear=(A, np.ones(2)), lower=-2.0
+    )
+    return Constrained(f, X0, (np.array(1.5),), **(stated | more))
+
+
+def flat_rows(v):
+    a, b = v[:2], v[2]
+    return np.concatenate([[a[0] * b - 1.5], a**2, A @ v - 1, [b**2 - 1.5]])
+
+
+def test_oracles_equal_numpy():
+    p, v, h = problem(), np.array([0.3, -0.7, 1.1]), 1e-6
+    x = {"a": v[:2], "b": v[2]}
+    assert (p.equations(), p.inequalities(), p.rows()) == (5, 1, 6)
+    np.testing.assert_allclose(p.constraints(x), flat_rows(v), rtol=1e-14)
+    J = np.stack([(flat_rows(v + h * e) - flat_rows(v - h * e)) / (2 * h)
+                  for e in np.eye(3)], axis=1)  # fmt: skip
+    np.testing.assert_allclose(p.jacobian(x), J, atol=1e-8)
+    u, y = np.array([1.0, 2, 3]), np.arange(6.0)
+    tangent = {"a": u[:2], "b": u[2]}
+    np.testing.assert_allclose(p.jacobian_product(x, tangent), J @ u, atol=1e-7)
+    back = p.jacobian_transpose_product(x, y)
+    np.testing.assert_allclose([*back["a"], back["b"]], J.T @ y, atol=1e-7)
+    g = np.array([1.5 * 3 * v[0] ** 2 + np.sin(v[2]), 4.5 * v[1] ** 2,
+                  np.cos(v[2]) * v[0]])  # fmt: skip
+    e = p.evaluate(x)
+    np.testing.assert_allclose(e.g, g, rtol=1e-12)
+    np.testing.assert_allclose(e.J, J, atol=1e-8)
+    lagrangian = p.lagrangian_grad(x, y)
+    np.testing.assert_allclose(
+        [*lagrangian["a"], lagrangian["b"]], g + J.T @ y, atol=1e-7
+    )
+    H = p.lagrangian_hess(x, y)
+    np.testing.assert_allclose(H, p.hess(x) + p.constraint_hess(x, y), atol=1e-12)
+    # Second derivatives of the rows: a0 b, a^2 and b^2.
+    C = np.zeros((3, 3))
+    C[0, 2] = C[2, 0] = y[0]
+    C[0, 0], C[1, 1], C[2, 2] = 2 * y[1], 2 * y[2], 2 * y[5]
+    np.testing.assert_allclose(p.constraint_hess(x, y), C, atol=1e-12)
+
+
+def test_start_and_bounds():
+    p = problem(lower={"a": np.array([0.0, -np.inf]), "b": np.array(3.0)}, upper=5)
+    start = p.start().x
+    np.testing.assert_array_equal(start["a"], [0.5, -1.0])
+    assert float(start["b"]) == 3.0
+    low, high = p.bounds()
+    np.testing.assert_array_equal(low, [0.0, -np.inf, 3.0])
+    np.testing.assert_array_equal(high, [5.0] * 3)
+    assert "5 equations = 0" in p.formula() and "lower" in p.formula()
+
+
+def test_optimality_vanishes_at_solutions_only():
+    p = Constrained(
+        lambda x: jnp.sum((x - 2) ** 2), np.zeros(3), eq=lambda x: jnp.sum(x) - 1,
+        ineq=lambda x: x[0] - 0.1, upper=0.6,
+    )  # fmt: skip
+    best = np.array([0.1, 0.45, 0.45])
+    assert np.abs(p.optimality(Point(best)).x).max() < 1e-12
+    for step in np.eye(3):
+        for t in (1e-3, -1e-3):
+            assert np.abs(p.optimality(Point(best + t * step)).x).max() > 1e-4
+
+
+def test_sensitivity_is_the_derivative_of_the_solution():
+    def stated(radius):
+        return Constrained(
+            lambda x, r: x[0] + 2 * x[1], np.array([-1.0, -1.0]), (radius,),
+            eq=lambda x, r: x @ x - r**2,
+        )  # fmt: skip
+
+    # x = -r (1, 2) / sqrt(5): dx/dr = -(1, 2) / sqrt(5).
+    r = bn.solve(stated(np.array(2.0)), tol=1e-9)
+    found = bn.sensitivity(r, np.array([1.0, 1.0]))
+    slope = jax.tree.leaves(found.gradient.args)[0]
+    assert float(slope) == pytest.approx(-3 / np.sqrt(5), rel=1e-6)
+
+
+def test_as_root_is_the_kkt_system():
+    p = Constrained(lambda x: x[0] + x[1], np.array([-1.0, -0.5]),
+                    eq=lambda x: x @ x - 1)  # fmt: skip
+    root = p.as_root()
+    best = {"dual": np.array([0.5**0.5]), "x": np.full(2, -(0.5**0.5))}
+    out = root.residual(best)
+    assert max(np.abs(v).max() for v in jax.tree.leaves(out)) < 1e-15
+    with pytest.raises(bn.Misuse, match="only equations"):
+        problem().as_root()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (dict(eq=None, ineq=None, linear=None, lower=None), "no constraint"),
+        (dict(linear=(A[:, :2], np.ones(2))), "A of shape"),
+        (dict(linear=A), "pair"),
+        (dict(linear=(A * np.nan, np.ones(2))), "NaN"),
+        (dict(lower=1.0, upper=0.0), "exceeds"),
+        (dict(lower=np.inf), "exceeds"),
+        (dict(lower={"a": np.zeros(2)}), "structure"),
+        (dict(lower=np.nan), "NaN"),
+        (dict(eq=lambda x, k: jnp.zeros(0)), "no numbers"),
+        (dict(eq=lambda x, k: jnp.arange(2)), "int32|int64"),
+        (dict(eq=3), "must be a function"),
+    ],
+)
+def test_bad_input_is_refused_with_the_cure(more, message):
+    with pytest.raises(bn.Misuse, match=message):
+        problem(**more)
+
+
+def test_bad_objectives_and_starts():
+    with pytest.raises(bn.Misuse, match="one scalar"):
+        Constrained(lambda x: x, np.ones(2), eq=lambda x: x)
+    with pytest.raises(bn.Misuse, match="NaN or infinity"):
+        Constrained(lambda x: x @ x, np.array([np.nan]), eq=lambda x: x)
+
+
+def test_methods_that_ignore_constraints_are_refused():
+    with pytest.raises(bn.Misuse, match="ignore the constraints"):
+        bn.solve(problem(), "lbfgs")
+
+
+def test_inconsistent_equations_are_proved_exactly():
+    b = np.array([0.1, 0.7, 2.0])
+    # 3 * 0.1 is not 0.3: in these numbers the rows are independent after all.
+    tripled = np.array([[0.1, 0.2], [0.3, 0.6 - 1e-9]])
+    assert exact.inconsistent(tripled, b[:2]) is None
+    doubled = np.array([[0.1, 0.2], [0.2, 0.4], [1.0, 0.0]])
+    y = exact.inconsistent(doubled, b)
+    assert y is not None
+    for j in range(2):
+        assert sum(v * Fraction(doubled[i, j]) for i, v in enumerate(y)) == 0
+    assert sum(v * Fraction(b[i]) for i, v in enumerate(y)) == 1
+    assert exact.inconsistent(doubled, np.array([0.1, 0.2, 5.0])) is None
+    assert exact.inconsistent(doubled * np.nan, b) is None
+    assert exact.inconsistent(np.zeros((1, 2)), np.ones(1)) is not None
