@@ -125,8 +125,8 @@ STEPS = 500
 
 def measure() -> dict[str, Any]:
     """The gap and both bounds at every step."""
-    from banach.methods.{family}.{name} import {cls}
     from banach.kinds.smooth.problem import Smooth
+    from banach.methods.{family}.{name} import {cls}
 
     rng = np.random.default_rng(0)
     values, best = np.geomspace(1e-4, 1, 50), rng.standard_normal(50)

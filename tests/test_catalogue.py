@@ -9,6 +9,7 @@ import pytest
 
 import banach.bibtex as bibtex
 import banach.catalogue as catalogue
+from banach import cards
 
 SRC = Path(catalogue.__file__).parent
 
@@ -43,12 +44,19 @@ def tree(tmp_path, module=MODULE + CARD, bib=BIB, name="fast_step", folder=None)
     return tmp_path
 
 
+def only(monkeypatch, methods):
+    """The catalogue, holding these methods alone."""
+    empty = {"methods": {}, "kinds": {}, "checks": {}}
+    monkeypatch.setattr(catalogue, "own", lambda: empty | {"methods": methods})
+    monkeypatch.setattr(catalogue, "outside", lambda: empty)
+
+
 def test_index_is_fresh():
     assert catalogue.main(["--check"]) == 0, "cure: make index"
 
 
 def test_an_entry_holds_the_card_the_paper_and_the_place(tmp_path):
-    assert catalogue.build_index(tree(tmp_path)) == {
+    assert cards.build_index(tree(tmp_path)) == {
         "fast_step": {
             "name": "fast_step",
             "family": "smooth",
@@ -78,7 +86,7 @@ def test_a_bridge_file_holds_several_methods_under_one_bib(tmp_path):
     card = CARD.replace('"smooth", problem', '"bridge", problem')
     other = card.replace("fast_step", "slow_step").replace("FastStep", "SlowStep")
     src = tree(tmp_path, MODULE + card + other, name="peer", folder="bridge")
-    index = catalogue.build_index(src)
+    index = cards.build_index(src)
     assert list(index) == ["fast_step", "slow_step"]
     assert {entry["module"] for entry in index.values()} == {"banach.bridge.peer"}
 
@@ -108,23 +116,23 @@ def test_a_bridge_file_holds_several_methods_under_one_bib(tmp_path):
 def test_a_wrong_card_is_refused(tmp_path, old, new, message):
     assert old in MODULE + CARD
     src = tree(tmp_path, (MODULE + CARD).replace(old, new))
-    with pytest.raises(catalogue.CatalogueError, match=message):
-        catalogue.build_index(src)
+    with pytest.raises(cards.CatalogueError, match=message):
+        cards.build_index(src)
 
 
 def test_a_missing_bib_and_a_name_used_twice_are_refused(tmp_path):
-    with pytest.raises(catalogue.CatalogueError, match=r"fast_step.bib does not"):
-        catalogue.build_index(tree(tmp_path / "a", bib=None))
+    with pytest.raises(cards.CatalogueError, match=r"fast_step.bib does not"):
+        cards.build_index(tree(tmp_path / "a", bib=None))
     src = tree(tmp_path / "b")
     card = CARD.replace('"smooth", problem', '"bridge", problem')
     tree(tmp_path / "b", MODULE + card, name="peer", folder="bridge")
-    with pytest.raises(catalogue.CatalogueError, match=r"taken by bridge/peer.py:"):
-        catalogue.build_index(src)
+    with pytest.raises(cards.CatalogueError, match=r"taken by bridge/peer.py:"):
+        cards.build_index(src)
 
 
 def test_find_suggests_near_names_and_load_imports_the_class(monkeypatch):
     entry = {"module": "fractions", "class": "Fraction"}
-    monkeypatch.setattr(catalogue, "load_index", lambda: {"gradient_descent": entry})
+    only(monkeypatch, {"gradient_descent": entry})
     with pytest.raises(catalogue.UnknownMethod) as error:
         catalogue.find("GradientDecent")
     assert str(error.value) == (
@@ -139,8 +147,8 @@ def test_find_suggests_near_names_and_load_imports_the_class(monkeypatch):
 
 
 def test_a_class_name_leads_to_its_entry(tmp_path, monkeypatch):
-    index = catalogue.build_index(tree(tmp_path))
-    monkeypatch.setattr(catalogue, "load_index", lambda: index)
+    index = cards.build_index(tree(tmp_path))
+    only(monkeypatch, index)
     assert catalogue.by_class("FastStep") is index["fast_step"]
     assert catalogue.by_class("fast_step") is None
     assert catalogue.by_class("Lasso") is None
@@ -260,9 +268,9 @@ def test_a_page_shows_card_formula_paper_and_verdict(tmp_path, monkeypatch):
         '"""Idea of f*g*h.\n\n    x+ = x - t * grad f(x)\n\n    Fails `a*b`."""',
     )
     src = tree(tmp_path, module)
-    index = catalogue.build_index(src)
+    index = cards.build_index(src)
     monkeypatch.setattr(catalogue, "ROOT", src)
-    monkeypatch.setattr(catalogue, "load_index", lambda: index)
+    only(monkeypatch, index)
     claim = {"name": "fast_step", "verdict": "not_reproduced"}
     claim |= {"measured": "1.5", "required": "at least 2"}
     pages = docs_generator().pages(index, [claim, claim | {"name": "other"}])

@@ -2,7 +2,8 @@
 
 State a Problem, let a Method iterate; a Check that has never met the method writes
 the Certificate. `import banach` imports neither jax nor any family: names load when
-they are first used.
+they are first used. `dir(banach)` shows doors, kinds, methods and checks; terms and
+sets are in `banach.terms`, and by their names here too.
 """
 
 import importlib
@@ -10,69 +11,45 @@ import importlib.util
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_DOORS = {
     "banach.doors.solve": "solve minimize solve_many iterate sensitivity",
-    "banach.doors.verify": "verify load Verdict",
+    "banach.doors.verify": "verify load",
+    "banach.doors.listings": "problems",
     "banach.core.mesh": "join",
-    "banach.engine.loop": "run Outcome",
+    "banach.core.stacked": "stack",
+    "banach.engine.loop": "run",
+    "banach.racing": "race",
+}
+# What doors return and what authors of methods, kinds and checks build on.
+_TYPES = {
+    "banach.doors.verify": "Verdict",
+    "banach.engine.loop": "Outcome",
     "banach.core.check": "Absolute Certificate Check",
     "banach.core.method": "Method HostMethod Refusal",
     "banach.core.problem": "Problem Misuse",
     "banach.core.point": "Point",
     "banach.core.facts": "Facts Fact",
     "banach.core.card": "Card method",
+    "banach.core.kind": "KindCard kind",
     "banach.core.result": "Result NotCertified",
     "banach.engine.results": "Results",
-    "banach.core.stacked": "Stacked stack",
+    "banach.core.stacked": "Stacked",
     "banach.bridge._from_optax": "FromOptax",
-    "banach.racing": "race Race",
-    "banach.kinds.smooth.problem": "Smooth NonlinearLeastSquares least_squares",
-    "banach.kinds.composite.problem": "Composite",
-    "banach.kinds.root.problem": "Root",
-    "banach.kinds.inclusion.problem": "Inclusion saddle",
-    "banach.kinds.constrained.problem": "Constrained",
-    "banach.kinds.bilevel.problem": "Bilevel",
-    "banach.kinds.convex_relu.problem": "ConvexRelu",
-    "banach.kinds.robust_convex_relu.problem": "RobustConvexRelu",
-    "banach.kinds.convex_relu.network": "ReluNetwork",
-    "banach.kinds.fixed_point.problem": "FixedPoint",
-    "banach.kinds.graph_fixed_point.problem": "GraphFixedPoint",
-    "banach.kinds.elliptic.problem": "EllipticEnergy",
-    "banach.kinds.elliptic.manufactured": "manufactured",
-    "banach.kinds.glm.problem": "GLM",
-    "banach.kinds.finite_sum.problem": "FiniteSum",
-    "banach.kinds.distributed_sum.problem": "DistributedSum",
-    "banach.kinds.training.problem": "Training",
-    "banach.kinds.linear.problem": "Linear normal_equations",
-    "banach.kinds.glm.models": (
-        "Ridge Lasso ElasticNetRegression GroupLasso NonnegativeLeastSquares "
-        "BoxLeastSquares SimplexLeastSquares LogisticRegression "
-        "SparseLogisticRegression SoftmaxRegression PoissonRegression "
-        "HuberRegression SquaredHingeClassifier"
-    ),
-    "banach.kinds.transport.problem": "Transport",
-    "banach.kinds.glm.losses": (
-        "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
-    ),
-    "banach.parts.batch_size": "adadagrad",
-    "banach.parts.schedules": (
-        "linear_decay refine_schedule refined_schedule last_iterate_bound"
-    ),
-    "banach.terms.norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
-    "banach.terms.groups": "GroupL2",
-    "banach.parts.graph_solver": "GraphSolver graph_solver",
-    "banach.terms.sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
-    "banach.terms.affine": "HalfSpace AffineSet SecondOrderCone",
-    "banach.terms.spectral": "Nuclear NuclearBall PSDCone Spectrahedron",
-    "banach.parts.grid": "GridLaplacian grid_laplacian poisson",
-    "banach.parts.preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
-    "banach.terms.total_variation": "TotalVariation1D",
-    "banach.terms.product": "Product",
+    "banach.racing": "Race",
 }
-_WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
+_WHERE = {
+    name: home
+    for homes in (_DOORS, _TYPES)
+    for home, names in homes.items()
+    for name in names.split()
+}
+# Packages that are doors as well: bn.methods() and bn.checks() answer.
+_CALLABLE = ("methods", "checks")
 
 
 def __getattr__(name: str):
+    if name in _CALLABLE or name in ("terms", "parts"):
+        return importlib.import_module(f"banach.{name}")
     if name in _WHERE:
         value = getattr(importlib.import_module(_WHERE[name]), name)
     # `from banach import core` asks here before it imports the submodule.
@@ -85,23 +62,29 @@ def __getattr__(name: str):
 
 
 def _listed(name: str):
-    """A method's class by its card, or a check's class."""
+    """A kind by its card, a method, a check, a term or a part."""
     catalogue = importlib.import_module("banach.catalogue")
-    entry = catalogue.by_class(name)
-    if entry:
-        return catalogue.load_method(entry["name"])
-    checks = importlib.import_module("banach.checks")
-    if name in dir(checks):
-        return getattr(checks, name)
+    for index in (catalogue.own, catalogue.outside):
+        for entry in index()["kinds"].values():
+            homes = entry["pieces"] | entry["public"]
+            if name in homes:
+                return getattr(importlib.import_module(homes[name]), name)
+        for part in ("methods", "checks"):
+            for entry in index()[part].values():
+                if name == entry["class"]:
+                    return getattr(importlib.import_module(entry["module"]), name)
+        for package in ("terms", "parts") if index is catalogue.own else ():
+            home = importlib.import_module(f"banach.{package}")
+            if name in dir(home):
+                return getattr(home, name)
     raise AttributeError(f"module 'banach' has no attribute {name!r}; see dir(banach)")
 
 
 def __dir__():
-    """Methods, checks, kinds, terms and doors: what `bn.<name>` is meant to give."""
-    index = importlib.import_module("banach.catalogue").load_index()
-    methods = {entry["class"] for entry in index.values()}
-    checks = {
-        cls for _, cls in importlib.import_module("banach.checks").CHECKS.values()
-    }
-    own = {name for name in globals() if name.startswith("__")}
-    return sorted({*_WHERE, *methods, *checks, *own})
+    """Doors, kinds, methods and checks: what `bn.<name>` is meant to give."""
+    catalogue = importlib.import_module("banach.catalogue")
+    doors = {name for names in _DOORS.values() for name in names.split()}
+    kinds = {name for entry in catalogue.kinds().values() for name in entry["public"]}
+    methods = {entry["class"] for entry in catalogue.load_index().values()}
+    checks = {entry["class"] for entry in catalogue.checks().values()}
+    return sorted({*doors, *_CALLABLE, *kinds, *methods, *checks})

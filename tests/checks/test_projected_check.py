@@ -14,7 +14,7 @@ import pytest
 import banach as bn
 from banach.core.point import Point
 from banach.doors import defaults
-from banach.kinds.smooth.projected_check import ProjectedResidual
+from banach.kinds.least_squares.check import ProjectedResidual
 
 N, P = 7, 3
 T = np.linspace(0.0, 2.0, 15)

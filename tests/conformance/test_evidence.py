@@ -11,7 +11,7 @@ from reference._case import Case, boxed
 from specimens.damped import Damped
 from specimens.golden_ratio import GoldenRatio
 
-from banach.kinds.smooth.problem import NonlinearLeastSquares
+from banach.kinds.least_squares.problem import NonlinearLeastSquares
 
 
 def golden_iterates(oracles, z0, steps, *, phi, first):

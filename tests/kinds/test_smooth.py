@@ -8,8 +8,9 @@ import pytest
 from banach.core import tree
 from banach.core.point import Point
 from banach.core.problem import Misuse
+from banach.kinds.least_squares.problem import NonlinearLeastSquares, least_squares
 from banach.kinds.root.problem import Root
-from banach.kinds.smooth.problem import NonlinearLeastSquares, Smooth, least_squares
+from banach.kinds.smooth.problem import Smooth
 
 A = np.array([[3.0, 1.0], [1.0, 2.0]])
 B = np.array([1.0, -1.0])

@@ -11,8 +11,9 @@ import numpy as np
 from banach.core.problem import Problem
 from banach.kinds.composite.problem import Composite
 from banach.kinds.inclusion.problem import Inclusion
+from banach.kinds.least_squares.problem import NonlinearLeastSquares
 from banach.kinds.root.problem import Root
-from banach.kinds.smooth.problem import NonlinearLeastSquares, Smooth
+from banach.kinds.smooth.problem import Smooth
 from banach.terms.norms import L1
 from banach.terms.sets import Box
 

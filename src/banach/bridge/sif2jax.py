@@ -11,7 +11,8 @@ from jaxtyping import PyTree
 from banach.core import compat
 from banach.core.problem import Misuse
 from banach.kinds.constrained.problem import Constrained
-from banach.kinds.smooth.problem import NonlinearLeastSquares, Smooth
+from banach.kinds.least_squares.problem import NonlinearLeastSquares
+from banach.kinds.smooth.problem import Smooth
 
 
 class _Stated:

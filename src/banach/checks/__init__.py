@@ -1,66 +1,48 @@
-"""Why believe an answer: the checks, by name. Importing this imports no check."""
+"""Why believe an answer: the checks, by name. Importing this imports no check.
+
+`bn.checks()` lists them.
+"""
 
 import difflib
 import importlib
 import inspect
+import sys
+import types
 from typing import Any
 
-# name -> (module below banach, class); the quantities are listed in CHECKS' docstrings.
-CHECKS = {
-    "ball_gap": ("checks.strong", "BallGap"),
-    "contraction": ("checks.fixed_point", "Contraction"),
-    "enclosure": ("checks.enclosure", "EnclosureCheck"),
-    "energy_distance": ("kinds.elliptic.check", "EnergyDistance"),
-    "energy_error": ("kinds.linear.check", "EnergyError"),
-    "energy_gap": ("kinds.elliptic.check", "EnergyGap"),
-    "fixed_point": ("checks.fixed_point", "FixedPointResidual"),
-    "frank_wolfe": ("checks.frank_wolfe", "FrankWolfeGap"),
-    "full_sum": ("kinds.finite_sum.check", "FullSum"),
-    "gap": ("checks.gap", "Gap"),
-    "gap_distance": ("checks.gap", "GapDistance"),
-    "goal": ("checks.goal", "Goal"),
-    "held_out": ("checks.statistical", "HeldOutRisk"),
-    "hypergradient": ("kinds.bilevel.check", "Hypergradient"),
-    "hypergradient_bound": ("kinds.bilevel.check", "HypergradientBound"),
-    "inclusion": ("kinds.inclusion.check", "InclusionResidual"),
-    "inclusion_distance": ("kinds.inclusion.check", "InclusionDistance"),
-    "kkt": ("kinds.constrained.check", "KKT"),
-    "linear_distance": ("kinds.linear.check", "LinearDistance"),
-    "linear_residual": ("kinds.linear.check", "LinearResidual"),
-    "mean": ("checks.statistical", "MeanCheck"),
-    "projected_residual": ("kinds.smooth.projected_check", "ProjectedResidual"),
-    "relu_gap": ("kinds.convex_relu.check", "ReluGap"),
-    "residual": ("checks.residual", "Residual"),
-    "robust_relu_gap": ("kinds.robust_convex_relu.check", "RobustReluGap"),
-    "second_order": ("checks.second_order", "SecondOrder"),
-    "stationarity": ("checks.stationarity", "Stationarity"),
-    "step": ("checks.step", "ProxStep"),
-    "strong_distance": ("checks.strong", "StrongDistance"),
-    "strong_gap": ("checks.strong", "StrongGap"),
-    "transport": ("kinds.transport.check", "TransportGap"),
-    "transport_exact": ("kinds.transport.exact_check", "ExactTransportGap"),
-    "variational_gap": ("kinds.inclusion.variational_check", "VariationalGap"),
-}
-_CLASSES = {cls: module for module, cls in CHECKS.values()}
+from banach import catalogue
 
 
 def names() -> list[str]:
     """Names of all checks."""
-    return sorted(CHECKS)
+    return sorted(catalogue.checks())
+
+
+def classes() -> dict[str, str]:
+    """The names of all checks by the names of their classes."""
+    return {entry["class"]: name for name, entry in catalogue.checks().items()}
+
+
+def load(name: str) -> type:
+    """Import and return the class of one check."""
+    entry = catalogue.entry("checks", name)
+    if entry is None:
+        raise LookupError(name)
+    return getattr(importlib.import_module(entry["module"]), entry["class"])
 
 
 def by_name(name: str, **hyper: Any) -> Any:
     """Build the check of this name; hyperparameters are those of its class."""
     from banach.core.problem import Misuse
 
-    if not isinstance(name, str) or name not in CHECKS:
-        near = difflib.get_close_matches(str(name), CHECKS, n=2, cutoff=0.5)
+    if not isinstance(name, str) or catalogue.entry("checks", name) is None:
+        near = difflib.get_close_matches(str(name), names(), n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise Misuse(
             f"no check named {name!r}; {hint}the checks are {', '.join(names())}"
         )
-    module, title = CHECKS[name]
-    cls = getattr(importlib.import_module(f"banach.{module}"), title)
+    cls = load(name)
+    title = cls.__name__
     try:
         inspect.signature(cls).bind(**hyper)
     except TypeError as error:
@@ -72,10 +54,23 @@ def by_name(name: str, **hyper: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CLASSES:
-        return getattr(importlib.import_module(f"banach.{_CLASSES[name]}"), name)
+    known = {} if name.startswith("__") else classes()
+    if name in known:
+        return load(known[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*_CLASSES, "by_name", "names"])
+    return sorted([*classes(), "by_name", "classes", "load", "names"])
+
+
+class _Checks(types.ModuleType):
+    """The package, which answers as `banach checks` does when it is called."""
+
+    def __call__(self, problem: Any = None) -> Any:
+        from banach.doors import listings
+
+        return listings.checks(problem)
+
+
+sys.modules[__name__].__class__ = _Checks

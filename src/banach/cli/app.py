@@ -129,6 +129,19 @@ def problems(json: Json = False) -> int:
 
 
 @app.command()
+def checks(
+    problem: Annotated[
+        str | None, typer.Option(help="only those that judge this built-in problem")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """List the checks."""
+    from banach.cli.listing import checks_command
+
+    return checks_command(problem, json)
+
+
+@app.command()
 def explain(name: str, json: Json = False) -> int:
     """Explain a method, a check or a built-in problem."""
     from banach.cli.listing import explain_command

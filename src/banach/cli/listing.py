@@ -1,77 +1,35 @@
 """methods, problems, explain and cite: all without importing jax where possible."""
 
-import shutil
 import textwrap
 from typing import Any
 
 from banach import catalogue
 from banach.cli import common
+from banach.doors import listings
 
-CARD = ("name", "family", "problem", "needs", "assumes", "paper", "title", "status")
+
+def listed(rows: Any, json: bool, keys: tuple[str, ...] | None = None) -> int:
+    """A listing as a table, or as a JSON list of these keys."""
+    if json:
+        common.emit([{k: row[k] for k in keys or row} for row in rows])
+    else:
+        common.out(str(rows))
+    return common.CERTIFIED
 
 
 def methods_command(problem: Any, family: Any, json: bool) -> int:
     """Cards as a table, or as a JSON list."""
-    rows = list(catalogue.load_index().values())
-    if family is not None:
-        rows = [r for r in rows if r["family"] == family]
-        known = sorted({r["family"] for r in catalogue.load_index().values()})
-        if not rows:
-            raise common.Usage(f"no family {family!r}; families: {', '.join(known)}")
-    if problem is not None:
-        kinds = sorted({r["problem"] for r in catalogue.load_index().values()})
-        own = [r for r in rows if r["problem"].lower() == problem.lower()]
-        rows = own or _applicable(rows, problem)
-        if not rows:
-            raise common.Usage(f"no method for {problem!r}; kinds: {', '.join(kinds)}")
-    if json:
-        common.emit([{k: r[k] for k in CARD} for r in rows])
-        return common.CERTIFIED
-    width = max(len(r["name"]) for r in rows)
-    kind = max(len(r["problem"]) for r in rows)
-    room = max(30, shutil.get_terminal_size((100, 24)).columns - width - kind - 18)
-    for r in rows:
-        summary = textwrap.shorten(r["summary"], room, placeholder="...")
-        common.out(
-            f"{r['name']:<{width}}  {r['family']:<12} {r['problem']:<{kind}} {summary}"
-        )
-    return common.CERTIFIED
-
-
-def _applicable(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """Methods of other kinds that take a built-in problem of this one."""
-    from banach import zoo
-
-    names = [r["name"] for r in zoo.names() if r["kind"].lower() == kind.lower()]
-    if not names:
-        return []
-    from banach.core import compat
-    from banach.core.method import Refusal
-    from banach.doors import defaults
-
-    with compat.double():
-        example = zoo.load(names[0])
-        facts = example.facts()
-        return [
-            r
-            for r in rows
-            if not r["host"]
-            and not isinstance(defaults.suggest(r["name"], example, facts), Refusal)
-        ]
+    return listed(listings.methods(problem, family), json, listings.CARD)
 
 
 def problems_command(json: bool) -> int:
     """The built-in problems."""
-    from banach import zoo
+    return listed(listings.problems(), json)
 
-    rows = zoo.names()
-    if json:
-        common.emit(rows)
-        return common.CERTIFIED
-    width, kind = (max(len(r[k]) for r in rows) for k in ("name", "kind"))
-    for r in rows:
-        common.out(f"{r['name']:<{width}}  {r['kind']:<{kind}}  {r['title']}")
-    return common.CERTIFIED
+
+def checks_command(problem: str | None, json: bool) -> int:
+    """The checks, or those that judge a built-in problem."""
+    return listed(listings.checks(problem), json)
 
 
 def explain_command(name: str, json: bool) -> int:

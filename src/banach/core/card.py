@@ -4,14 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ORACLES = frozenset(
-    """value grad hvp hess prox project lmo dual residual
-    sample stochastic_grad local_grad local_sample coded_grad
-    operator component resolvent constraints jacobian split split_prox normal
-    upper_value upper_grad lower_grad lower_hvp cross sample_upper_grad
-    sample_lower_grad sample_lower_hvp sample_cross
-    plan transform map linear_part riesz matvec""".split()
-)
+from banach.core.kind import unknown
+
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric
     positive_definite nonexpansive compact lower_strongly_convex""".split()
@@ -43,11 +37,12 @@ class Card:
     status: str = "stable"
 
     def __post_init__(self):
-        unknown = (self.needs - ORACLES) | (self.assumes - FACTS)
-        if unknown:
+        strange = unknown(self.needs) | (self.assumes - FACTS)
+        if strange:
             raise ValueError(
-                f"card {self.name}: unknown oracles or facts {sorted(unknown)}; "
-                "use the words of banach.core.card.ORACLES and FACTS"
+                f"card {self.name}: unknown oracles or facts {sorted(strange)}; an "
+                "oracle is one that some kind offers, a fact one of "
+                "banach.core.card.FACTS"
             )
         if self.status not in ("stable", "new"):
             raise ValueError(f"card {self.name}: status is 'stable' or 'new'")

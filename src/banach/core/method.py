@@ -11,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
-from banach.core import cures, hyperparameters, reading
+from banach.core import hyperparameters, kind, reading
 from banach.core.card import Card
 from banach.core.facts import Facts
 from banach.core.point import Point
@@ -313,8 +313,7 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
     missing = sorted(card_needs - oracles)
     if missing:
         what = ", ".join(missing)
-        usual = cures.ORACLE.get(missing[0])
-        usual = usual or f"banach methods --problem {problem.kind}"
+        usual = kind.cure(missing[0]) or f"banach methods --problem {problem.kind}"
         cure = problem.instead(missing[0]) or usual
         return Refusal(
             f"oracle {what}",
@@ -322,21 +321,23 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         )
     essential = problem.essential()
     if essential and not (essential & card_needs):
-        first = min(essential, key=lambda name: (name not in cures.IGNORED, name))
-        what, example = cures.IGNORED.get(first, ("the term", ""))
+        what, example = "the term", ""
+        if problem.card is not None:
+            what = problem.card.term
+            example = " or ".join(kind.preferred(problem.card, problem, facts)[:2])
         either = " or ".join(sorted(essential))
         return Refusal(
             f"use of {either}",
             f"{name} would ignore {what} of {problem.kind}; use a method that needs "
-            f"{either}{example}, or drop {what}",
+            f"{either}{', e.g. ' if example else ''}{example}, or drop {what}",
         )
     absent = sorted(f for f in card_assumes if not facts.has(f))
     if absent:
-        what = ", ".join(absent)
+        what, otherwise = ", ".join(absent), kind.cure(absent[0])
         return Refusal(
             f"fact {what}",
             f"{name} assumes {what}, which {problem.kind} does not know. Declare it "
             f"({absent[0]}=True where the problem is stated) if it is true"
-            + cures.OTHERWISE.get(absent[0], ""),
+            + (f"; {otherwise}" if otherwise else ""),
         )
     return None

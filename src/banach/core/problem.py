@@ -16,6 +16,7 @@ from jaxtyping import PyTree
 from banach.core import compat
 from banach.core.door import Made
 from banach.core.facts import Facts
+from banach.core.kind import KindCard
 from banach.core.misuse import Misuse
 from banach.core.point import Point
 
@@ -73,10 +74,15 @@ class Problem(eqx.Module, metaclass=_Kind):
     """
 
     kind: ClassVar[str]
+    card: ClassVar[KindCard | None] = None
+    """What `bn.kind(...)` says of the class; oracles and checks follow from it."""
 
-    @abc.abstractmethod
     def oracles(self) -> frozenset[str]:
-        """Names of the oracles that this instance offers (static)."""
+        """Names of the oracles that this instance offers (static).
+
+        Those of the card; a kind whose instances differ says which.
+        """
+        return self._carded().oracles
 
     @abc.abstractmethod
     def space(self) -> PyTree:
@@ -102,9 +108,18 @@ class Problem(eqx.Module, metaclass=_Kind):
     def formula(self) -> str:
         """The exact objective as one line of text."""
 
-    @abc.abstractmethod
     def default_check(self) -> str:
-        """Name of the one default quantity of this kind (CERTIFICATES 2.4)."""
+        """Name of the one default quantity of this instance: the card's first."""
+        return self._carded().checks[0]
+
+    def _carded(self) -> KindCard:
+        if self.card is None:
+            raise Misuse(
+                f"{type(self).__name__} has no card: write @bn.kind(name=..., "
+                "oracles=..., checks=...) above the class, or define oracles() and "
+                "default_check()"
+            )
+        return self.card
 
     @classmethod
     def stack(cls, *args: Any, shared: Any = (), **named: Any) -> Any:

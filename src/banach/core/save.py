@@ -21,6 +21,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from banach import catalogue
 from banach.core import files
 from banach.core.function import Program
 from banach.core.problem import Misuse
@@ -80,7 +81,7 @@ def encode(value: Any, store: Store) -> Any:
     if isinstance(value, frozenset):
         return {"frozenset": sorted(value)}
     cls = type(value)
-    if isinstance(value, eqx.Module) and cls.__module__.startswith("banach."):
+    if isinstance(value, eqx.Module) and home(cls.__module__):
         fields = {
             f.name: encode(getattr(value, f.name), store)
             for f in dataclasses.fields(value)
@@ -97,7 +98,7 @@ def encode(value: Any, store: Store) -> Any:
 
 def home(module: str) -> bool:
     """Whether a saved run may name classes of this module."""
-    return _MODULE.fullmatch(module) is not None
+    return _MODULE.fullmatch(module) is not None or catalogue.registered(module)
 
 
 def top(name: str) -> bool:

@@ -10,48 +10,15 @@ from banach import catalogue
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
+from banach.core.kind import preferred
 from banach.core.method import Refusal, applicable, decided, of_problem, open_fields
 from banach.core.problem import Misuse, Problem, demands
 from banach.core.view import Viewed
 
-DENSE_HESSIAN_UP_TO = 2000
-DENSE = {"levenberg_marquardt", "trust_region_newton"}
-
-
-# Kinds of problem with defaults of their own.
-KINDS: dict[str, list[str]] = {
-    "Bilevel": ["hypergradient_descent", "bo_rep"],
-    "Constrained": ["adasketch_newton", "scipy:trust-constr"],
-    "ConvexRelu": ["convex_relu_admm", "fista"],
-    "EllipticEnergy": ["sobolev_gradient_flow", "lbfgs"],
-    "FixedPoint": ["convergent_graph_solver", "anderson", "picard"],
-    "Inclusion": [
-        "extragradient",
-        "backtracking_extragradient",
-        "golden_ratio",
-        "halpern",
-        "vr_halpern",
-    ],
-    "Linear": ["conjugate_gradient"],
-    "NonlinearLeastSquares": ["levenberg_marquardt", "trust_region_newton", "lbfgs"],
-    "RobustConvexRelu": ["convex_relu_admm"],
-    "Root": ["newton_root", "powell_hybrid", "broyden"],
-    "Transport": ["sinkhorn_newton_sparse", "sinkhorn"],
-}
-
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:
     """Names of default methods, best first; the first that applies begins."""
-    small = problem.size() <= DENSE_HESSIAN_UP_TO
-    if problem.kind in KINDS:
-        return [n for n in KINDS[problem.kind] if small or n not in DENSE]
-    if problem.essential():
-        return ["fista", "proximal_gradient", "frank_wolfe"]
-    if small and facts.has("convex"):
-        return ["lazy_newton", "trust_region_newton", "lbfgs"]
-    if small:
-        return ["trust_region_newton", "lbfgs", "nonlinear_cg"]
-    return ["lbfgs", "newton_cg", "gradient_descent"]
+    return preferred(problem.card, problem, facts)
 
 
 def default_method(problem: Problem, facts: Facts | None = None) -> Any:

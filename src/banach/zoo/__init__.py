@@ -7,13 +7,8 @@ import types
 from pathlib import Path
 from typing import Any
 
+from banach import catalogue
 from banach.core.problem import Misuse, Problem
-
-# Each says which names it knows, lists them, and loads them.
-HOMES = (
-    "glm smooth finite_sum root inclusion constrained bilevel convex_relu fixed_point "
-    "elliptic transport linear"
-).split()
 
 
 def is_file(spec: str) -> bool:
@@ -28,9 +23,9 @@ def load(spec: str) -> Problem:
         return _from_file(spec)
     if spec.endswith(".py"):
         raise Misuse(f"name the object too: {spec}:problem")
-    for home in _homes():
-        if home.knows(spec):
-            return home.load(spec)
+    for shelf in _shelves(spec.partition(":")[0]):
+        if shelf.knows(spec):
+            return shelf.load(spec)
     import difflib
 
     known = [row["name"] for row in names()]
@@ -41,7 +36,7 @@ def load(spec: str) -> Problem:
 
 def names() -> list[dict[str, str]]:
     """name, title and kind of every built-in problem."""
-    return [row for home in _homes() for row in home.names()]
+    return [row for shelf in _shelves() for row in shelf.names()]
 
 
 def source(spec: str) -> dict[str, Any]:
@@ -99,8 +94,21 @@ def _built_in(name: Any) -> Problem:
     return load(name)
 
 
-def _homes() -> list[Any]:
-    return [importlib.import_module(f"banach.kinds.{home}.zoo") for home in HOMES]
+def _shelves(head: str | None = None) -> list[Any]:
+    """The modules of ready problems whose card has names that begin so; all of them.
+
+    Each says which names it knows, lists them, and loads them.
+    """
+    rooms: list[str] = []
+    for kinds in (catalogue.own, catalogue.outside):
+        # Installed packages are searched only for a name that banach does not have.
+        if head is None or not rooms:
+            rooms += [
+                entry["room"]
+                for entry in kinds()["kinds"].values()
+                if (entry["zoo"] if head is None else head in entry["zoo"])
+            ]
+    return [importlib.import_module(f"{room}.zoo") for room in dict.fromkeys(rooms)]
 
 
 def _digest(file: Path) -> str:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from bed import Bed, gap
 
-from banach.kinds.smooth.problem import NonlinearLeastSquares
+from banach.kinds.least_squares.problem import NonlinearLeastSquares
 
 _t = np.linspace(0.0, 3.0, 20)
 _y = 4 * np.exp(-0.9 * _t) + 0.06 * np.random.default_rng(31).standard_normal(20)

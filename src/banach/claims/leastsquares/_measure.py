@@ -51,7 +51,7 @@ def problems() -> dict[str, Any]:
 
 def stated(residual: Any, x0: Any) -> Any:
     """As a problem."""
-    from banach.kinds.smooth.problem import NonlinearLeastSquares
+    from banach.kinds.least_squares.problem import NonlinearLeastSquares
 
     return NonlinearLeastSquares(residual, x0)
 

@@ -32,7 +32,7 @@ GAP = 1e-10
 
 def measure() -> dict[str, Any]:
     """Gaps and factorisations of every method on every problem."""
-    from banach.kinds.smooth.problem import least_squares
+    from banach.kinds.least_squares.problem import least_squares
     from banach.methods.smooth._curvature import Exact, GaussNewton, Given
     from banach.methods.smooth.gradient_normalized_newton import (
         GradientNormalizedNewton,

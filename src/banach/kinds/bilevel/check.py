@@ -13,6 +13,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.kinds.bilevel.problem import Bilevel
 from banach.parts import implicit
 from banach.terms.term import gam
 
@@ -348,7 +349,7 @@ def _like(v: PyTree, model: PyTree) -> PyTree:
 
 
 def _refused(problem: Problem, name: str) -> str | None:
-    fits = problem.kind == "Bilevel"
+    fits = isinstance(problem, Bilevel)
     no = refuse_unless(fits, problem, f"{name} judges bilevel problems")
     if fits and not problem.facts().has("lower_strongly_convex"):
         return (

@@ -10,7 +10,7 @@ from jaxtyping import PyTree
 from banach.core import reading
 from banach.core.problem import Misuse
 from banach.kinds import inputs
-from banach.kinds.smooth.problem import check_bare, check_floating
+from banach.kinds.differentiable import check_bare, check_floating
 
 SMOOTHNESS = ("upper_x", "upper_y", "cross", "hess")
 

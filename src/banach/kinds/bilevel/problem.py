@@ -1,7 +1,7 @@
 """Bilevel problems: an upper objective over the minimiser of a lower one."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,20 +10,25 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, ESTIMATED, Fact, Facts, given
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.kinds import inputs
 from banach.kinds.bilevel import inputs as bilevel_inputs
-from banach.kinds.smooth.problem import structs
+from banach.kinds.differentiable import structs
 from banach.parts import implicit
 
 Scalar = Float[Array, ""]
-_ORACLES = frozenset(
-    """upper_value upper_grad lower_grad lower_hvp cross sample_upper_grad
-    sample_lower_grad sample_lower_hvp sample_cross""".split()
+
+
+@kind(
+    name="Bilevel",
+    oracles="""upper_value upper_grad lower_grad lower_hvp cross sample_upper_grad
+    sample_lower_grad sample_lower_hvp sample_cross""",
+    checks="hypergradient",
+    prefers={"": "hypergradient_descent bo_rep"},
+    zoo="bilevel",
 )
-
-
 class Bilevel(Problem):
     """minimise Phi(x) = F(x, y*(x)) over x, where y*(x) = argmin_y g(x, y).
 
@@ -54,8 +59,6 @@ class Bilevel(Problem):
     Raises Misuse for functions that are not real scalars, rows or blocks whose
     leading axes disagree, no rows, NaN in the rows, or constants out of range.
     """
-
-    kind: ClassVar[str] = "Bilevel"
 
     upper: inputs.Function
     lower: inputs.Function
@@ -129,10 +132,6 @@ class Bilevel(Problem):
             lower_L=self.lower_L,
             smoothness=self.smoothness,
         )
-
-    def oracles(self) -> frozenset[str]:
-        """Full and sampled derivatives of both levels."""
-        return _ORACLES
 
     def space(self) -> PyTree:
         """Structure of (x0, y0)."""
@@ -299,10 +298,6 @@ class Bilevel(Problem):
     def beside(self) -> Point | None:
         """x0 moved by a tenth of its size, with the same y0."""
         return Point((inputs.moved(self.x0), self.y0))
-
-    def default_check(self) -> str:
-        """The three residuals of the hypergradient."""
-        return "hypergradient"
 
     def _total(self, fun, x, y, rows, reduce):
         if not self.blocks:

@@ -1,7 +1,7 @@
 """Minimise a smooth function plus a term with a prox, projection or LMO."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,16 +10,28 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
-from banach.kinds.smooth.problem import Smooth, check_scalar
+from banach.kinds.differentiable import check_scalar
+from banach.kinds.smooth.problem import Smooth
 from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
 _TERM = frozenset({"prox", "project", "lmo"})
 
 
+@kind(
+    name="Composite",
+    oracles="value grad hvp hess residual jacobian prox project lmo",
+    checks="step frank_wolfe",
+    cures={
+        "prox": "State the problem as bn.Composite",
+        "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
+        "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",
+    },
+)
 class Composite(Problem):
     """minimise F(x) = f(x) + g(x), f smooth and g a Term of banach.terms.
 
@@ -29,8 +41,6 @@ class Composite(Problem):
     declared, else 1. `rho` > 0 says that g + rho/2 ||.||^2 is convex but g is not
     (SCAD, MCP): then nothing is claimed convex.
     """
-
-    kind: ClassVar[str] = "Composite"
 
     smooth: Problem
     term: Term

@@ -1,7 +1,7 @@
 """Minimise a differentiable function under equations, inequalities and bounds."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +10,20 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree
 from banach.core.facts import CONSTRUCTION, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import affine_rows, diagnoses, exact, inputs
 from banach.kinds.constrained import contradictions
 from banach.kinds.constrained import inputs as stated
-from banach.kinds.smooth import unbounded
-from banach.kinds.smooth.problem import (
+from banach.kinds.differentiable import (
     Differentiable,
     Started,
     check_floating,
     check_scalar,
     dense_hessian,
 )
+from banach.kinds.smooth import unbounded
 from banach.parts import kkt
 
 Scalar = Float[Array, ""]
@@ -38,6 +39,19 @@ class Evaluation(NamedTuple):
     J: Float[Array, "m n"]
 
 
+@kind(
+    name="Constrained",
+    oracles="value grad hvp hess constraints jacobian",
+    checks="kkt",
+    prefers={"": "adasketch_newton scipy:trust-constr"},
+    term="the constraints",
+    cures={
+        "constraints": "State the problem as bn.Constrained(f, x0, eq=c)",
+        "jacobian": """State the problem as bn.Constrained(f, x0, eq=c), or residuals \
+as bn.least_squares(r, x0)""",
+    },
+    zoo="constrained",
+)
 class Constrained(Differentiable, Started):
     """minimise f(x) subject to eq(x) = 0, A x = b, ineq(x) <= 0, lower <= x <= upper.
 
@@ -62,8 +76,6 @@ class Constrained(Differentiable, Started):
     has the opposite sign, ineq(x) >= 0. Its gtol of trust-constr bounds max-norms of
     the same Lagrangian gradient and of the constraints.
     """
-
-    kind: ClassVar[str] = "Constrained"
 
     fun: inputs.Function
     eq: inputs.Function | None
@@ -152,10 +164,6 @@ class Constrained(Differentiable, Started):
             far = jnp.full(self.size(), jnp.inf, dtype)
             return -far, far
         return tuple(tree.ravel(v)[0].astype(dtype) for v in (self.lower, self.upper))
-
-    def oracles(self) -> frozenset[str]:
-        """Those of f, the constraints and their Jacobian; hess is also of L."""
-        return frozenset({"value", "grad", "hvp", "hess", "constraints", "jacobian"})
 
     def essential(self) -> frozenset[str]:
         """The constraints."""
@@ -260,10 +268,6 @@ class Constrained(Differentiable, Started):
         if self.bounded():
             said.append("lower <= x <= upper")
         return ", ".join(said)
-
-    def default_check(self) -> str:
-        """The KKT conditions."""
-        return "kkt"
 
     def unsolvable(self) -> tuple[str, str] | None:
         """Infeasible where affine rows and bounds are proved to contradict each other.

@@ -33,6 +33,7 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.kinds.convex_relu.problem import ConvexRelu
 from banach.terms.groups import GroupL2
 from banach.terms.polyhedral_cone import cone_multipliers
 from banach.terms.term import gam, least, outside
@@ -97,7 +98,7 @@ class ReluGap(Scaled):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems that are not a program over activation patterns."""
-        fits = problem.kind == "ConvexRelu"
+        fits = isinstance(problem, ConvexRelu)
         return refuse_unless(fits, problem, f"{self.name} judges bn.ConvexRelu")
 
 

@@ -1,6 +1,6 @@
 """Two-layer ReLU networks, trained as a convex program over activation patterns."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from banach.core import reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.engine.evaluate import evaluated
@@ -34,6 +35,18 @@ Scalar = Float[Array, ""]
 _SPLIT = frozenset({"split", "split_prox", "normal"})
 
 
+@kind(
+    name="ConvexRelu",
+    oracles="value grad hvp prox split split_prox normal dual",
+    checks="relu_gap",
+    prefers={"": "convex_relu_admm fista"},
+    cures={
+        "split split_prox normal": """State a program over activation patterns \
+(bn.ConvexRelu)"""
+    },
+    pieces={"network": "ReluNetwork"},
+    zoo="relu gated_relu",
+)
 class ConvexRelu(Problem):
     """Two-layer ReLU training over P given activation patterns; no factor 1/n.
 
@@ -62,8 +75,6 @@ class ConvexRelu(Problem):
     Raises Misuse for shapes, NaN, labels of another coding, beta <= 0, patterns of
     other data, too many patterns to enumerate.
     """
-
-    kind: ClassVar[str] = "ConvexRelu"
 
     X: Any
     y: Any
@@ -357,10 +368,6 @@ class ConvexRelu(Problem):
             f"sum_k {self.loss.text.replace('_i', '_k')} + beta sum_i {groups}{cone}, "
             f"z = sum_i {z}, X {n} x {d}, {self.program}"
         )
-
-    def default_check(self) -> str:
-        """The duality gap of the program with these patterns."""
-        return "relu_gap"
 
     def as_composite(self) -> Problem:
         """This problem, where it is gated."""

@@ -59,14 +59,3 @@ def _plane():
 @_named("gated_relu:digits", "gated ReLU network, threes and eights, 200 x 64")
 def _gated():
     return _model(digits(), 1.0, patterns=50, gated=True)
-
-
-@_named(
-    "robust_relu:plane",
-    "two-layer ReLU network against inputs moved by 0.02, 30 x 2, 20 patterns",
-    "RobustConvexRelu",
-)
-def _robust():
-    from banach.kinds.robust_convex_relu.problem import RobustConvexRelu
-
-    return RobustConvexRelu(*plane(), 0.5, 0.02, patterns=20)

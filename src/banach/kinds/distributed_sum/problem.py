@@ -1,7 +1,7 @@
 """Minimise a finite sum whose terms are spread over workers."""
 
 import copy
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, reading, tree
 from banach.core.facts import DECLARED, Fact, Facts
+from banach.core.kind import kind
 from banach.core.mesh import Layout
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -20,9 +21,18 @@ from banach.kinds.finite_sum.problem import FiniteSum
 from banach.parts import workers as by_worker
 
 Scalar = Float[Array, ""]
-_OWN = frozenset({"value", "grad", "hvp", "local_grad", "local_sample", "coded_grad"})
 
 
+@kind(
+    name="DistributedSum",
+    oracles="value grad hvp local_grad local_sample coded_grad",
+    checks="full_sum",
+    cures={
+        "local_grad local_sample coded_grad": """Spread a sum over workers: \
+bn.DistributedSum(finite_sum, workers)"""
+    },
+    zoo="distributed",
+)
 class DistributedSum(Problem):
     """minimise F(x) = 1/W sum_i f_i(x), worker i holding its own terms of a FiniteSum.
 
@@ -46,8 +56,6 @@ class DistributedSum(Problem):
     local_sample(x, key, size), the gradients of the f_i stacked over workers.
     Bad input raises Misuse.
     """
-
-    kind: ClassVar[str] = "DistributedSum"
 
     # The terms by worker, padded to equal numbers; `real` tells them from padding.
     padded: FiniteSum
@@ -88,10 +96,6 @@ class DistributedSum(Problem):
         whole = self.as_finite_sum()
         whole.validate()
         return DistributedSum(whole, self.workers, L=self.L, mesh=self.mesh)
-
-    def oracles(self) -> frozenset[str]:
-        """Derivatives of F, and the workers' own gradients."""
-        return _OWN
 
     def prices(self) -> dict[str, float]:
         """All workers' gradients cost one gradient of F."""
@@ -248,10 +252,6 @@ class DistributedSum(Problem):
         """The objective as text."""
         where = "one device" if self.mesh is None else f"{self.mesh.size} devices"
         return f"{self.padded.formula()}; {self.workers} workers on {where}"
-
-    def default_check(self) -> str:
-        """The gradient of the full sum, with the count of its terms."""
-        return "full_sum"
 
     def local(self) -> "DistributedSum":
         """All workers on the default device."""

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from banach.core import compat, reading
 from banach.core.door import door
 from banach.kinds import inputs
-from banach.kinds.smooth.problem import check_scalar
+from banach.kinds.differentiable import check_scalar
 
 
 @door

@@ -1,7 +1,7 @@
 """Nonlinear elliptic variational problems on the unit interval and square."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,17 +10,25 @@ from jaxtyping import Array, Float
 
 from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.kinds import inputs
+from banach.kinds.differentiable import Differentiable, check_floating
 from banach.kinds.elliptic import sine
-from banach.kinds.smooth.problem import Differentiable, check_floating
 
 Grid = Float[Array, "*grid"]
 Scalar = Float[Array, ""]
-_ORACLES = frozenset({"value", "grad", "hvp", "hess", "riesz"})
 
 
+@kind(
+    name="EllipticEnergy",
+    oracles="value grad hvp hess riesz",
+    checks="energy_distance",
+    prefers={"": "sobolev_gradient_flow lbfgs"},
+    public={"manufactured": "manufactured"},
+    zoo="pde",
+)
 class EllipticEnergy(Differentiable):
     """minimise E(u) = int A(|grad u|^2) + F(u) - f u over u that vanish at the border.
 
@@ -43,8 +51,6 @@ class EllipticEnergy(Differentiable):
     |v|_H1 = (int |grad v|^2)^(1/2); the distance to the solution of the PDE is that
     plus the discretisation error, of which nothing is said.
     """
-
-    kind: ClassVar[str] = "EllipticEnergy"
 
     load: Grid
     args: tuple
@@ -130,10 +136,6 @@ class EllipticEnergy(Differentiable):
 
     def _declared(self) -> tuple:
         return (self.lower, self.upper, *self.curvature)
-
-    def oracles(self) -> frozenset[str]:
-        """Value, gradient, Hessian, and the Riesz map of the Sobolev metric."""
-        return _ORACLES
 
     def space(self) -> jax.ShapeDtypeStruct:
         """The inner nodes."""
@@ -245,10 +247,6 @@ class EllipticEnergy(Differentiable):
         grid = " x ".join(str(k) for k in self.load.shape)
         more = "" if self.potential is None else " + F(u)"
         return f"minimise int {name}(|grad u|^2){more} - f u, {grid} inner nodes"
-
-    def default_check(self) -> str:
-        """The distance in H1."""
-        return "energy_distance"
 
 
 def _zeros(load: Any) -> Any:

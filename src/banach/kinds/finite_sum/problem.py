@@ -1,7 +1,7 @@
 """Minimise the mean of many terms, one a datum."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,11 +11,12 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED, LIKELY, Facts, given
+from banach.core.kind import kind
 from banach.core.problem import Misuse, Problem
 from banach.engine.evaluate import evaluated
 from banach.kinds import inputs
+from banach.kinds.differentiable import Differentiable, Started, check_scalar
 from banach.kinds.glm.inputs import known
-from banach.kinds.smooth.problem import Differentiable, Started, check_scalar
 from banach.parts import batches
 
 Scalar = Float[Array, ""]
@@ -24,6 +25,16 @@ _ORACLES = frozenset({"value", "grad", "hvp", "sample", "stochastic_grad"})
 DENSE_UP_TO = 2_000_000
 
 
+@kind(
+    name="FiniteSum",
+    oracles="value grad hvp hess sample stochastic_grad",
+    checks="full_sum",
+    cures={
+        "stochastic_grad sample": """State the sum with its terms: \
+bn.FiniteSum(f, x0, data), or glm.as_finite_sum()"""
+    },
+    zoo="finite_sum",
+)
 class FiniteSum(Differentiable, Started):
     """minimise F(x) = 1/n sum_i f(x, d_i) + 1/2 sum_j l2_j x_j^2 over a pytree x.
 
@@ -42,8 +53,6 @@ class FiniteSum(Differentiable, Started):
     Against scikit-learn: SGDClassifier's alpha is l2; LogisticRegression(C) minimises
     n C times this mean with l2 = 1 / (n C).
     """
-
-    kind: ClassVar[str] = "FiniteSum"
 
     fun: inputs.Function
     x0: PyTree
@@ -213,10 +222,6 @@ class FiniteSum(Differentiable, Started):
         ridge = "" if self.l2 is None else " + 1/2 sum_j l2_j x_j^2"
         name = self.fun.narrow.program.name
         return f"1/n sum_i {name}(x, d_i){ridge}, n = {self.n}, {self.size()} unknowns"
-
-    def default_check(self) -> str:
-        """The gradient of the full sum, with the count of its terms."""
-        return "full_sum"
 
     def as_finite_sum(self) -> Problem:
         """Itself."""

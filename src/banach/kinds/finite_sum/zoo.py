@@ -1,16 +1,15 @@
-"""Ready finite sums and networks by name; listing them imports no jax."""
+"""Ready finite sums by name; listing them imports no jax."""
 
 from banach.zoo import datasets
 from banach.zoo.registry import Shelf
 
-_shelf = Shelf("Training")
+_shelf = Shelf("FiniteSum")
 names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
 @_named(
     "finite_sum:logistic_breast_cancer",
     "mean of 569 logistic losses, 30 features, intercept, l2 = 1/569",
-    "FiniteSum",
 )
 def _logistic_cancer():
     from banach.kinds.glm.models import LogisticRegression
@@ -18,70 +17,3 @@ def _logistic_cancer():
     data = datasets.breast_cancer()
     A = datasets.standardised(data.A)
     return LogisticRegression(A, data.y, 1.0).as_finite_sum()
-
-
-@_named(
-    "distributed:breast_cancer",
-    "mean of 569 logistic losses on 8 workers, sorted by label, l2 = 0.1",
-    "DistributedSum",
-)
-def _cancer_of_workers():
-    import numpy as np
-
-    from banach.kinds.distributed_sum.problem import DistributedSum
-    from banach.kinds.glm.models import LogisticRegression
-
-    data = datasets.breast_cancer()
-    A = datasets.standardised(data.A)
-    n, workers = len(data.y), 8
-    model = LogisticRegression(A, data.y, 0.1 * n, intercept=False)
-    order = np.argsort(data.y, kind="stable")
-    # l'' <= 1/4 in each shard.
-    steepest = max(
-        np.linalg.norm(A[piece], 2) ** 2 for piece in np.array_split(order, workers)
-    )
-    L = workers / n * steepest / 4 + 0.1
-    return DistributedSum(model.as_finite_sum(), workers, order=order, L=L)
-
-
-@_named(
-    "training:digits",
-    "64-32-10 tanh network, 1347 digits, 450 held out, l2 = 1e-3",
-    "Training",
-)
-def _digits_network():
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    from banach.kinds.training.problem import Training
-
-    data = datasets.digits()
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(data.y))
-    A, y = data.A[order] / 16, data.y[order]
-
-    def layer(m, k):
-        return {"W": rng.normal(size=(m, k)) / np.sqrt(m), "b": np.zeros(k)}
-
-    params = [layer(64, 32), layer(32, 10)]
-
-    def model(params, x, key):
-        first, second = params
-        hidden = jnp.tanh(x @ first["W"] + first["b"])
-        return hidden @ second["W"] + second["b"]
-
-    def cross_entropy(z, label):
-        return jax.nn.logsumexp(z) - z[label]
-
-    fit, kept = slice(0, 1347), slice(1347, None)
-    return Training(
-        model,
-        cross_entropy,
-        params,
-        A[fit],
-        y[fit],
-        held_out=(A[kept], y[kept]),
-        l2=1e-3,
-        reference=params,
-    )

@@ -1,7 +1,7 @@
 """Fixed points x = T(x), with what is known of T as a contraction."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,15 +10,23 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, reading, tree
 from banach.core.facts import DECLARED, Facts, given
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
-from banach.kinds.smooth.problem import Started, check_floating
+from banach.kinds.differentiable import Started, check_floating
 
 Scalar = Float[Array, ""]
 NORMS = ("2", "inf")
 
 
+@kind(
+    name="FixedPoint",
+    oracles="map",
+    checks="fixed_point contraction",
+    prefers={"": "anderson picard"},
+    zoo="fixed_point",
+)
 class FixedPoint(Started):
     """Find x with x = T(x, *args), T a JAX function to a pytree shaped like x.
 
@@ -36,8 +44,6 @@ class FixedPoint(Started):
     Against peers: `scipy.optimize.fixed_point(func, x0)` iterates the same T for
     vectors, with an xtol on the last step; Optimistix's FixedPointIteration likewise.
     """
-
-    kind: ClassVar[str] = "FixedPoint"
 
     fun: inputs.Function
     x0: PyTree
@@ -91,10 +97,6 @@ class FixedPoint(Started):
             nonexpansive=self.nonexpansive,
             reference=self.reference,
         )
-
-    def oracles(self) -> frozenset[str]:
-        """The map."""
-        return frozenset({"map"})
 
     def facts(self) -> Facts:
         """Contraction factor q and nonexpansiveness, as declared."""

@@ -1,6 +1,6 @@
 """Generalised linear models: a loss of A x + b, and a term on the coefficients."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.stacked import Stacked
@@ -36,6 +37,21 @@ _SMOOTH = frozenset({"value", "grad", "hvp", "hess"})
 _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 
 
+@kind(
+    name="GLM",
+    oracles="value grad hvp hess prox project lmo dual",
+    checks="gap step stationarity",
+    cures={"dual": "State a linear model (bn.GLM) with a term that has a conjugate"},
+    public={
+        "models": """Ridge Lasso ElasticNetRegression GroupLasso
+        NonnegativeLeastSquares BoxLeastSquares SimplexLeastSquares LogisticRegression
+        SparseLogisticRegression SoftmaxRegression PoissonRegression HuberRegression
+        SquaredHingeClassifier""",
+    },
+    pieces={"losses": "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"},
+    zoo="""logistic sparse_logistic squared_hinge softmax lasso elasticnet grouplasso
+    ridge leastsquares huber poisson nnls box simplex""",
+)
 class GLM(Problem):
     """minimise F(x) = sum_i w_i l(<a_i, c> + b + o_i, y_i) + g(c); no factor 1/n.
 
@@ -50,8 +66,6 @@ class GLM(Problem):
     their tuple in that order (for two classes the first is -1, the second +1), empty
     where y held the codes themselves. Bad data raise Misuse.
     """
-
-    kind: ClassVar[str] = "GLM"
 
     A: Any
     y: Any

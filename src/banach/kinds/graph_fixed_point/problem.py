@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
@@ -17,6 +18,13 @@ from banach.kinds.fixed_point.problem import contraction_factor
 Heads = Float[Array, "heads nodes width"]
 
 
+@kind(
+    name="GraphFixedPoint",
+    oracles="map linear_part",
+    checks="contraction",
+    prefers={"": "convergent_graph_solver anderson picard"},
+    zoo="fixed_point",
+)
 class GraphFixedPoint(Problem):
     """Find H with H = gamma A H + B, head by head, on a directed graph.
 
@@ -30,7 +38,6 @@ class GraphFixedPoint(Problem):
     Source: the linear maps of Park, Choo and Park, Convergent Graph Solvers (2022).
     """
 
-    kind: ClassVar[str] = "FixedPoint"
     norm: ClassVar[str] = "inf"
     weights: ClassVar[None] = None
 
@@ -73,10 +80,6 @@ class GraphFixedPoint(Problem):
         adjacency = _relation(adjacency, np.shape(scores))
         receivers, senders = np.nonzero(adjacency)
         return cls(scores[:, receivers, senders], bias, senders, receivers, gamma)
-
-    def oracles(self) -> frozenset[str]:
-        """The map and its linear part."""
-        return frozenset({"map", "linear_part"})
 
     def space(self) -> jax.ShapeDtypeStruct:
         """That of the bias."""
@@ -146,10 +149,6 @@ class GraphFixedPoint(Problem):
             f"H = gamma A H + B, {heads} heads, {nodes} nodes of width {width}, "
             f"{edges} edges"
         )
-
-    def default_check(self) -> str:
-        """Banach's bound."""
-        return "contraction"
 
     def as_root(self) -> Problem:
         """H - T(H) = 0."""

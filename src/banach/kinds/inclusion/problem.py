@@ -1,7 +1,7 @@
 """Monotone inclusions 0 in F(z) + G(z) with F a finite sum, and saddle points."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,15 +13,31 @@ from banach.core import compat, reading, tree, wrong_calls
 from banach.core.door import door
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.function import trace
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
-from banach.kinds.smooth.problem import check_bare, check_floating, structs
+from banach.kinds.differentiable import check_bare, check_floating, structs
 from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
 
 
+@kind(
+    name="Inclusion",
+    oracles="operator component resolvent",
+    checks="inclusion variational_gap",
+    prefers={
+        "": """extragradient backtracking_extragradient golden_ratio halpern
+        vr_halpern"""
+    },
+    cures={
+        "component": "State F as a finite sum: bn.Inclusion(components, z0, data)",
+        "operator resolvent": "State bn.Inclusion(F, z0) or bn.saddle(phi, x0, y0)",
+    },
+    public={"problem": "saddle"},
+    zoo="saddle",
+)
 class Inclusion(Problem):
     """Find z with 0 in F(z) + G(z), F(z) = (1/n) sum_i F_i(z), G = subgradients of g.
 
@@ -45,8 +61,6 @@ class Inclusion(Problem):
     term is the identity, so that one method serves both cases. `is_saddle` says that
     F comes from a saddle function: see `saddle`.
     """
-
-    kind: ClassVar[str] = "Inclusion"
 
     fun: inputs.Function
     z0: PyTree
@@ -136,10 +150,6 @@ class Inclusion(Problem):
     def n(self) -> int:
         """Number of components (static)."""
         return jax.tree.leaves(self.data)[0].shape[0]
-
-    def oracles(self) -> frozenset[str]:
-        """The full operator, sampled components and the resolvent of the term."""
-        return frozenset({"operator", "component", "resolvent"})
 
     def essential(self) -> frozenset[str]:
         """The resolvent where there is a term."""

@@ -13,7 +13,7 @@ from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.problem import Misuse
 from banach.engine.evaluate import evaluated
 from banach.kinds import inputs
-from banach.kinds.smooth.problem import check_floating
+from banach.kinds.differentiable import check_floating
 from banach.parts.operators import (
     DenseMatrix,
     FunctionOperator,

@@ -1,6 +1,6 @@
 """Systems of linear equations A x = b."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,15 +11,29 @@ from jaxtyping import Array, Float, PyTree
 from banach.core import tree
 from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.estimate import spectrum
 from banach.kinds import diagnoses, inputs
+from banach.kinds.differentiable import structs
 from banach.kinds.linear import inputs as given
-from banach.kinds.smooth.problem import structs
 from banach.parts.operators import NormalOperator, Operator
 
 
+@kind(
+    name="Linear",
+    oracles="matvec residual",
+    checks="linear_residual",
+    prefers={"": "conjugate_gradient"},
+    cures={
+        "matvec": "State the system as bn.Linear(A, b)",
+        "positive_definite": """otherwise bn.normal_equations(A, b) is a system that \
+has it""",
+    },
+    public={"problem": "normal_equations"},
+    zoo="linear",
+)
 class Linear(Problem):
     """Find x with A x = b.
 
@@ -37,8 +51,6 @@ class Linear(Problem):
     Against SciPy: `scipy.sparse.linalg.cg(A, b, rtol=tol)` stops at the same
     ||b - A x|| <= tol ||b||, read from its recurrence; here it is recomputed from A.
     """
-
-    kind: ClassVar[str] = "Linear"
 
     A: Operator
     b: PyTree
@@ -82,10 +94,6 @@ class Linear(Problem):
             if getattr(self, name) == DECLARED and getattr(made, name) is not None:
                 object.__setattr__(made, name, DECLARED)
         return made
-
-    def oracles(self) -> frozenset[str]:
-        """Products with A, and the residual."""
-        return frozenset({"matvec", "residual"})
 
     def space(self) -> PyTree:
         """Structure of b."""
@@ -147,10 +155,6 @@ class Linear(Problem):
     def formula(self) -> str:
         """The equations as text."""
         return f"A x = b, {self.size()} unknowns, A {self.A.describe()}"
-
-    def default_check(self) -> str:
-        """The residual, recomputed from A."""
-        return "linear_residual"
 
     def unsolvable(self) -> tuple[str, str] | None:
         """A row of zeros whose right side is not zero."""

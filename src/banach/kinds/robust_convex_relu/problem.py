@@ -1,6 +1,6 @@
 """Adversarial training of a two-layer ReLU network as a convex program."""
 
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from banach.core import compat, tree
 from banach.core.facts import CONSTRUCTION, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds.convex_relu import inputs as relu_inputs
@@ -20,6 +21,13 @@ Scalar = Float[Array, ""]
 _HALVINGS = 60
 
 
+@kind(
+    name="RobustConvexRelu",
+    oracles="value split split_prox normal dual",
+    checks="robust_relu_gap",
+    prefers={"": "convex_relu_admm"},
+    zoo="robust_relu",
+)
 class RobustConvexRelu(Problem):
     """Two-layer ReLU training where each row of X may move by eps in any coordinate.
 
@@ -41,8 +49,6 @@ class RobustConvexRelu(Problem):
 
     Source: Bai, Gautam and Sojoudi (2023), section 4; the dual is derived here.
     """
-
-    kind: ClassVar[str] = "RobustConvexRelu"
 
     plain: ConvexRelu
     eps: Any
@@ -84,10 +90,6 @@ class RobustConvexRelu(Problem):
         """What the gap bounds, for certificates."""
         count = len(self.plain.masks)
         return f"worst-case network(x)-f* ({count} robust patterns)"
-
-    def oracles(self) -> frozenset[str]:
-        """The splitting alone: the losses are not smooth."""
-        return frozenset({"split", "split_prox", "normal", "dual", "value"})
 
     def essential(self) -> frozenset[str]:
         """What knows of norms, cones and losses."""
@@ -238,10 +240,6 @@ class RobustConvexRelu(Problem):
             f" s.t. (2 D_i - 1) X v_i >= eps ||v_i||_1, X {n} x {d}, "
             f"{len(self.plain.masks)} patterns"
         )
-
-    def default_check(self) -> str:
-        """The duality gap."""
-        return "robust_relu_gap"
 
     def _eps(self, like: Array) -> Array:
         return jnp.asarray(self.eps, like.dtype)

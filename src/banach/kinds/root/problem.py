@@ -1,7 +1,7 @@
 """Systems of equations F(x) = 0."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,20 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import diagnoses, inputs
-from banach.kinds.smooth.problem import check_floating, structs
+from banach.kinds.differentiable import check_floating, structs
 
 
+@kind(
+    name="Root",
+    oracles="residual jacobian",
+    checks="residual",
+    prefers={"": "newton_root powell_hybrid broyden"},
+    zoo="root",
+)
 class Root(Problem):
     """Find x with F(x) = 0, F a JAX function to a pytree shaped like x.
 
@@ -24,8 +32,6 @@ class Root(Problem):
     as the terms at the judged point agree (see the check "residual"). SciPy's `root`
     solves the same equations.
     """
-
-    kind: ClassVar[str] = "Root"
 
     fun: inputs.Function
     x0: PyTree
@@ -66,10 +72,6 @@ class Root(Problem):
             scale=self.scale,
             reference=self.reference,
         )
-
-    def oracles(self) -> frozenset[str]:
-        """The residual and its dense Jacobian."""
-        return frozenset({"residual", "jacobian"})
 
     def prices(self) -> Mapping[str, float]:
         """A Jacobian is n directional derivatives."""
@@ -113,10 +115,6 @@ class Root(Problem):
     def formula(self) -> str:
         """The equations as text."""
         return f"{self.fun.narrow.program.name}(x) = 0, {self.size()} unknowns"
-
-    def default_check(self) -> str:
-        """The residual."""
-        return "residual"
 
     def undefined(self, x: PyTree) -> Bool[Array, ""]:
         """Whether F has no value at x."""

@@ -1,7 +1,7 @@
 """Training of a network: a model, a loss, and data; judged in eval mode."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,16 +10,23 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import reading, wrong_calls
 from banach.core.facts import Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
+from banach.kinds.differentiable import check_scalar
 from banach.kinds.finite_sum.problem import FiniteSum, rows
-from banach.kinds.smooth.problem import check_scalar
 from banach.parts.batches import Moments
 
 Scalar = Float[Array, ""]
 
 
+@kind(
+    name="Training",
+    oracles="value grad hvp hess sample stochastic_grad",
+    checks="full_sum",
+    zoo="training",
+)
 class Training(Problem):
     """minimise 1/n sum_i loss(model(params, x_i), y_i) + 1/2 sum_j l2_j params_j^2.
 
@@ -40,8 +47,6 @@ class Training(Problem):
     Against optax: the same mean as optax.softmax_cross_entropy_with_integer_labels(
     ...).mean(), plus l2 / 2 of the squared parameters (its add_decayed_weights(l2)).
     """
-
-    kind: ClassVar[str] = "Training"
 
     sum: FiniteSum
     predictor: inputs.Function

@@ -1,7 +1,7 @@
 """Entropic optimal transport, on a stored cost or on two point clouds."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Facts
+from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.kinds.transport import inputs
@@ -37,6 +38,13 @@ class Block(eqx.Module):
         return P if self.i is None else jnp.where(self.live[:, None], P, off)
 
 
+@kind(
+    name="Transport",
+    oracles="value grad hvp hess plan transform",
+    checks="transport",
+    prefers={"": "sinkhorn_newton_sparse sinkhorn"},
+    zoo="transport",
+)
 class Transport(Problem):
     """Entropic optimal transport, stated by its dual, over potentials x = (f, g).
 
@@ -57,8 +65,6 @@ class Transport(Problem):
     `cost` is an array (m, n), or an operator of banach.parts.transport_cost. The
     marginals are positive and sum alike. Bad data raise Misuse.
     """
-
-    kind: ClassVar[str] = "Transport"
 
     cost: Cost
     a: Any
@@ -339,10 +345,6 @@ class Transport(Problem):
             "eps (sum a_i b_j exp((f_i + g_j - C_ij) / eps) - sum a sum b) - a.f - b.g"
             f", cost {m} x {n} ({type(self.cost).__name__})"
         )
-
-    def default_check(self) -> str:
-        """The gap of the rounded plan, and the marginals."""
-        return "transport"
 
     def wide(self, data: Any, x: Any) -> Any:
         """Data in the dtype of the potentials."""

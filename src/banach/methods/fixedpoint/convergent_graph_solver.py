@@ -27,7 +27,7 @@ class ConvergentGraphSolverState(eqx.Module):
 @method(
     name="convergent_graph_solver",
     family="fixedpoint",
-    problem="FixedPoint",
+    problem="GraphFixedPoint",
     needs={"linear_part"},
     assumes={"contractive"},
     paper="park2022convergent",

@@ -14,6 +14,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.kinds.least_squares.problem import NonlinearLeastSquares
 from banach.terms.term import gam, least
 
 Scalar = Float[Array, ""]
@@ -90,7 +91,7 @@ class ProjectedResidual(Check):
 
     def refuses(self, problem: Problem) -> str | None:
         """Problems without residuals, and those too large for a dense QR."""
-        fits = problem.kind == "NonlinearLeastSquares"
+        fits = isinstance(problem, NonlinearLeastSquares)
         no = refuse_unless(fits, problem, f"{self.name} judges sums of squares")
         if no is None and problem.size() > LARGEST:
             return (

@@ -1,0 +1,172 @@
+"""The card of a kind of problem: what some instance offers, and what suits it.
+
+What cannot be literal stays with the instance (the oracles and the default check of a
+linear model depend on its term): the card holds what *some* instance has, and a test
+holds every instance within its card.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["KindCard", "cure", "kind", "preferred", "unknown"]
+
+# Preferred methods of a problem of minimisation, for kinds that name none.
+MINIMISATION = {
+    "term": "fista proximal_gradient frank_wolfe",
+    "size<=2000, fact:convex": "lazy_newton trust_region_newton lbfgs",
+    "size<=2000": "trust_region_newton lbfgs nonlinear_cg",
+    "": "lbfgs newton_cg gradient_descent",
+}
+_CONDITION = re.compile(r"term|has:[a-z_]+|fact:[a-z_]+|size<=\d+")
+# Cards of this process by name; banach's own are also in the catalogue.
+_CARDS: dict[str, "KindCard"] = {}
+
+
+@dataclass(frozen=True)
+class KindCard:
+    """What a kind is, offers and prefers; plain data.
+
+    Attributes:
+        name: of the kind; `problem.kind`.
+        oracles: what some instance offers.
+        checks: default checks of its instances, the usual one first.
+        prefers: names of default methods, best first, by condition. The first row
+            whose condition holds is taken; an empty one always holds. Conditions,
+            joined by commas: `term` (an essential term), `has:ORACLE`, `fact:NAME`,
+            `size<=N`. No rows: those of a minimisation.
+        views: names of the kind's views, in the order in which they are tried.
+        term: what a method ignores that uses none of the essential oracles.
+        cures: by oracles (or facts) that another problem lacks, what to do: usually
+            how to state it as this kind. A key may hold several words.
+        public: names in `bn` besides the class, by file of the room: other ways to
+            state such a problem.
+        pieces: names in `bn` of what it is stated with; not in `dir(bn)`.
+        zoo: what the names of the ready problems begin with.
+    """
+
+    name: str
+    oracles: frozenset[str]
+    checks: tuple[str, ...]
+    prefers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    views: tuple[str, ...] = ()
+    term: str = "the term"
+    cures: Mapping[str, str] = field(default_factory=dict, hash=False)
+    public: Mapping[str, str] = field(default_factory=dict, hash=False)
+    pieces: Mapping[str, str] = field(default_factory=dict, hash=False)
+    zoo: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for condition in self.prefers:
+            for part in filter(None, condition.split(", ")):
+                if not _CONDITION.fullmatch(part):
+                    raise ValueError(
+                        f"card {self.name}: prefers is for {part!r}; a condition is "
+                        "term, has:ORACLE, fact:NAME or size<=N"
+                    )
+
+
+def kind(
+    *,
+    name: str,
+    oracles: Iterable[str],
+    checks: Iterable[str],
+    prefers: Mapping[str, str] | None = None,
+    views: Iterable[str] = (),
+    term: str = "the term",
+    cures: Mapping[str, str] | None = None,
+    public: Mapping[str, str] | None = None,
+    pieces: Mapping[str, str] | None = None,
+    zoo: Iterable[str] = (),
+) -> Callable[[type], type]:
+    """Attach a card to a Problem class; every argument is a literal.
+
+    Words may be given as one string with spaces. See `KindCard`.
+    """
+    card = KindCard(
+        name=name,
+        oracles=frozenset(_words(oracles)),
+        checks=_words(checks),
+        prefers=dict(prefers or {}),
+        views=_words(views),
+        term=term,
+        cures={
+            word: text
+            for words, text in (cures or {}).items()
+            for word in words.split()
+        },
+        public=dict(public or {}),
+        pieces=dict(pieces or {}),
+        zoo=_words(zoo),
+    )
+
+    def attach(cls: type) -> type:
+        cls.card = card  # type: ignore[attr-defined]
+        cls.kind = name  # type: ignore[attr-defined]
+        _CARDS[name] = card
+        return cls
+
+    return attach
+
+
+def preferred(card: KindCard | None, problem: Any, facts: Any) -> list[str]:
+    """Names of default methods for an instance, best first."""
+    rows = card.prefers if card is not None and card.prefers else MINIMISATION
+    for condition, names in rows.items():
+        parts = filter(None, condition.split(", "))
+        if all(_holds(part, problem, facts) for part in parts):
+            return names.split()
+    return []
+
+
+def unknown(oracles: Iterable[str]) -> set[str]:
+    """Those that no kind offers: banach's own, this process's, installed packages'."""
+    from banach import catalogue
+
+    left = set(oracles)
+    for entry in catalogue.own()["kinds"].values():
+        left.difference_update(entry["oracles"])
+    # Installed packages are searched only for what nobody here offers.
+    for card in _all() if left else ():
+        left.difference_update(card["oracles"])
+    return left
+
+
+def cure(missing: str) -> str | None:
+    """What to do where a problem lacks an oracle or a fact, from the kinds' cards.
+
+    Without words of its own: the first kind that offers the oracle.
+    """
+    cards = _all()
+    for card in cards:
+        if missing in card["cures"]:
+            return card["cures"][missing]
+    for card in cards:
+        if missing in card["oracles"]:
+            return f"State the problem as bn.{card['class']}"
+    return None
+
+
+def _all() -> list[dict[str, Any]]:
+    """The catalogue's entries, then the cards that this process made by hand."""
+    from banach import catalogue
+
+    known = catalogue.kinds()
+    here = [vars(card) | {"class": card.name} for card in _CARDS.values()]
+    return [*known.values(), *(card for card in here if card["name"] not in known)]
+
+
+def _holds(part: str, problem: Any, facts: Any) -> bool:
+    if part == "term":
+        return bool(problem.essential())
+    word, _, name = part.partition(":")
+    if word == "has":
+        return name in problem.oracles()
+    if word == "fact":
+        return facts.has(name)
+    return problem.size() <= int(part.removeprefix("size<="))
+
+
+def _words(given: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(given.split() if isinstance(given, str) else given)

@@ -1,0 +1,121 @@
+"""The card of a kind: literal, read as it runs, and no instance goes beyond it."""
+
+import importlib
+
+import equinox as eqx
+import numpy as np
+import pytest
+
+import banach as bn
+from banach import cards, catalogue, checks, zoo
+from banach.core import compat
+from banach.core import kind as words
+
+ROWS = zoo.names()
+FIRST = {row["kind"]: row["name"] for row in reversed(ROWS)}
+
+
+@pytest.mark.parametrize("name", [row["name"] for row in ROWS])
+def test_an_instance_stays_within_its_card(name):
+    """Oracles, default check, preferred methods; and the class is the card's."""
+    problem = zoo.load(name)
+    card, entry = problem.card, catalogue.kinds()[problem.kind]
+    assert type(problem).__name__ == entry["class"]
+    assert problem.oracles() <= card.oracles
+    assert problem.default_check() in card.checks
+    assert name.partition(":")[0] in card.zoo
+    with compat.double():
+        chosen = words.preferred(card, problem, problem.facts())
+    rows = (card.prefers or words.MINIMISATION).values()
+    assert chosen and chosen in [row.split() for row in rows]
+
+
+@pytest.mark.parametrize("name", catalogue.kinds())
+def test_the_index_shows_the_card_that_the_class_carries(name):
+    entry = catalogue.kinds()[name]
+    card = getattr(bn, entry["class"]).card
+    for key in ("name", "term", "prefers", "cures"):
+        assert getattr(card, key) == entry[key], key
+    assert sorted(card.oracles) == entry["oracles"]
+    for key in ("checks", "views", "zoo"):
+        assert list(getattr(card, key)) == entry[key], key
+    assert set(card.checks) <= set(checks.names())
+    for public, home in (entry["public"] | entry["pieces"]).items():
+        assert getattr(importlib.import_module(home), public) is getattr(bn, public)
+
+
+def test_every_kind_but_one_has_a_ready_problem():
+    """Of least squares the registers of NIST are the ready problems (benchmarks)."""
+    assert {*catalogue.kinds(), *FIRST} - FIRST.keys() == {
+        "Composite", "NonlinearLeastSquares",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("@kind(name='A', oracles='value')", "@kind lacks checks"),
+        ("@kind(name='A', oracles=ALL, checks='gap')", "oracles must be a literal"),
+        ("@kind('A', oracles='value', checks='gap')", "every argument of @kind is"),
+        ("@kind(name='A', oracles='v', checks='g', zoos='a')", "has no argument zoos"),
+        ("@kind(name='A', oracles='v', checks='g', cures='a')", "cures is a dict"),
+        ("@other(name='A')", "holds one class under @kind"),
+    ],
+)
+def test_a_wrong_card_is_refused_with_its_place(tmp_path, text, message):
+    file = tmp_path / "kinds" / "a" / "problem.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(f'"""A."""\n\n{text}\nclass A(Problem):\n    """An A."""\n')
+    with pytest.raises(cards.CatalogueError, match=message):
+        cards.build(tmp_path)
+
+
+def test_conditions_are_words_of_one_vocabulary():
+    with pytest.raises(ValueError, match="a condition is term, has:ORACLE"):
+        words.kind(name="A", oracles="value", checks="gap", prefers={"big": "lbfgs"})
+    problem = bn.Smooth(lambda x: (x**2).sum(), np.ones(3), L=2.0, mu=2.0)
+    rows = {
+        "term": "fista",
+        "size<=2": "newton_cg",
+        "has:hess, fact:convex, size<=3": "lazy_newton gradient_descent",
+        "": "lbfgs",
+    }
+    card = words.KindCard("A", frozenset({"value"}), ("gap",), rows)
+    chosen = words.preferred(card, problem, problem.facts())
+    assert chosen == ["lazy_newton", "gradient_descent"]
+    bare = words.KindCard("A", frozenset({"value"}), ("gap",))
+    assert words.preferred(bare, problem, problem.facts())[0] == "lazy_newton"
+
+
+class Bare(bn.Smooth):
+    """A kind of somebody's own, without a card of its own."""
+
+
+def test_a_class_without_a_card_takes_that_of_its_base_or_says_what_to_write():
+    plain = Bare(lambda x: (x**2).sum(), np.ones(2))
+    assert plain.card is bn.Smooth.card and plain.kind == "Smooth"
+
+    class Nothing(bn.Problem):
+        x0: np.ndarray = eqx.field(default_factory=lambda: np.ones(1))
+
+        def space(self): ...
+        def start(self): ...
+        def facts(self): ...
+        def optimality(self, point): ...
+        def objective(self, x): ...
+        def formula(self): ...
+
+    with pytest.raises(bn.Misuse, match=r"@bn\.kind\(name="):
+        Nothing().oracles()
+
+
+def test_a_refusal_names_the_kind_that_offers_what_is_missing():
+    problem = bn.Root(lambda x: x**2 - 1, np.ones(2))
+    for method, cure in {
+        "sinkhorn": "State the problem as bn.Transport",
+        "picard": "State the problem as bn.FixedPoint",
+        "econtrol": "bn.DistributedSum(finite_sum, workers)",
+    }.items():
+        with pytest.raises(bn.Misuse) as error:
+            bn.solve(problem, method)
+        assert cure in str(error.value)
