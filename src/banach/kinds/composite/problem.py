@@ -31,6 +31,7 @@ _TERM = frozenset({"prox", "project", "lmo"})
         "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",
         "project": "Use a set (bn.Box, bn.Simplex, ...) as the term",
     },
+    zoo="composite",
 )
 class Composite(Problem):
     """minimise F(x) = f(x) + g(x), f smooth and g a Term of banach.terms.

@@ -28,6 +28,7 @@ DENSE_JACOBIAN_UP_TO = 2000
     },
     cures={"residual": "State residuals as bn.least_squares(r, x0), F = 0 as bn.Root"},
     public={"problem": "least_squares"},
+    zoo="fit",
 )
 class NonlinearLeastSquares(Differentiable, Started):
     """minimise f(x) = 1/2 ||r(x)||^2, r any JAX function to a pytree of arrays.
