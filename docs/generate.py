@@ -1,7 +1,8 @@
-"""Pages made from the catalogue: one a method, their index, and refs.bib.
+"""Pages made from the catalogue: one a method, one a kind, their lists, refs.bib.
 
 mkdocs calls `on_config` before it reads docs/, so the pages are never older than the
-index. They go to docs/methods/, which git ignores; refs.bib is committed.
+index. They go to docs/methods/ and docs/kinds/, which git ignores; refs.bib is
+committed.
 
     python docs/generate.py --write    regenerate docs/refs.bib
     python docs/generate.py --check    exit 1 when it is stale
@@ -144,6 +145,55 @@ def pages(index: dict, claims: list[dict]) -> dict[str, str]:
     return found
 
 
+def kind_page(entry: dict, methods: list[dict], rows: list[dict]) -> str:
+    """The page of one kind of problem."""
+    prefers = [
+        f"{names} {f'(where {condition})' if condition else ''}".strip()
+        for condition, names in entry["prefers"].items()
+    ]
+    table = {
+        "Class": f"`{entry['module']}.{entry['class']}`",
+        "Also stated as": words(sorted(entry["public"].keys() - {entry["class"]})),
+        "Stated with": words(sorted(entry["pieces"])),
+        "Oracles of some instance": words(entry["oracles"]),
+        "Default check": ", or ".join(f"`{name}`" for name in entry["checks"]),
+        "Default methods, in order": "; ".join(prefers) or "those of a minimisation",
+        "Seen as": words(entry["views"]),
+    }
+    lines = [f"| {key} | {cell(value)} |" for key, value in table.items()]
+    parts = [
+        f"# {entry['name']}",
+        prose(entry["summary"]),
+        "\n".join(["| | |", "| --- | --- |", *lines]),
+        prose(entry["doc"]),
+    ]
+    if methods:
+        parts += ["## Methods stated for it", "\n".join(
+            f"- [{m['name']}](../methods/{m['name']}.md): {prose(m['summary'])}"
+            for m in methods
+        )]  # fmt: skip
+    if rows:
+        parts += ["## Ready problems", "\n".join(
+            f"- `banach race {row['name']}`: {prose(row['title'])}" for row in rows
+        )]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def kind_pages(kinds: dict, index: dict, rows: list[dict]) -> dict[str, str]:
+    """The text of every kind's page, and of their list, by file name."""
+    table = ["| Kind | What it is | Default check |", "| --- | --- | --- |"]
+    found = {}
+    for name, entry in kinds.items():
+        own = [m for m in index.values() if m["problem"] == name]
+        ready = [row for row in rows if row["kind"] == name]
+        found[f"{name}.md"] = kind_page(entry, own, ready)
+        said = cell(prose(entry["summary"]))
+        table.append(f"| [{name}]({name}.md) | {said} | `{entry['checks'][0]}` |")
+    head = "# Kinds of problems\n\nWhat a problem is decides why its answer may be "
+    head += "believed. [Which problem is mine?](../problems.md) helps to choose.\n\n"
+    return {"index.md": head + "\n".join(table) + "\n", **found}
+
+
 def by_family(index: dict) -> dict[str, list[dict]]:
     """Entries grouped by family, both in alphabetical order."""
     entries = sorted(index.values(), key=lambda e: (e["family"], e["name"]))
@@ -164,7 +214,9 @@ def write(folder: Path, texts: dict[str, str]) -> None:
 
 def on_config(config):
     """mkdocs hook: write the pages and list them in the navigation by family."""
-    index = catalogue.load_index()
+    from banach import zoo
+
+    index = catalogue.own()["methods"]
     claims = []
     if EVIDENCE.exists():
         claims = json.loads(EVIDENCE.read_text(encoding="utf-8"))
@@ -174,7 +226,10 @@ def on_config(config):
         methods.append(
             {family: [{e["name"]: f"methods/{e['name']}.md"} for e in entries]}
         )
-    config.nav = [*config.nav, {"Methods": methods}]
+    kinds = catalogue.own()["kinds"]
+    write(DOCS / "kinds", kind_pages(kinds, index, zoo.names()))
+    rooms = ["kinds/index.md", *({name: f"kinds/{name}.md"} for name in kinds)]
+    config.nav = [*config.nav, {"Methods": methods}, {"Kinds": rooms}]
     return config
 
 

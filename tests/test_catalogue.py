@@ -286,3 +286,15 @@ def test_a_page_shows_card_formula_paper_and_verdict(tmp_path, monkeypatch):
         "[fast_step](fast_step.md) | Fast steps. | `grad`, `value` | 1960"
         in (pages["index.md"])
     )
+
+
+def test_every_kind_has_a_page_that_names_its_methods_and_ready_problems():
+    rows = [{"name": "fit:a", "kind": "NonlinearLeastSquares", "title": "a fit"}]
+    kinds, index = catalogue.own()["kinds"], catalogue.own()["methods"]
+    pages = docs_generator().kind_pages(kinds, index, rows)
+    assert set(pages) == {"index.md", *(f"{name}.md" for name in kinds)}
+    page = pages["NonlinearLeastSquares.md"]
+    assert "| Default check | `projected_residual`, or `stationarity` |" in page
+    assert "[levenberg_marquardt](../methods/levenberg_marquardt.md)" in page
+    assert "`banach race fit:a`: a fit" in page
+    assert "[Smooth](Smooth.md)" in pages["index.md"]
