@@ -33,10 +33,11 @@ from banach.core.method import Method
 
 # NEW: what a step hands to the next one. The first field is the point.
 class {cls}State(eqx.Module):
-    """Iterate; `still`: the last step left it where it was."""
+    """Iterate; `stuck`: the last step left it where it was."""
 
     x: PyTree
-    still: Bool[Array, ""]
+    # NEW: whether no step can move the point any more; leave out where never.
+    stuck: Bool[Array, ""]
 
 
 # NEW: the card. Literals only, except for `rate`. `needs` are the oracles that `step`
@@ -74,10 +75,6 @@ class {cls}(Method):
     def step(self, problem, state, key):
         x = tree.axpy(-self.step_size, problem.grad(state.x), state.x)
         return {cls}State(x, tree.max_abs(tree.sub(x, state.x)) == 0)
-
-    # NEW: whether no step can move the point any more; leave out where never.
-    def stuck(self, state):
-        return state.still
 '''
 
 REFERENCE = '''\

@@ -117,8 +117,11 @@ class Method(eqx.Module):
         return Point(getattr(state, dataclasses.fields(state)[0].name))
 
     def stuck(self, state: PyTree) -> Bool[Array, ""]:
-        """Whether no further step can change the point; ends a run as stalled."""
-        return jnp.asarray(False)
+        """Whether no further step can change the point; ends a run as stalled.
+
+        The field `stuck` of the state; never where it has none.
+        """
+        return jnp.asarray(getattr(state, "stuck", False))
 
     def calls(self, state: PyTree) -> dict[str, Any]:
         """Oracle calls so far, for cards with cost=None."""

@@ -40,7 +40,7 @@ def test_the_restart_makes_the_tail_linear():
 def test_it_stops_moving_at_the_solution():
     xs, state = iterates(case.problem(), Fista(case.L), 3000)
     np.testing.assert_allclose(xs[-1], case.SOLUTION, atol=1e-13)
-    assert bool(state.still)
+    assert bool(state.stuck)
     assert np.array_equal(xs[-1] == 0, case.SOLUTION == 0)
 
 

@@ -50,5 +50,5 @@ def test_a_rotation_is_circled_by_picard_and_solved_by_averaging():
 
 def test_it_is_stuck_where_nothing_moves():
     flat = bn.FixedPoint(lambda x: 0 * x + 0.1, np.ones(2), contraction=0.5)
-    assert not bool(iterates(flat, Picard(1.0), 1)[1].still)
-    assert bool(iterates(flat, Picard(1.0), 2)[1].still)
+    assert not bool(iterates(flat, Picard(1.0), 1)[1].stuck)
+    assert bool(iterates(flat, Picard(1.0), 2)[1].stuck)

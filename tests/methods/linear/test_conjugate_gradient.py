@@ -121,7 +121,7 @@ def test_it_ends_at_negative_curvature():
     problem = bn.Linear(indefinite, np.ones(3))
     assert not problem.facts().has("positive_definite")
     xs, state = iterates(problem, ConjugateGradient(Plain()), 5)
-    assert bool(state.ended) and np.isfinite(xs[-1]).all()
+    assert bool(state.stuck) and np.isfinite(xs[-1]).all()
     assert np.array_equal(xs[-1], xs[-2])
 
 

@@ -52,4 +52,4 @@ def test_it_stops_at_the_solution_and_refuses_without_L():
     no = Extragradient.suggest(problem, problem.facts())
     assert isinstance(no, Refusal) and no.missing == "L" and "cocoercive" in no.cure
     zs, state = case.iterates(problem, Extragradient(0.3), 3000)
-    assert bool(state.still) and jnp.array_equal(zs[-1], zs[-2])
+    assert bool(state.stuck) and jnp.array_equal(zs[-1], zs[-2])

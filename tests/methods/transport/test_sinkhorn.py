@@ -46,9 +46,9 @@ def test_scaling_eps_ends_at_the_same_solution_sooner():
 
 def test_it_is_stuck_only_where_nothing_moves():
     xs, states = case.iterates(case.problem(0.5), Sinkhorn(), 300)
-    flags = [bool(s.still) for s in states]
+    flags = [bool(s.stuck) for s in states]
     assert not flags[0] and flags[-1]
     assert case.error(xs[flags.index(True)], 0.5) < 1e-14
     # A large eps on the way down is not the end.
     _, states = case.iterates(case.problem(0.5), Sinkhorn(decay=0.999, first=1e6), 300)
-    assert not any(bool(s.still) for s in states)
+    assert not any(bool(s.stuck) for s in states)

@@ -171,7 +171,7 @@ def _trace(problem, method, steps):
         def body(state, _):
             new = method.step(problem, state, jax.random.key(0))
             # A stuck method holds its point: what it tries there is not counted.
-            new = jax.tree.map(lambda a, b: jnp.where(state.frozen, a, b), state, new)
+            new = jax.tree.map(lambda a, b: jnp.where(state.stuck, a, b), state, new)
             return new, (new.f, new.factorisations)
 
         return first.f, jax.lax.scan(body, first, None, steps)[1]

@@ -129,9 +129,6 @@ class HypergradientDescent(Method):
     def point(self, state):
         return Point((state.x, state.y), state.v)
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         n = state.evaluations
         return {

@@ -16,7 +16,7 @@ from banach.parts.momentum import gradient_restart, nesterov_theta, weight
 class FistaState(eqx.Module):
     """Iterate, extrapolated point, momentum, L as seen so far, the last gradient.
 
-    `still`: nothing moved.
+    `stuck`: nothing moved.
     """
 
     x: PyTree
@@ -24,7 +24,7 @@ class FistaState(eqx.Module):
     theta: Float[Array, ""]
     lipschitz: Float[Array, ""]
     last: tuple[PyTree, PyTree] | None
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -92,13 +92,10 @@ class Fista(Method):
         after = nesterov_theta(theta)
         beta = jnp.where(drop, 0, weight(theta, after))
         # A fixed point of the map from which no momentum is left.
-        still = (tree.max_abs(moved) == 0) & (tree.max_abs(back) == 0)
+        stuck = (tree.max_abs(moved) == 0) & (tree.max_abs(back) == 0)
         z = tree.axpy(beta, moved, x)
         last = (state.z, g) if self.grow else None
-        return FistaState(x, z, jnp.where(drop, 1, after), L, last, still)
-
-    def stuck(self, state):
-        return state.still
+        return FistaState(x, z, jnp.where(drop, 1, after), L, last, stuck)
 
 
 def _seen(state: FistaState, g: PyTree) -> Float[Array, ""]:

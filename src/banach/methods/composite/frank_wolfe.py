@@ -11,13 +11,13 @@ from banach.core.point import Point
 
 
 class FrankWolfeState(eqx.Module):
-    """Iterate with f and its gradient, the step number t; `still`: cannot move."""
+    """Iterate with f and its gradient, the step number t; `stuck`: cannot move."""
 
     x: PyTree
     f: Float[Array, ""]
     g: PyTree
     t: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -62,12 +62,9 @@ class FrankWolfe(Method):
         f, g = problem.value_and_grad(y)
         f = jnp.asarray(f, state.f.dtype)
         good = jnp.isfinite(f) & tree.all_finite(g) & (f <= state.f)
-        still = tree.max_abs(tree.sub(y, state.x)) == 0
+        stuck = tree.max_abs(tree.sub(y, state.x)) == 0
         x, f, g = tree.where(good, (y, f, g), (state.x, state.f, state.g))
-        return FrankWolfeState(x, f, g, state.t + 1, still)
+        return FrankWolfeState(x, f, g, state.t + 1, stuck)
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.still

@@ -24,7 +24,7 @@ class ProximalGradientState(eqx.Module):
     g: PyTree
     lipschitz: Float[Array, ""]
     trials: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -101,8 +101,8 @@ class ProximalGradient(Method):
             L = 0.9 * L
         else:
             (x, f, g), L, n = trial(state.lipschitz), state.lipschitz, 1
-        still = tree.max_abs(tree.sub(x, state.x)) == 0
-        return ProximalGradientState(x, f, g, L, state.trials + n, still)
+        stuck = tree.max_abs(tree.sub(x, state.x)) == 0
+        return ProximalGradientState(x, f, g, L, state.trials + n, stuck)
 
     def _bounded(self, state, L, x, f, g):
         """Whether the quadratic model of curvature L bounds f at x."""
@@ -116,9 +116,6 @@ class ProximalGradient(Method):
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"value": state.trials, "grad": state.trials, "prox": state.trials - 1}

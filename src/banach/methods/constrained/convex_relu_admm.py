@@ -29,7 +29,7 @@ class ConvexReluAdmmState(eqx.Module):
     products: Int[Array, ""]
     normals: Int[Array, ""]
     steps: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -109,9 +109,6 @@ class ConvexReluAdmm(Method):
 
     def point(self, state):
         return Point(state.s["groups"], state.offer)
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {

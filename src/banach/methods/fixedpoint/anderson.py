@@ -22,7 +22,7 @@ class AndersonState(eqx.Module):
     dg: Float[Array, "n m"]
     df: Float[Array, "n m"]
     count: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -75,11 +75,8 @@ class Anderson(Method):
         dg, df = jnp.where(fresh, 0, dg), jnp.where(fresh, 0, df)
         c, _, _, _ = jnp.linalg.lstsq(df, f, rcond=jnp.asarray(self.cutoff, x.dtype))
         after = g - jnp.matmul(dg, c, precision=tree.PRECISION)
-        still = jnp.all(after == x)
-        return AndersonState(back(after), g, f, dg, df, state.count + 1, still)
+        stuck = jnp.all(after == x)
+        return AndersonState(back(after), g, f, dg, df, state.count + 1, stuck)
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.still

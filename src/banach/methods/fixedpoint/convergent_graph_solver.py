@@ -21,7 +21,7 @@ class ConvergentGraphSolverState(eqx.Module):
     x: Heads
     factors: tuple
     products: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -83,14 +83,11 @@ class ConvergentGraphSolver(Method):
                 *lu, moved
             )
         x = state.x + moved
-        still = jnp.all(x == state.x)
-        return ConvergentGraphSolverState(x, state.factors, state.products + 1, still)
+        stuck = jnp.all(x == state.x)
+        return ConvergentGraphSolverState(x, state.factors, state.products + 1, stuck)
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"linear_part": state.products}

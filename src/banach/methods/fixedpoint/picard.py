@@ -14,10 +14,10 @@ from banach.core.point import Point
 
 
 class PicardState(eqx.Module):
-    """The iterate; `still`: the last step moved nothing."""
+    """The iterate; `stuck`: the last step moved nothing."""
 
     x: PyTree
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -55,11 +55,8 @@ class Picard(Method):
         # Not x + lam (T - x): for lam = 1 the iterate is T(x) to the last bit.
         kept = tree.scale(1 - jnp.asarray(self.relaxation), state.x)
         x = tree.axpy(self.relaxation, problem.map(state.x), kept)
-        still = tree.max_abs(tree.sub(x, state.x)) == 0
-        return PicardState(x, still)
+        stuck = tree.max_abs(tree.sub(x, state.x)) == 0
+        return PicardState(x, stuck)
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.still

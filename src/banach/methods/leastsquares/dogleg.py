@@ -27,7 +27,7 @@ class DoglegState(eqx.Module):
     quiet: Int[Array, ""]
     residuals: Int[Array, ""]
     jacobians: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -73,7 +73,7 @@ class Dogleg(Method):
             quiet=zero,
             residuals=zero + 1,
             jacobians=zero,
-            still=jnp.asarray(False),
+            stuck=jnp.asarray(False),
         )
 
     def step(self, problem, state, key):
@@ -115,11 +115,8 @@ class Dogleg(Method):
             quiet=count,
             residuals=state.residuals + 1,
             jacobians=state.jacobians + state.stale,
-            still=jnp.all(trial == x) | ~(radius > 0) | (count >= QUIET),
+            stuck=jnp.all(trial == x) | ~(radius > 0) | (count >= QUIET),
         )
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"residual": state.residuals, "jacobian": state.jacobians}

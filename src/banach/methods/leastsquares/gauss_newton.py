@@ -24,7 +24,7 @@ class GaussNewtonState(eqx.Module):
     quiet: Int[Array, ""]
     steps: Int[Array, ""]
     residuals: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -98,9 +98,6 @@ class GaussNewton(Method):
             state.residuals + tried,
             ~good | jnp.all(trial == x) | (quiet >= QUIET),
         )
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"residual": state.residuals, "jacobian": state.steps}

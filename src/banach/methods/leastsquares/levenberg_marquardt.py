@@ -29,7 +29,7 @@ class LevenbergMarquardtState(eqx.Module):
     quiet: Int[Array, ""]
     residuals: Int[Array, ""]
     jacobians: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -78,7 +78,7 @@ class LevenbergMarquardt(Method):
             quiet=zero,
             residuals=zero + 1,
             jacobians=zero,
-            still=jnp.asarray(False),
+            stuck=jnp.asarray(False),
         )
 
     def step(self, problem, state, key):
@@ -131,11 +131,8 @@ class LevenbergMarquardt(Method):
             quiet=count,
             residuals=state.residuals + 1,
             jacobians=state.jacobians + state.stale,
-            still=jnp.all(trial == x) | ~(radius > 0) | (count >= QUIET),
+            stuck=jnp.all(trial == x) | ~(radius > 0) | (count >= QUIET),
         )
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"residual": state.residuals, "jacobian": state.jacobians}

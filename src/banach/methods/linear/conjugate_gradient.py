@@ -16,14 +16,14 @@ from banach.parts.preconditioners import RECIPES, Applied, Preconditioner, sugge
 
 
 class ConjugateGradientState(eqx.Module):
-    """Iterate, recurrent residual, direction, r'z, the preconditioner, `ended`."""
+    """Iterate, recurrent residual, direction, r'z, the preconditioner, `stuck`."""
 
     x: PyTree
     r: PyTree
     d: PyTree
     rz: Float[Array, ""]
     inverse: Applied
-    ended: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 def _bound(c, t):
@@ -115,9 +115,6 @@ class ConjugateGradient(Method):
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.ended
 
     def label(self):
         return f"{self.card.name}:{self.preconditioner.label()}"

@@ -31,7 +31,7 @@ class DeepConjugateDirectionState(eqx.Module):
     steps: Int[Array, ""]
     fallbacks: Int[Array, ""]
     products: Int[Array, ""]
-    ended: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -92,7 +92,7 @@ class DeepConjugateDirection(Method):
             steps=zero,
             fallbacks=zero,
             products=zero,
-            ended=jnp.asarray(False),
+            stuck=jnp.asarray(False),
         )
 
     def step(self, problem, state, key):
@@ -129,7 +129,7 @@ class DeepConjugateDirection(Method):
             steps=state.steps + 1,
             fallbacks=state.fallbacks + fell,
             products=state.products + 1 + fell,
-            ended=bad,
+            stuck=bad,
         )
 
     def _conjugate(self, state, d):
@@ -142,9 +142,6 @@ class DeepConjugateDirection(Method):
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.ended
 
     def calls(self, state):
         return {"matvec": state.products, "residual": 1}

@@ -24,7 +24,7 @@ class BacktrackingExtragradientState(eqx.Module):
     length: Float[Array, ""]
     operators: Int[Array, ""]
     resolvents: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -92,18 +92,15 @@ class BacktrackingExtragradient(Method):
         s, Fv, good, k = jax.lax.while_loop(more, trial, none)
         after = problem.resolvent(tree.axpy(-s, Fv, z), s)
         after = tree.where(good, after, z)
-        still = ~good | (tree.max_abs(tree.sub(after, z)) == 0)
+        stuck = ~good | (tree.max_abs(tree.sub(after, z)) == 0)
         return BacktrackingExtragradientState(
             z=after,
             F=problem.operator(after),
             length=s,
             operators=state.operators + k + 1,
             resolvents=state.resolvents + k + 1,
-            still=still,
+            stuck=stuck,
         )
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"operator": state.operators, "resolvent": state.resolvents}

@@ -17,7 +17,7 @@ class ExtragradientState(eqx.Module):
     """Iterate, and whether the last step moved nothing."""
 
     z: PyTree
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -66,11 +66,8 @@ class Extragradient(Method):
             return problem.resolvent(tree.axpy(-s, problem.operator(v), state.z), s)
 
         z = move(move(state.z))
-        still = tree.max_abs(tree.sub(z, state.z)) == 0
-        return ExtragradientState(z, still)
+        stuck = tree.max_abs(tree.sub(z, state.z)) == 0
+        return ExtragradientState(z, stuck)
 
     def point(self, state):
         return Point(state.z)
-
-    def stuck(self, state):
-        return state.still

@@ -20,7 +20,7 @@ class GoldenRatioState(eqx.Module):
     average: PyTree
     step: Float[Array, ""]
     theta: Float[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -77,10 +77,7 @@ class GoldenRatio(Method):
         longest = (1 / phi + 1 / phi**2) * s
         after = jnp.where(rose > 0, jnp.minimum(longest, told), longest)
         average = tree.lerp((phi - 1) / phi, state.average, z)
-        still = (moved == 0) & (tree.max_abs(tree.sub(average, state.average)) == 0)
+        stuck = (moved == 0) & (tree.max_abs(tree.sub(average, state.average)) == 0)
         # Two equal iterates tell nothing.
         after = jnp.where(moved > 0, after, s)
-        return GoldenRatioState(z, F, average, after, phi * after / s, still)
-
-    def stuck(self, state):
-        return state.still
+        return GoldenRatioState(z, F, average, after, phi * after / s, stuck)

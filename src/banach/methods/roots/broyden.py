@@ -31,7 +31,7 @@ class BroydenState(eqx.Module):
     exact: Bool[Array, ""]
     residuals: Int[Array, ""]
     jacobians: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -125,11 +125,8 @@ class Broyden(Method):
             exact=jnp.asarray(False),
             residuals=state.residuals + found.trials,
             jacobians=state.jacobians + state.renew,
-            still=~ok & exact,
+            stuck=~ok & exact,
         )
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"residual": state.residuals, "jacobian": state.jacobians}

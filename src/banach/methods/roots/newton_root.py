@@ -28,7 +28,7 @@ class NewtonRootState(eqx.Module):
     stale: Bool[Array, ""]
     residuals: Int[Array, ""]
     jacobians: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -120,11 +120,8 @@ class NewtonRoot(Method):
             stale=ok,
             residuals=state.residuals + first.trials + second.trials,
             jacobians=state.jacobians + state.stale,
-            still=~ok,
+            stuck=~ok,
         )
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"residual": state.residuals, "jacobian": state.jacobians}

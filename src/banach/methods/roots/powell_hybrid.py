@@ -33,7 +33,7 @@ class PowellHybridState(eqx.Module):
     slow: Int[Array, " 2"]
     residuals: Int[Array, ""]
     jacobians: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -133,11 +133,8 @@ class PowellHybrid(Method):
             slow=slow.astype(jnp.int32),
             residuals=state.residuals + 1,
             jacobians=state.jacobians + renew,
-            still=(same & exact) | idle,
+            stuck=(same & exact) | idle,
         )
-
-    def stuck(self, state):
-        return state.still
 
     def calls(self, state):
         return {"residual": state.residuals, "jacobian": state.jacobians}

@@ -14,10 +14,10 @@ from banach.core.point import Point
 
 
 class SobolevGradientFlowState(eqx.Module):
-    """Nodal values; `still`: the last step moved nothing."""
+    """Nodal values; `stuck`: the last step moved nothing."""
 
     u: Float[Array, "*grid"]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -67,6 +67,3 @@ class SobolevGradientFlow(Method):
 
     def point(self, state):
         return Point(state.u)
-
-    def stuck(self, state):
-        return state.still

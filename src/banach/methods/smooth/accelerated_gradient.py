@@ -76,6 +76,3 @@ class AcceleratedGradient(Method):
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.stuck

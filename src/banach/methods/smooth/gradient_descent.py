@@ -107,9 +107,6 @@ class GradientDescent(Method):
             ~out.success,
         )
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         names = ("value", "grad") if self.search else ("grad",)
         return dict.fromkeys(names, state.calls)

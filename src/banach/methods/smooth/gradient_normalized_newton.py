@@ -22,7 +22,7 @@ class GradientNormalizedNewtonState(eqx.Module):
     g: Float[Array, " n"]
     gamma: Float[Array, ""]
     residual: Float[Array, ""]
-    frozen: Bool[Array, ""]
+    stuck: Bool[Array, ""]
     evaluations: Int[Array, ""]
     steps: Int[Array, ""]
     products: Int[Array, ""]
@@ -80,7 +80,7 @@ class GradientNormalizedNewton(Method):
             g=g,
             gamma=jnp.asarray(self.gamma, g.dtype),
             residual=jnp.zeros((), g.dtype),
-            frozen=jnp.asarray(False),
+            stuck=jnp.asarray(False),
             evaluations=zero + 1,
             steps=zero,
             products=zero,
@@ -119,7 +119,7 @@ class GradientNormalizedNewton(Method):
                 g=jnp.where(accept, g, state.g),
                 gamma=jnp.where(accept, 2 * t.gamma, t.gamma / 2),
                 residual=out.residual,
-                frozen=~accept | newton.idle(x, trial, state.g, g),
+                stuck=~accept | newton.idle(x, trial, state.g, g),
                 evaluations=t.evaluations + 1,
                 steps=t.steps,
                 products=t.products + out.products,
@@ -128,18 +128,15 @@ class GradientNormalizedNewton(Method):
 
         def again(t):
             tries = t.evaluations - state.evaluations
-            return t.frozen & (tries < self.max_tries)
+            return t.stuck & (tries < self.max_tries)
 
         first = eqx.tree_at(
-            lambda t: (t.frozen, t.steps), state, (jnp.asarray(True), state.steps + 1)
+            lambda t: (t.stuck, t.steps), state, (jnp.asarray(True), state.steps + 1)
         )
         return jax.lax.while_loop(again, attempt, first)
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.frozen
 
     def calls(self, state):
         counts = {"value": state.evaluations, "grad": state.evaluations}

@@ -23,7 +23,7 @@ class LazyNewtonState(eqx.Module):
     M: Float[Array, ""]
     age: Int[Array, ""]  # steps taken with the present Hessian
     refresh: Bool[Array, ""]
-    frozen: Bool[Array, ""]
+    stuck: Bool[Array, ""]
     evaluations: Int[Array, ""]
     hessians: Int[Array, ""]
     factorisations: Int[Array, ""]
@@ -101,7 +101,7 @@ class LazyNewton(Method):
             M=jnp.asarray(0 if self.M is None else self.M, g.dtype),
             age=zero,
             refresh=jnp.asarray(True),
-            frozen=jnp.asarray(False),
+            stuck=jnp.asarray(False),
             evaluations=zero + 1,
             hessians=zero,
             factorisations=zero,
@@ -142,7 +142,7 @@ class LazyNewton(Method):
             M=M,
             age=age + accept,
             refresh=accept & ((age + 1 >= self.period) | poor),
-            frozen=newton.idle(x, trial, state.g, g) | (~accept & (self.M is not None)),
+            stuck=newton.idle(x, trial, state.g, g) | (~accept & (self.M is not None)),
             evaluations=state.evaluations + 1,
             hessians=state.hessians + state.refresh,
             factorisations=state.factorisations + out.factorisations,
@@ -150,9 +150,6 @@ class LazyNewton(Method):
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.frozen
 
     def calls(self, state):
         n = state.evaluations

@@ -78,8 +78,5 @@ class Lbfgs(Method):
     def point(self, state):
         return Point(state.x)
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         return {"value": state.calls, "grad": state.calls}

@@ -99,9 +99,6 @@ class NewtonCg(Method):
     def point(self, state):
         return Point(state.x)
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         n = state.evaluations
         return {"value": n, "grad": n, "hvp": state.products}

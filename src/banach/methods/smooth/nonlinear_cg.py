@@ -105,8 +105,5 @@ class NonlinearCg(Method):
     def point(self, state):
         return Point(state.x)
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         return {"value": state.calls, "grad": state.calls}

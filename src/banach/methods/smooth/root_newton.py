@@ -19,7 +19,7 @@ class RootNewtonState(eqx.Module):
     g: Float[Array, " n"]
     alpha: Float[Array, ""]
     theta: Float[Array, ""]
-    frozen: Bool[Array, ""]
+    stuck: Bool[Array, ""]
     evaluations: Int[Array, ""]
     steps: Int[Array, ""]
 
@@ -69,7 +69,7 @@ class RootNewton(Method):
             g=g,
             alpha=jnp.zeros((), g.dtype),
             theta=self.rule.first(g.dtype),
-            frozen=jnp.asarray(False),
+            stuck=jnp.asarray(False),
             evaluations=zero + 1,
             steps=zero,
         )
@@ -97,16 +97,13 @@ class RootNewton(Method):
             g=jnp.where(take, out.g, state.g),
             alpha=out.alpha,
             theta=out.theta,
-            frozen=~take | newton.idle(x, trial, state.g, out.g),
+            stuck=~take | newton.idle(x, trial, state.g, out.g),
             evaluations=state.evaluations + out.calls,
             steps=state.steps + 1,
         )
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.frozen
 
     def calls(self, state):
         n = state.evaluations

@@ -101,9 +101,6 @@ class TrustRegionNewton(Method):
     def point(self, state):
         return Point(state.x)
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         n = state.evaluations
         return {"value": n, "grad": n, "hess": state.hessians}

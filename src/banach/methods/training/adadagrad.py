@@ -20,13 +20,13 @@ LEARNING_RATE = 0.1
 
 
 class AdadagradState(eqx.Module):
-    """Iterate, scale and batch size, order of the terms, calls; `still`."""
+    """Iterate, scale and batch size, order of the terms, calls; `stuck`."""
 
     x: PyTree
     inner: AdadagradScale
     order: batches.Shuffle
     calls: Int[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -91,14 +91,11 @@ class Adadagrad(Method):
             seen.mean, state.inner, state.x, moments=seen
         )
         x = tree.add(state.x, u)
-        still = (tree.max_abs(tree.sub(x, state.x)) == 0) & (b == self.most)
-        return AdadagradState(x, inner, batches.spent(order, b), state.calls + b, still)
+        stuck = (tree.max_abs(tree.sub(x, state.x)) == 0) & (b == self.most)
+        return AdadagradState(x, inner, batches.spent(order, b), state.calls + b, stuck)
 
     def point(self, state):
         return Point(state.x)
-
-    def stuck(self, state):
-        return state.still
 
     @property
     def typical(self):

@@ -15,7 +15,7 @@ from banach.parts import transport_newton
 class SinkhornState(eqx.Module):
     x: PyTree
     eps: Float[Array, ""]
-    still: Bool[Array, ""]
+    stuck: Bool[Array, ""]
 
 
 @method(
@@ -61,12 +61,9 @@ class Sinkhorn(Method):
         return SinkhornState(
             x=x,
             eps=jnp.maximum(last, state.eps * self.decay),
-            still=transport_newton.still(x, state.x) & (state.eps <= last),
+            stuck=transport_newton.still(x, state.x) & (state.eps <= last),
         )
 
     def point(self, state):
         # The dual does not see this shift; the problem's gauge does.
         return Point(transport_newton.centred(state.x))
-
-    def stuck(self, state):
-        return state.still

@@ -124,8 +124,5 @@ class SinkhornNewtonSparse(Method):
     def point(self, state):
         return Point(state.x)
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         return {"transform": state.transforms, "plan": state.plans}
