@@ -81,13 +81,15 @@ def encode(value: Any, store: Store) -> Any:
     if isinstance(value, frozenset):
         return {"frozenset": sorted(value)}
     cls = type(value)
-    if isinstance(value, eqx.Module) and home(cls.__module__):
+    module = cls.__module__
+    if isinstance(value, eqx.Module) and (module.startswith("banach.") or home(module)):
+        # Of a class that is not saved its fields may still say why, and what to do.
         fields = {
             f.name: encode(getattr(value, f.name), store)
             for f in dataclasses.fields(value)
         }
-    if isinstance(value, eqx.Module) and home(cls.__module__) and top(cls.__qualname__):
-        return {"class": f"{cls.__module__}:{cls.__qualname__}", "fields": fields}
+        if home(module) and top(cls.__qualname__):
+            return {"class": f"{module}:{cls.__qualname__}", "fields": fields}
     what = f"a {cls.__module__}.{cls.__qualname__}"
     if callable(value) and hasattr(value, "__qualname__"):
         what = f"the function or class {value.__qualname__!r}"
