@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from banach.core import mesh
+from banach.core import blas, mesh
 from banach.engine import interpret, store
 
 # Work of one evaluation above which compiling pays at once (ours): an interpreted
@@ -91,6 +91,7 @@ class Program:
         self.place = place
         structs, self.tree = jax.tree.flatten(self._traced.out_info)
         self.structs = [jax.ShapeDtypeStruct(s.shape, s.dtype) for s in structs]
+        self._size = sum(v.size for v in self._traced.jaxpr.in_avals)
 
     @property
     def jaxpr(self) -> Any:
@@ -120,7 +121,8 @@ class Program:
     def interpreted(self, leaves: list[Any], limit: float) -> tuple[list[Any], float]:
         """(outputs, work) by NumPy; interpret.Exhausted where that is too much."""
         before = self.numpy.spent
-        out = self.numpy(leaves, limit=limit)
+        with blas.threads_for(self._size):
+            out = self.numpy(leaves, limit=limit)
         return out, self.numpy.spent - before
 
     @clocked
