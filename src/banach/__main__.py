@@ -14,9 +14,13 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Importing and tracing make many objects that stay: fewer collections, 0.1 s.
     gc.set_threshold(50_000, 20, 20)
-    from banach.cli.app import run
+    from banach.cli import light
 
-    code = run(sys.argv[1:])
+    code = light.run(sys.argv[1:])
+    if code is None:
+        from banach.cli.app import run
+
+        code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
         sys.stderr.flush()

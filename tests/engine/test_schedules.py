@@ -84,6 +84,24 @@ def test_what_a_carry_is_like_is_said_by_both(absolute):
     assert shapes(ours) == shapes(theirs)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_kernel_after_another_executor_traces_its_carry_once(dtype, monkeypatch):
+    """What is known of the carry is taken from the programs that ran before."""
+    start = np.full(3, 2.0, dtype)
+    problem = bn.Smooth(lambda x: (x**2).sum() / 2 + (x**4).sum() * 2.0**-7, start)
+    method, options = bn.GradientDescent(0.25), dict(rows=4, tol=1e-3)
+    fresh = bn.solve(problem, method, tier="fused", **options)
+    tiers.clear()
+    first = bn.solve(problem, method, tier="numpy", **options)
+    asked = []
+    monkeypatch.setattr(loop, "carry_like", lambda *a: asked.append(a))
+    again = bn.solve(problem, method, tier="fused", **options)
+    assert not asked and first.certified and again.certified
+    assert jax.tree.structure(again.carry) == jax.tree.structure(fresh.carry)
+    assert bits(again.carry) == bits(fresh.carry)
+    assert shapes(again.carry) == shapes(fresh.carry)
+
+
 @pytest.mark.parametrize("name", ENDS)
 def test_all_executors_keep_the_same_books(name):
     """Every leaf of the carry, bit for bit."""

@@ -163,6 +163,8 @@ class Scipy(HostMethod):
         no = self._refuses(problem)
         if isinstance(no, Refusal):
             raise Misuse(no.cure)
+        import scipy.optimize  # noqa: F401  # a fifth of a second, none of the run's
+
         form = _terms.form(problem, "scipy")
         how = ALGORITHMS[self.algorithm]
         uses = how["uses"] + (() if form.sides is None else how["constraints"])

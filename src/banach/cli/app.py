@@ -1,7 +1,6 @@
 """The commands. Modules that need jax are imported by the commands that use it."""
 
 import sys
-import traceback
 from typing import Annotated, Any
 
 import typer
@@ -194,25 +193,18 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 def run(argv: list[str]) -> int:
     """Run the command line and return its exit code."""
     command = typer.main.get_command(app)
-    try:
-        with common.usage_errors():
-            code = command.main(argv, prog_name="banach", standalone_mode=False)
-        return int(code or 0)
-    except common.Usage as e:
-        common.say(f"banach: {e}")
-        return common.USAGE
-    except _UsageError as e:
-        e.show(file=sys.stderr)
-        return common.USAGE
-    except typer.Exit as e:
-        return e.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        common.say(common.STOPPED)
-        return common.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return common.CERTIFIED
-    except Exception:
-        traceback.print_exc()
-        common.say("banach: internal error (please report the lines above)")
-        return common.INTERNAL
+
+    def work() -> int:
+        try:
+            return int(
+                command.main(argv, prog_name="banach", standalone_mode=False) or 0
+            )
+        except _UsageError as e:
+            e.show(file=sys.stderr)
+            return common.USAGE
+        except typer.Exit as e:
+            return e.exit_code
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+
+    return common.guarded(work)

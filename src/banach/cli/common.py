@@ -1,9 +1,11 @@
 """Exit codes and streams of the command line."""
 
 import contextlib
+import gc
 import json
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 CERTIFIED, INTERNAL, USAGE, UNCERTIFIED, NO_SOLUTION, NONFINITE = range(6)
@@ -60,6 +62,37 @@ def usage_errors() -> Iterator[None]:
         if e.filename is None:
             raise
         raise Usage(f"{e.strerror}: {e.filename}") from e
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """The exit code of a command, whatever happens in it."""
+    try:
+        with usage_errors():
+            return work()
+    except Usage as e:
+        say(f"banach: {e}")
+        return USAGE
+    except KeyboardInterrupt:
+        say(STOPPED)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return CERTIFIED
+    except Exception:
+        traceback.print_exc()
+        say("banach: internal error (please report the lines above)")
+        return INTERNAL
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Imports make many objects that stay: nothing is collected, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def tolerance(tol: float, absolute: bool) -> Any:

@@ -13,10 +13,11 @@ def race_command(
     problems: list[str], method: Any, *, html: Any, json: bool, **o
 ) -> int:
     """Run the races; table on stdout, progress on stderr, page in a file."""
-    from banach.engine import driver
-    from banach.racing import race
-    from banach.report.page import write_page
-    from banach.report.table import plain_lines, rich_table
+    with common.loading():
+        from banach.engine import driver
+        from banach.racing import race
+        from banach.report.page import write_page
+        from banach.report.table import plain_lines, rich_table
 
     if html is not None:
         _page(html)
@@ -112,7 +113,8 @@ def solve_command(
     **o,
 ) -> int:
     """One run, printed or as JSON; the answer can be saved and verified later."""
-    from banach.doors import solve
+    with common.loading():
+        from banach.doors import solve
 
     if save is not None:
         _json_file(save)
@@ -174,8 +176,9 @@ def verify_command(
     file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool, trust: bool
 ) -> int:
     """Judge a saved answer again."""
-    from banach.core.printing import certificate_json
-    from banach.doors.verify import verify
+    with common.loading():
+        from banach.core.printing import certificate_json
+        from banach.doors.verify import verify
 
     options = dict(problem=problem, tol=tol, check=check, seed=seed, trust=trust)
     verdict = verify(file, **options)

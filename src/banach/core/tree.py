@@ -59,12 +59,21 @@ def norm(x: PyTree) -> Array:
     roundings, and the largest of mere rounding noise is 0 in one and not in the other.
     """
     leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(x)]
+    # A method asks for many norms of the same shape: inside a trace it is traced once.
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+    return _known_norm(leaves) if traced else _norm(leaves)
+
+
+def _norm(leaves: list[Array]) -> Array:
     factor, back = square_scale(max_abs(leaves))
     square = functools.reduce(
         operator.add, [jnp.sum(jnp.square(leaf * factor)) for leaf in leaves]
     )
     safe = jnp.where(square > 0, square, 1)
     return jnp.where(square > 0, jnp.sqrt(safe), square) * back
+
+
+_known_norm = jax.jit(_norm, inline=True)
 
 
 def square_scale(big: Array) -> tuple[Array, Array]:

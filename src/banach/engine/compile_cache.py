@@ -1,5 +1,6 @@
 """Compiled kernels, kept by structure: a new value never compiles again."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -105,23 +106,42 @@ def has_kernel(key: Key, settings: Settings) -> bool:
     return (key, settings.every, settings.rows, settings.absolute) in _KERNELS
 
 
-def kernel_for(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
-    """The compiled kernel for (problem, method, check, start) of this structure."""
+def kernel_for(
+    key: Key,
+    leaves: list[Any],
+    settings: Settings,
+    known: Callable[[], Carry | None] = lambda: None,
+    together: bool = False,
+) -> Kernel:
+    """The compiled kernel for (problem, method, check, start) of this structure.
+
+    `known` gives the carry's structure, or None: then it is traced. Where other
+    programs are compiled at the same time, `together`, one thread compiles it.
+    """
     name = (key, settings.every, settings.rows, settings.absolute)
     found = _KERNELS.get(name)
     if found is None:
-        found = _KERNELS[name] = _kernel(key, leaves, settings)
+        made = _kernel(key, leaves, settings, known, together)
+        found = _KERNELS[name] = made
     return found
 
 
 @executors.clocked
-def _kernel(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
+def _kernel(
+    key: Key,
+    leaves: list[Any],
+    settings: Settings,
+    known: Callable[[], Carry | None],
+    together: bool,
+) -> Kernel:
     treedef = key.treedef
     problem, method, check, start = jax.tree.unflatten(treedef, leaves)
     raw_key: Any = np.zeros(2, np.uint32)
-    struct = loop.carry_like(
-        problem, method, check, start, jax.random.wrap_key_data(raw_key), settings
-    )
+    struct = known()
+    if struct is None:
+        struct = loop.carry_like(
+            problem, method, check, start, jax.random.wrap_key_data(raw_key), settings
+        )
     shapes, tree = jax.tree.flatten(struct)
     packing = Packing(shapes)
     dtype = struct.last.parts[0].value.dtype
@@ -167,6 +187,8 @@ def _kernel(key: Key, leaves: list[Any], settings: Settings) -> Kernel:
     held = sum(s.size * s.dtype.itemsize for s in scratch or ())
     streamed = held >= STREAM_FROM and 2 * held >= sum(v.nbytes for v in leaves)
     options = executors.STREAMED if streamed else None
+    if together and not large:
+        options = executors.TOGETHER
     call = compiled(chunk, args, place, large, (5,) if large else (), options)
     zero = packing.pack(jax.tree.leaves(loop.fill(struct, np.zeros)))
     zero = jax.device_put(zero, place)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from banach.core import compat, mesh
+from banach.core import blas, compat, mesh
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.core.result import Result, TraceView
@@ -116,9 +116,10 @@ def iterate(
         while True:
             t0, made = time.perf_counter(), executors.making()
             try:
-                after = runner.call(
-                    raw, state, (fresh, blocks, limits.steps), limits.tol
-                )
+                with blas.threads_for(ready.nbytes // 8):
+                    after = runner.call(
+                        raw, state, (fresh, blocks, limits.steps), limits.tol
+                    )
                 status, step = runner.progress(after)
                 inside = executors.making() - made
                 took = time.perf_counter() - t0 - inside

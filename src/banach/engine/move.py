@@ -123,8 +123,7 @@ class Move:
         first, start_tree = jax.tree.flatten(start)
         self.leaves = judge.leaves
         self.own, self.first = [np.asarray(v) for v in own], list(map(plain, first))
-        whole = jax.tree_util.treedef_tuple((judge.treedef, method_tree, start_tree))
-        key = Key(whole, [*self.leaves, *self.own, *self.first])
+        key = _key(judge, method, start)
         found = _MOVES.get(key)
         if found is None:
             found = _MOVES[key] = Moves(
@@ -161,6 +160,19 @@ class Move:
                 if x.dtype.kind == "f" and not np.isfinite(x).all():
                     return state, i + 1, at, spent
         return state, n, -1, spent
+
+
+def known(judge: Judge, method: Method, start: Point) -> Move | None:
+    """A move whose programs were traced before, or None."""
+    return Move(judge, method, start) if _key(judge, method, start) in _MOVES else None
+
+
+def _key(judge: Judge, method: Method, start: Point) -> Key:
+    own, method_tree = jax.tree.flatten(method)
+    first, start_tree = jax.tree.flatten(start)
+    whole = jax.tree_util.treedef_tuple((judge.treedef, method_tree, start_tree))
+    leaves = [*judge.leaves, *[np.asarray(v) for v in own], *map(plain, first)]
+    return Key(whole, leaves)
 
 
 class CompiledMove(Move):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import mesh, tree
+from banach.core import blas, mesh, tree
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.core.result import Result, TraceView, problem_id
@@ -42,6 +42,7 @@ def iterate_host(plan: Plan, limits: Limits, how: Manner = PLAIN) -> Iterator[Re
     began = time.perf_counter() if how.began is None else how.began
     problem, method, start = plan.problem, plan.method, plan.start
     raw: Any = compile_cache.raw_key(how.seed)
+    size = sum(int(np.size(v)) for v in jax.tree.leaves(problem))
     check = loop.leaves_in(tree.dtype(start.x), plan.check)
     seen: list[Seen] = []
     look, spent = 0, 0.0
@@ -81,24 +82,28 @@ def iterate_host(plan: Plan, limits: Limits, how: Manner = PLAIN) -> Iterator[Re
     if found is None:
         with driver.interrupts() as stop:
             t0 = time.perf_counter()
+            # What peers compute with; loading it is none of their work.
+            import scipy.linalg  # noqa: F401
+
             source = method.stream(problem, start, jax.random.wrap_key_data(raw))
             compiling += time.perf_counter() - t0
             began = time.perf_counter() if how.compile_free else began
             last: tuple[int, Point, dict[str, int]] | None = None
             try:
                 while True:
-                    t0 = time.perf_counter()
-                    try:
-                        item = next(source)
-                    except StopIteration as end:
-                        item, said = None, end.value or said
-                    except Misuse:
-                        raise
-                    except _PEERS as error:
-                        # Numerical failure of a peer is a Result, in its own words.
-                        lost = f"{method.label()} failed: {_words(error)}"
-                        item = None
-                    spent += time.perf_counter() - t0
+                    with blas.threads_for(size):
+                        t0 = time.perf_counter()
+                        try:
+                            item = next(source)
+                        except StopIteration as end:
+                            item, said = None, end.value or said
+                        except Misuse:
+                            raise
+                        except _PEERS as error:
+                            # Numerical failure of a peer is a Result, in its words.
+                            lost = f"{method.label()} failed: {_words(error)}"
+                            item = None
+                        spent += time.perf_counter() - t0
                     if item is None:
                         break
                     step += 1

@@ -6,6 +6,7 @@ decides are counts of work, never a clock: a run's schedule [(executor, from loo
 in its manifest and its checkpoints, and a run that goes on follows it bit for bit.
 """
 
+import functools
 import math
 import weakref
 from typing import Any
@@ -40,12 +41,15 @@ class Fused:
     name = "fused"
     limit = math.inf
 
-    def __init__(self, ready: Ready, settings: loop.Settings):
+    def __init__(self, ready: Ready, settings: loop.Settings, together: bool = False):
         self.leaves = ready.leaves
         # Finding it by its structure compares modules, which costs a small solve.
         made = _KERNELS.setdefault(ready, {})
         if settings not in made:
-            kernel = compile_cache.kernel_for(ready.key, self.leaves, settings)
+            kernel = compile_cache.kernel_for(
+                ready.key, self.leaves, settings,
+                functools.partial(_struct, ready, settings), together,
+            )  # fmt: skip
             made[settings] = kernel, sum(v.nbytes for v in kernel.zero)
         self.kernel, self.nbytes = made[settings]
         self.zero, self.dtype = self.kernel.zero, self.kernel.dtype
@@ -73,10 +77,22 @@ class Fused:
         return 0.0
 
 
-def build(name: str, ready: Ready, settings: loop.Settings) -> Any:
-    """The executor of this name."""
+def _struct(ready: Ready, settings: loop.Settings) -> loop.Carry | None:
+    """What a carry consists of, where move and look were traced before."""
+    if ready.judge.place is not None or jax.default_backend() != "cpu":
+        return None
+    moves = move.known(ready.judge, ready.method, ready.start)
+    if moves is None or apart(ready) is not None:
+        return None
+    return Split(moves, ready.judge, settings).struct
+
+
+def build(
+    name: str, ready: Ready, settings: loop.Settings, together: bool = False
+) -> Any:
+    """The executor of this name; `together`: others are compiled at the same time."""
     if name == "fused":
-        return Fused(ready, settings)
+        return Fused(ready, settings, together)
     cls = move.Move if name == "numpy" else move.CompiledMove
     moves = cls(ready.judge, ready.method, ready.start)
     return Split(moves, ready.judge, settings, LIMITS[name])

@@ -396,7 +396,7 @@ def _compiled(
         ready, settings = job
         with compat.double():
             began = time.perf_counter()
-            tiers.build("fused", ready, settings)
+            tiers.build("fused", ready, settings, together=len(jobs) > 1)
             return time.perf_counter() - began
 
     with compat.double():

@@ -219,10 +219,10 @@ def _rows(n, down, unit):
 
 def _trsm(n, down, unit):
     """Substitution by BLAS."""
+    # Loading it takes longer than many a run: here nobody times one.
+    from scipy.linalg import get_blas_funcs
 
     def one(a, b):
-        from scipy.linalg import get_blas_funcs
-
         (trsm,) = get_blas_funcs(("trsm",), (a, b))
         # BLAS is by columns: the transpose of a matrix in C order costs no copy.
         return trsm(a.dtype.type(1), a.T, b, lower=not down, trans_a=1, diag=int(unit))
