@@ -9,7 +9,8 @@ never handed on: a `Question` is fetched as a call.
 import contextlib
 import contextvars
 import functools
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from banach.core import compat
@@ -44,10 +45,10 @@ class Question:
 
 
 class _Known:
-    """The answers of one object."""
+    """The answers of one object; of some of its arrays, what stands for their bits."""
 
-    def __init__(self, of: Any):
-        self.of = of
+    def __init__(self, of: Any, lasting: Mapping[int, Any]):
+        self.of, self.lasting = of, lasting
         self._answers: dict[Any, Any] = {}
 
     def answer(self, function: Any) -> Any:
@@ -65,13 +66,38 @@ _KNOWN: contextvars.ContextVar[_Known | None] = contextvars.ContextVar(
 
 
 @contextlib.contextmanager
-def once(problem: Any) -> Iterator[None]:
+def once(problem: Any, lasting: Mapping[int, Any] | None = None) -> Iterator[None]:
     """Inside, what this very object is asked again has the answer it had.
 
-    Its data must stay as they are meanwhile.
+    Its data must stay as they are meanwhile. `lasting` gives, by the id of an array of
+    the problem's, an object that never changes and has the same bits.
     """
-    token = _KNOWN.set(_Known(problem))
+    token = _KNOWN.set(_Known(problem, lasting or {}))
     try:
         yield
     finally:
         _KNOWN.reset(token)
+
+
+_OF_ARRAYS: list[tuple[Any, list[Any], Any]] = []
+_MOST = 8
+
+
+def of_arrays(name: Any, arrays: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+    """`compute()`, a number that these arrays and the name decide alone.
+
+    Worked out once while the arrays that stand for these live; always where none does.
+    """
+    known = _KNOWN.get()
+    given = {} if known is None else known.lasting
+    bits = [None if v is None else given.get(id(v)) for v in arrays]
+    if any(b is None and v is not None for b, v in zip(bits, arrays, strict=True)):
+        return compute()
+    for past, refs, value in _OF_ARRAYS:
+        alive = (ref if ref is None else ref() for ref in refs)
+        if past == name and all(b is v for b, v in zip(bits, alive, strict=True)):
+            return value
+    value = compute()
+    refs = [None if b is None else weakref.ref(b) for b in bits]
+    _OF_ARRAYS[:] = [(name, refs, value), *_OF_ARRAYS[: _MOST - 1]]
+    return value

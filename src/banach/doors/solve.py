@@ -363,12 +363,15 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> P
     known = None if asked is None else problem_cache.known(problem)
     if known is not None and asked in known.plans:
         return known.plans[asked]._replace(problem=problem, data=known)
-    with question.once(problem):
+    found = problem_cache.shared(problem) if known is None else known.leaves
+    pairs = zip(jax.tree.leaves(problem), found, strict=False)
+    lasting = {id(leaf): there for leaf, there in pairs if there is not None}
+    with question.once(problem, lasting):
         plan = _decided(problem, method, check, start, back)
         on_host = plan.check.host or isinstance(plan.method, HostMethod)
         if asked is None or plan.proof is not None or on_host:
             return plan
-        data = problem_cache.made(problem) if known is None else known
+        data = problem_cache.made(problem, found) if known is None else known
         rest = (plan.method, plan.check, plan.start)
         ready = problem_cache.Ready(data, problem, *rest)
     # Without problem and data: what holds the plan must not be held by it.

@@ -119,11 +119,11 @@ class Kept:
     `plans` holds what was decided for it (method, check, start), by what was asked.
     """
 
-    def __init__(self, problem: Problem):
+    def __init__(self, problem: Problem, found: list[jax.Array | None] | None = None):
         self.given, self.treedef = jax.tree.flatten(problem)
         layout = problem.layout()
         if layout is None:
-            found = list(map(_shared, self.given))
+            found = list(map(_shared, self.given)) if found is None else found
             new = iter(_owned([v for v, k in zip(self.given, found, strict=True)
                                if k is None]))  # fmt: skip
             self.leaves = [next(new) if k is None else k for k in found]
@@ -210,9 +210,19 @@ def of(problem: Problem) -> Kept:
     return made(problem) if found is None else found
 
 
-def made(problem: Problem) -> Kept:
-    """What is kept of an object from now on, of which nothing is `known`."""
-    new = Kept(problem)
+def shared(problem: Problem) -> list[jax.Array | None]:
+    """What is on the device already of the arrays of a problem, in leaf order."""
+    if problem.layout() is not None:
+        return []
+    return list(map(_shared, jax.tree.leaves(problem)))
+
+
+def made(problem: Problem, found: list[jax.Array | None] | None = None) -> Kept:
+    """What is kept of an object from now on, of which nothing is `known`.
+
+    `found`: its `shared` arrays, where somebody has looked.
+    """
+    new = Kept(problem, found)
     if new.nbytes <= _RECENT_BYTES:
         _RECENT[:] = [new, *_RECENT[: _RECENT_MOST - 1]]
     _remember(problem, new)
