@@ -91,21 +91,42 @@ def judged_dtype(problem: Problem) -> Any:
     )
 
 
-def judge(fun: Callable[[PyTree], PyTree], x: PyTree) -> Judged:
-    """fun(x) with a bound of its rounding error, modelled where rules exist.
+class Traced:
+    """A function traced once at a point: how its rounding is known, and the bound.
 
-    Otherwise the error is estimated from perturbed re-evaluations, and enlarged a
-    hundred times, so that it may only certify far below the tolerance.
+    A trace of a long program costs as much as the bound; who asks for both asks here.
     """
-    if rounding.supported(jax.make_jaxpr(fun)(x)):
-        value, error = rounding.with_error(fun)(x)
-        return Judged(value, error, "modelled")
-    # A bound method is a pytree with the problem's data in it: they move as well.
-    key = jax.random.key(0)
-    value, error = rounding.perturbed(lambda f, v: f(v), key, fun, x)
-    # What vanishes moves by nothing, and is charged all the same.
-    error = jax.tree.map(lambda e: 100 * (e + least(e.dtype)), error)
-    return Judged(value, error, "estimated")
+
+    def __init__(self, fun: Callable[[PyTree], PyTree], x: PyTree):
+        self._fun, self._x = fun, x
+        self._closed, self._shape = jax.make_jaxpr(fun, return_shape=True)(x)
+        self._known = rounding.supported(self._closed)
+
+    @property
+    def rounding(self) -> str:
+        """How the error of the value is known."""
+        return "modelled" if self._known else "estimated"
+
+    def judge(self) -> Judged:
+        """The value with a bound of its error, modelled where rules exist.
+
+        Otherwise the error is estimated from perturbed re-evaluations, and enlarged a
+        hundred times, so that it may only certify far below the tolerance.
+        """
+        if self._known:
+            made = rounding.traced_with_error(self._closed, self._shape, (self._x,))
+            return Judged(*made, self.rounding)
+        # A bound method is a pytree with the problem's data in it: they move as well.
+        key = jax.random.key(0)
+        value, error = rounding.perturbed(lambda f, v: f(v), key, self._fun, self._x)
+        # What vanishes moves by nothing, and is charged all the same.
+        error = jax.tree.map(lambda e: 100 * (e + least(e.dtype)), error)
+        return Judged(value, error, self.rounding)
+
+
+def judge(fun: Callable[[PyTree], PyTree], x: PyTree) -> Judged:
+    """fun(x) with a bound of its rounding error; see `Traced`."""
+    return Traced(fun, x).judge()
 
 
 def believed(what: str, label: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ except ImportError:
 
 import jax
 import jaxlib.xla_client
+from jax._src import core as _core
 from jax._src import monitoring
 from jax.experimental import serialize_executable
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
@@ -59,6 +60,11 @@ def is_tracer(value: Any) -> bool:
 
 # JAX does not mark its traces as over (a note in its source says why), so we do.
 _OVER: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def tracing() -> bool:
+    """Whether a trace is under way, in which constants too become tracers."""
+    return not _core.trace_state_clean()
 
 
 def trace_of(value: Any) -> Any:

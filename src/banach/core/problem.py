@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat
+from banach.core import compat, question
 from banach.core.door import Made
 from banach.core.facts import Facts
 from banach.core.kind import KindCard
@@ -34,9 +34,14 @@ class _Kind(Made):
     """The class of kinds: oracles called by hand keep the problem's precision."""
 
     def __new__(mcs, name: str, bases: tuple, space: dict, **options: Any) -> Any:
-        """The class, with its oracles `in_own_precision`."""
-        own = {k: in_own_precision(space[k]) for k in ORACLES if k in space
-               and inspect.isfunction(space[k])}  # fmt: skip
+        """The class, with its oracles `in_own_precision`, and what is asked of it."""
+        own: dict[str, Any] = {
+            k: in_own_precision(space[k]) for k in ORACLES if k in space
+            and inspect.isfunction(space[k])}  # fmt: skip
+        own |= {
+            k: question.Question(v, k in question.ONCE)
+            for k, v in space.items() if k in question.ASKED and inspect.isfunction(v)
+        }  # fmt: skip
         return super().__new__(mcs, name, bases, space | own, **options)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach.core import adjoint as adj
-from banach.core import compat, reading, tree
+from banach.core import compat, question, reading, tree
 from banach.core.door import door
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
@@ -363,6 +363,23 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> P
     known = None if asked is None else problem_cache.known(problem)
     if known is not None and asked in known.plans:
         return known.plans[asked]._replace(problem=problem, data=known)
+    found = problem_cache.shared(problem) if known is None else known.leaves
+    pairs = zip(jax.tree.leaves(problem), found, strict=False)
+    lasting = {id(leaf): there for leaf, there in pairs if there is not None}
+    with question.once(problem, lasting):
+        plan = _decided(problem, method, check, start, back)
+        on_host = plan.check.host or isinstance(plan.method, HostMethod)
+        if asked is None or plan.proof is not None or on_host:
+            return plan
+        data = problem_cache.made(problem, found) if known is None else known
+        rest = (plan.method, plan.check, plan.start)
+        ready = problem_cache.Ready(data, problem, *rest)
+    # Without problem and data: what holds the plan must not be held by it.
+    data.plans[asked] = plan._replace(problem=None, ready=ready)
+    return plan._replace(data=data, ready=ready)
+
+
+def _decided(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> Plan:
     sound(problem)
     proof, default = problem.unsolvable(), method is None and back is None
     if back is None:
@@ -380,15 +397,7 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> P
     if back is not None and dtype != tree.dtype(point.x):
         point = Point(tree.cast(point.x, dtype))  # the run began at a start of its own
     follow = defaults.after(method, problem) if default else ()
-    plan = Plan(problem, method, check, point, proof, tuple(follow))
-    on_host = check.host or isinstance(method, HostMethod)
-    if asked is None or proof is not None or on_host:
-        return plan
-    data = problem_cache.of(problem)
-    ready = problem_cache.Ready(data, problem, method, check, point)
-    # Without problem and data: what holds the plan must not be held by it.
-    data.plans[asked] = plan._replace(problem=None, ready=ready)
-    return plan._replace(data=data, ready=ready)
+    return Plan(problem, method, check, point, proof, tuple(follow))
 
 
 def planned(

@@ -17,6 +17,8 @@ from banach.engine import loop
 from banach.engine.compile_cache import Key, flat, signature
 from banach.engine.executors import Program
 
+# Bytes of a leaf on the device from which what depends on it alone is kept (ours).
+LASTING = 2**16
 COUNTS = {"prepared": 0, "look": 0}
 _PREPARED: dict[Any, Any] = {}
 _LOOKS: dict[Any, "Look"] = {}
@@ -46,7 +48,11 @@ class Judge:
         self.leaves = leaves if place is not None else [plain(v) for v in leaves]
         program, made = _preparation(self.leaves, treedef, check, place)
         own = [np.asarray(v) for v in jax.tree.leaves(check)]
-        out = program([*self.leaves, *own])
+        lasting = {
+            i: v for i, v in enumerate(leaves)
+            if isinstance(v, jax.Array) and v.nbytes >= LASTING
+        }  # fmt: skip
+        out = program.with_arrays([*self.leaves, *own], lasting)
         self.check = Prepared(jax.tree.unflatten(made, [plain(v) for v in out]))
         """The check, prepared; its leaves are NumPy arrays."""
         self.once, self._once_tree = jax.tree.flatten(self.check)

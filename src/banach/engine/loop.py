@@ -121,6 +121,11 @@ def leaves_in(dtype: Any, value: PyTree) -> PyTree:
 
 def cadence(method: Method, check: Check, problem: Problem) -> int:
     """Steps between checks, so that checking stays near a tenth of the work."""
+    return paced(method, check.screened(1.0).cost(problem), problem)
+
+
+def paced(method: Method, looking: Mapping[str, float], problem: Problem) -> int:
+    """The same, where the calls of a look behind a screen are known."""
     # A Hessian is matrix products, several times faster an operation than gradients.
     hess = max(4.0, problem.size() / 4)
     unit = {"value": 1.0, "grad": 2.0, "hvp": 4.0, "hess": hess, **problem.prices()}
@@ -132,7 +137,7 @@ def cadence(method: Method, check: Check, problem: Problem) -> int:
         free = {"value": min(calls.get("value", 0), calls.get("grad", 0))}
         return sum(unit.get(k, 0.5) * (v - free.get(k, 0)) for k, v in calls.items())
 
-    step, look = work(per_step) or 0.5, work(check.screened(1.0).cost(problem))
+    step, look = work(per_step) or 0.5, work(looking)
     dearer = _dearer(problem)
     # Fifty ordinary steps, or as much work in more of them.
     most = max(50, math.ceil(25 * dearer / step))

@@ -7,10 +7,11 @@ start and structure: on small problems that costs more than the run.
 import copy
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from banach.core import mesh, tree
@@ -43,15 +44,18 @@ class Ready:
         self.start, self.place = start, mesh.everywhere(problem)
         self.judge = kept.judge(self.check, self.place)
         self._data = kept.leaves
-        pace = loop.cadence(self.method, self.check, problem)
+        look = self.check.screened(1.0).cost(problem)
+        pace = loop.paced(self.method, look, problem)
         self.pace = pace if every is None else every
-        self.share = _share(self.method, self.check, problem, self.pace)
+        self.share = _share(self.method, look, problem, self.pace)
         size = problem.size()
         self._bytes, self._pass_bytes = kept.nbytes, problem.pass_bytes()
         # A block of more steps than the usual fifty is that much longer.
         hess = "hess" in method.card.needs
         self.passes = (max(size / 4, 1.0) if hess else 2.0) * max(1.0, self.pace / 50)
         """Over the data, a step."""
+        self._leaves: list[Any] | None = None
+        self._asked = False
         self.spent = executors.making() - began
         """Seconds of tracing and compiling so far that no run has told."""
 
@@ -68,10 +72,20 @@ class Ready:
         rest, treedef = self._rest
         return compile_cache.Key(treedef, [*self._data, *rest])
 
-    @functools.cached_property
+    @property
     def leaves(self) -> list[Any]:
-        """Those of the fused kernel, on the device."""
-        return [*self._data, *[_own(v, self.place) for v in self._rest[0]]]
+        """Those of the fused kernel: on the device where they are asked for again.
+
+        Of one run a call takes small NumPy arrays as they are for less.
+        """
+        if self._leaves is None:
+            rest = self._rest[0]
+            size = sum(v.nbytes for v in rest)
+            if self.place is None and not self._asked and size <= _SMALL:
+                self._asked = True
+                return [*self._data, *map(_apart, rest)]
+            self._leaves = [*self._data, *_owned(rest, self.place)]
+        return self._leaves
 
     @functools.cached_property
     def moves(self) -> Any:
@@ -85,9 +99,11 @@ class Ready:
         return max(self._bytes + rest, self._pass_bytes)
 
 
-def _share(method: Method, check: Check, problem: Problem, pace: int) -> float:
-    """The looks' part of a run, by declared costs."""
-    look = sum(check.screened(1.0).cost(problem).values())
+def _share(
+    method: Method, calls: Mapping[str, int], problem: Problem, pace: int
+) -> float:
+    """The looks' part of a run, by declared costs; `calls` are those of a look."""
+    look = sum(calls.values())
     ones = {name: 1 for name in method.card.needs}
     cost = method.card.cost or method.typical or ones
     size, prices = problem.size(), problem.prices()
@@ -103,11 +119,17 @@ class Kept:
     `plans` holds what was decided for it (method, check, start), by what was asked.
     """
 
-    def __init__(self, problem: Problem):
+    def __init__(self, problem: Problem, found: list[jax.Array | None] | None = None):
         self.given, self.treedef = jax.tree.flatten(problem)
         layout = problem.layout()
-        places = [None] * len(self.given) if layout is None else layout.shardings()
-        self.leaves = list(map(_shared, self.given, places))
+        if layout is None:
+            found = list(map(_shared, self.given)) if found is None else found
+            new = iter(_owned([v for v, k in zip(self.given, found, strict=True)
+                               if k is None]))  # fmt: skip
+            self.leaves = [next(new) if k is None else k for k in found]
+        else:
+            pairs = zip(self.given, layout.shardings(), strict=True)
+            self.leaves = [jax.device_put(_apart(v), place) for v, place in pairs]
         self.plans: dict[Any, Any] = {}
         self._judges: dict[Any, Judge] = {}
         self._id: str | None = None
@@ -179,19 +201,32 @@ _RECENT: list[Kept] = []
 _RECENT_MOST = 2
 _RECENT_BYTES = 2**28  # each
 _LIVE_MOST = 8  # of the objects that live, looked through for the same data
-_SMALL = 2**16
+_SMALL = 2**16  # bytes
 
 
 def of(problem: Problem) -> Kept:
     """What is kept of this object; anew where its data were changed in place."""
     found = known(problem)
-    if found is not None:
-        return found
-    made = Kept(problem)
-    if made.nbytes <= _RECENT_BYTES:
-        _RECENT[:] = [made, *_RECENT[: _RECENT_MOST - 1]]
-    _remember(problem, made)
-    return made
+    return made(problem) if found is None else found
+
+
+def shared(problem: Problem) -> list[jax.Array | None]:
+    """What is on the device already of the arrays of a problem, in leaf order."""
+    if problem.layout() is not None:
+        return []
+    return list(map(_shared, jax.tree.leaves(problem)))
+
+
+def made(problem: Problem, found: list[jax.Array | None] | None = None) -> Kept:
+    """What is kept of an object from now on, of which nothing is `known`.
+
+    `found`: its `shared` arrays, where somebody has looked.
+    """
+    new = Kept(problem, found)
+    if new.nbytes <= _RECENT_BYTES:
+        _RECENT[:] = [new, *_RECENT[: _RECENT_MOST - 1]]
+    _remember(problem, new)
+    return new
 
 
 def _remember(problem: Problem, made: Kept) -> None:
@@ -235,29 +270,38 @@ def _forget(number: int, ref: Any) -> None:
         del _KEPT[number]
 
 
-def _shared(leaf: Any, place: Any = None) -> jax.Array:
-    """The leaf on the device: what is there already of this very array, or its own.
+def _shared(leaf: Any) -> jax.Array | None:
+    """What is on the device already of this very array, or None.
 
     A matrix with other targets is looked at, not copied.
     """
-    if place is None and isinstance(leaf, np.ndarray):
+    if isinstance(leaf, np.ndarray):
         for past in _candidates():
             for given, kept in zip(past.given, past.leaves, strict=True):
                 if given is leaf and _same(leaf, given, kept):
                     return kept
-    return _own(leaf, place)
+    return None
 
 
-def _own(leaf: Any, place: Any = None) -> jax.Array:
-    """The leaf on the device, sharing no memory with an array of the user's."""
+def _owned(leaves: list[Any], place: Any = None) -> list[jax.Array]:
+    """Leaves on the device, sharing no memory with arrays of the user's."""
+    own = map(_apart, leaves)
+    if place is not None:
+        return [jax.device_put(v, place) for v in own]
+    # 12 us where `device_put` takes 33.
+    return [v if isinstance(v, jax.Array) else jnp.asarray(v) for v in own]
+
+
+def _apart(leaf: Any) -> Any:
+    """A copy that lies so that a device array needs none; JAX's arrays as they are."""
     if isinstance(leaf, jax.Array):
-        return leaf if place is None else jax.device_put(leaf, place)
+        return leaf
     a = np.asarray(leaf)
     buffer = np.empty(a.nbytes + _ALIGNMENT, np.uint8)
     first = -buffer.ctypes.data % _ALIGNMENT
     copy = buffer[first : first + a.nbytes].view(a.dtype).reshape(a.shape)
     copy[...] = a
-    return jax.device_put(copy, place)
+    return copy
 
 
 def _same(leaf: Any, given: Any, kept: Any) -> bool:

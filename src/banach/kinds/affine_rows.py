@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from banach.core import compat, tree
+from banach.engine import interpret
 
 MOST = 5_000_000
 """Products of one dot product up to which its entries are followed."""
@@ -152,7 +153,7 @@ def _apply(eqn: Any, inputs: list[Any], n: int) -> list[Any]:
     whole = all(v.aval.dtype.kind in "biu" for v in eqn.outvars)
     exact = whole or name == "iota" or name in _MOVES
     if known and exact:
-        return [np.asarray(v) for v in compat.bind(eqn, inputs)]
+        return _applied(eqn, inputs)
     if name == "convert_element_type":
         return [_converted(eqn, inputs[0])]
     if any(v.aval.dtype.kind != "f" for v in eqn.outvars):
@@ -163,6 +164,14 @@ def _apply(eqn: Any, inputs: list[Any], n: int) -> list[Any]:
     if rule is None:
         raise _Unknown
     return [rule(eqn, [_form(v, n) for v in inputs], n)]
+
+
+def _applied(eqn: Any, values: list[Any]) -> list[Any]:
+    """The primitive applied to numbers, by NumPy: XLA would compile each equation."""
+    closed = jax.make_jaxpr(lambda *v: compat.bind(eqn, list(v)))(*values)
+    if interpret.refusal(closed) is not None:
+        return [np.asarray(v) for v in compat.bind(eqn, values)]
+    return list(interpret.compile(closed)(values))
 
 
 def _converted(eqn: Any, value: Any) -> Any:
@@ -192,7 +201,7 @@ def _moved(eqn: Any, inputs: list[Any], n: int) -> list[Any]:
         numbers.append(np.arange(at, at + size).reshape(form.shape))
         at += size
     whole = _stacked(parts)
-    found = [np.asarray(v) for v in compat.bind(eqn, numbers)]
+    found = _applied(eqn, numbers)
     out = []
     for index in found:
         flat = index.ravel() - 1

@@ -56,26 +56,33 @@ def with_error(fun: Callable[..., PyTree]) -> Callable[..., tuple[PyTree, PyTree
 
     def run(*args: PyTree, errors: PyTree | None = None) -> tuple[PyTree, PyTree]:
         closed, shape = jax.make_jaxpr(fun, return_shape=True)(*args)
-        values = [jnp.asarray(v) for v in jax.tree.leaves(args)]
-        given = [None] * len(values) if errors is None else jax.tree.leaves(errors)
-        if len(given) != len(values):
-            raise ValueError(
-                f"errors has {len(given)} leaves and the arguments {len(values)}; "
-                "give one nonnegative array per argument leaf"
-            )
-        pairs = [
-            rules.Pair(v, None if e is None else jnp.broadcast_to(e, v.shape))
-            for v, e in zip(values, given, strict=True)
-        ]
-        results = [rules.solid(p) for p in rules.evaluate(closed, pairs)]
-        structure = jax.tree.structure(shape)
-        value = jax.tree.unflatten(structure, [p.value for p in results])
-        # Data and points that are read as 0 may stand beside any large factor.
-        lost = subnormal([*values, *closed.consts])
-        error = jax.tree.unflatten(structure, [_final(p, lost) for p in results])
-        return value, error
+        return traced_with_error(closed, shape, args, errors)
 
     return run
+
+
+def traced_with_error(
+    closed: ClosedJaxpr, shape: PyTree, args: tuple, errors: PyTree | None = None
+) -> tuple[PyTree, PyTree]:
+    """What `with_error` returns at `args`, where its function was traced already."""
+    values = [jnp.asarray(v) for v in jax.tree.leaves(args)]
+    given = [None] * len(values) if errors is None else jax.tree.leaves(errors)
+    if len(given) != len(values):
+        raise ValueError(
+            f"errors has {len(given)} leaves and the arguments {len(values)}; "
+            "give one nonnegative array per argument leaf"
+        )
+    pairs = [
+        rules.Pair(v, None if e is None else jnp.broadcast_to(e, v.shape))
+        for v, e in zip(values, given, strict=True)
+    ]
+    results = [rules.solid(p) for p in rules.evaluate(closed, pairs)]
+    structure = jax.tree.structure(shape)
+    value = jax.tree.unflatten(structure, [p.value for p in results])
+    # Data and points that are read as 0 may stand beside any large factor.
+    lost = subnormal([*values, *closed.consts])
+    error = jax.tree.unflatten(structure, [_final(p, lost) for p in results])
+    return value, error
 
 
 def _final(pair, lost):

@@ -19,10 +19,19 @@ import banach.engine.interpret.special
 import banach.engine.interpret.sums
 import banach.engine.interpret.windows  # noqa: F401
 from banach.core.compat import ClosedJaxpr
+from banach.engine.interpret.staged import Staged
 from banach.engine.interpret.translate import Exhausted, Interpreted
 from banach.engine.interpret.verdict import NAMES, refusal, work
 
-__all__ = ["NAMES", "Exhausted", "Interpreted", "compile", "refusal", "work"]
+__all__ = [
+    "NAMES",
+    "Exhausted",
+    "Interpreted",
+    "Staged",
+    "compile",
+    "refusal",
+    "work",
+]
 
 
 def compile(closed: ClosedJaxpr) -> Interpreted:

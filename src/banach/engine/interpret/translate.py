@@ -122,7 +122,7 @@ def constant(value: Any) -> Any:
 # ----------------------------------------------------------------- translation
 
 
-class _Flat:
+class Flat:
     """The calls of a jaxpr in one list, in single assignment over small integers."""
 
     def __init__(self) -> None:
@@ -131,11 +131,13 @@ class _Flat:
         self.calls: list[tuple[Any, list[int], list[int]]] = []
 
     def fresh(self, count: int) -> list[int]:
+        """New values."""
         first = self.count
         self.count += count
         return list(range(first, self.count))
 
     def fixed(self, value: Any) -> int:
+        """A constant."""
         (at,) = self.fresh(1)
         self.values[at] = value
         return at
@@ -215,17 +217,26 @@ class Program:
     """A translated jaxpr: `run(meter, arguments)` gives its results as they come."""
 
     def __init__(self, jaxpr: Jaxpr, consts: Any):
-        flat = _Flat()
+        flat = Flat()
         given = flat.fresh(len(jaxpr.invars))
         wanted = flat.add(jaxpr, consts, given)
-        live = _live(flat.calls, wanted)
-        self.work = float(sum(price(eqn) for eqn, _, _ in live))
-        self._slots(flat, given, wanted, live)
+        self._made(flat, given, wanted, live(flat.calls, wanted))
 
-    def _slots(self, flat: Any, given: Any, wanted: Any, live: Any) -> None:
+    @classmethod
+    def of(cls, flat: Flat, given: Any, wanted: Any, calls: Any) -> "Program":
+        """Of some of the calls: from values `given` to values `wanted`."""
+        made = cls.__new__(cls)
+        made._made(flat, given, wanted, calls)
+        return made
+
+    def _made(self, flat: Any, given: Any, wanted: Any, calls: Any) -> None:
+        self.work = float(sum(price(eqn) for eqn, _, _ in calls))
+        self._slots(flat, given, wanted, calls)
+
+    def _slots(self, flat: Any, given: Any, wanted: Any, calls: Any) -> None:
         """Give each value a place in one list; places of the dead are used again."""
         last: dict[int, int] = {}
-        for k, (_, ins, outs) in enumerate(live):
+        for k, (_, ins, outs) in enumerate(calls):
             for i in (*ins, *outs):
                 last[i] = k
         place = {i: k for k, i in enumerate(given)}
@@ -242,7 +253,7 @@ class Program:
                 place[i] = put(value)
         free: list[int] = []
         steps: list[Step] = []
-        for k, (eqn, ins, outs) in enumerate(live):
+        for k, (eqn, ins, outs) in enumerate(calls):
             for i in outs:
                 place[i] = free.pop() if free else put(None)
             at, to = [place[i] for i in ins], [place[i] for i in outs]
@@ -274,15 +285,15 @@ class Program:
         return [env[i] for i in self.results]
 
 
-def _live(calls: Any, wanted: Any) -> list[Any]:
+def live(calls: Any, wanted: Any) -> list[Any]:
     """The calls that some result depends on, or that have effects, in order."""
-    needed, live = set(wanted), []
+    needed, found = set(wanted), []
     for call in reversed(calls):
         if call[0].effects or not needed.isdisjoint(call[2]):
             needed.update(call[1])
-            live.append(call)
-    live.reverse()
-    return live
+            found.append(call)
+    found.reverse()
+    return found
 
 
 def _step(eqn: Any, ins: list[int], outs: list[int], meter: int) -> Step:
@@ -413,6 +424,24 @@ CONTROL: dict[str, Callable[[Any], Any]] = {
 # ----------------------------------------------------------------- the whole
 
 
+class Form:
+    """How a jaxpr's arguments are taken, and its results handed out."""
+
+    def __init__(self, closed: ClosedJaxpr):
+        self._given = [held(v.aval) for v in closed.jaxpr.invars]
+        self._wanted = [held(v.aval)[1] for v in closed.jaxpr.outvars]
+
+    def taken(self, leaves: list[Any]) -> list[Any]:
+        """Leaves as programs hold them."""
+        pairs = zip(leaves, self._given, strict=True)
+        return [taken(leaf, shape, dtype) for leaf, (shape, dtype) in pairs]
+
+    def owned(self, out: list[Any]) -> list[np.ndarray]:
+        """Copies: a result may be an argument, a constant, or a view of one."""
+        pairs = zip(out, self._wanted, strict=True)
+        return [np.array(v, dtype, order="C") for v, dtype in pairs]
+
+
 class Interpreted:
     """A jaxpr that NumPy runs; the program that `compile` makes.
 
@@ -429,23 +458,16 @@ class Interpreted:
     def __init__(self, closed: ClosedJaxpr):
         with np.errstate(all="ignore"):
             self._program = Program(closed.jaxpr, closed.consts)
-        self._given = [held(v.aval) for v in closed.jaxpr.invars]
-        self._wanted = [held(v.aval)[1] for v in closed.jaxpr.outvars]
+        self._form = Form(closed)
         self.spent = 0.0
 
     def __call__(self, leaves: list[Any], limit: float = math.inf) -> list[np.ndarray]:
         """The results for these leaves."""
         meter = Meter(limit)
-        pairs = zip(leaves, self._given, strict=True)
-        ready = [taken(leaf, shape, dtype) for leaf, (shape, dtype) in pairs]
+        given = self._form.taken(leaves)
         try:
             with np.errstate(all="ignore"):
-                out = self._program.run(meter, ready)
-                # Copies: a result may be an argument, a constant, or a view of one.
-                return [
-                    np.array(v, dtype, order="C")
-                    for v, dtype in zip(out, self._wanted, strict=True)
-                ]
+                return self._form.owned(self._program.run(meter, given))
         finally:
             self.spent += meter.spent
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from banach.checks import common
 from banach.checks.frame import (
@@ -90,15 +90,18 @@ class KKT(Scaled):
             theirs = look_at.values(offer)
             taken = usable & (look_at.worst(theirs) <= look_at.worst(own))
             best = tree.where(taken, theirs, own)
-        labels = look_at.labels(best.lam)
+        slope = common.Traced(look_at.gradient(best.lam), at.x)
+        rows = common.Traced(judged.constraints, at.x)
+        labels = slope.rounding, rows.rounding
         worst = look_at.worst(best, look_at.screens)
         passes = common.below(self.screen, worst, jnp.ones_like(worst))
+        h = slope.judge() if passes is None else None
         slacks, rough = common.screened(
             passes,
             lambda: (tuple(v / 8 for v in best.parts), look_at.nothing()),
-            lambda: look_at.slacks(best),
+            lambda: look_at.slacks(best, slope.judge() if h is None else h, rows),
         )
-        broken = judged.undefined(at.x)
+        broken = look_at.broken
         since, own = source(problem), look_at.own_scaled
         parts = tuple(
             Part(
@@ -106,7 +109,7 @@ class KKT(Scaled):
                 jnp.where(broken, jnp.nan, v),
                 e,
                 held_against(problem, v, e, s, labels[0]) if name in own else s,
-                look_at.bare(name, best.lam, rough),
+                look_at.bare(name, best.lam, rough, h),
                 scale_from=since,
             )
             for name, v, e, s in zip(
@@ -134,12 +137,16 @@ class KKT(Scaled):
         reference = problem.reference_point()
         if reference is not None:
             judged, at = common.lift(problem, reference)
-            found = units_of(judged, at.x)
             if not problem.rows():
+                found = units_of(judged, at.x)
                 none = jnp.ones(0, found.value.dtype)
                 return found.value, none, 16 * found.blur, found.x
-            units, wide = _sizes(problem, problem.start(), found.x)
-            own, spread = _sizes(problem, reference, found.x)
+            # Traced once for both points.
+            seen = jax.jit(_rows)
+            here = seen(judged, at.x)
+            found = units_of(judged, at.x, here)
+            units, wide = _sizes(seen(*_lifted(problem)), found.x)
+            own, spread = _sizes(here, found.x)
             units = jnp.where(own > 0, own, units)
             units = jnp.where(units > 0, units, 1).astype(found.value.dtype)
             wide = jnp.maximum(wide, spread) + 16 * found.blur
@@ -151,7 +158,7 @@ class KKT(Scaled):
         units, wide = jnp.ones(problem.rows(), scale.dtype), 0 * scale
         if problem.rows():
             one = jnp.ones(problem.size(), scale.dtype)
-            units, wide = _sizes(problem, problem.start(), one)
+            units, wide = _sizes(_rows(judged, at.x), one)
             units = jnp.where(units > 0, units, 1).astype(scale.dtype)
         return scale, units, wide, None
 
@@ -165,6 +172,24 @@ class KKT(Scaled):
         return refuse_without("constraints", problem, says)
 
 
+class Rows(NamedTuple):
+    """The constraints at a point, with a bound of their rounding, and the Jacobian."""
+
+    c: Float[Array, " m"]
+    error: Float[Array, " m"]
+    J: Float[Array, "m n"]
+
+
+def _rows(problem: Problem, x: Any) -> Rows:
+    found = common.judge(problem.constraints, x)
+    return Rows(found.value, found.error, problem.jacobian(x))
+
+
+def _lifted(problem: Problem) -> tuple[Problem, Any]:
+    judged, at = common.lift(problem, problem.start())
+    return judged, at.x
+
+
 class Units(NamedTuple):
     """The unit of f, and the length of each coordinate of x that moves f by it.
 
@@ -176,7 +201,7 @@ class Units(NamedTuple):
     blur: Scalar
 
 
-def units_of(problem: Problem, x: Any) -> Units:
+def units_of(problem: Problem, x: Any, at: Rows | None = None) -> Units:
     """What is large for f and for each coordinate, from the problem at a reference.
 
     G_j is |df / dx_j|, or the terms that cancel in it; where f does not see x_j, what
@@ -185,7 +210,8 @@ def units_of(problem: Problem, x: Any) -> Units:
     most it changes across a finite width of the bounds; and what it takes to meet a
     row by the cheapest of its coordinates, of the dearest row. Else max G_j |x_j|.
     X_j = F / G_j. Where nothing is known X is 1 and F is ||grad f||. All are functions
-    of the problem that follow a change of units of x, f or a row.
+    of the problem that follow a change of units of x, f or a row. `at` are the rows
+    at x, where there are any.
     """
     found = common.judge(problem.grad, x)
     g, e = (tree.ravel(v)[0] for v in (found.value, found.error))
@@ -194,15 +220,14 @@ def units_of(problem: Problem, x: Any) -> Units:
     G = jnp.where(jnp.isfinite(G), G, 0)
     none = jnp.asarray(jnp.inf, g.dtype)
     rows, lost = none, jnp.asarray(False)
-    if problem.rows():
-        J = jnp.abs(problem.jacobian(x))
+    if at is not None:
+        J = jnp.abs(at.J)
         J = jnp.where(jnp.isfinite(J), J, 0)
         there = (J > 0) & (G > 0)
         each = jnp.where(there, G / jnp.where(there, J, 1), none)
         price = jnp.min(each, axis=1, initial=jnp.inf)
         price = jnp.where(jnp.isfinite(price), price, 0)
-        c = common.judge(problem.constraints, x)
-        meets = price * jnp.maximum(jnp.abs(c.value) - c.error, 0)
+        meets = price * jnp.maximum(jnp.abs(at.c) - at.error, 0)
         lost = ~jnp.all(jnp.isfinite(meets))
         rows = _known(jnp.max(meets, initial=0))
         G = jnp.where(G > 0, G, jnp.max(price[:, None] * J, axis=0, initial=0))
@@ -245,17 +270,15 @@ def _known(size: Scalar) -> Scalar:
     return jnp.where(jnp.isfinite(size) & (size > 0), size, jnp.inf)
 
 
-def _sizes(problem: Problem, point: Point, X: Array) -> tuple[Array, Array]:
+def _sizes(at: Rows, X: Array) -> tuple[Array, Array]:
     """max(|c_i|, ||X grad c_i||), rounded down, and by what part it may be larger.
 
     0 where it is not finite or not above rounding.
     """
-    judged, at = common.lift(problem, point)
-    c = common.judge(judged.constraints, at.x)
-    steep = jax.vmap(tree.norm)(judged.jacobian(at.x) * X)
-    size = jnp.maximum(jnp.abs(c.value) - c.error, steep)
+    steep = jax.vmap(tree.norm)(at.J * X)
+    size = jnp.maximum(jnp.abs(at.c) - at.error, steep)
     size = jnp.where(jnp.isfinite(size), jnp.maximum(size, 0), 0)
-    high = jnp.maximum(jnp.abs(c.value) + c.error, steep)
+    high = jnp.maximum(jnp.abs(at.c) + at.error, steep)
     wide = jnp.where(size > 0, high / jnp.where(size > 0, size, 1) - 1, 0)
     return size, jnp.maximum(jnp.max(wide), 0)
 
@@ -279,10 +302,10 @@ class _At(eqx.Module):
     own: Float[Array, " m"]
     scale: Scalar
     screens: tuple[Scalar, ...]
+    broken: Bool[Array, ""]
     wide: Any
     X: Any
     names: tuple[str, ...] = eqx.field(static=True)
-    screened: bool = eqx.field(static=True)
 
     def __init__(self, problem: Problem, x: Any, ready: KKT):
         self.problem, self.x, self.X = problem, x, ready.lengths
@@ -290,10 +313,11 @@ class _At(eqx.Module):
         # Everything below is of x / X: the check itself sees one unit.
         self.flat = tree.ravel(x)[0] / X
         self.bounds = tuple(v / X for v in problem.bounds())
-        _, g, self.c, J = problem.evaluate(x)
+        f, g, self.c, J = problem.evaluate(x)
         self.g, self.J = g * X, J * X
+        self.broken = jnp.isnan(f) | jnp.any(jnp.isnan(self.c))
         self.units, self.wide = ready.units, ready.wide
-        self.scale, self.screened = ready.scale, ready.screen is not None
+        self.scale = ready.scale
         # A row is no larger than it is here, where nothing but the start measured it.
         here = jnp.maximum(jnp.abs(self.c), jax.vmap(tree.norm)(self.J))
         far = problem.reference_point() is not None
@@ -385,8 +409,13 @@ class _At(eqx.Module):
             parts.append(jnp.sum(jnp.abs(lam) * self.units) / scale * moves)
         return tuple(parts)
 
-    def bare(self, name: str, lam: Array, error: Array) -> tuple[Scalar, Scalar] | None:
-        """A part in natural units with its slack; None where it is so already."""
+    def bare(
+        self, name: str, lam: Array, error: Array, h: common.Judged | None
+    ) -> tuple[Scalar, Scalar] | None:
+        """A part in natural units with its slack; None where it is so already.
+
+        `h` is grad L judged, None behind a screen.
+        """
         k = self.first
         if name == "equations":
             return tree.max_abs(self.c[:k]), 1.01 * tree.max_abs(error[:k])
@@ -394,10 +423,10 @@ class _At(eqx.Module):
             found = jnp.max(jnp.maximum(self.c[k:], 0))
             return found, 1.01 * tree.max_abs(error[k:])
         if name == self.names[0] and self.X is not None:
-            return self._plain(lam)
+            return self._plain(lam, h)
         return None
 
-    def _plain(self, lam: Array) -> tuple[Scalar, Scalar]:
+    def _plain(self, lam: Array, h: common.Judged | None) -> tuple[Scalar, Scalar]:
         """||x - P(x - grad L)||_2 and its slack; a placeholder behind a screen."""
         x = tree.ravel(self.x)[0]
 
@@ -406,10 +435,9 @@ class _At(eqx.Module):
                 return h
             return x - jnp.clip(x - h, *self.problem.bounds())
 
-        if self.screened:
+        if h is None:
             norm = tree.norm(moved(self.slope(lam) / self.X))
             return norm, norm / 8
-        h = common.judge(self.gradient(lam), self.x)
         error = h.error
         if self.problem.bounded():
             eps = jnp.finfo(x.dtype).eps
@@ -431,17 +459,11 @@ class _At(eqx.Module):
         """grad L(., lam) as a function of x."""
         return lambda x: tree.ravel(self.problem.lagrangian_grad(x, lam))[0]
 
-    def labels(self, lam: Array) -> tuple[str, str]:
-        """How the errors of the gradient and of the constraints are known."""
-        return (
-            common.provenance(self.gradient(lam), self.x),
-            common.provenance(self.problem.constraints, self.x),
-        )
-
-    def slacks(self, v: _Values) -> tuple[tuple[Scalar, ...], Array]:
+    def slacks(
+        self, v: _Values, h: common.Judged, rows: common.Traced
+    ) -> tuple[tuple[Scalar, ...], Array]:
         """Rounding allowances of the parts, and errors of the rows."""
         eps = jnp.finfo(self.c.dtype).eps
-        h = common.judge(self.gradient(v.lam), self.x)
         X = 1.0 if self.X is None else self.X
         by = jnp.where(self.unit > 0, self.unit, 1)
         found = h.value * X
@@ -458,7 +480,7 @@ class _At(eqx.Module):
             slack = slack + 1.01 * self.wide * (v.parts[0] + slack)
         if not self.problem.rows():
             return (slack,), self.c
-        c = common.judge(self.problem.constraints, self.x)
+        c = rows.judge()
         # Every other part is linear in |c| and moves by itself at the errors of c.
         error = c.error + jnp.abs(c.value - self.c)
         moved = self._parts(slack, v.lam, error)

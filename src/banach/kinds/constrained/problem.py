@@ -204,9 +204,19 @@ class Constrained(Differentiable, Started):
 
     def jacobian(self, x: PyTree) -> Float[Array, "m n"]:
         """The dense Jacobian of `constraints`, columns in the order of tree.ravel."""
+        return self.linearized(x)[1]
+
+    def linearized(self, x: PyTree) -> tuple[Rows, Float[Array, "m n"]]:
+        """The constraints and their Jacobian, of one evaluation."""
         flat, back = tree.ravel(x)
+
+        def twice(v: Array) -> tuple[Rows, Rows]:
+            c = self.constraints(back(v))
+            return c, c
+
         jac = jax.jacrev if self.rows() < flat.size else jax.jacfwd
-        return jac(lambda v: self.constraints(back(v)))(flat)
+        J, c = jac(twice, has_aux=True)(flat)
+        return c, J
 
     def jacobian_product(self, x: PyTree, v: PyTree) -> Rows:
         """The Jacobian applied to v, without forming it."""
@@ -219,7 +229,7 @@ class Constrained(Differentiable, Started):
     def evaluate(self, x: PyTree) -> Evaluation:
         """Value, gradient, constraints and Jacobian at once, as vectors."""
         f, g = self.value_and_grad(x)
-        return Evaluation(f, tree.ravel(g)[0], self.constraints(x), self.jacobian(x))
+        return Evaluation(f, tree.ravel(g)[0], *self.linearized(x))
 
     def lagrangian_hess(self, x: PyTree, lam: Rows) -> Float[Array, "n n"]:
         """The dense Hessian of L(., lam)."""

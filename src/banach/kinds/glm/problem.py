@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, reading, tree
+from banach.core import compat, question, reading, tree
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -488,14 +488,23 @@ class GLM(Problem):
             g = glm_bounds.times_rows(u, A)
             return np.append(g, u.sum()) if self.intercept else g
 
-        return self.seen_by(product, adjoint, rows, 1.0)
+        return self.seen_by(product, adjoint, rows, 1.0, plain=True)
 
-    def seen_by(self, product: Any, adjoint: Any, w: Any, unit: Any) -> float | None:
-        """The same of a matrix given by its products, l2 in units of `unit`."""
+    def seen_by(
+        self, product: Any, adjoint: Any, w: Any, unit: Any, plain: bool = False
+    ) -> float | None:
+        """The same of a matrix given by its products, l2 in units of `unit`.
+
+        `plain`: the products are those of A, the weights and the intercept alone.
+        """
         size = self.A.shape[1] + self.intercept
-        top = glm_bounds.curvature_seen(
-            product, adjoint, w, self.loss.curvature_bound, size, self.A.dtype
-        )
+        bend, dtype = self.loss.curvature_bound, self.A.dtype
+
+        def ritz() -> float | None:
+            return glm_bounds.curvature_seen(product, adjoint, w, bend, size, dtype)
+
+        name, arrays = ("curvature", self.intercept, bend), (self.A, self.weight)
+        top = question.of_arrays(name, arrays, ritz) if plain else ritz()
         if top is None or not isinstance(self.term, SquaredL2):
             return top
         return top + float(np.max(np.asarray(self.term.lam) * unit))
