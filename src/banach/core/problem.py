@@ -268,6 +268,27 @@ class Problem(eqx.Module, metaclass=_Kind):
             f"{self.kind} holds no list of terms; state it as bn.FiniteSum or bn.GLM"
         )
 
+    def named(self, x: PyTree) -> tuple[Any, Any] | None:
+        """(coefficients, intercept) of x by the names of the data, or None: x has none.
+
+        What `result.coef` and `result.intercept` are.
+        """
+        return None
+
+    def predict(self, x: PyTree, new: Any, *, offset: Any = None) -> Any:
+        """What x expects of new rows, or a refusal naming the kinds that do so."""
+        raise Misuse(
+            f"{self.kind} predicts nothing; call your own model at result.x, or state "
+            "a linear one, e.g. bn.Ridge(A, y) or bn.LogisticRegression(A, y)"
+        )
+
+    def predict_proba(self, x: PyTree, new: Any, *, offset: Any = None) -> Any:
+        """The probability of each class, or a refusal naming the kinds that do so."""
+        raise Misuse(
+            f"{self.kind} gives no probabilities; state a bn.LogisticRegression or "
+            "bn.SoftmaxRegression"
+        )
+
     def size(self) -> int:
         """Number of scalar unknowns."""
         return sum(_entries(leaf.shape) for leaf in jax.tree.leaves(self.space()))

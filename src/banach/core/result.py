@@ -78,6 +78,7 @@ FIELDS = (
     "peer"
 ).split()
 _FIELDS = frozenset(FIELDS)
+_OF_MODELS = ("coef", "intercept")
 # What a deep copy makes anew; problem, method and check never change.
 _ARRAYS = ("point", "trace", "calls", "seconds", "manifest", "key_data")
 DEFAULTS = {
@@ -138,6 +139,9 @@ class Result:
         self.__dict__.update(given, _later=later)
 
     def __getattr__(self, name: str) -> Any:
+        if name in _OF_MODELS:
+            kind = getattr(self.__dict__.get("problem"), "kind", "this problem")
+            raise AttributeError(f"{kind} has no {name}: its answer is result.x")
         later = self.__dict__.get("_later", {})
         if name not in later:
             raise AttributeError(f"Result has no field {name!r}; it has {FIELDS}")
@@ -174,6 +178,34 @@ class Result:
     def x(self) -> PyTree:
         """The answer, as NumPy arrays of the structure of the start."""
         return self.point.x
+
+    @property
+    def coef(self) -> Any:
+        """The coefficients of a linear model by column: a mapping that prints a table.
+
+        An array too (np.asarray), and a Series: pandas.Series(result.coef).
+        """
+        return self._named()[0]
+
+    @property
+    def intercept(self) -> Any:
+        """The intercept of a linear model, 0 without one; of many classes by label."""
+        return self._named()[1]
+
+    def _named(self) -> tuple[Any, Any]:
+        named = getattr(self.problem, "named", None)
+        found = None if named is None else named(self.x)
+        if found is None:
+            raise AttributeError  # the words are in __getattr__
+        return found
+
+    def predict(self, new: Any, *, offset: Any = None) -> Any:
+        """`problem.predict` at x: means of new rows, of a classifier their labels."""
+        return self.problem.predict(self.x, new, offset=offset)
+
+    def predict_proba(self, new: Any, *, offset: Any = None) -> Any:
+        """`problem.predict_proba` at x, a column a class as in `problem.labels()`."""
+        return self.problem.predict_proba(self.x, new, offset=offset)
 
     @property
     def certified(self) -> bool:
