@@ -93,7 +93,9 @@ def _listed(name: str):
     checks = importlib.import_module("banach.checks")
     if name in dir(checks):
         return getattr(checks, name)
-    raise AttributeError(f"module 'banach' has no attribute {name!r}; see dir(banach)")
+    elsewhere = importlib.import_module("banach.names_elsewhere")
+    said = elsewhere.attribute(name, __dir__()) or "see dir(banach)"
+    raise AttributeError(f"module 'banach' has no attribute {name!r}; {said}")
 
 
 def __dir__():

@@ -29,6 +29,17 @@ ORACLES = (
 ).split()
 
 
+# What is asked of a problem as if it were solved, or an estimator.
+_ANSWERED = {
+    "fit": " fits it, its data are those it was stated with",
+    "run": " solves it",
+    "solve": " solves it",
+    **dict.fromkeys(("x", "coef", "status", "certified"), " gives the answer, .{0}"),
+    **dict.fromkeys(("success", "message", "nit", "cost"), " gives the answer"),
+    **dict.fromkeys(("coef_", "intercept_"), " gives the answer, .coef and .intercept"),
+}
+
+
 class _Kind(Made):
     """The class of kinds: oracles called by hand keep the problem's precision."""
 
@@ -275,6 +286,10 @@ class Problem(eqx.Module, metaclass=_Kind):
         """
         return None
 
+    def told(self) -> list[tuple[str, str]]:
+        """Lines (word, text) about the data that belong into a printed answer."""
+        return []
+
     def predict(self, x: PyTree, new: Any, *, offset: Any = None) -> Any:
         """What x expects of new rows, or a refusal naming the kinds that do so."""
         raise Misuse(
@@ -288,6 +303,14 @@ class Problem(eqx.Module, metaclass=_Kind):
             f"{self.kind} gives no probabilities; state a bn.LogisticRegression or "
             "bn.SoftmaxRegression"
         )
+
+    def __getattr__(self, name: str) -> Any:
+        said = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if name in _ANSWERED:
+            said += (
+                f": it is a problem; bn.solve(problem){_ANSWERED[name].format(name)}"
+            )
+        raise AttributeError(said)
 
     def size(self) -> int:
         """Number of scalar unknowns."""

@@ -333,9 +333,15 @@ def _why(a: Any, kind: Any, name: str) -> str:
     if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
         return f"{kind}; pass {_word(name)}.real, or state real and imaginary parts"
     if kind.kind == "O":
-        _none_absent(a, name)
+        gone = [i for i, v in enumerate(np.ravel(a)) if tables.absent(v)]
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}
         listed = ", ".join(sorted(found)[:4])
+        if gone:
+            first = [int(i) for i in np.unravel_index(gone[0], np.shape(a))]
+            return (
+                f"Python objects ({listed}), the first missing value at index {first}; "
+                "drop or impute it"
+            )
         return (
             f"Python objects ({listed}); pass numbers, e.g. "
             f"np.asarray({_word(name)}, dtype=float)"

@@ -79,6 +79,32 @@ FIELDS = (
 ).split()
 _FIELDS = frozenset(FIELDS)
 _OF_MODELS = ("coef", "intercept")
+# Words of SciPy, scikit-learn and JAXopt, and what says it here.
+_ELSEWHERE = {
+    "success": "certified",
+    "converged": "certified",
+    "message": "reason",
+    "nit": "steps",
+    "n_iter_": "steps",
+    "nfev": "calls",
+    "njev": "calls",
+    "nhev": "calls",
+    "fun": "problem.objective(result.x)",
+    "value": "problem.objective(result.x)",
+    "jac": "problem.grad(result.x)",
+    "grad": "problem.grad(result.x)",
+    "hess": "problem.hess(result.x)",
+    "hess_inv": "problem.hess(result.x)",
+    "error": "certificate",
+    "optimality": "certificate",
+    "params": "x",
+    "state": "trace",
+    "solution": "x",
+    "coef_": "coef",
+    "intercept_": "intercept",
+    "classes_": "problem.labels()",
+    "multipliers": "point.dual",
+}
 # What a deep copy makes anew; problem, method and check never change.
 _ARRAYS = ("point", "trace", "calls", "seconds", "manifest", "key_data")
 DEFAULTS = {
@@ -142,6 +168,10 @@ class Result:
         if name in _OF_MODELS:
             kind = getattr(self.__dict__.get("problem"), "kind", "this problem")
             raise AttributeError(f"{kind} has no {name}: its answer is result.x")
+        if name in _ELSEWHERE:
+            raise AttributeError(
+                f"Result has no field {name!r}: it is result.{_ELSEWHERE[name]} here"
+            )
         later = self.__dict__.get("_later", {})
         if name not in later:
             raise AttributeError(f"Result has no field {name!r}; it has {FIELDS}")

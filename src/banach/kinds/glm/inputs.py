@@ -275,7 +275,7 @@ def every_class(y: Any, w: Any, classes: int) -> None:
     if absent:
         raise Misuse(
             "Softmax with an intercept needs samples of every class, got none of "
-            f"{absent}; use intercept=False or drop the class"
+            f"{absent}, counted in their order; use intercept=False or drop the class"
         )
 
 

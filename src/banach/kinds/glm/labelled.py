@@ -52,6 +52,28 @@ def labels(model: Any) -> tuple:
     return model.classes or model.loss.codes()
 
 
+def coefficient(model: Any, j: int, k: int | None = None) -> str:
+    """One coefficient in words, by column and class; the last may be an intercept."""
+    if j == model.A.shape[1]:
+        said = "the intercept"
+    elif model.columns:
+        said = f"the coefficient of {model.columns[j]!r}"
+    else:
+        said = f"coefficient {j}"
+    return said if k is None else f"{said} of class {labels(model)[k]!r}"
+
+
+def told(model: Any) -> list[tuple[str, str]]:
+    """What a printed answer says of the classes."""
+    names = [repr(v) for v in model.classes]
+    if not names:
+        return []
+    if len(names) == 2 and not hasattr(model.loss, "classes"):
+        return [("classes", f"{names[0]} where A c + b is below 0, {names[1]} above")]
+    more = f", ... ({len(names)})" if len(names) > 10 else ""
+    return [("classes", ", ".join(names[:10]) + more)]
+
+
 def predict(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
     """Means, or the label of the greater probability (of z > 0 the second)."""
     return expected(model, _linear(model, x, new, offset))

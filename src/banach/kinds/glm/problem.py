@@ -359,6 +359,10 @@ class GLM(Problem):
         """
         return labelled.predict_proba(self, x, new, offset)
 
+    def told(self) -> list[tuple[str, str]]:
+        """The labels of the classes."""
+        return labelled.told(self)
+
     def labels(self) -> tuple:
         """The labels of all classes in order; () where y holds measurements."""
         return labelled.labels(self)
