@@ -153,11 +153,12 @@ def test_options_of_scipy_are_read():
 
 
 SCIPY = {
-    "bounds": r"bn\.Constrained\(problem\.value, x0, lower=",
+    "bounds": r"bn\.least_squares\(residual, x0\)\.value",
     "method": r"bn\.solve\(problem, method=",
     "tol": r"bn\.solve\(problem, tol=",
     "max_nfev": "max_steps=.*argument of bn.solve",
     "loss": r"bn\.minimize",
+    "x_scale": "scale x",
     "jac": "JAX differentiates",
     "verbose": "progress=",
 }
@@ -176,8 +177,9 @@ def test_least_squares_in_a_box_as_its_cure_says():
         lambda x: [x[0] - 3, 2 * x[1] + x[0]], [0.5, 0.5], bounds=(0, 1)
     )
     np.testing.assert_allclose(bn.solve(boxed).require().x, theirs.x, atol=1e-5)
-    with pytest.raises(Misuse, match="SciPy's jac"):
-        bn.least_squares(lambda x: x - 1, X0, "2-point")
+    for jac in ("2-point", slope):
+        with pytest.raises(Misuse, match="leave out jac=: JAX differentiates"):
+            bn.least_squares(lambda x: x - 1, X0, jac)
     with pytest.raises(AttributeError, match=r"bn\.solve\(problem\).*\.x"):
         problem.x
 

@@ -23,8 +23,9 @@ CURES = {
     "alpha": "use lam=, l1= or l2=; the objective has no factor 1 / n, so that "
     "sklearn's alpha of a Lasso is lam / n, and of a Ridge l2",
     "atol": "use tol=bn.Absolute(atol)",
-    "bounds": "state bn.Constrained(f, x0, lower=..., upper=...) and solve that; "
-    "bn.minimize(f, x0, bounds=...) takes SciPy's",
+    "bounds": "state bn.Constrained(f, x0, lower=..., upper=...) and solve that, of "
+    "residuals with f = bn.least_squares(residual, x0).value; bn.minimize(f, x0, "
+    "bounds=...) takes SciPy's",
     "callback": "use progress=, which is called with a running Result",
     "class_weight": "use sample_weight=, one number a row",
     "constraints": "state bn.Constrained(f, x0, eq=..., ineq=...) and solve that; "
@@ -88,21 +89,15 @@ _SOLVED = (
 
 
 def door(
-    function: F | None = None,
-    *,
-    options_of: Any = None,
-    also: tuple[str, ...] = (),
-    cures: dict[str, str] | None = None,
+    function: F | None = None, *, options_of: Any = None, also: tuple[str, ...] = ()
 ) -> Any:
     """Turn a call that does not fit the signature into Misuse with the cure.
 
     `options_of` is the function whose keywords `function` passes on as **options;
-    `also` names those that it passes on otherwise; `cures` are its own words for what
-    it does not take.
+    `also` names those that it passes on otherwise.
     """
     if function is None:
-        return functools.partial(door, options_of=options_of, also=also, cures=cures)
-    words = CURES | (cures or {})
+        return functools.partial(door, options_of=options_of, also=also)
     signature = inspect.signature(function)
     named = list(signature.parameters.values())
     listed = [p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -127,8 +122,7 @@ def door(
             or not keywords.keys().isdisjoint(given)
             or not needed <= keywords.keys() | set(given)
         ):
-            said = _said(function, signature, names, needed, args, keywords, words)
-            raise Misuse(said)
+            raise Misuse(_said(function, signature, names, needed, args, keywords))
         return function(*args, **keywords)
 
     return call

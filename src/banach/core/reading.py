@@ -243,6 +243,8 @@ def _numpy(value: Any, name: str) -> np.ndarray:
 
 
 def _rectangular(value: Any, name: str) -> np.ndarray:
+    if tables.is_table(value):
+        return tables.numbers(value, name)
     if masked(value):
         raise Misuse(
             f"{name} is a masked array: banach would read its masked entries as data; "
@@ -250,8 +252,6 @@ def _rectangular(value: Any, name: str) -> np.ndarray:
         )
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise Misuse(f"{name} is a sparse matrix; pass {_word(name)}.toarray()")
-    if tables.is_table(value):
-        return tables.numbers(value, name)
     try:
         return np.asarray(value)
     except (ValueError, TypeError, OverflowError) as e:

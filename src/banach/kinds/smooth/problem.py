@@ -305,13 +305,7 @@ class NonlinearLeastSquares(Differentiable, Started):
         return diagnoses.without_effect(self, x)
 
 
-@door(
-    cures={
-        "bounds": "state bn.Constrained(problem.value, x0, lower=..., upper=...) with "
-        "problem = bn.least_squares(residual, x0), and solve that",
-        "loss": "write the loss of the residuals into a function, and bn.minimize it",
-    }
-)
+@door
 def least_squares(
     residual: Callable[..., PyTree],
     x0: PyTree,
@@ -319,16 +313,7 @@ def least_squares(
     *,
     data: PyTree = None,
 ) -> NonlinearLeastSquares:
-    """State 1/2 ||residual(x, *args)||^2 as a problem; `data` are its observations.
-
-    It is solved by `bn.solve(problem)`. Bounds: `bn.Constrained(problem.value, x0,
-    lower=..., upper=...)`.
-    """
-    if callable(args) or isinstance(args, str):
-        raise Misuse(
-            f"least_squares takes (residual, x0, args), got {reading.shown(args)} for "
-            "args; drop it if it is SciPy's jac: JAX differentiates the residual"
-        )
+    """State 1/2 ||residual(x, *args)||^2 as a problem; `data` are its observations."""
     return NonlinearLeastSquares(residual, x0, args, data=data)
 
 
