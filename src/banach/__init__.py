@@ -77,7 +77,9 @@ def _listed(name: str):
             home = importlib.import_module(f"banach.{package}")
             if name in dir(home):
                 return getattr(home, name)
-    raise AttributeError(f"module 'banach' has no attribute {name!r}; see dir(banach)")
+    elsewhere = importlib.import_module("banach.names_elsewhere")
+    said = elsewhere.attribute(name, __dir__()) or "see dir(banach)"
+    raise AttributeError(f"module 'banach' has no attribute {name!r}; {said}")
 
 
 def __dir__():

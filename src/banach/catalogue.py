@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from banach import names_elsewhere
+
 ROOT = Path(__file__).parent
 INDEX = ROOT / "index.json"
 # Where a package outside says what it adds: name = "package.module:Class".
@@ -26,13 +28,6 @@ class CatalogueError(ValueError):
 
 class UnknownMethod(LookupError):
     """No method has this name; the message lists the closest ones."""
-
-
-# Names that callers of scipy.optimize.minimize know.
-_SCIPY = (
-    "nelder-mead powell cg bfgs newton-cg l-bfgs-b tnc cobyla cobyqa slsqp "
-    "trust-constr dogleg trust-ncg trust-exact trust-krylov"
-).split()
 
 
 @functools.cache
@@ -108,12 +103,8 @@ def find(name: str) -> dict[str, Any]:
     known = entry("methods", name)
     if known:
         return known
-    import difflib
-
-    near = difflib.get_close_matches(snake_case(name), load_index(), n=3, cutoff=0.5)
+    near = names_elsewhere.methods(name, load_index())
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    if name.lower() in _SCIPY:
-        hint += "An algorithm of SciPy is named with its library, as 'scipy:BFGS'. "
     raise UnknownMethod(
         f"no method is called {name!r}. {hint}All names: banach methods"
     )

@@ -11,7 +11,8 @@ from banach.core.problem import Misuse
 REFUSED = {
     "complex": (1j, "complex128"),
     "text": ("a", "numbers"),
-    "object": ([None, 1], "Python objects"),
+    "object": ([1, {}], r"Python objects.*pass numbers"),
+    "None": ([1, None], r"NoneType.*first missing value at index \[1\]"),
     "ragged": ([1, [2]], "rectangular"),
     "huge integer": (10**30, "Python objects"),
     "masked": (np.ma.array([1.0, 2.0], mask=[0, 1]), r"A\.filled"),

@@ -113,7 +113,7 @@ def test_oracles_are_those_of_the_formula(gated):
     F, M = dense(problem)
     x = RNG.standard_normal(problem.space().shape)
     z = F @ x.ravel()
-    np.testing.assert_allclose(problem.predict(x), z, atol=1e-12)
+    np.testing.assert_allclose(problem.outputs(x), z, atol=1e-12)
     np.testing.assert_allclose(problem.value(x), np.sum((z - Y) ** 2) / 2, rtol=1e-12)
     g = (F.T @ (z - Y)).reshape(x.shape)
     np.testing.assert_allclose(problem.grad(x), g, atol=1e-12)
@@ -168,8 +168,8 @@ def test_a_feasible_point_is_a_network_of_the_same_objective(loss):
     assert np.all(problem.cones(x) >= 0)
     network = problem.to_network(x)
     units = np.maximum(X @ np.asarray(network.hidden).T, 0)
-    np.testing.assert_allclose(units @ network.output, problem.predict(x), atol=1e-12)
-    np.testing.assert_allclose(network(X), problem.network_predict(x), atol=1e-12)
+    np.testing.assert_allclose(units @ network.output, problem.outputs(x), atol=1e-12)
+    np.testing.assert_allclose(network(X), problem.network_outputs(x), atol=1e-12)
     weights = np.sum(network.hidden**2) + np.sum(network.output**2)
     value = np.sum(loss.value(units @ network.output, SIGN)) + BETA / 2 * weights
     np.testing.assert_allclose(problem.network_objective(network), value, rtol=1e-12)
@@ -179,7 +179,7 @@ def test_a_feasible_point_is_a_network_of_the_same_objective(loss):
 def test_an_infeasible_point_is_not_its_network():
     problem = make()
     x = -feasible(problem)
-    assert np.abs(problem.predict(x) - problem.network_predict(x)).max() > 0.1
+    assert np.abs(problem.outputs(x) - problem.network_outputs(x)).max() > 0.1
 
 
 def test_a_gated_program_is_no_network():

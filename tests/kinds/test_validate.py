@@ -62,6 +62,7 @@ def put(problem, **fields):
 
 LASSO = bn.Lasso(A, Y, 0.1, sample_weight=np.ones(4))
 NAMED = bn.LogisticRegression(A, ["no", "yes", "no", "yes"])
+COLUMNS = bn.Lasso(A, Y, 0.1, columns=["age", "size"])
 SMOOTH = bn.Smooth(lambda x: x @ x, Y, L=2.0, mu=1.0)
 LINEAR = MADE["Linear"]
 EDITED = {
@@ -78,6 +79,10 @@ EDITED = {
     "one class of two": lambda: put(NAMED, classes=("no",)),
     "names": lambda: put(NAMED, classes=("yes", "no")),
     "unknown names": lambda: put(NAMED, classes=None),
+    "a column without a name": lambda: put(COLUMNS, columns=("age",)),
+    "a name twice": lambda: put(COLUMNS, columns=("age", "age")),
+    "no name": lambda: put(COLUMNS, columns=("age", 1.5)),
+    "names of nothing": lambda: put(COLUMNS, columns=None),
     "mu beyond L": lambda: put(SMOOTH, mu=np.asarray(3.0)),
     "negative L": lambda: put(SMOOTH, L=np.asarray(-3.0)),
     "reference": lambda: put(SMOOTH, reference=np.ones(3)),
@@ -128,7 +133,7 @@ def test_a_problem_under_trace_validates_what_can_be_seen():
 
 def test_the_message_names_the_leaf():
     with pytest.raises(Misuse, match=r"GLM\.y is not what the constructor stores"):
-        put(bn.LogisticRegression(A, Y), y=(Y + 1) / 2).validate()
+        put(LASSO, y=LASSO.y.astype(np.float32)).validate()
 
 
 LEAVES = {

@@ -3,6 +3,7 @@
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,38 +14,78 @@ from banach.core.misuse import Misuse
 F = TypeVar("F", bound=Callable[..., Any])
 
 # What other libraries call it, and what to write here.
+_EXACT = "drop it: JAX differentiates the function"
+_PRINT = "drop it; print the result, or use progress="
+_TOL = "use tol=, relative to the certificate's scale"
+_OWN = "drop it: it is an option of another library's algorithm"
 CURES = {
     "C": "use l2=, which is sklearn's 1 / C",
     "alpha": "use lam=, l1= or l2=; the objective has no factor 1 / n, so that "
     "sklearn's alpha of a Lasso is lam / n, and of a Ridge l2",
-    "fit_intercept": "use intercept=",
-    "lambda_": "use lam=",
-    "penalty": "choose the model by name, e.g. bn.SparseLogisticRegression for l1",
-    "bounds": "state it as bn.Composite(f, bn.Box(lower, upper), x0) and solve that",
-    "callback": "use progress=, which is called with a running Result",
-    "constraints": "state it as bn.Constrained(f, x0, eq=..., ineq=...) and solve that",
-    "disp": "drop it; print the result, or use progress=",
-    "fprime": "drop it: JAX differentiates the function",
-    "ftol": "use tol=, relative to the certificate's scale, or tol=bn.Absolute(t)",
-    "gtol": "use tol=; gtol is check='stationarity' with tol=bn.Absolute(gtol)",
-    "hess": "drop it: JAX differentiates the function",
-    "hessp": "drop it: JAX differentiates the function",
-    "jac": "drop it: JAX differentiates the function",
-    "max_iter": "use max_steps=",
-    "maxfev": "use max_steps= or time_limit=",
-    "maxiter": "use max_steps=",
-    "n_iter": "use max_steps=",
-    "niter": "use max_steps=",
-    "options": "give each option by its name, e.g. tol=1e-8, max_steps=1000",
-    "random_state": "use seed=",
-    "rtol": "use tol=, relative to the certificate's scale",
     "atol": "use tol=bn.Absolute(atol)",
+    "bounds": "state bn.Constrained(f, x0, lower=..., upper=...) and solve that, of "
+    "residuals with f = bn.least_squares(residual, x0).value; bn.minimize(f, x0, "
+    "bounds=...) takes SciPy's",
+    "callback": "use progress=, which is called with a running Result",
+    "class_weight": "use sample_weight=, one number a row",
+    "constraints": "state bn.Constrained(f, x0, eq=..., ineq=...) and solve that; "
+    "bn.minimize(f, x0, constraints=...) takes SciPy's",
+    "diff_step": _EXACT,
+    "disp": _PRINT,
+    "epsilon": _EXACT,
+    "eps": _EXACT,
+    "f_scale": "scale the residual in your function",
+    "fit_intercept": "use intercept=",
+    "fprime": _EXACT,
+    "ftol": "use tol=, relative to the certificate's scale, or tol=bn.Absolute(t)",
+    "full_output": "drop it: the Result holds everything",
+    "gtol": "use tol=; gtol is check='stationarity' with tol=bn.Absolute(gtol)",
+    "has_aux": "return the value alone",
+    "hess": _EXACT,
+    "hessp": _EXACT,
+    "implicit_diff": "drop it: bn.sensitivity(result, cotangent) differentiates it",
+    "init_params": "use x0=, or start= of bn.solve",
+    "jac": _EXACT,
+    "jac_sparsity": _EXACT,
+    "jit": "drop it: runs are compiled where that pays",
+    "l1_ratio": "state bn.ElasticNetRegression(A, b, l1, l2), with l1 = n alpha "
+    "l1_ratio and l2 = n alpha (1 - l1_ratio)",
+    "lambda_": "use lam=",
+    "learning_rate": "give it to the method, method=bn.Optax('adam', "
+    "learning_rate=0.01)",
+    "loss": "write the loss into the function, and minimise that: bn.minimize(f, x0)",
+    "maxcor": "give it to the method, method=bn.Scipy('L-BFGS-B', {'maxcor': 20})",
+    "max_iter": "use max_steps=",
+    "max_nfev": "use max_steps= or time_limit=",
+    "maxfev": "use max_steps= or time_limit=",
+    "maxfun": "use max_steps= or time_limit=",
+    "maxiter": "use max_steps=",
+    "multi_class": "state bn.SoftmaxRegression for several classes",
+    "n_iter": "use max_steps=",
+    "n_jobs": "drop it",
+    "niter": "use max_steps=",
+    "nonneg": "state bn.NonnegativeLeastSquares(A, b)",
+    "options": "give each option by its name, e.g. tol=1e-8, max_steps=1000; those of "
+    "SciPy's own algorithm as method=bn.Scipy('L-BFGS-B', {'maxcor': 20})",
+    "penalty": "choose the model by name, e.g. bn.SparseLogisticRegression for l1",
+    "positive": "state bn.NonnegativeLeastSquares(A, b)",
+    "random_state": "use seed=",
+    "rtol": _TOL,
     "solver": "use method=, e.g. method='lbfgs' or 'scipy:L-BFGS-B'",
-    "tolerance": "use tol=, relative to the certificate's scale",
+    "stepsize": "give it to the method, method=bn.GradientDescent(step_size=0.1)",
     "timeout": "use time_limit=, in seconds",
-    "verbose": "drop it; print the result, or use progress=",
-    "xtol": "use tol=, relative to the certificate's scale",
+    "tolerance": _TOL,
+    "tr_solver": _OWN,
+    "value_and_grad": "return the value alone: JAX differentiates the function",
+    "verbose": _PRINT,
+    "warm_start": "use start=, e.g. start=earlier_result",
+    "x_scale": "scale x in your function, or choose a method that scales by itself",
+    "xtol": _TOL,
 }
+# What bn.solve takes: said where a door that only states a problem is asked for it.
+_SOLVED = (
+    "method start tol check max_steps time_limit seed rows progress checkpoint resume"
+).split()
 
 
 def door(
@@ -151,8 +192,18 @@ def _said(
 
 def _cure(name: str, names: set[str], cures: dict[str, str]) -> str:
     if name in cures:
-        return cures[name]
+        return _asked_of_solve(cures[name], names)
+    if name in _SOLVED and cures:
+        return f"give it to bn.solve: bn.solve(problem, {name}=...)"
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}="
     return "it takes " + (", ".join(sorted(names)) or "none")
+
+
+def _asked_of_solve(cure: str, names: set[str]) -> str:
+    """A cure whose argument this door lacks too names the door that has it."""
+    own = re.match(r"use (\w+)=", cure)
+    if own is None or own[1] in names or own[1] not in _SOLVED:
+        return cure
+    return f"{cure}; it is an argument of bn.solve"

@@ -163,6 +163,8 @@ def plain_block(r: Any) -> str:
             f"  multipliers {WITNESS.get(int(c.witness), '')}; norm "
             f"||lambda|| = {r.dual_norm:.3g}"
         )
+    told = getattr(r.problem, "told", list)  # a problem may have been left out
+    lines += [f"  {word:<11} {text}" for word, text in told()]
     calls = "  ".join(f"{k} {v}" for k, v in sorted(r.calls.items()) if v)
     s = r.seconds
     lines.append(

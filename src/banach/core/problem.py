@@ -30,6 +30,17 @@ ORACLES = (
 ).split()
 
 
+# What is asked of a problem as if it were solved, or an estimator.
+_ANSWERED = {
+    "fit": " fits it, its data are those it was stated with",
+    "run": " solves it",
+    "solve": " solves it",
+    **dict.fromkeys(("x", "coef", "status", "certified"), " gives the answer, .{0}"),
+    **dict.fromkeys(("success", "message", "nit", "cost"), " gives the answer"),
+    **dict.fromkeys(("coef_", "intercept_"), " gives the answer, .coef and .intercept"),
+}
+
+
 class _Kind(Made):
     """The class of kinds: oracles called by hand keep the problem's precision."""
 
@@ -287,6 +298,39 @@ class Problem(eqx.Module, metaclass=_Kind):
         raise Misuse(
             f"{self.kind} holds no list of terms; state it as bn.FiniteSum or bn.GLM"
         )
+
+    def named(self, x: PyTree) -> tuple[Any, Any] | None:
+        """(coefficients, intercept) of x by the names of the data, or None: x has none.
+
+        What `result.coef` and `result.intercept` are.
+        """
+        return None
+
+    def told(self) -> list[tuple[str, str]]:
+        """Lines (word, text) about the data that belong into a printed answer."""
+        return []
+
+    def predict(self, x: PyTree, new: Any, *, offset: Any = None) -> Any:
+        """What x expects of new rows, or a refusal naming the kinds that do so."""
+        raise Misuse(
+            f"{self.kind} predicts nothing; call your own model at result.x, or state "
+            "a linear one, e.g. bn.Ridge(A, y) or bn.LogisticRegression(A, y)"
+        )
+
+    def predict_proba(self, x: PyTree, new: Any, *, offset: Any = None) -> Any:
+        """The probability of each class, or a refusal naming the kinds that do so."""
+        raise Misuse(
+            f"{self.kind} gives no probabilities; state a bn.LogisticRegression or "
+            "bn.SoftmaxRegression"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        said = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if name in _ANSWERED:
+            said += (
+                f": it is a problem; bn.solve(problem){_ANSWERED[name].format(name)}"
+            )
+        raise AttributeError(said)
 
     def size(self) -> int:
         """Number of scalar unknowns."""

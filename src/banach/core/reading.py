@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat
+from banach.core import compat, tables
 from banach.core.problem import Misuse
 
 _REAL = "biuf"
@@ -83,12 +83,20 @@ def datum(value: Any, name: str) -> Any:
 def labels(value: Any, name: str) -> np.ndarray:
     """Names of classes: text, or real numbers in a dtype that holds them exactly.
 
-    Mixed types, None, masked and complex labels are refused.
+    Mixed types, missing, masked and complex labels are refused. Categories are the
+    names that they stand for.
     """
+    if tables.is_table(value):
+        value = tables.labels(value, name)
     a = _rectangular(value, name)
+    if a.dtype.kind == "O":
+        _none_absent(a, name)
+        if a.size and all(isinstance(v, bool | np.bool_) for v in a.flat):
+            a = a.astype(bool)
     if isinstance(value, list | tuple):
         texts = [isinstance(v, str) for v in value]
         if any(texts) and not all(texts):
+            _none_absent(np.fromiter(value, object, len(value)), name)
             raise Misuse(f"{name} mixes text with other labels; use one type for all")
         _listed(value, name, exact=a.dtype.kind != "f")
     if a.dtype.kind in "OT":
@@ -211,6 +219,17 @@ def shown(value: Any) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def _none_absent(a: np.ndarray, name: str) -> None:
+    """Refuse None, NaN and NA among objects, by the place of the first."""
+    gone = [i for i, v in enumerate(a.flat) if tables.absent(v)]
+    if gone:
+        first = [int(i) for i in np.unravel_index(gone[0], a.shape)]
+        raise Misuse(
+            f"{name} has {tables.count(len(gone), 'missing value')}, first at index "
+            f"{first}; drop those rows everywhere, or impute them"
+        )
+
+
 def _word(name: str) -> str:
     """The argument alone of "Class argument", as the caller's code may write it."""
     return name.rpartition(" ")[2]
@@ -224,6 +243,8 @@ def _numpy(value: Any, name: str) -> np.ndarray:
 
 
 def _rectangular(value: Any, name: str) -> np.ndarray:
+    if tables.is_table(value):
+        return tables.numbers(value, name)
     if masked(value):
         raise Misuse(
             f"{name} is a masked array: banach would read its masked entries as data; "
@@ -312,8 +333,15 @@ def _why(a: Any, kind: Any, name: str) -> str:
     if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
         return f"{kind}; pass {_word(name)}.real, or state real and imaginary parts"
     if kind.kind == "O":
+        gone = [i for i, v in enumerate(np.ravel(a)) if tables.absent(v)]
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}
         listed = ", ".join(sorted(found)[:4])
+        if gone:
+            first = [int(i) for i in np.unravel_index(gone[0], np.shape(a))]
+            return (
+                f"Python objects ({listed}), the first missing value at index {first}; "
+                "drop or impute it"
+            )
         return (
             f"Python objects ({listed}); pass numbers, e.g. "
             f"np.asarray({_word(name)}, dtype=float)"

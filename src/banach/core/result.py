@@ -78,6 +78,33 @@ FIELDS = (
     "peer"
 ).split()
 _FIELDS = frozenset(FIELDS)
+_OF_MODELS = ("coef", "intercept")
+# Words of SciPy, scikit-learn and JAXopt, and what says it here.
+_ELSEWHERE = {
+    "success": "certified",
+    "converged": "certified",
+    "message": "reason",
+    "nit": "steps",
+    "n_iter_": "steps",
+    "nfev": "calls",
+    "njev": "calls",
+    "nhev": "calls",
+    "fun": "problem.objective(result.x)",
+    "value": "problem.objective(result.x)",
+    "jac": "problem.grad(result.x)",
+    "grad": "problem.grad(result.x)",
+    "hess": "problem.hess(result.x)",
+    "hess_inv": "problem.hess(result.x)",
+    "error": "certificate",
+    "optimality": "certificate",
+    "params": "x",
+    "state": "trace",
+    "solution": "x",
+    "coef_": "coef",
+    "intercept_": "intercept",
+    "classes_": "problem.labels()",
+    "multipliers": "point.dual",
+}
 # What a deep copy makes anew; problem, method and check never change.
 _ARRAYS = ("point", "trace", "calls", "seconds", "manifest", "key_data")
 DEFAULTS = {
@@ -138,6 +165,13 @@ class Result:
         self.__dict__.update(given, _later=later)
 
     def __getattr__(self, name: str) -> Any:
+        if name in _OF_MODELS:
+            kind = getattr(self.__dict__.get("problem"), "kind", "this problem")
+            raise AttributeError(f"{kind} has no {name}: its answer is result.x")
+        if name in _ELSEWHERE:
+            raise AttributeError(
+                f"Result has no field {name!r}: it is result.{_ELSEWHERE[name]} here"
+            )
         later = self.__dict__.get("_later", {})
         if name not in later:
             raise AttributeError(f"Result has no field {name!r}; it has {FIELDS}")
@@ -174,6 +208,34 @@ class Result:
     def x(self) -> PyTree:
         """The answer, as NumPy arrays of the structure of the start."""
         return self.point.x
+
+    @property
+    def coef(self) -> Any:
+        """The coefficients of a linear model by column: a mapping that prints a table.
+
+        An array too (np.asarray), and a Series: pandas.Series(result.coef).
+        """
+        return self._named()[0]
+
+    @property
+    def intercept(self) -> Any:
+        """The intercept of a linear model, 0 without one; of many classes by label."""
+        return self._named()[1]
+
+    def _named(self) -> tuple[Any, Any]:
+        named = getattr(self.problem, "named", None)
+        found = None if named is None else named(self.x)
+        if found is None:
+            raise AttributeError  # the words are in __getattr__
+        return found
+
+    def predict(self, new: Any, *, offset: Any = None) -> Any:
+        """`problem.predict` at x: means of new rows, of a classifier their labels."""
+        return self.problem.predict(self.x, new, offset=offset)
+
+    def predict_proba(self, new: Any, *, offset: Any = None) -> Any:
+        """`problem.predict_proba` at x, a column a class as in `problem.labels()`."""
+        return self.problem.predict_proba(self.x, new, offset=offset)
 
     @property
     def certified(self) -> bool:

@@ -6,7 +6,7 @@ The evidence for each choice is in docs/decisions/0003-default-methods.md.
 from functools import partial
 from typing import Any
 
-from banach import catalogue
+from banach import catalogue, names_elsewhere
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
@@ -58,7 +58,7 @@ def card_of(name: str) -> dict[str, Any]:
 
 
 def suggest(name: str, problem: Problem, facts: Facts) -> Any:
-    """Build a method by name ('lbfgs', 'from_optax:adam'), or a Refusal."""
+    """Build a method by name ('lbfgs', 'optax:adam'), or a Refusal."""
     base, _, variant = name.partition(":")
     entry = card_of(base)
     if variant and entry["host"]:
@@ -68,7 +68,10 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
         frozenset(entry["needs"]), frozenset(entry["assumes"]), problem, facts, base
     )
     if no is not None:
-        return no
+        peer = None if variant else names_elsewhere.peer_of(base)
+        return no if peer is None else Refusal(
+            no.missing, f"{no.cure}. The {base} of {peer.partition(':')[0]} is {peer!r}"
+        )  # fmt: skip
     cls = catalogue.load_method(base)
     if variant:
         return _seen(cls, problem, facts, lambda p, f: cls.variant(variant, p, f))

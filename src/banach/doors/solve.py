@@ -18,7 +18,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
 from banach.core.stacked import Stacked
-from banach.doors import defaults, relay
+from banach.doors import defaults, relay, scipy_arguments
 from banach.doors.verify import Saved, arrays, fits, named, stated
 from banach.engine import checkpoint as checkpoints
 from banach.engine import (
@@ -256,16 +256,48 @@ def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:
 
 @door(options_of=solve)
 def minimize(
-    fun: Callable[..., Any], x0: PyTree, args: tuple = (), **options: Any
+    fun: Callable[..., Any],
+    x0: PyTree,
+    args: tuple = (),
+    method: Any = None,
+    *,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    options: dict[str, Any] | None = None,
+    **more: Any,
 ) -> Result:
     """Minimise a JAX function of any pytree from x0.
 
-    `options` are those of `solve`; facts about the function (convex=True, L=...)
-    are declared on `bn.Smooth(fun, x0, args, ...)`.
-    """
-    from banach.kinds.smooth.problem import Smooth
+    Args:
+        fun: fun(x, *args), a JAX function to one number.
+        x0: the start, a pytree of arrays.
+        args: further arguments of fun, pytrees of arrays.
+        method: as in `solve`; an algorithm of SciPy by 'scipy:BFGS'.
+        jac, hess, hessp: not needed, JAX differentiates fun; as scipy.optimize takes
+            them (jac=True too) they are compared with JAX's at x0.
+        bounds: pairs (low, high), or scipy.optimize.Bounds.
+        constraints: as scipy.optimize.minimize takes them, in JAX functions. With
+            bounds or constraints the problem is a `bn.Constrained`.
+        options: {"maxiter": n}, SciPy's word for max_steps.
+        more: tol, max_steps and all others of `solve`.
 
-    return solve(Smooth(fun, x0, args), **options)
+    Facts about the function (convex=True, L=...) are declared on
+    `bn.Smooth(fun, x0, args, ...)`.
+
+    Example:
+        >>> import jax.numpy as jnp, numpy as np, banach as bn
+        >>> f = lambda x: jnp.sum((x - 2) ** 2)
+        >>> bn.minimize(f, np.zeros(2), bounds=[(0, 1), (None, 3)]).x.round(4)
+        array([1., 2.])
+    """
+    more = scipy_arguments.options(options, more)
+    problem = scipy_arguments.problem(
+        fun, x0, args, jac, hess, hessp, bounds, constraints
+    )
+    return solve(problem, method, **more)
 
 
 @door

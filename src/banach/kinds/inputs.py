@@ -109,9 +109,9 @@ def data(value: PyTree, name: str) -> PyTree:
 def arguments(args: Any) -> tuple:
     """Extra arguments of a function as a tuple of pytrees of arrays."""
     if not isinstance(args, tuple):
-        raise Misuse(
-            f"args must be a tuple, got {reading.shown(args)}; write args=(data,)"
-        )
+        word = callable(args) or isinstance(args, str)
+        cure = "leave out jac=: JAX differentiates" if word else "write args=(data,)"
+        raise Misuse(f"args must be a tuple, got {reading.shown(args)}; {cure}")
     return tuple(data(a, f"args[{i}]") for i, a in enumerate(args))
 
 

@@ -136,7 +136,7 @@ class _Near:
         self.problem, self.x = problem, x
         self.X = jnp.asarray(problem.X, x.dtype)
         self.y = jnp.asarray(problem.y, x.dtype)
-        self.z = problem.network_predict(x)
+        self.z = problem.network_outputs(x)
         d = self.X.shape[1]
         self.groups = x.shape[0] * x.shape[1]
         rows = jax.vmap(tree.norm)(self.X) * (1 + 4 * gam(d + 8, x.dtype))
@@ -147,7 +147,7 @@ class _Near:
         sums = gam(self.groups + 2, x.dtype) * jnp.sum(reach, axis=(0, 1))
         self.e_z = 1.01 * (jnp.sum(each, axis=(0, 1)) + sums)
         self.th = problem.loss.repair(-problem.loss.derivative(self.z, self.y), self.y)
-        self.q = problem.predict_adjoint(self.th)
+        self.q = problem.outputs_adjoint(self.th)
         self.inside = problem.cones(x)
         self.e_inside = each if self.inside.shape[-1] else self.inside
 

@@ -48,7 +48,7 @@ def factored(
 
 def solved(
     factor: Factor,
-    predict: Callable[[Array], Array],
+    outputs: Callable[[Array], Array],
     adjoint: Callable[[Array], Array],
     r: Array,
     rho: Any,
@@ -57,7 +57,7 @@ def solved(
     rho = jnp.asarray(rho, r.dtype)
     shift = rho if factor.quadratic else jnp.ones_like(rho)
     near = _matmul(r, factor.inverse)
-    coordinates = _matmul(factor.vectors.T, predict(near))
+    coordinates = _matmul(factor.vectors.T, outputs(near))
     th = _matmul(factor.vectors, coordinates / (shift + factor.values))
     return (near - _matmul(adjoint(th), factor.inverse)) / rho
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import reading, tree
+from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -26,6 +26,7 @@ from banach.kinds.convex_relu.normal_equations import (
 )
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import inputs as glm_inputs
+from banach.kinds.glm import labelled
 from banach.kinds.glm.loss import Loss
 from banach.kinds.glm.losses import LeastSquares
 from banach.terms.polyhedral_cone import project_cone
@@ -170,13 +171,27 @@ class ConvexRelu(Problem):
         """Zero: the network that says nothing."""
         return Point(np.zeros(self._shape(), self.X.dtype))
 
-    def predict(self, x: Array) -> Float[Array, " n"]:
+    def outputs(self, x: Array) -> Float[Array, " n"]:
         """z = sum_i D_i X (v_i - w_i)."""
         x = jnp.asarray(x)
         hidden = _matmul(self._signed(x), self._X(x).T)
         return jnp.sum(self._masks(x) * hidden, axis=0)
 
-    def predict_adjoint(self, th: Float[Array, " n"]) -> Array:
+    def predict(self, x: Any, new: Any, *, offset: Any = None) -> np.ndarray:
+        """The outputs of the network of x at new rows; of a classifier the labels."""
+        if offset is not None:
+            raise Misuse("a network has no offset; drop offset=")
+        rows = glm_inputs.matrix(new, "new")
+        if rows.shape[1] != self.X.shape[1]:
+            raise Misuse(
+                f"new has {rows.shape[1]} columns and X {self.X.shape[1]}; give rows "
+                "like those of X"
+            )
+        with compat.double():
+            z = np.asarray(self.to_network(x)(jnp.asarray(rows, jnp.asarray(x).dtype)))
+        return labelled.expected(self, z)
+
+    def outputs_adjoint(self, th: Float[Array, " n"]) -> Array:
         """q_i = X' D_i th, and -q_i for w; shaped like x."""
         q = _matmul(self._masks(th) * th, self._X(th))
         return q[None] if self.gated else jnp.stack([q, -q])
@@ -197,7 +212,7 @@ class ConvexRelu(Problem):
     def value(self, x: Array) -> Scalar:
         """The losses, without the norms."""
         x = jnp.asarray(x)
-        return jnp.sum(self.loss.value(self.predict(x), self._y(x)))
+        return jnp.sum(self.loss.value(self.outputs(x), self._y(x)))
 
     def grad(self, x: Array) -> Array:
         """The gradient of the losses."""
@@ -206,15 +221,15 @@ class ConvexRelu(Problem):
     def value_and_grad(self, x: Array) -> tuple[Scalar, Array]:
         """Both from one prediction."""
         x = jnp.asarray(x)
-        z, y = self.predict(x), self._y(x)
+        z, y = self.outputs(x), self._y(x)
         slope = self.loss.derivative(z, y)
-        return jnp.sum(self.loss.value(z, y)), self.predict_adjoint(slope)
+        return jnp.sum(self.loss.value(z, y)), self.outputs_adjoint(slope)
 
     def hvp(self, x: Array, v: Array) -> Array:
         """The Hessian of the losses applied to v."""
         x, v = jnp.asarray(x), jnp.asarray(v)
-        bent = self.loss.curve(self.predict(x), self._y(x), self.predict(v))
-        return self.predict_adjoint(bent)
+        bent = self.loss.curve(self.outputs(x), self._y(x), self.outputs(v))
+        return self.outputs_adjoint(bent)
 
     def norms(self, x: Array) -> Scalar:
         """beta sum_i (||v_i|| + ||w_i||)."""
@@ -237,13 +252,13 @@ class ConvexRelu(Problem):
         """
         x = jnp.asarray(x)
         blocks = {"groups": x, "cones": self.cones(x) / self.unit(x)}
-        return blocks if self.quadratic else blocks | {"losses": self.predict(x)}
+        return blocks if self.quadratic else blocks | {"losses": self.outputs(x)}
 
     def split_adjoint(self, blocks: dict[str, Array]) -> Array:
         """B' of the blocks."""
         x = blocks["groups"]
         x = x + self.cones_adjoint(blocks["cones"]) / self.unit(x)
-        return x + self.predict_adjoint(blocks["losses"]) if "losses" in blocks else x
+        return x + self.outputs_adjoint(blocks["losses"]) if "losses" in blocks else x
 
     def split_prox(self, blocks: dict[str, Array], t: Any) -> dict[str, Array]:
         """The prox of t h: shortened groups, clipped cones, each loss's own prox."""
@@ -269,19 +284,19 @@ class ConvexRelu(Problem):
 
     def normal_solve(self, factor: Factor, r: Array, rho: Any) -> Array:
         """(hessian of q + rho B'B)^-1 r, exact to rounding for any rho."""
-        return solved(factor, self.predict, self.predict_adjoint, r, rho)
+        return solved(factor, self.outputs, self.outputs_adjoint, r, rho)
 
     def normal_product(self, x: Array, rho: Any) -> Array:
         """(hessian of q + rho B'B) x, without a matrix."""
         out = jnp.asarray(rho, x.dtype) * self.split_adjoint(self.split(x))
-        return out + self.predict_adjoint(self.predict(x)) if self.quadratic else out
+        return out + self.outputs_adjoint(self.outputs(x)) if self.quadratic else out
 
     def normal_target(self) -> Array:
         """Minus the gradient of q at 0: X' D_i y where the loss is squared."""
         dtype = self.space().dtype
         if not self.quadratic:
             return jnp.zeros(self._shape(), dtype)
-        return self.predict_adjoint(jnp.asarray(self.y, dtype))
+        return self.outputs_adjoint(jnp.asarray(self.y, dtype))
 
     def multipliers(self, scaled: dict[str, Array]) -> Array | None:
         """The dual point that the scaled duals of the blocks name: l >= 0, or None."""
@@ -327,14 +342,14 @@ class ConvexRelu(Problem):
 
     def undefined(self, x: Array) -> Any:
         """Whether the predictions overflow."""
-        return ~jnp.all(jnp.isfinite(self.predict(x)))
+        return ~jnp.all(jnp.isfinite(self.outputs(x)))
 
     def to_network(self, x: Array) -> ReluNetwork:
         """The network of x: h = v / sqrt||v|| and c = sqrt||v||, -sqrt||w|| for w."""
         if self.gated:
             raise Misuse(
                 "a gated program's gates are fixed patterns, no ReLU network computes "
-                "them; predict(x) gives its outputs, gated=False a network"
+                "them; outputs(x) are those at the rows of X, gated=False a network"
             )
         return from_groups(jnp.asarray(x))
 
@@ -346,11 +361,11 @@ class ConvexRelu(Problem):
         beta = jnp.asarray(self.beta, h.dtype)
         return jnp.sum(self.loss.value(z, self._y(z))) + beta / 2 * decay
 
-    def network_predict(self, x: Array) -> Float[Array, " n"]:
+    def network_outputs(self, x: Array) -> Float[Array, " n"]:
         """The network's own predictions, relu of every unit (its gates if gated)."""
         x = jnp.asarray(x)
         if self.gated:
-            return self.predict(x)
+            return self.outputs(x)
         hidden = jax.nn.relu(_matmul(x, self._X(x).T))
         return jnp.sum(hidden[0] - hidden[1], axis=0)
 

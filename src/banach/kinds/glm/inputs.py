@@ -36,7 +36,7 @@ def targets(y: Any, loss: Any, n: int) -> tuple[Any, tuple]:
     """What a loss is fitted to, and the names of its classes (none: the codes).
 
     Numbers of a measuring loss stay. Labels of a discrete one that are its own codes
-    (-1/+1 or 0/1; 0 .. K-1) stay too. Any other labels, text or whole numbers, are
+    (-1/+1; 0 .. K-1) stay too. Any other labels, text, truth or whole numbers, are
     coded by their place among the sorted distinct ones, as numpy.unique does.
     """
     if not loss.discrete:
@@ -67,8 +67,12 @@ def labels(y: Any, n: int, classes: int, model: str) -> tuple[Any, tuple]:
         names = tuple(v.item() if isinstance(v, np.generic) else v for v in found)
         return _named(codes, names, classes, model)
     signed = model != "Softmax"
-    if signed and (_two(a, -1, 1) or _two(a, 0, 1)):
+    if a.dtype.kind == "b" and classes == 2:
+        return a.astype(np.float64), (False, True)
+    if signed and _two(a, -1, 1):
         return _like(y, a), ()
+    if signed and _two(a, 0, 1):
+        return _like(y, a), (0, 1)
     found, codes = np.unique(a, return_inverse=True)
     if not signed and found[0] >= 0 and found[-1] < classes:
         return _like(y, a), ()
@@ -271,7 +275,7 @@ def every_class(y: Any, w: Any, classes: int) -> None:
     if absent:
         raise Misuse(
             "Softmax with an intercept needs samples of every class, got none of "
-            f"{absent}; use intercept=False or drop the class"
+            f"{absent}, counted in their order; use intercept=False or drop the class"
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from banach.core.door import Made
@@ -37,6 +38,18 @@ class Loss(eqx.Module, metaclass=Made):
     def check_intercept(self, y: Any, w: Any) -> None:
         """Misuse where a free intercept would have no minimiser."""
         return None
+
+    def mean(self, z: np.ndarray) -> np.ndarray:
+        """What is expected where the linear part is z (NumPy)."""
+        return z
+
+    def chances(self, z: np.ndarray) -> np.ndarray | None:
+        """The probability of each class, a column each; None: no such model."""
+        return None
+
+    def codes(self) -> tuple:
+        """The codes of the classes in order; () where labels are measurements."""
+        return (-1, 1) if self.discrete else ()
 
     @abc.abstractmethod
     def value(self, z: Array, y: Array) -> Array:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core.fields import count, hyper
@@ -161,6 +162,13 @@ class Logistic(Loss):
         """Samples on every side."""
         glm_inputs.both_signs(y, w, "Logistic")
 
+    def chances(self, z):
+        """1 / (1 + exp(z)) and 1 / (1 + exp(-z))."""
+        small = np.exp(-np.abs(z))
+        less, more = small / (1 + small), 1 / (1 + small)
+        up = z > 0
+        return np.stack([np.where(up, less, more), np.where(up, more, less)], axis=1)
+
     def value(self, z, y):
         """softplus(-y z)."""
         return softplus(-y * z)
@@ -207,6 +215,11 @@ class Poisson(Loss):
     def check_intercept(self, y, w):
         """Samples on every side."""
         glm_inputs.some_count(y, w)
+
+    def mean(self, z):
+        """exp(z)."""
+        with np.errstate(over="ignore"):
+            return np.exp(z)
 
     def value(self, z, y):
         """y (exp(t) - 1 - t) with t = z - log(y); exp(z) where y = 0."""
@@ -269,6 +282,15 @@ class Softmax(Loss):
     def check_intercept(self, y, w):
         """Samples on every side."""
         glm_inputs.every_class(y, w, self.classes)
+
+    def chances(self, z):
+        """softmax(z)."""
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        return p / p.sum(axis=1, keepdims=True)
+
+    def codes(self):
+        """0 .. K-1."""
+        return tuple(range(self.classes))
 
     def value(self, z, y):
         """Shape (n,)."""

@@ -20,7 +20,7 @@ from banach.kinds.glm.losses import (
     SquaredHinge,
 )
 from banach.kinds.glm.problem import GLM
-from banach.kinds.glm.stack import DATA, Blank, Spec, stackable
+from banach.kinds.glm.stack import OPTIONS, Blank, Spec, stackable
 from banach.terms.groups import GroupL2
 from banach.terms.norms import L1, ElasticNet, SquaredL2
 from banach.terms.sets import Box, Nonnegative, Simplex
@@ -36,7 +36,7 @@ def _model(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
 
@@ -47,7 +47,7 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def Ridge(
     A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -59,7 +59,7 @@ def Ridge(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def ElasticNetRegression(
     A: Any, b: Any, l1: Any, l2: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -72,7 +72,7 @@ def ElasticNetRegression(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def LogisticRegression(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
 ) -> GLM:
@@ -85,7 +85,7 @@ def LogisticRegression(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def SparseLogisticRegression(
     A: Any, y: Any, lam: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -98,7 +98,7 @@ def SparseLogisticRegression(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def SoftmaxRegression(
     A: Any,
     y: Any,
@@ -129,7 +129,7 @@ def SoftmaxRegression(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def PoissonRegression(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
 ) -> GLM:
@@ -141,7 +141,7 @@ def PoissonRegression(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def HuberRegression(
     A: Any,
     b: Any,
@@ -161,7 +161,7 @@ def HuberRegression(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def SquaredHingeClassifier(
     A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -174,7 +174,7 @@ def SquaredHingeClassifier(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def GroupLasso(
     A: Any, b: Any, lam: Any, groups: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -188,7 +188,7 @@ def GroupLasso(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def NonnegativeLeastSquares(
     A: Any, b: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -200,7 +200,7 @@ def NonnegativeLeastSquares(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def BoxLeastSquares(
     A: Any, b: Any, lower: Any, upper: Any, *, intercept: bool = False, **data: Any
 ) -> GLM:
@@ -213,7 +213,7 @@ def BoxLeastSquares(
 
 
 @stackable
-@door(also=DATA)
+@door(also=OPTIONS)
 def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
     """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
     return _model(A, b, LeastSquares(), Simplex(radius), **data)

@@ -20,7 +20,7 @@ from banach.kinds.finite_sum import problem as finite_sum
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import columns as glm_columns
 from banach.kinds.glm import inputs as glm_inputs
-from banach.kinds.glm import separable
+from banach.kinds.glm import labelled, separable
 from banach.kinds.glm import stack as glm_stack
 from banach.kinds.glm.hessian import scalar_hessian, softmax_hessian
 from banach.kinds.glm.inputs import known
@@ -61,10 +61,14 @@ class GLM(Problem):
     these are of the losses alone, and prox, project and lmo are the term's.
 
     Targets: numbers for LeastSquares and Huber, nonnegative ones for Poisson. Labels:
-    -1/+1 or 0/1 for Logistic and SquaredHinge, 0 .. K-1 for Softmax. Any other labels,
-    text or whole numbers, are sorted and numbered as numpy.unique does: `classes` is
+    -1/+1 for Logistic and SquaredHinge, 0 .. K-1 for Softmax. Any other labels, text,
+    truth or whole numbers, are sorted and numbered as numpy.unique does: `classes` is
     their tuple in that order (for two classes the first is -1, the second +1), empty
     where y held the codes themselves. Bad data raise Misuse.
+
+    A may be a table of pandas, polars and others: `columns` are its names, empty where
+    it has none; for an array they may be given. y, weights and offset may be columns
+    of such tables; where row labels differ from those of A, Misuse.
     """
 
     A: Any
@@ -75,6 +79,7 @@ class GLM(Problem):
     term: Term
     intercept: bool = eqx.field(static=True)
     classes: tuple = eqx.field(static=True)
+    columns: tuple = eqx.field(static=True)
 
     def __init__(
         self,
@@ -86,6 +91,7 @@ class GLM(Problem):
         intercept: bool = False,
         sample_weight: Any = None,
         offset: Any = None,
+        columns: Any = None,
     ):
         if not isinstance(loss, Loss):
             raise Misuse(
@@ -96,8 +102,11 @@ class GLM(Problem):
         inputs.is_term(term, "GLM")
         if offset is not None and isinstance(loss, Softmax):
             raise Misuse("Softmax takes no offset; leave it out")
+        labelled.same_rows(A, y, sample_weight, offset)
+        names = labelled.columns(A, columns)
         A = glm_inputs.matrix(A)
         n = A.shape[0]
+        self.columns = labelled.one_each(names, A.shape[1])
         y, self.classes = glm_inputs.targets(y, loss, n)
         weight = glm_inputs.weights(sample_weight, n)
         if offset is not None:
@@ -127,6 +136,7 @@ class GLM(Problem):
             intercept=self.intercept,
             sample_weight=self.weight,
             offset=self.offset,
+            columns=self.columns or None,
         )
 
     @property
@@ -339,6 +349,38 @@ class GLM(Problem):
         b = null_intercept(self.loss, self._y(x), self.weights(dtype), offset)
         return Point(x.at[-1].set(b))
 
+    def named(self, x: Any) -> tuple[Any, Any]:
+        """The coefficients by column (and class), and the intercept, 0 without one."""
+        return labelled.coefficients(self, x)
+
+    def predict(self, x: Any, new: Any, *, offset: Any = None) -> np.ndarray:
+        """What the model x expects of new rows: means, of classes the labels.
+
+        Args:
+            x: coefficients, `result.x`.
+            new: rows like those of A; of a table the columns are matched by name.
+            offset: the offset of the new rows, where the model was stated with one.
+
+        Returns:
+            One mean a row (LeastSquares, Huber, Poisson), or one label a row.
+        """
+        return labelled.predict(self, x, new, offset)
+
+    def predict_proba(self, x: Any, new: Any, *, offset: Any = None) -> np.ndarray:
+        """The probability of each class, (rows, classes) in the order of `labels()`.
+
+        Misuse where the loss is no probability model (SquaredHinge, measurements).
+        """
+        return labelled.predict_proba(self, x, new, offset)
+
+    def told(self) -> list[tuple[str, str]]:
+        """The labels of the classes."""
+        return labelled.told(self)
+
+    def labels(self) -> tuple:
+        """The labels of all classes in order; () where y holds measurements."""
+        return labelled.labels(self)
+
     def formula(self) -> str:
         """The objective as text."""
         weight = "" if self.weight is None else "w_i "
@@ -375,6 +417,7 @@ class GLM(Problem):
         intercept: bool = False,
         sample_weight: Any = None,
         offset: Any = None,
+        columns: Any = None,
     ) -> Stacked:
         """Many models at once, for `bn.solve_many`; all share loss and term.
 
@@ -383,6 +426,7 @@ class GLM(Problem):
         model by its name: `bn.Lasso.stack(A, Y, lam)`.
         """
         options = {"intercept": intercept, "sample_weight": sample_weight}
+        options |= {"columns": columns}
         given = {"loss": loss, "term": term, "offset": offset, **options}
         return glm_stack.stack(cls, A, y, given)
 

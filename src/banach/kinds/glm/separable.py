@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from banach.core import compat
+from banach.kinds.glm import labelled
 from banach.kinds.glm.losses import Logistic, Poisson, Softmax
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.terms.term import gam
@@ -60,9 +61,10 @@ def unattained(problem: Any, x: Any) -> str | None:
         )
     column = _column(loss, A, y, free)
     if column is not None:
+        j, sign, k = column
         return (
-            f"no minimiser exists: {column} lowers some losses and raises none"
-            f"{_ALL_THE_SAME}"
+            f"no minimiser exists: sending {labelled.coefficient(problem, j, k)} to "
+            f"{sign}inf lowers some losses and raises none{_ALL_THE_SAME}"
         )
     rows = len(A) * (A.shape[1] * loss.classes**2 if _many(loss) else A.shape[1])
     far = np.all(np.isfinite(d)) and np.max(np.abs(A @ d), initial=0) > FITTED
@@ -100,8 +102,10 @@ def _strict(loss: Any, A: Any, y: Any, d: Any) -> bool:
     return bool(np.all(low > other.max(axis=1)))
 
 
-def _column(loss: Any, A: Any, y: Any, free: Bool[np.ndarray, "..."]) -> str | None:
-    """One coefficient that lowers some losses and raises none, in words."""
+def _column(
+    loss: Any, A: Any, y: Any, free: Bool[np.ndarray, "..."]
+) -> tuple[int, str, int | None] | None:
+    """(column, sign, class) of a coefficient that lowers some losses, raises none."""
     up, down = A > 0, A < 0
 
     def one(higher: Any, lower: Any) -> Any:
@@ -109,18 +113,15 @@ def _column(loss: Any, A: Any, y: Any, free: Bool[np.ndarray, "..."]) -> str | N
         never = np.any(down & higher, axis=0) | np.any(up & lower, axis=0)
         return ~never & np.any(A != 0, axis=0)
 
-    def said(j: int, sign: str, k: str = "") -> str:
-        return f"sending coefficient {j}{k} to {sign}inf"
-
     # For each class: rows that want z up, rows that want it down, rows that want
     # neither (for them both).
     if isinstance(loss, Poisson):
-        cases = [("", y > 0, y >= 0)]
+        cases = [(y > 0, y >= 0)]
     elif isinstance(loss, Logistic):
-        cases = [("", y > 0, y < 0)]
+        cases = [(y > 0, y < 0)]
     else:
-        cases = [(f" of class {k}", y == k, y != k) for k in range(loss.classes)]
-    for k, (name, higher, lower) in enumerate(cases):
+        cases = [(y == k, y != k) for k in range(loss.classes)]
+    for k, (higher, lower) in enumerate(cases):
         able = free[:, k] if free.ndim == 2 else free
         rise, fall = higher[:, None], lower[:, None]
         if isinstance(loss, Poisson):
@@ -132,7 +133,8 @@ def _column(loss: Any, A: Any, y: Any, free: Bool[np.ndarray, "..."]) -> str | N
             plus, minus = one(rise, fall), one(fall, rise)
         for sign, good in (("+", plus & able), ("-", minus & able)):
             if good.any():
-                return said(int(np.flatnonzero(good)[0]), sign, name)
+                j = int(np.flatnonzero(good)[0])
+                return j, sign, k if free.ndim == 2 else None
     return None
 
 

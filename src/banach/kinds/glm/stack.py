@@ -14,17 +14,19 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import compat, reading
+from banach.core import compat, reading, tables
 from banach.core.door import door
 from banach.core.fields import keep
 from banach.core.problem import Misuse, modules, recheck
 from banach.core.stacked import Stacked
 from banach.kinds import inputs
 from banach.kinds.glm import inputs as glm_inputs
+from banach.kinds.glm import labelled
 from banach.kinds.glm.loss import Loss
 from banach.terms.norms import Zero
 
 DATA = ("sample_weight", "offset")
+OPTIONS = (*DATA, "columns")
 _STATIC = ("classes", "groups", "intercept", "loss", "term")  # never one a lane
 
 
@@ -70,7 +72,7 @@ def stackable(model: Callable[..., Any]) -> Callable[..., Any]:
     Returns:
         Stacked: a sequence of the problems, each made when it is read.
     """
-    model.stack = door(stack, also=DATA)  # type: ignore[attr-defined]
+    model.stack = door(stack, also=OPTIONS)  # type: ignore[attr-defined]
     return model
 
 
@@ -97,6 +99,9 @@ def _stacked(
 ) -> Stacked:
     """A model of every lane, from arrays of all lanes."""
     data = {k: given.pop(k, None) for k in DATA}
+    names = labelled.columns(A, given.pop("columns", None))
+    if tables.is_frame(A):
+        tables.same_rows({"A": A, y_name: y, **data})
     arrays = {
         A_name: _wide(A, A_name, 2, lambda v: reading.array(v, A_name)),
         y_name: _wide(y, y_name, 1),
@@ -130,6 +135,7 @@ def _stacked(
     made = together(lambda: _read(spec, arrays, A_name, y_name))
     parts = together(lambda: _parts(model, spec, given, numbers, lanes))
     _name_the_lane(lane, _suspects(spec, made, lanes))
+    made["columns"] = labelled.one_each(names, made["A"].value.shape[-1])
     made["intercept"] = reading.flag(spec.options["intercept"], "intercept")
     return _assembled(spec.kind, made, parts, lanes)
 
@@ -143,6 +149,12 @@ def _wide(
     value: Any, name: str, ndim: int, read: Callable[[Any], Any] = lambda v: v
 ) -> _Leaf:
     """An array of all lanes, or one that they share."""
+    if ndim == 1 and tables.is_frame(value):
+        raise Misuse(
+            f"{name} is a table; with one lane a column pass {name}.to_numpy().T"
+        )
+    if ndim == 1 and tables.is_column(value):
+        value = tables.labels(value, name)
     if compat.is_tracer(value):
         raise Misuse(f"{name} is traced, and a stack needs its numbers; use bn.run")
     try:

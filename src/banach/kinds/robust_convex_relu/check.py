@@ -140,7 +140,7 @@ class _Near:
         d, self.groups = self.X.shape[1], x.shape[0] * x.shape[1]
         masks = jnp.asarray(plain.masks).astype(dtype)
         self.masks = masks
-        z = plain.predict(x)
+        z = plain.outputs(x)
         self.side = jnp.where(z >= self.y, 1, -1).astype(dtype)
         self.c = problem.slopes(x)
         size = jnp.sum(jnp.abs(x), axis=-1, keepdims=True)

@@ -4,6 +4,7 @@ from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, tree
@@ -111,7 +112,7 @@ class RobustConvexRelu(Problem):
     def value(self, x: Array) -> Scalar:
         """The worst-case losses, without the norms."""
         x = jnp.asarray(x)
-        off = jnp.abs(self.plain.predict(x) - jnp.asarray(self.plain.y, x.dtype))
+        off = jnp.abs(self.plain.outputs(x) - jnp.asarray(self.plain.y, x.dtype))
         worst = off + self._eps(x) * jnp.sum(jnp.abs(self.slopes(x)), axis=1)
         return jnp.sum(jnp.square(worst)) / 2
 
@@ -122,9 +123,13 @@ class RobustConvexRelu(Problem):
     def attack(self, x: Array) -> Float[Array, "n d"]:
         """The worst perturbation of each row: eps sign(z_k - y_k) sign(c_k)."""
         x = jnp.asarray(x)
-        r = self.plain.predict(x) - jnp.asarray(self.plain.y, x.dtype)
+        r = self.plain.outputs(x) - jnp.asarray(self.plain.y, x.dtype)
         side = jnp.where(r >= 0, 1, -1).astype(x.dtype)
         return self._eps(x) * side[:, None] * jnp.sign(self.slopes(x))
+
+    def predict(self, x: Any, new: Any, *, offset: Any = None) -> np.ndarray:
+        """The outputs of the network of x at new rows, unperturbed."""
+        return self.plain.predict(x, new, offset=offset)
 
     def to_network(self, x: Array) -> ReluNetwork:
         """The network of x."""
@@ -137,7 +142,7 @@ class RobustConvexRelu(Problem):
             "box": x,
             "cones": self.plain.cones(x) / self.plain.unit(x),
             "groups": x,
-            "losses": self.plain.predict(x),
+            "losses": self.plain.outputs(x),
             "slopes": self.slopes(x),
         }
 
@@ -145,7 +150,7 @@ class RobustConvexRelu(Problem):
         """B' of the blocks."""
         x = blocks["groups"] + blocks["box"]
         x = x + self.plain.cones_adjoint(blocks["cones"]) / self.plain.unit(x)
-        x = x + self.plain.predict_adjoint(blocks["losses"])
+        x = x + self.plain.outputs_adjoint(blocks["losses"])
         c = _matmul(self._masks(x), blocks["slopes"])
         return x + jnp.stack([c, -c])
 
