@@ -168,8 +168,8 @@ def _methods(asked: Any, template: Any, stack: Stacked, dtype: Any) -> Methods:
     seen, cls = isinstance(template, Viewed), type(template.bare())
 
     def build(p: Problem) -> Any:
-        view = p.view(always=True) if seen else None
-        other = view.there(p) if seen else p
+        view = template.view.again(p) if seen else None
+        other = p if view is None else view.there(p)
         facts = other.facts()
         made = decided(asked, other, facts) if given else cls.suggest(other, facts)
         if isinstance(made, Refusal):

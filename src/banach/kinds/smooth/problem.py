@@ -14,6 +14,7 @@ from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import diagnoses, inputs
 from banach.kinds.smooth import unbounded
 
@@ -71,6 +72,12 @@ class Differentiable(Problem):
     def optimality(self, point: Point) -> Point:
         """The gradient."""
         return Point(self.grad(point.x))
+
+    def views(self) -> tuple[Way, ...]:
+        """As a sum with no term, and by its gradient."""
+        from banach.kinds.smooth import views
+
+        return views.of(self)
 
 
 class Minimised(Differentiable):
