@@ -199,7 +199,7 @@ class Problem(eqx.Module, metaclass=_Kind):
         lanes = range(len(stack))
         return next((i for i in lanes if stack.view(i).view() is not None), None)
 
-    def quadratic(self) -> bool:
+    def is_quadratic(self) -> bool:
         """Whether the smooth part is known to be a quadratic (static)."""
         return False
 

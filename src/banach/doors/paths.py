@@ -77,9 +77,7 @@ def _on(path: Path) -> Iterator[Path]:
         if path.view.derives and more.view.squares:
             continue
         names, risk = path.names + more.names, path.risk or more.risk
-        yield Path(
-            Through(path.view, more.view), more.other, more.facts, names, risk
-        )
+        yield Path(Through(path.view, more.view), more.other, more.facts, names, risk)
 
 
 def meet(

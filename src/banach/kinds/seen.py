@@ -141,6 +141,12 @@ class AsSmooth(Seen):
         """The gradient."""
         return Point(self.grad(point.x))
 
+    def views(self) -> tuple[Way, ...]:
+        """Those of smooth functions."""
+        from banach.kinds.smooth import views
+
+        return views.of(self)
+
 
 def jacobian(fun: Any, x: PyTree) -> Float[Array, "m n"]:
     """The dense Jacobian of a function of a pytree, in the order of tree.ravel."""

@@ -354,9 +354,7 @@ def race(
         groups.sort(key=lambda g: several.order(several.middle(g)))
     runs = [several.middle(g) for g in groups]
     tol = runs[0].tol if runs else 0.0
-    return Race(
-        given, title, runs, refused, tol, time_limit, command, numbers, groups
-    )
+    return Race(given, title, runs, refused, tol, time_limit, command, numbers, groups)
 
 
 def _retime(

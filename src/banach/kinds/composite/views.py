@@ -241,7 +241,7 @@ class Envelope(View):
     @classmethod
     def of(cls, problem: Problem) -> "Envelope":
         """t = 0.95 / L, as the authors take it."""
-        return cls(0.95 * inverse(problem.facts().L), problem.quadratic())
+        return cls(0.95 * inverse(problem.facts().L), problem.is_quadratic())
 
     def there(self, problem: Problem) -> "EnvelopeOfSum":
         """The envelope."""
@@ -273,7 +273,7 @@ class Envelope(View):
     def fits(self, problem: Problem) -> bool:
         """Its oracles, and a quadratic where it was one."""
         own = bool(problem.essential()) and _has(problem, "value", "grad", "hvp")
-        return own and (not self.quadratic or problem.quadratic())
+        return own and (not self.quadratic or problem.is_quadratic())
 
     def text(self) -> str:
         """Which function is minimised."""

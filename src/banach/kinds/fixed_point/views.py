@@ -49,7 +49,9 @@ class MapRoot(seen.AsRoot):
 
     def facts(self) -> Facts:
         """Differentiable, where T is a JAX function and no step with a prox."""
-        return Facts() if isinstance(self.base, Seen) else Facts({"smooth": CONSTRUCTION})
+        return (
+            Facts() if isinstance(self.base, Seen) else Facts({"smooth": CONSTRUCTION})
+        )
 
     def residual(self, x: PyTree) -> PyTree:
         """x - T(x)."""

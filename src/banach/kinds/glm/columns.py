@@ -191,9 +191,9 @@ class InColumns(Problem):
 
         return views.of(self)
 
-    def quadratic(self) -> bool:
+    def is_quadratic(self) -> bool:
         """As the base."""
-        return self.base.quadratic()
+        return self.base.is_quadratic()
 
     def smooth_facts(self) -> Facts:
         """Of the losses, and of the term where it is smooth."""

@@ -391,13 +391,15 @@ class GLM(Problem):
 
         return views.of(self)
 
-    def quadratic(self) -> bool:
+    def is_quadratic(self) -> bool:
         """Whether the losses are squares (static)."""
         return isinstance(self.loss, LeastSquares)
 
     def smooth_facts(self) -> Facts:
         """Of the losses, and of the term where it is smooth."""
-        return glm_inputs.without_term(self.facts()) if not self.folded else self.facts()
+        return (
+            glm_inputs.without_term(self.facts()) if not self.folded else self.facts()
+        )
 
     def term_value(self, x: Array) -> Scalar:
         """g of the coefficients."""

@@ -11,6 +11,7 @@ from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.fixed_point.problem import contraction_factor
 
@@ -77,6 +78,12 @@ class GraphFixedPoint(Problem):
     def oracles(self) -> frozenset[str]:
         """The map and its linear part."""
         return frozenset({"map", "linear_part"})
+
+    def views(self) -> tuple[Way, ...]:
+        """As equations; its contraction is one of the maximum norm."""
+        from banach.kinds.fixed_point import views
+
+        return views.of(self)
 
     def space(self) -> jax.ShapeDtypeStruct:
         """That of the bias."""

@@ -11,7 +11,6 @@ from banach.core.facts import Facts
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
 from banach.kinds import seen
-from banach.kinds.composite.views import DENSE_UP_TO
 
 
 class LeastSquaresOfRoot(View):
@@ -36,8 +35,8 @@ class LeastSquaresOfRoot(View):
         }
 
     def fits(self, problem: Problem) -> bool:
-        """A residual and its Jacobian."""
-        return {"residual", "jacobian"} <= problem.oracles()
+        """A residual."""
+        return "residual" in problem.oracles()
 
     def text(self) -> str:
         """What is minimised."""
@@ -50,8 +49,9 @@ class RootSquares(seen.AsSmooth):
     kind: ClassVar[str] = "NonlinearLeastSquares"
 
     def oracles(self) -> frozenset[str]:
-        """The residual and its Jacobian, the value and its gradient."""
-        return frozenset({"residual", "jacobian", "value", "grad"})
+        """The residual, the value and its gradient; a Jacobian where there is one."""
+        jacobian = {"jacobian"} & self.base.oracles()
+        return frozenset({"residual", "value", "grad"} | jacobian)
 
     def facts(self) -> Facts:
         """Differentiable where the equations are."""
@@ -83,10 +83,4 @@ class RootSquares(seen.AsSmooth):
 
 def of(problem: Problem) -> tuple[Way, ...]:
     """The views of equations."""
-    absent = ""
-    if problem.size() > DENSE_UP_TO:
-        absent = (
-            f"a dense Jacobian of {problem.size()} unknowns is too large (more than "
-            f"{DENSE_UP_TO})"
-        )
-    return (way(LeastSquaresOfRoot, "NonlinearLeastSquares", problem, absent),)
+    return (way(LeastSquaresOfRoot, "NonlinearLeastSquares", problem),)

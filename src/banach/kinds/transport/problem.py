@@ -13,6 +13,7 @@ from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.view import Way
 from banach.kinds.transport import inputs
 from banach.parts.transport_cost import Cost, both_sums
 
@@ -339,6 +340,12 @@ class Transport(Problem):
             "eps (sum a_i b_j exp((f_i + g_j - C_ij) / eps) - sum a sum b) - a.f - b.g"
             f", cost {m} x {n} ({type(self.cost).__name__})"
         )
+
+    def views(self) -> tuple[Way, ...]:
+        """As the fixed point of a sweep, and as its smooth dual is seen."""
+        from banach.kinds.transport import views
+
+        return views.of(self)
 
     def default_check(self) -> str:
         """The gap of the rounded plan, and the marginals."""
