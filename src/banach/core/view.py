@@ -18,6 +18,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from banach.core import tree
 from banach.core.card import Card
 from banach.core.facts import Facts
 from banach.core.hyperparameters import part
@@ -65,7 +66,18 @@ class View(eqx.Module):
         return Point(point.x)
 
     def alone(self) -> bool:
-        """Whether `back` needs no oracle of the original (static)."""
+        """Whether `back` needs no oracle of the original, nor a guard (static)."""
+        return True
+
+    def guards(self) -> bool:
+        """Whether some points are not taken home, see `admits` (static)."""
+        return False
+
+    def admits(self, point: Point, problem: Problem) -> Any:
+        """Whether a point of the other problem may be taken home.
+
+        Where it may not, the one before stays; asked only where the view `guards`.
+        """
         return True
 
     def costs(self) -> Costs:
@@ -78,7 +90,7 @@ class View(eqx.Module):
         return {}
 
     def leaving(self) -> Mapping[str, int]:
-        """Calls of the original's oracles in `back`, once a step."""
+        """Calls of the original's oracles in `back` and `admits`, once a step."""
         return {}
 
     @abc.abstractmethod
@@ -136,6 +148,16 @@ class Through(View):
         """The second's, then the first's."""
         middle = None if problem is None else self.first.there(problem)
         return self.first.back(self.second.back(point, middle), problem)
+
+    def guards(self) -> bool:
+        """Where one does."""
+        return self.first.guards() or self.second.guards()
+
+    def admits(self, point: Point, problem: Problem) -> Any:
+        """Where both do."""
+        middle = self.first.there(problem)
+        inner = self.second.admits(point, middle)
+        return inner & self.first.admits(self.second.back(point, middle), problem)
 
     def alone(self) -> bool:
         """Where both are."""
@@ -281,9 +303,13 @@ class Viewed(Method):
         """The state, with the point at home where the view must ask for it."""
         if self.view.alone():
             return inner
-        home = self.view.back(self.method.point(inner), problem)
-        count = jnp.zeros((), jnp.int32) if before is None else before.steps + 1
-        return ViewedState(inner, home, count)
+        point = self.method.point(inner)
+        home = self.view.back(point, problem)
+        if before is None:
+            return ViewedState(inner, home, jnp.zeros((), jnp.int32))
+        if self.view.guards():
+            home = tree.where(self.view.admits(point, problem), home, before.home)
+        return ViewedState(inner, home, before.steps + 1)
 
     def point(self, state: PyTree) -> Point:
         """The method's point, taken home."""

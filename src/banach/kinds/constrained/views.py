@@ -134,12 +134,63 @@ class KktSystem(_Multiplied):
     c_i for equations; the function of Fischer and Burmeister,
     sqrt(c_i^2 + lam_i^2) + c_i - lam_i, for inequalities, zero where c_i <= 0,
     lam_i >= 0 and one of them is 0; x - P(x - grad L), P the projection on the
-    bounds. Any KKT point is a root: as with every method for such problems, f is to be
-    compared.
+    bounds.
+
+    Maxima and saddles are roots too. Unless the problem is convex, a point where the
+    Hessian of L is negative along a direction that the active rows and bounds leave
+    free is not taken home: no minimiser is such a point.
     """
 
     name: ClassVar[str] = "kkt_system"
     derives: ClassVar[bool] = True
+
+    guarded: bool = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, problem: Any) -> "KktSystem":
+        """Guarded where it is not known to be convex."""
+        convex = problem.facts().has("convex")
+        return cls(problem.rows(), problem.equations(), not convex)
+
+    def guards(self) -> bool:
+        """Where it is not convex."""
+        return self.guarded
+
+    def alone(self) -> bool:
+        """Where nothing is guarded."""
+        return not self.guarded
+
+    def admits(self, point: Point, problem: Any) -> Any:
+        """Whether the Hessian of L is nonnegative in the free directions.
+
+        Up to a millionth of its size (ours): a Hessian that is nearly zero there says
+        nothing.
+        """
+        x, lam = point.x["x"], point.x["dual"]
+        flat = tree.ravel(x)[0]
+        c, J = problem.constraints(x), problem.jacobian(x)
+        H = problem.lagrangian_hess(x, lam)
+        h = tree.ravel(tree.add(problem.grad(x), _pulled(J, lam, x)))[0]
+        lower, upper = problem.bounds()
+        free = ((lower < flat - h) & (flat - h < upper)).astype(flat.dtype)
+        inner = jnp.arange(self.rows) < self.equations
+        held = (inner | (lam + c > 0)).astype(flat.dtype)
+        A = held[:, None] * J * free / kkt.row_sizes(J)[:, None]
+        tangent = jnp.diag(free)
+        if self.rows:
+            tangent = tangent - jnp.matmul(
+                jnp.linalg.pinv(A), A, precision=tree.PRECISION
+            )
+        bent = jnp.matmul(H, tangent, precision=tree.PRECISION)
+        bent = jnp.matmul(tangent, bent, precision=tree.PRECISION)
+        good = tree.all_finite(bent)
+        least = jnp.linalg.eigvalsh(jnp.where(good, (bent + bent.T) / 2, 0))[0]
+        return good & (least >= -1e-6 * tree.norm(H))
+
+    def leaving(self) -> dict[str, int]:
+        """What the guard asks for."""
+        each = {"grad": 1, "constraints": 1, "jacobian": 1, "hess": 1}
+        return each if self.guarded else {}
 
     def there(self, problem: Problem) -> "KktRoot":
         """The equations."""
