@@ -161,7 +161,9 @@ def _methods(asked: Any, template: Any, stack: Stacked, dtype: Any) -> Methods:
     """One method per lane: an instance is shared, a suggestion is made per lane."""
     given = asked is not None and not isinstance(asked, str | type)
     variant = isinstance(asked, str) and ":" in asked
-    if variant or (given and not open_fields(asked)):
+    # A view is made of each lane's own data, whoever gave the method's numbers.
+    made_view = isinstance(template, Viewed) and not isinstance(asked, Viewed)
+    if variant or (given and not open_fields(asked) and not made_view):
         leaves, treedef = jax.tree.flatten(loop.leaves_in(dtype, template))
         own = [np.asarray(v) for v in leaves]
         return Methods(own, [True] * len(own), treedef)

@@ -40,8 +40,8 @@ class ZeroTerm(seen.Seen):
     kind: ClassVar[str] = "Composite"
 
     def oracles(self) -> frozenset[str]:
-        """Those of f, and the prox."""
-        return self.base.oracles() | {"prox"}
+        """Value, gradient, and the prox."""
+        return frozenset({"value", "grad", "prox"})
 
     def facts(self) -> Facts:
         """Those of f."""
