@@ -13,6 +13,7 @@ from beds import BEDS
 from banach import catalogue
 from banach.core import compat
 from banach.core.method import Refusal
+from banach.core.view import Viewed
 from banach.doors import defaults
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -61,12 +62,19 @@ def built(name: str, problem):
 
 @functools.cache
 def applicable(name: str) -> list[str]:
-    """The beds that the method applies to."""
-    return [
-        bed.name
-        for bed in BEDS.values()
-        if not isinstance(built(name, bed.problem), Refusal)
-    ]
+    """The beds that the method applies to as they stand.
+
+    What it meets through a view is the view's affair: tests/kinds/test_views.py.
+    """
+    return [bed.name for bed in BEDS.values() if itself(name, bed.problem)]
+
+
+def itself(name: str, problem) -> bool:
+    """Whether it takes this problem (if in scaled columns), and no view of it."""
+    made = built(name, problem)
+    if isinstance(made, Refusal):
+        return False
+    return not isinstance(made, Viewed) or made.view.name == "columns"
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """What is known about a problem, and how it is known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 CONSTRUCTION = "by construction"
@@ -53,6 +53,15 @@ class Facts:
             fact = Fact(fact.value(), fact.provenance)
             self._constants[name] = fact
         return fact.value
+
+    def only(self, properties: Mapping[str, str], constants: Iterable[str]) -> "Facts":
+        """These properties, and of the constants those of these names."""
+        own = self._constants
+        return Facts(properties, {k: own[k] for k in constants if k in own})
+
+    def extended(self, constants: Mapping[str, Fact]) -> "Facts":
+        """These facts and more constants."""
+        return Facts(self.properties, {**self._constants, **constants})
 
     def provenance(self, name: str) -> str | None:
         """How a property or constant is known, or None."""

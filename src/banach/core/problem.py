@@ -211,6 +211,14 @@ class Problem(eqx.Module, metaclass=_Kind):
         """
         return None
 
+    def views(self) -> tuple[Any, ...]:
+        """How this instance looks as other kinds (`core.view.Way`), in declared order.
+
+        A method that does not take the problem as it stands meets the first view that
+        it takes; each is there, or says why it is not.
+        """
+        return ()
+
     def uneven(self, stack: Any) -> int | None:
         """A lane of a stack of such problems that has a view, or None.
 
@@ -221,6 +229,18 @@ class Problem(eqx.Module, metaclass=_Kind):
             return None
         lanes = range(len(stack))
         return next((i for i in lanes if stack.view(i).view() is not None), None)
+
+    def is_quadratic(self) -> bool:
+        """Whether the smooth part is known to be a quadratic (static)."""
+        return False
+
+    def smooth_facts(self) -> Facts:
+        """What is known of the smooth part alone; a term may bring more of its own."""
+        return self.facts()
+
+    def term_value(self, x: PyTree) -> Any:
+        """The term at x: the objective without its smooth part."""
+        return self.objective(x) - self.value(x)  # type: ignore[attr-defined]
 
     def pass_bytes(self) -> int:
         """Memory that one gradient may touch, where that is more than the data.

@@ -14,6 +14,7 @@ from banach.core.kind import preferred
 from banach.core.method import Refusal, applicable, decided, of_problem, open_fields
 from banach.core.problem import Misuse, Problem, demands
 from banach.core.view import Viewed
+from banach.doors.paths import Paths, meet
 
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:
@@ -57,39 +58,41 @@ def card_of(name: str) -> dict[str, Any]:
         raise Misuse(str(e)) from None
 
 
-def suggest(name: str, problem: Problem, facts: Facts) -> Any:
-    """Build a method by name ('lbfgs', 'optax:adam'), or a Refusal."""
+def suggest(
+    name: str,
+    problem: Problem,
+    facts: Facts,
+    *,
+    risky: bool = True,
+    paths: Paths | None = None,
+) -> Any:
+    """Build a method by name ('lbfgs', 'optax:adam'), or a Refusal.
+
+    The method meets the problem itself, or else the first of its views that it takes;
+    `risky`: also those that are made only where somebody names the method. `paths`
+    are those of the problem, where many methods ask for them.
+    """
     base, _, variant = name.partition(":")
     entry = card_of(base)
     if variant and entry["host"]:
         # A host bridge restates problems for its peer, algorithm by algorithm.
         return catalogue.load_method(base).variant(variant, problem, facts)
-    no = applicable(
-        frozenset(entry["needs"]), frozenset(entry["assumes"]), problem, facts, base
-    )
-    if no is not None:
-        peer = None if variant else names_elsewhere.peer_of(base)
-        return no if peer is None else Refusal(
-            no.missing, f"{no.cure}. The {base} of {peer.partition(':')[0]} is {peer!r}"
-        )  # fmt: skip
+    if entry["family"] == "bridge":
+        no = applicable(
+            frozenset(entry["needs"]), frozenset(entry["assumes"]), problem, facts, base
+        )
+        if no is not None:
+            return no
     cls = catalogue.load_method(base)
+    build = cls.suggest
     if variant:
-        return _seen(cls, problem, facts, lambda p, f: cls.variant(variant, p, f))
-    return _seen(cls, problem, facts, cls.suggest)
-
-
-def _seen(cls: Any, problem: Problem, facts: Facts, build: Any) -> Any:
-    """The method that `build` makes, through the problem's view where it has one."""
-    # What another library brings (its step sizes too) meets the problem as it stands.
-    foreign = cls.card.host or cls.card.family == "bridge"
-    view = None if foreign else problem.view()
-    if view is None:
-        return build(problem, facts)
-    other = view.there(problem)
-    if not cls.card.needs <= other.oracles():
-        return build(problem, facts)
-    made = build(other, other.facts())
-    return made if isinstance(made, Refusal) else Viewed(made, view)
+        build = lambda p, f: cls.variant(variant, p, f)  # noqa: E731
+    made = meet(cls, paths or Paths(problem, facts), build, risky)
+    peer = None if variant else names_elsewhere.peer_of(base)
+    if not isinstance(made, Refusal) or peer is None:
+        return made
+    said = f"{made.cure}. The {base} of {peer.partition(':')[0]} is {peer!r}"
+    return Refusal(made.missing, said)
 
 
 def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
@@ -106,11 +109,7 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         card = getattr(method, "card", None)
         if card is None:
             raise Misuse(f"{method.__name__} is not a banach method (it has no card)")
-        no = applicable(card.needs, card.assumes, problem, facts, card.name)
-        if no is None:
-            built = _seen(method, problem, facts, method.suggest)
-        else:
-            built = no
+        built = meet(method, Paths(problem, facts), method.suggest, True)
     elif isinstance(method, Viewed):
         method.suited(problem)
         built = method
@@ -122,15 +121,14 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
                 f"{type(method).__name__}; see banach methods"
             )
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
+        given = not open_fields(method) or of_problem(method)
         # What a host peer cannot take, its bridge refuses by itself.
-        fits = no is None or card.host
-        if not fits:
-            built = no
-        elif not open_fields(method) or of_problem(method):
+        if card.host or (no is None and given):
             # Numbers that somebody gave are those of the problem as it stands.
             built = decided(method, problem, facts)
         else:
-            built = _seen(type(method), problem, facts, partial(decided, method))
+            paths = Paths(problem, facts)
+            built = meet(type(method), paths, partial(decided, method), True)
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built

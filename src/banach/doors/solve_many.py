@@ -161,15 +161,17 @@ def _methods(asked: Any, template: Any, stack: Stacked, dtype: Any) -> Methods:
     """One method per lane: an instance is shared, a suggestion is made per lane."""
     given = asked is not None and not isinstance(asked, str | type)
     variant = isinstance(asked, str) and ":" in asked
-    if variant or (given and not open_fields(asked)):
+    # A view is made of each lane's own data, whoever gave the method's numbers.
+    made_view = isinstance(template, Viewed) and not isinstance(asked, Viewed)
+    if variant or (given and not open_fields(asked) and not made_view):
         leaves, treedef = jax.tree.flatten(loop.leaves_in(dtype, template))
         own = [np.asarray(v) for v in leaves]
         return Methods(own, [True] * len(own), treedef)
     seen, cls = isinstance(template, Viewed), type(template.bare())
 
     def build(p: Problem) -> Any:
-        view = p.view(always=True) if seen else None
-        other = view.there(p) if seen else p
+        view = template.view.again(p) if seen else None
+        other = p if view is None else view.there(p)
         facts = other.facts()
         made = decided(asked, other, facts) if given else cls.suggest(other, facts)
         if isinstance(made, Refusal):

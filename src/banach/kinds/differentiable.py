@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from banach.core import tree
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import diagnoses, inputs
 
 Scalar = Float[Array, ""]
@@ -66,6 +67,12 @@ class Differentiable(Problem):
     def optimality(self, point: Point) -> Point:
         """The gradient."""
         return Point(self.grad(point.x))
+
+    def views(self) -> tuple[Way, ...]:
+        """As a sum with no term, and by its gradient."""
+        from banach.kinds.smooth import views
+
+        return views.of(self)
 
 
 class Minimised(Differentiable):

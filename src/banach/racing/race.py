@@ -22,6 +22,7 @@ from banach.core.printing import grade_text, run_delta
 from banach.core.problem import Misuse, Problem
 from banach.core.result import Result
 from banach.doors import defaults, solve
+from banach.doors.paths import Paths
 from banach.doors.verify import stated
 from banach.engine import driver, tiers
 from banach.engine.compile_cache import raw_key
@@ -290,9 +291,13 @@ def race(
         title = name or (problem if source else type(given).__name__)
         check = defaults.check_for(check, given)
         field = entrants(given, methods)
+        asked = functools.partial(
+            defaults.suggest, problem=given, facts=given.facts(),
+            risky=methods is not None, paths=Paths(given, given.facts()),
+        )  # fmt: skip
     numbers = tuple(range(seed, seed + seeds))
     if reading.flag(family, "family"):
-        check = _shared(check, _planned(field, given, len(numbers)))
+        check = _shared(check, _planned(field, asked, len(numbers)))
     groups: list[list[Result]] = []
     refused: list[Refused] = []
 
@@ -316,7 +321,7 @@ def race(
             built = entrant
             if isinstance(entrant, str):
                 with compat.double():
-                    built = defaults.suggest(entrant, given, given.facts())
+                    built = asked(entrant)
                 if isinstance(built, Refusal):
                     refused.append(Refused(label, built.cure))
                     tell(label, refused[-1])
@@ -348,10 +353,8 @@ def race(
         _retime(given, groups, numbers, options)
         groups.sort(key=lambda g: several.order(several.middle(g)))
     runs = [several.middle(g) for g in groups]
-    asked = runs[0].tol if runs else 0.0
-    return Race(
-        given, title, runs, refused, asked, time_limit, command, numbers, groups
-    )
+    tol = runs[0].tol if runs else 0.0
+    return Race(given, title, runs, refused, tol, time_limit, command, numbers, groups)
 
 
 def _retime(
@@ -419,14 +422,14 @@ def _texts(name: Any, command: Any) -> None:
             raise Misuse(f"{what} must be text, got {reading.shown(value)}")
 
 
-def _planned(field: Sequence[Any], problem: Problem, seeds: int) -> int:
+def _planned(field: Sequence[Any], asked: Callable[..., Any], seeds: int) -> int:
     """How many runs a race will make at most."""
     runs = 0
     for entrant in field:
         built = entrant
         if isinstance(entrant, str):
             with compat.double():
-                built = defaults.suggest(entrant, problem, problem.facts())
+                built = asked(entrant)
         if isinstance(built, Refused | Refusal):
             continue
         card = getattr(built, "card", None)

@@ -13,6 +13,7 @@ from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.differentiable import check_scalar
 from banach.kinds.smooth.problem import Smooth
@@ -203,6 +204,16 @@ class Composite(Problem):
     def objective(self, x: PyTree) -> Scalar:
         """F(x) = f(x) + g(x)."""
         return self.value(x) + self.term.value(x)
+
+    def term_value(self, x: PyTree) -> Scalar:
+        """g(x)."""
+        return self.term.value(x)
+
+    def views(self) -> tuple[Way, ...]:
+        """As an inclusion, a fixed point and a smooth function."""
+        from banach.kinds.composite import views
+
+        return views.of(self)
 
     def optimality(self, point: Point) -> Point:
         """x - prox(x - t grad f(x), t); zero exactly at stationary points."""

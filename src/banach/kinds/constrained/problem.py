@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import compat, tree
-from banach.core.facts import CONSTRUCTION, Facts
+from banach.core import compat, reading, tree
+from banach.core.facts import CONSTRUCTION, DECLARED, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import affine_rows, diagnoses, exact, inputs
 from banach.kinds.constrained import contradictions
 from banach.kinds.constrained import inputs as stated
@@ -69,6 +71,9 @@ class Constrained(Differentiable, Started):
     those of f, and so is `objective`: an infeasible x may lie below every feasible
     one. Jacobians are dense.
 
+    `convex=True` declares that f and every inequality are convex; it is a fact of the
+    problem where the equations are affine, by the structure of their program.
+
     `reference` is the point that "small" is relative to, for the gradient and for each
     row of the constraints (None: absolute; then the units of each row are yours).
 
@@ -86,6 +91,7 @@ class Constrained(Differentiable, Started):
     x0: PyTree
     args: tuple
     reference: PyTree
+    convex: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -98,6 +104,7 @@ class Constrained(Differentiable, Started):
         linear: tuple[Any, Any] | None = None,
         lower: Any = None,
         upper: Any = None,
+        convex: bool = False,
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)
@@ -109,6 +116,13 @@ class Constrained(Differentiable, Started):
         self.linear = stated.equations(self.x0, linear)
         self.lower, self.upper = stated.bounds(self.x0, lower, upper)
         self.reference = inputs.reference(self.x0, reference)
+        self.convex = reading.flag(convex, "convex")
+        if self.convex and not self._affine_equations():
+            raise Misuse(
+                "Constrained was declared convex, and its equations eq are not affine "
+                "by the structure of their program: drop convex=True, or state affine "
+                "equations as linear=(A, b)"
+            )
         if self.rows() == 0 and not self.bounded():
             raise Misuse(
                 "Constrained was given no constraint; pass eq=, ineq=, linear=(A, b), "
@@ -126,6 +140,7 @@ class Constrained(Differentiable, Started):
             linear=self.linear,
             lower=self.lower,
             upper=self.upper,
+            convex=self.convex,
             reference=self.reference,
         )
 
@@ -183,8 +198,16 @@ class Constrained(Differentiable, Started):
         return jax.tree.map((np if plain else jnp).clip, *parts)
 
     def facts(self) -> Facts:
-        """Differentiable by construction."""
-        return Facts({"smooth": CONSTRUCTION})
+        """Differentiable by construction; convex where that was declared."""
+        convex = {"convex": DECLARED} if self.convex else {}
+        return Facts({"smooth": CONSTRUCTION, **convex})
+
+    def _affine_equations(self) -> bool:
+        """Whether eq is affine by its program; what cannot be looked at is believed."""
+        if self.eq is None or compat.any_tracer((self.eq, self.args)):
+            return True
+        rows = self._affine_rows(self.eq)
+        return rows is not None and len(rows.which) == _count(self.eq)
 
     def value(self, x: PyTree) -> Scalar:
         """f(x)."""
@@ -346,6 +369,12 @@ class Constrained(Differentiable, Started):
         if fun is None:
             return None
         return affine_rows.of_function(fun, self.x0, self.args)
+
+    def views(self) -> tuple[Way, ...]:
+        """As a sum, and by its KKT conditions."""
+        from banach.kinds.constrained import views
+
+        return views.of(self)
 
     def as_root(self) -> Problem:
         """grad L = 0 and c = 0 in {"x": x, "dual": lam}, for equations only."""

@@ -13,6 +13,7 @@ from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.engine.evaluate import evaluated
 from banach.estimate import spectrum
 from banach.kinds import inputs
@@ -155,6 +156,12 @@ class ConvexRelu(Problem):
     def essential(self) -> frozenset[str]:
         """What knows of the group norm and of the constraints."""
         return frozenset({"split_prox"} | ({"prox"} if self.gated else set()))
+
+    def views(self) -> tuple[Way, ...]:
+        """As sums with a term are seen, where it has a prox."""
+        from banach.kinds.composite import views
+
+        return views.of(self)
 
     def instead(self, oracle: str) -> str | None:
         """The cones have no closed prox: their own method, or no cones."""

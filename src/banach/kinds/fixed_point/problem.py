@@ -13,6 +13,7 @@ from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.differentiable import Started, check_floating
 
@@ -139,6 +140,12 @@ class FixedPoint(Started):
     def default_check(self) -> str:
         """The distance where T contracts, else the residual."""
         return "contraction" if self.q is not None else "fixed_point"
+
+    def views(self) -> tuple[Way, ...]:
+        """As an inclusion, and as equations."""
+        from banach.kinds.fixed_point import views
+
+        return views.of(self)
 
     def as_root(self) -> Problem:
         """x - T(x) = 0."""

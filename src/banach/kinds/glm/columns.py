@@ -22,10 +22,10 @@ from jaxtyping import Array
 from banach.core import tree
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.point import Point
-from banach.core.problem import Problem
-from banach.core.view import View
+from banach.core.problem import Misuse, Problem
+from banach.core.view import View, Way
 from banach.kinds.glm import bounds as glm_bounds
-from banach.kinds.glm.inputs import known
+from banach.kinds.glm.inputs import known, without_term
 from banach.terms.norms import ElasticNet, SquaredL2
 
 # Curvatures of the coordinates further apart than this make a view worth having: three
@@ -38,15 +38,25 @@ UNEQUAL = 10.0
 class Columns(View):
     """c = D c', b = d b' - m'D c'; without an intercept level and mean are None."""
 
+    name: ClassVar[str] = "columns"
+
     scale: Any  # D, shape (p,)
     level: Any  # d
     mean: Any  # m, shape (p,)
+
+    @classmethod
+    def of(cls, problem: Any) -> "Columns":
+        """The view of a model, whether or not it would change much."""
+        made = of(problem, always=True)
+        if made is None:
+            raise Misuse(f"{type(problem.term).__name__} has no view of scaled columns")
+        return made
 
     def there(self, problem: Problem) -> "InColumns":
         """The model in (c', b')."""
         return InColumns(problem, self)
 
-    def to(self, point: Point) -> Point:
+    def to(self, point: Point, problem: Problem | None = None) -> Point:
         """(c / D, (b + m'c) / d)."""
         x = jnp.asarray(point.x)
         D = self.over(x, self.scale)
@@ -56,7 +66,7 @@ class Columns(View):
         lifted = (b + self._mean(c)) / jnp.asarray(self.level, x.dtype)
         return Point(jnp.concatenate([c / D, lifted[None]]), point.dual)
 
-    def back(self, point: Point) -> Point:
+    def back(self, point: Point, problem: Problem | None = None) -> Point:
         """(D c', d b' - m'D c')."""
         x = jnp.asarray(point.x)
         return Point(self.home(x), point.dual)
@@ -175,6 +185,25 @@ class InColumns(Problem):
         """F at T x."""
         return self.base.objective(self.view.home(jnp.asarray(x)))
 
+    def views(self) -> tuple[Way, ...]:
+        """Those of the model."""
+        from banach.kinds.glm import views
+
+        return views.of(self)
+
+    def is_quadratic(self) -> bool:
+        """As the base."""
+        return self.base.is_quadratic()
+
+    def smooth_facts(self) -> Facts:
+        """Of the losses, and of the term where it is smooth."""
+        known = self.facts()
+        return known if self.base.folded else without_term(known)
+
+    def term_value(self, x: Array) -> Array:
+        """The base's term at T x."""
+        return self.base.term_value(self.view.home(jnp.asarray(x)))
+
     def prices(self) -> Any:
         """Those of the base."""
         return self.base.prices()
@@ -231,7 +260,7 @@ class InColumns(Problem):
     def _with(self, c: Array, v: Array) -> Array:
         return jnp.concatenate([c, v[-1:]]) if self.base.intercept else c
 
-    def _matrix(self) -> Any:
+    def matrix(self) -> Any:
         """[(A - 1 m') D, d 1], the matrix of this model."""
         xp = np if known(self.base.A, self.view) else jnp
         A = xp.asarray(self.base.A)
@@ -246,7 +275,7 @@ class InColumns(Problem):
     def _lipschitz(self) -> Any:
         base = self.base
         L = glm_bounds.gradient_lipschitz(
-            self._matrix(), base.weight, False, base.loss.curvature_bound
+            self.matrix(), base.weight, False, base.loss.curvature_bound
         )
         # The matrix was rounded once more.
         L = L * (1 + 1e-6)
@@ -282,7 +311,7 @@ class InColumns(Problem):
 
     def _quasi(self) -> Any:
         xp = np if known(self.base.A, self.view) else jnp
-        rows = xp.sum(xp.square(self._matrix()), axis=1)
+        rows = xp.sum(xp.square(self.matrix()), axis=1)
         return self.base.loss.self_concordance * xp.sqrt(xp.max(rows)) * (1 + 1e-5)
 
     def _curvature(self) -> Any:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core import compat, reading
+from banach.core.facts import Facts
 from banach.core.problem import Misuse
 
 
@@ -289,3 +290,10 @@ def some_count(y: Any, w: Any) -> None:
             "Poisson with an intercept needs a positive count, all are 0; "
             "use intercept=False"
         )
+
+
+def without_term(facts: Facts) -> Facts:
+    """Facts of the losses alone: strong convexity is that of the term beside them."""
+    names = ("L", "curvature", "M", "radius")
+    kept = {k: v for k, v in facts.properties.items() if k != "strongly_convex"}
+    return facts.only(kept, names)

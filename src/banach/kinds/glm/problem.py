@@ -14,6 +14,7 @@ from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.stacked import Stacked
+from banach.core.view import Way
 from banach.estimate import spectrum
 from banach.kinds import inputs
 from banach.kinds.finite_sum import problem as finite_sum
@@ -25,7 +26,7 @@ from banach.kinds.glm import stack as glm_stack
 from banach.kinds.glm.hessian import scalar_hessian, softmax_hessian
 from banach.kinds.glm.inputs import known
 from banach.kinds.glm.loss import Loss
-from banach.kinds.glm.losses import Softmax
+from banach.kinds.glm.losses import LeastSquares, Softmax
 from banach.kinds.glm.null_model import null_intercept
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.terms.sets import Set
@@ -441,6 +442,31 @@ class GLM(Problem):
     def view(self, always: bool = False) -> glm_columns.Columns | None:
         """Columns of one size and, with an intercept, centred; see `glm_columns`."""
         return glm_columns.of(self, always)
+
+    def views(self) -> tuple[Way, ...]:
+        """As a finite sum, and as what a sum with or without a term is seen as."""
+        from banach.kinds.glm import views
+
+        return views.of(self)
+
+    def is_quadratic(self) -> bool:
+        """Whether the losses are squares (static)."""
+        return isinstance(self.loss, LeastSquares)
+
+    def smooth_facts(self) -> Facts:
+        """Of the losses, and of the term where it is smooth."""
+        return (
+            glm_inputs.without_term(self.facts()) if not self.folded else self.facts()
+        )
+
+    def term_value(self, x: Array) -> Scalar:
+        """g of the coefficients."""
+        return self.term.value(self.split(jnp.asarray(x))[0])
+
+    def prices(self) -> dict[str, float]:
+        """A row's gradient is an n-th of a gradient."""
+        n = self.A.shape[0]
+        return {"stochastic_grad": 2 / n, "sample": 1 / n}
 
     def uneven(self, stack: Any) -> int | None:
         """The first lane with unequal columns, or None; all are looked at at once."""

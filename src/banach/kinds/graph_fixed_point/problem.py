@@ -12,6 +12,7 @@ from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.fixed_point.problem import contraction_factor
 
@@ -80,6 +81,12 @@ class GraphFixedPoint(Problem):
         adjacency = _relation(adjacency, np.shape(scores))
         receivers, senders = np.nonzero(adjacency)
         return cls(scores[:, receivers, senders], bias, senders, receivers, gamma)
+
+    def views(self) -> tuple[Way, ...]:
+        """As equations; its contraction is one of the maximum norm."""
+        from banach.kinds.fixed_point import views
+
+        return views.of(self)
 
     def space(self) -> jax.ShapeDtypeStruct:
         """That of the bias."""

@@ -16,6 +16,7 @@ from banach.core.function import trace
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.differentiable import check_bare, check_floating, structs
 from banach.terms.term import Term
@@ -235,6 +236,12 @@ class Inclusion(Problem):
         """The gap over a compact set where F is monotone, else the residual."""
         compact = self.term is not None and "lmo" in self.term.offers()
         return "variational_gap" if compact and self.monotone else "inclusion"
+
+    def views(self) -> tuple[Way, ...]:
+        """As a fixed point, and as equations."""
+        from banach.kinds.inclusion import views
+
+        return views.of(self)
 
     def as_root(self) -> Problem:
         """F(z) = 0, where there is no term."""

@@ -14,6 +14,7 @@ from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.view import Way
 from banach.estimate import spectrum
 from banach.kinds import diagnoses, inputs
 from banach.kinds.differentiable import structs
@@ -167,6 +168,12 @@ class Linear(Problem):
     def matrix(self) -> Float[Array, "n n"]:
         """A as a dense array in the order of tree.ravel."""
         return self.A.matrix(self.reference_point().x)
+
+    def views(self) -> tuple[Way, ...]:
+        """As a quadratic, as equations and as least squares."""
+        from banach.kinds.linear import views
+
+        return views.of(self)
 
     def as_root(self) -> Problem:
         """The same equations as bn.Root, for its enclosures."""

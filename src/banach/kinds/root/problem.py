@@ -12,6 +12,7 @@ from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.view import Way
 from banach.kinds import diagnoses, inputs
 from banach.kinds.differentiable import check_floating, structs
 
@@ -124,6 +125,12 @@ class Root(Problem):
     def diagnosis(self, x: PyTree) -> str | None:
         """Whether ||F|| is stationary at x, or the Jacobian singular there."""
         return diagnoses.no_descent(self, x)
+
+    def views(self) -> tuple[Way, ...]:
+        """As least squares."""
+        from banach.kinds.root import views
+
+        return views.of(self)
 
     def as_root(self) -> Problem:
         """This problem."""

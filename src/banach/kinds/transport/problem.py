@@ -14,6 +14,7 @@ from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.view import Way
 from banach.kinds.transport import inputs
 from banach.parts.transport_cost import Cost, both_sums
 
@@ -345,6 +346,12 @@ class Transport(Problem):
             "eps (sum a_i b_j exp((f_i + g_j - C_ij) / eps) - sum a sum b) - a.f - b.g"
             f", cost {m} x {n} ({type(self.cost).__name__})"
         )
+
+    def views(self) -> tuple[Way, ...]:
+        """As the fixed point of a sweep, and as its smooth dual is seen."""
+        from banach.kinds.transport import views
+
+        return views.of(self)
 
     def wide(self, data: Any, x: Any) -> Any:
         """Data in the dtype of the potentials."""
