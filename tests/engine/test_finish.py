@@ -147,7 +147,7 @@ def test_a_pure_run_under_vmap_and_jit_has_no_placeholder():
         return out.certificate.value, out.certificate.slack, out.status
 
     value, slack, status = go(jnp.stack([jnp.zeros(5), jnp.ones(5)]))
-    assert (np.asarray(status) == bn.core.run.CODE["budget"]).all()
+    assert (np.asarray(status) == bn.engine.loop.CODE["budget"]).all()
     assert (np.asarray(slack) < 1e-10 * np.asarray(value)).all()
 
 

@@ -378,7 +378,7 @@ import json, sys
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import banach as bn
-from banach.core import store
+from banach.engine import store
 
 before = dict(jax.config.values)
 A = np.random.default_rng(3).standard_normal((6, 4))

@@ -3,7 +3,7 @@
 Installed before anything heavy is imported. Until there is an answer the first
 Ctrl-C ends the process, also while the compiler has the only thread of Python: the
 signal wakes a thread of its own. A run in progress turns it into a flag instead
-(`core.host.interrupts`) and ends with its best point. Once there is an answer it is
+(`engine.driver.interrupts`) and ends with its best point. Once there is an answer it is
 noted, so that what is being printed and written is finished; a second one leaves.
 """
 

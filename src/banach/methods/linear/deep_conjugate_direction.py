@@ -53,7 +53,7 @@ class DeepConjugateDirection(Method):
     cells without neighbours of a GridLaplacian, else None. Any jittable module will
     do, for any operator: the step is exact, so that the error in the energy norm
     never grows. The default network was trained on the Poisson matrix of the
-    empty 32 x 32 grid by `parts.direction_network`, in a quarter of a minute.
+    empty 32 x 32 grid by `_direction_network`, in a quarter of a minute.
 
     Where d'A d <= 0 or r'd is not positive beyond rounding the residual itself,
     orthogonalised, is the direction (one product more).

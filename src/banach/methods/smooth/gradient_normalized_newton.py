@@ -46,7 +46,7 @@ class GradientNormalizedNewton(Method):
     otherwise gamma halves and the step is tried again
 
     `curvature` is C: Exact, GaussNewton, Given(fun), Zero or MatrixFree (see
-    `parts.curvature`). `metric` is B (None: the identity); ||.||_* is dual to it.
+    `_curvature`). `metric` is B (None: the identity); ||.||_* is dual to it.
     gamma estimates the largest radius on which C predicts the gradient to within
     ||g|| in relative terms, so that one scheme is as fast as each smoothness class
     allows. Where f(x) - f(x+) is only rounding, its value is taken from the two
