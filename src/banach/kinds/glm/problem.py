@@ -17,7 +17,6 @@ from banach.core.stacked import Stacked
 from banach.core.view import Way
 from banach.estimate import spectrum
 from banach.kinds import inputs
-from banach.kinds.finite_sum import problem as finite_sum
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import columns as glm_columns
 from banach.kinds.glm import inputs as glm_inputs
@@ -437,6 +436,8 @@ class GLM(Problem):
 
     def as_finite_sum(self) -> Problem:
         """This objective over n, as the mean of its losses; smooth terms only."""
+        from banach.kinds.finite_sum import problem as finite_sum
+
         return finite_sum.of_glm(self)
 
     def view(self, always: bool = False) -> glm_columns.Columns | None:
