@@ -337,3 +337,36 @@ def test_other_kinds_are_refused_and_the_norm_of_the_multipliers_is_printed():
     line = next(v for v in str(r).splitlines() if "multipliers" in v and "||" in v)
     assert "7.07" in line
     assert r.to_dict()["dual_norm"] == pytest.approx(7.071, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "problem, prepared, seen",
+    [
+        # The rows with their bound and their Jacobian, once for start and reference.
+        (box(), 2, 3),
+        # Without a reference: at the start.
+        (circle(reference=None), 2, 3),
+    ],
+)
+def test_a_program_holds_the_constraints_as_often_as_they_are_needed(
+    problem, prepared, seen, monkeypatch
+):
+    """The look: with the Jacobian, with their bound, inside the Lagrangian."""
+    traced = []
+    once = Constrained.constraints
+
+    def counted(self, x):
+        traced.append(1)
+        return once(self, x)
+
+    monkeypatch.setattr(Constrained, "constraints", counted)
+    x, lam = problem.start().x, np.zeros(problem.rows())
+    jax.eval_shape(lambda p: KKT().prepared(p), problem)
+    assert len(traced) == prepared
+    traced.clear()
+    check = KKT().prepared(problem)
+    traced.clear()
+    jax.make_jaxpr(lambda p, x, lam: check(p, Point(x, lam), jax.random.key(0), 0))(
+        problem, x, lam
+    )
+    assert len(traced) == seen

@@ -20,6 +20,7 @@ RNG = np.random.default_rng(11)
 # Large enough that what comes of the matrix alone is kept.
 A = RNG.standard_normal((420, 20))
 UNEVEN = A * np.r_[1e6, np.ones(19)]
+LARGE = 3 * A
 LOW = np.column_stack([A[:, :19], A[:, 0]])  # rank 19
 CLEAR = np.where(A[:, 0] > 0, 1.0, -1.0)  # separable labels
 MIXED = np.where(A[:, 0] + RNG.standard_normal(420) > 0, 1.0, -1.0)
@@ -46,7 +47,10 @@ FAMILIES = {
         lambda: bn.Lasso(A, NOISY, np.r_[0.0, np.ones(19)]),
     ],
     "columns": [lambda: lasso(A), lambda: lasso(UNEVEN), lambda: lasso(LOW)],
-    "targets": [lambda: lasso(A), lambda: lasso(A, A[:, 2]), lambda: lasso(A, MIXED)],
+    "targets": [
+        lambda: lasso(A), lambda: lasso(A, A[:, 2]), lambda: lasso(LARGE),
+        lambda: lasso(LARGE, MIXED), lambda: lasso(A, MIXED), lambda: lasso(A, CLEAR),
+    ],
     "strong convexity": [
         lambda: bn.Ridge(A, NOISY, 0.1),
         lambda: bn.Ridge(A, NOISY, 0.0),

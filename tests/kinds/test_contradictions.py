@@ -210,3 +210,40 @@ def test_single_precision_is_judged_as_the_check_reads_it():
         square, np.ones(2, np.float32), eq=lambda x: x[:1] + x[1:] - 1, lower=0.75
     )
     assert problem.unsolvable()[0] == "infeasible"
+
+
+def test_rows_are_read_without_the_compiler(monkeypatch):
+    """Each equation that moves entries would be a program of XLA's."""
+
+    def eq(x):
+        c = jnp.zeros(3).at[0].set(x[1] - 2.5).at[2].set(x[0])
+        picked = jnp.take(x, jnp.array([2, 0]))
+        return jnp.concatenate([c, picked[::-1], jnp.where(jnp.arange(2) > 0, x[1], 4)])
+
+    problem = stated(3, eq=eq)
+
+    bind = affine_rows.compat.bind
+
+    def traced(eqn, values):
+        assert all(map(affine_rows.compat.is_tracer, values)), "handed to XLA"
+        return bind(eqn, values)
+
+    monkeypatch.setattr(affine_rows.compat, "bind", traced)
+    assert exact_rows(problem) == {
+        ("eq[0]", 1): 1,
+        ("eq[0]", 3): Fraction(-2.5),
+        ("eq[2]", 0): 1,
+        ("eq[3]", 0): 1,
+        ("eq[4]", 2): 1,
+        ("eq[5]", 3): 4,
+        ("eq[6]", 1): 1,
+    }
+
+
+def test_rows_that_numpy_cannot_read_are_read_all_the_same(monkeypatch):
+    problem = stated(3, eq=lambda x: x[::-1] - 1)
+    monkeypatch.setattr(affine_rows.interpret, "refusal", lambda closed: "not today")
+    monkeypatch.setattr(affine_rows.interpret, "compile", None)
+    assert exact_rows(problem) == {
+        (f"eq[{i}]", j): v for i in range(3) for j, v in ((2 - i, 1), (3, -1))
+    }

@@ -4,7 +4,6 @@ import hashlib
 import importlib
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
