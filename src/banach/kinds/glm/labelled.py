@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 
 from banach.core import compat, reading, tables
@@ -100,7 +102,7 @@ def predict_proba(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
 
 
 def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
-    """z of new rows, in the wider of the dtypes of model and rows."""
+    """z of new rows, by the model's own product and in the dtype of x."""
     x = _point(model, x)
     if tables.is_frame(new):
         if not model.columns:
@@ -110,7 +112,7 @@ def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
                 "state the model with a table, or with columns="
             )
         new = tables.matched(new, model.columns, "new")
-    elif np.ndim(new) == 1 and not hasattr(new, "toarray"):
+    elif np.ndim(new) == 1:
         raise Misuse(
             "new must hold rows like those of A, got one axis; of one row pass "
             "np.asarray(new)[None, :]"
@@ -126,8 +128,9 @@ def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
             if offset is None
             else "the model was stated without an offset; drop offset="
         )
-    c, b = model.split(x)
-    z = np.asarray(rows @ c) + b
+    with compat.double():
+        other = eqx.tree_at(lambda m: m.A, model, rows)
+        z = np.asarray(other._apply(jnp.asarray(x)))
     if offset is None:
         return z
     return z + np.asarray(glm_inputs.vector(offset, "offset", rows.shape[0]))
