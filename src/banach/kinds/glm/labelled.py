@@ -29,6 +29,14 @@ def columns(A: Any, given: Any) -> tuple | None:
                 "of its own; rename its columns, or drop columns="
             )
         return tables.columns(A, "A")
+    if tables.is_column(A) and np.ndim(A) == 1:
+        raise Misuse("A is one column, where a table is needed; pass A.to_frame()")
+    if isinstance(A, dict):
+        cure = "np.column_stack([*A.values()]) with columns=[*A], or a data frame"
+        raise Misuse(
+            f"A is a dict with the keys {', '.join(map(str, [*A][:6]))}; pass "
+            f"{'A[' + repr('data') + ']' if 'data' in A else cure}"
+        )
     return None if given is None else tables.checked_names(given, "A", "columns")
 
 
@@ -68,7 +76,7 @@ def coefficient(model: Any, j: int, k: int | None = None) -> str:
 def told(model: Any) -> list[tuple[str, str]]:
     """What a printed answer says of the classes."""
     names = [repr(v) for v in model.classes]
-    if not names:
+    if not names or names == ["0", "1"]:
         return []
     if len(names) == 2 and not hasattr(model.loss, "classes"):
         return [("classes", f"{names[0]} where A c + b is below 0, {names[1]} above")]
