@@ -70,6 +70,8 @@ _PROBLEMS = {
     "newton": "state bn.Root(F, x0) and solve that",
     "brentq": "state bn.Root(F, x0), x0 one number, and solve that",
     "minimize_scalar": "bn.minimize takes an x0 of one number",
+    "optimize": "the doors are bn.minimize, bn.least_squares and bn.solve",
+    "linear_model": "the models are bn.Ridge, bn.Lasso, bn.LogisticRegression, ...",
     "OptimizeResult": "bn.solve and bn.minimize give a bn.Result",
     "Bounds": "bn.minimize takes those of SciPy, and pairs (low, high)",
     "LinearConstraint": "bn.minimize takes those of SciPy",

@@ -108,6 +108,7 @@ REFUSED = {
     "too few pairs": ({"bounds": [(0, 1)]}, "one pair .* each of the 2 entries"),
     "no pairs": ({"bounds": 3.0}, "one pair"),
     "sides": ({"bounds": ([0, 0], [1, 1], [2, 2])}, "one pair"),
+    "two arrays": ({"bounds": (np.zeros(2), np.ones(2))}, r"Bounds\(lower, upper\)"),
     "crossed": ({"bounds": [(1, 0), (0, 1)]}, "lower|exceed"),
     "NaN": ({"bounds": [(0, np.nan), (0, 1)]}, "NaN"),
     "feasible": (
@@ -198,6 +199,20 @@ def test_models_name_what_takes_the_words_of_scikit_learn():
             bn.Ridge(A, y, **given)
     with pytest.raises(AttributeError, match=r"bn\.solve\(problem\) fits it"):
         bn.Ridge(A, y).fit
+
+
+def test_kinds_and_methods_name_what_takes_the_words_of_solvers():
+    for state, words in [
+        (lambda: bn.Root(lambda x: x, X0, jac=True), "JAX differentiates"),
+        (lambda: bn.Smooth(rosen, X0, tol=1e-3), r"bn\.solve\(problem, tol="),
+        (lambda: bn.Smooth(rosen, X0, bounds=PAIRS), r"bn\.Constrained"),
+        (lambda: bn.Lbfgs(fun=rosen), r"bn\.minimize\(f, x0, method="),
+        (lambda: bn.Lbfgs(maxiter=9), "max_steps="),
+        (lambda: bn.ElasticNet(alpha=1.0, l1_ratio=0.5), r"bn\.ElasticNetRegression"),
+        (lambda: bn.solve(bn.Smooth(rosen, X0), x0=X0), "start="),
+    ]:
+        with pytest.raises(Misuse, match=words):
+            state()
 
 
 def test_words_of_other_results_lead_to_ours():

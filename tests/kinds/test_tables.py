@@ -495,6 +495,31 @@ def test_stacks_keep_names(library):
         bn.Ridge.stack(frame, frame, 1.0)
 
 
+FORMS = {
+    "column": (lambda: Column(Y), r"A\.to_frame\(\)"),
+    "dict": (lambda: dict(DATA), r"columns=\[\*A\]"),
+    "bunch": (lambda: {"data": MATRIX, "target": Y}, r"pass A\['data'\]"),
+    "records": (lambda: np.zeros(N, [("a", "f8"), ("b", "i4")]),
+                r"a, b; pass numpy\.lib\.recfunctions"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FORMS)
+def test_other_forms_of_a_table_name_the_cure(case):
+    make, words = FORMS[case]
+    with pytest.raises(Misuse, match=words):
+        bn.Ridge(make(), Y)
+    with pytest.raises(Misuse, match=r"pass y\[:, 0\]"):
+        bn.Ridge(MATRIX, Y[:, None])
+
+
+def test_columns_of_several_numbers_a_row_are_refused():
+    pl = pytest.importorskip("polars")
+    for held in ([{"u": 1}, {"u": 2}], [[1.0], [2.0]]):
+        with pytest.raises(Misuse, match=r"columns of objects, 'a'.*A\.drop"):
+            bn.Ridge(pl.DataFrame({"a": held}), [1.0, 2.0])
+
+
 def test_a_memmap_is_an_array(tmp_path):
     held = np.memmap(tmp_path / "A.dat", np.float64, "w+", shape=MATRIX.shape)
     held[:] = MATRIX

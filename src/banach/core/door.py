@@ -80,7 +80,22 @@ CURES = {
     "verbose": _PRINT,
     "warm_start": "use start=, e.g. start=earlier_result",
     "x_scale": "scale x in your function, or choose a method that scales by itself",
+    "x0": "use start=; a problem has its own x0",
     "xtol": _TOL,
+}
+# What a kind's or a term's constructor is asked for, though it takes no run.
+STATED = (
+    "alpha atol bounds callback constraints disp fprime ftol gtol hess hessp jac "
+    "l1_ratio maxfev maxiter max_iter options random_state rtol solver verbose xtol"
+).split()
+# What JAXopt's and optax's solvers are given, and what it is given to here.
+_PROBLEM = "a method holds no problem: bn.minimize(f, x0, method=...)"
+_LIMIT = (
+    "limits are those of the run: bn.solve(problem, method, max_steps=..., tol=...)"
+)
+RUN = {
+    **dict.fromkeys("fun f objective value_and_grad prox args".split(), _PROBLEM),
+    **dict.fromkeys("maxiter max_iter max_steps tol atol rtol".split(), _LIMIT),
 }
 # What bn.solve takes: said where a door that only states a problem is asked for it.
 _SOLVED = (
@@ -154,7 +169,8 @@ def _unfit(cls: Any, args: tuple, keywords: dict) -> str | None:
         named = signature.parameters.values()
         names = {p.name for p in named}
         needed = {p.name for p in named if p.default is p.empty}
-        return _said(cls, signature, names, needed, args, keywords, cures={})
+        own = {name: CURES[name] for name in STATED}
+        return _said(cls, signature, names, needed, args, keywords, own)
     return None
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, PyTree
 
 from banach.core import hyperparameters, kind, reading
 from banach.core.card import Card
+from banach.core.door import RUN
 from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -303,6 +304,7 @@ def _arguments(
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; it has {listed}"
+            hint = f"; {RUN[name]}" if name in RUN else hint
             raise Misuse(f"{cls.__name__} has no hyperparameter {name!r}{hint}")
         if name in given:
             raise Misuse(f"{cls.__name__} got {name} twice, by position and by name")

@@ -332,6 +332,11 @@ def _listed(value: Any, name: str, exact: bool = False) -> None:
 def _why(a: Any, kind: Any, name: str) -> str:
     if kind.kind == "c" or jnp.issubdtype(kind, jnp.complexfloating):
         return f"{kind}; pass {_word(name)}.real, or state real and imaginary parts"
+    if kind.kind == "V" and kind.names:
+        return (
+            f"a structured array with the fields {', '.join(kind.names[:6])}; pass "
+            f"numpy.lib.recfunctions.structured_to_unstructured({_word(name)})"
+        )
     if kind.kind == "O":
         gone = [i for i, v in enumerate(np.ravel(a)) if tables.absent(v)]
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}

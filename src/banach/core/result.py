@@ -100,6 +100,7 @@ _ELSEWHERE = {
     "params": "x",
     "state": "trace",
     "solution": "x",
+    "score": "predict(new), to be compared with the targets",
     "coef_": "coef",
     "intercept_": "intercept",
     "classes_": "problem.labels()",
@@ -170,7 +171,7 @@ class Result:
             raise AttributeError(f"{kind} has no {name}: its answer is result.x")
         if name in _ELSEWHERE:
             raise AttributeError(
-                f"Result has no field {name!r}: it is result.{_ELSEWHERE[name]} here"
+                f"Result has no field {name!r}: here it is result.{_ELSEWHERE[name]}"
             )
         later = self.__dict__.get("_later", {})
         if name not in later:

@@ -311,6 +311,8 @@ def _read(column: Any) -> tuple[np.ndarray | None, np.ndarray | None, str]:
     if _CATEGORY.match(_kind(column)):
         return None, None, "text"
     a = np.asarray(column)
+    if a.ndim != 1:
+        return None, None, "objects"  # one row is several numbers
     gone = _missing(column)
     if a.dtype.kind == "f":
         nan = np.isnan(a)

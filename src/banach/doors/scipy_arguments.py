@@ -86,7 +86,7 @@ def _value(fun: Callable, x: PyTree, *args: Any) -> Any:
     if not (isinstance(out, tuple | list) and len(out) == 2):
         raise Misuse(
             "with jac=True the function returns (value, gradient); it returned "
-            f"{reading.shown(out)}: drop jac="
+            f"{reading.shown(out)}: drop jac=, JAX differentiates the function"
         )
     return out[0]
 
@@ -191,11 +191,15 @@ def _bounds(bounds: Any, x0: PyTree) -> tuple[Any, Any]:
         return np.array(lower), np.array(upper)
     n = int(np.prod(shape))
     pairs = list(bounds) if isinstance(bounds, Sequence | np.ndarray) else []
-    if len(pairs) != n or any(np.shape(p) != (2,) for p in pairs):
+    # Two arrays are lower and upper bounds to JAXopt and to SciPy's least_squares, and
+    # two pairs to its minimize: of two unknowns nobody can tell.
+    sides = isinstance(bounds, tuple) and len(bounds) == 2
+    sides = sides and all(isinstance(p, np.ndarray | jax.Array) for p in bounds)
+    if len(pairs) != n or sides or any(np.shape(p) != (2,) for p in pairs):
         raise Misuse(
             f"bounds must be one pair (low, high) for each of the {n} entries of x0, "
-            f"or scipy.optimize.Bounds, got {reading.shown(bounds)}; None in a pair is "
-            "no bound"
+            "None for no bound; of lower and upper bounds pass "
+            f"scipy.optimize.Bounds(lower, upper); got {reading.shown(bounds)}"
         )
     ends = [[far if v is None else v for v, far in zip(p, (-np.inf, np.inf),
              strict=True)] for p in pairs]  # fmt: skip

@@ -140,9 +140,9 @@ def _rounds(v: np.ndarray, dtype: Any) -> bool:
 
 def _rows(v: Any, name: str, n: int) -> Any:
     if v.shape != (n,):
+        cure = f"pass {name}[:, 0]" if v.shape == (n, 1) else "give one number a row"
         raise Misuse(
-            f"{name} has shape {v.shape} but A has {n} rows; give one number a row, "
-            f"shape ({n},)"
+            f"{name} has shape {v.shape} but A has {n} rows; {cure}, shape ({n},)"
         )
     return v
 

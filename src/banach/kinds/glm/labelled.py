@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 
 from banach.core import compat, reading, tables
@@ -27,6 +29,14 @@ def columns(A: Any, given: Any) -> tuple | None:
                 "of its own; rename its columns, or drop columns="
             )
         return tables.columns(A, "A")
+    if tables.is_column(A) and np.ndim(A) == 1:
+        raise Misuse("A is one column, where a table is needed; pass A.to_frame()")
+    if isinstance(A, dict):
+        cure = "np.column_stack([*A.values()]) with columns=[*A], or a data frame"
+        raise Misuse(
+            f"A is a dict with the keys {', '.join(map(str, [*A][:6]))}; pass "
+            f"{'A[' + repr('data') + ']' if 'data' in A else cure}"
+        )
     return None if given is None else tables.checked_names(given, "A", "columns")
 
 
@@ -66,7 +76,7 @@ def coefficient(model: Any, j: int, k: int | None = None) -> str:
 def told(model: Any) -> list[tuple[str, str]]:
     """What a printed answer says of the classes."""
     names = [repr(v) for v in model.classes]
-    if not names:
+    if not names or names == ["0", "1"]:
         return []
     if len(names) == 2 and not hasattr(model.loss, "classes"):
         return [("classes", f"{names[0]} where A c + b is below 0, {names[1]} above")]
@@ -100,7 +110,7 @@ def predict_proba(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
 
 
 def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
-    """z of new rows, in the wider of the dtypes of model and rows."""
+    """z of new rows, by the model's own product and in the dtype of x."""
     x = _point(model, x)
     if tables.is_frame(new):
         if not model.columns:
@@ -110,7 +120,7 @@ def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
                 "state the model with a table, or with columns="
             )
         new = tables.matched(new, model.columns, "new")
-    elif np.ndim(new) == 1 and not hasattr(new, "toarray"):
+    elif np.ndim(new) == 1:
         raise Misuse(
             "new must hold rows like those of A, got one axis; of one row pass "
             "np.asarray(new)[None, :]"
@@ -126,8 +136,9 @@ def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
             if offset is None
             else "the model was stated without an offset; drop offset="
         )
-    c, b = model.split(x)
-    z = np.asarray(rows @ c) + b
+    with compat.double():
+        other = eqx.tree_at(lambda m: m.A, model, rows)
+        z = np.asarray(other._apply(jnp.asarray(x)))
     if offset is None:
         return z
     return z + np.asarray(glm_inputs.vector(offset, "offset", rows.shape[0]))
