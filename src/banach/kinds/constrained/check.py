@@ -141,8 +141,8 @@ class KKT(Scaled):
                 found = units_of(judged, at.x)
                 none = jnp.ones(0, found.value.dtype)
                 return found.value, none, 16 * found.blur, found.x
-            # Traced once for both points.
-            seen = jax.jit(_rows)
+            # Traced once for both points; JAX keeps the trace as long as the function.
+            seen = jax.jit(lambda p, x: _rows(p, x))
             here = seen(judged, at.x)
             found = units_of(judged, at.x, here)
             units, wide = _sizes(seen(*_lifted(problem)), found.x)
