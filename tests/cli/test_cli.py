@@ -269,18 +269,18 @@ assert not heavy & set(sys.modules)
 
 def test_race_and_its_report(home):
     code, out, err = banach(
-        home, "race", "mine.py:easy", "--method", "lbfgs", "--method", "fista",
+        home, "race", "mine.py:easy", "--method", "lbfgs", "--method", "sinkhorn",
         "--html", "out/race.html", "--json",
     )  # fmt: skip
     assert code == 0, err
     data = json.loads(out)
     assert data["schema_version"] == 1 and len(data["runs"]) == 1
-    assert set(data["runs"][0]) >= RUN and data["refused"][0]["method"] == "fista"
-    assert "prox" in data["refused"][0]["reason"]
+    assert set(data["runs"][0]) >= RUN and data["refused"][0]["method"] == "sinkhorn"
+    assert "bn.Transport" in data["refused"][0]["reason"]
     # Plain lines away from a terminal, all of them on stderr.
     assert re.search(r"lbfgs +certified", err) and "\x1b" not in err
     # Why a method that was asked for does not run.
-    assert re.search(r"fista +not applicable: .*prox", err)
+    assert re.search(r"sinkhorn +not applicable: .*bn.Transport", err)
     page = (home / "out" / "race.html").read_text()
     assert "lbfgs" in page and "report: out/race.html" in err
     assert not re.search(r"""(src|href)=["']https?://""", page)
