@@ -82,7 +82,7 @@ def test_refusals_name_the_cure():
         Composite(f, L1(0.1), L=1.0)
     with pytest.raises(Misuse, match="needs x0"):
         Composite(square, L1(0.1))
-    with pytest.raises(Misuse, match=r"banach\.parts"):
+    with pytest.raises(Misuse, match=r"banach\.terms"):
         Composite(square, 0.1, np.zeros(3))
     with pytest.raises(Misuse, match="structure and shapes"):
         Composite(f, L1(0.1), np.zeros(2))
