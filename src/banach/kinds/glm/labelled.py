@@ -13,6 +13,9 @@ from banach.kinds.glm import inputs as glm_inputs
 
 def same_rows(A: Any, y: Any, sample_weight: Any, offset: Any) -> None:
     """Misuse where tables have other row labels, or stand in the place of a column."""
+    plain = type(A) is np.ndarray and type(y) is np.ndarray
+    if plain and sample_weight is None and offset is None:
+        return
     rows = {"y": y, "sample_weight": sample_weight, "offset": offset}
     for name, value in rows.items():
         if tables.is_frame(value):
@@ -22,6 +25,8 @@ def same_rows(A: Any, y: Any, sample_weight: Any, offset: Any) -> None:
 
 def columns(A: Any, given: Any) -> tuple | None:
     """The names of the columns of A, as it has them or as they were given."""
+    if type(A) is np.ndarray and given is None:
+        return None
     if tables.is_frame(A):
         if given is not None:
             raise Misuse(
