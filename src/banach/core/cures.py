@@ -16,7 +16,7 @@ ORACLE = {
     "hvp": _SECOND,
     "stochastic_grad": (
         "State the sum with its terms: bn.FiniteSum(f, x0, data), or "
-        "glm.as_finite_sum()"
+        "glm.as_finite_sum(); of a whole function, optax:sgd"
     ),
     "local_grad": _WORKERS,
     "local_sample": _WORKERS,

@@ -6,7 +6,7 @@ The evidence for each choice is in docs/decisions/0003-default-methods.md.
 from functools import partial
 from typing import Any
 
-from banach import catalogue, names_elsewhere
+from banach import catalogue
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
@@ -101,10 +101,7 @@ def suggest(name: str, problem: Problem, facts: Facts) -> Any:
         frozenset(entry["needs"]), frozenset(entry["assumes"]), problem, facts, base
     )
     if no is not None:
-        peer = None if variant else names_elsewhere.peer_of(base)
-        return no if peer is None else Refusal(
-            no.missing, f"{no.cure}. The {base} of {peer.partition(':')[0]} is {peer!r}"
-        )  # fmt: skip
+        return no
     cls = catalogue.load_method(base)
     if variant:
         return _seen(cls, problem, facts, lambda p, f: cls.variant(variant, p, f))
