@@ -84,7 +84,7 @@ def told(model: Any) -> list[tuple[str, str]]:
     if not names or names == ["0", "1"]:
         return []
     if len(names) == 2 and not hasattr(model.loss, "classes"):
-        return [("classes", f"{names[0]} where A c + b is below 0, {names[1]} above")]
+        return [("classes", f"{names[0]} where z < 0, {names[1]} where z > 0")]
     more = f", ... ({len(names)})" if len(names) > 10 else ""
     return [("classes", ", ".join(names[:10]) + more)]
 
