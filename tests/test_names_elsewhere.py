@@ -62,9 +62,9 @@ def test_every_name_that_is_suggested_exists():
         assert not variant or variant in NAMES[base], near
 
 
-def test_a_method_that_refuses_names_its_namesake():
+def test_sgd_of_a_whole_function_is_that_of_optax():
     problem = bn.Smooth(lambda x: x @ x, [1.0, 2.0])
-    with pytest.raises(Misuse, match=r"bn\.FiniteSum.*sgd of optax is 'optax:sgd'"):
+    with pytest.raises(Misuse, match=r"bn\.FiniteSum.*of a whole function, optax:sgd"):
         bn.solve(problem, "sgd")
 
 

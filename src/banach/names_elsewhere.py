@@ -128,14 +128,6 @@ def _near(bare: str, known: dict[str, str], cutoff: float) -> list[str]:
     return [known[k] for k in difflib.get_close_matches(bare, known, 3, cutoff)]
 
 
-def peer_of(name: str) -> str | None:
-    """A peer's algorithm of exactly this name, "optax:sgd"; None without one."""
-    for peer, names in PEERS.items():
-        if name in names:
-            return f"{peer}:{name}"
-    return None
-
-
 def attribute(name: str, here: Iterable[str]) -> str:
     """What to write where banach has no attribute `name`; "" where nobody can say."""
     if name in _PROBLEMS:

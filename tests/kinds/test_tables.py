@@ -362,6 +362,7 @@ LABELS = {
     "signs": np.where(SIDE, 1, -1),
     "bits": SIDE.astype(int),
     "whole": np.where(SIDE, 20, 3),
+    "JAX's": jnp.asarray(SIDE),
     "small": np.where(SIDE, 2, 1).astype(np.uint8),
 }
 MODELS = {
@@ -465,6 +466,8 @@ def test_saved_runs_keep_names_and_labels(tmp_path):
     np.testing.assert_array_equal(back.problem.predict(back.x, new),
                                   result.predict(new))  # fmt: skip
     assert bn.verify(path).certified
+    said = [v.split() for v in str(result).splitlines() if "classes" in v]
+    assert said == ["classes 'no' where z < 0, 'yes' where z > 0".split()]
     for names in (["age", "size"], ["age", "age", "fit"], ["age", 1.5, "fit"], None):
         saved = json.loads(path.read_text())
         coded = None if names is None else {"tuple": names}
@@ -491,6 +494,8 @@ def test_stacks_keep_names(library):
     np.testing.assert_allclose(results[1].coef["size"], 2 * results[0].coef["size"])
     named = bn.Ridge.stack(MATRIX, targets, 1.0, columns=["age", "size", "fit"])
     assert named.treedef == many.treedef
+    plain = bn.GLM.stack(MATRIX, targets, bn.LeastSquares(), columns=["x", "y", "z"])
+    assert plain[1].columns == ("x", "y", "z")
     with pytest.raises(Misuse, match=r"y.*\.to_numpy\(\)\.T|b.*\.to_numpy\(\)\.T"):
         bn.Ridge.stack(frame, frame, 1.0)
 

@@ -17,12 +17,14 @@ import numpy as np
 from banach.core.misuse import Misuse
 
 _SHOWN = 3  # cells, rows or columns that a message names
+# What is read all the time, and is no table.
+_PLAIN = (np.ndarray, jax.Array, list, tuple, dict, float, int, str, type(None))
 _CATEGORY = re.compile(r"categor|enum|dictionary")
 
 
 def is_frame(value: Any) -> bool:
     """Whether a value is a table: columns that have names."""
-    if isinstance(value, np.ndarray | jax.Array | list | tuple | dict | float | int):
+    if type(value) is np.ndarray or isinstance(value, _PLAIN):
         return False
     cls = type(value)
     columns = hasattr(cls, "columns") or hasattr(cls, "column_names")
@@ -31,7 +33,7 @@ def is_frame(value: Any) -> bool:
 
 def is_column(value: Any) -> bool:
     """Whether a value is one column of a table (a Series), or what such are made of."""
-    if isinstance(value, np.ndarray | jax.Array | list | tuple | dict | float | int):
+    if type(value) is np.ndarray or isinstance(value, _PLAIN):
         return False
     cls = type(value)
     typed = hasattr(cls, "dtype") or hasattr(cls, "type")
@@ -40,6 +42,8 @@ def is_column(value: Any) -> bool:
 
 def is_table(value: Any) -> bool:
     """Whether a value is a table or a column of one."""
+    if type(value) is np.ndarray or isinstance(value, _PLAIN):
+        return False
     return is_column(value) or is_frame(value)
 
 

@@ -6,7 +6,7 @@ The evidence for each choice is in docs/decisions/0003-default-methods.md.
 from functools import partial
 from typing import Any
 
-from banach import catalogue, names_elsewhere
+from banach import catalogue
 from banach.checks import by_name
 from banach.core.check import Check
 from banach.core.facts import Facts
@@ -87,12 +87,7 @@ def suggest(
     build = cls.suggest
     if variant:
         build = lambda p, f: cls.variant(variant, p, f)  # noqa: E731
-    made = meet(cls, paths or Paths(problem, facts), build, risky)
-    peer = None if variant else names_elsewhere.peer_of(base)
-    if not isinstance(made, Refusal) or peer is None:
-        return made
-    said = f"{made.cure}. The {base} of {peer.partition(':')[0]} is {peer!r}"
-    return Refusal(made.missing, said)
+    return meet(cls, paths or Paths(problem, facts), build, risky)
 
 
 def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:

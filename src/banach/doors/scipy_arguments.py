@@ -43,6 +43,9 @@ def problem(
             f"minimize takes a function, got a {fun.kind}; a problem is solved by "
             "bn.solve(problem, start=x0)"
         )
+    asked = [v for v in (jac, hess, hessp, bounds) if v is not None and v is not False]
+    if not asked and isinstance(constraints, tuple | None) and not constraints:
+        return Smooth(fun, x0, args)
     x0, args = inputs.read(x0, args)
     value = partial(_value, fun) if jac is True else fun
     rows = _constraints(constraints, x0)
@@ -125,6 +128,9 @@ def _under(fun: Callable, at: np.ndarray, end: np.ndarray, x: PyTree) -> Any:
 
 def _compared(stated: Any, args: Any, **own: Any) -> None:
     """Misuse where a derivative of the caller's is not that of the function."""
+    own = {k: v for k, v in own.items() if v is not None and v is not False}
+    if not own:
+        return
     x = stated.x0
     with compat.double():
         flat, back = tree.ravel(x)
@@ -135,8 +141,6 @@ def _compared(stated: Any, args: Any, **own: Any) -> None:
             "hessp": lambda: tree.ravel(stated.hvp(x, back(jnp.asarray(along))))[0],
         }
         for name, given in own.items():
-            if given is None or given is False:
-                continue
             if not callable(given):
                 raise Misuse(
                     f"minimize's {name} must be a function, got {reading.shown(given)}:"

@@ -31,7 +31,7 @@ DENSE_UP_TO = 2_000_000
     checks="full_sum",
     cures={
         "stochastic_grad sample": """State the sum with its terms: \
-bn.FiniteSum(f, x0, data), or glm.as_finite_sum()"""
+bn.FiniteSum(f, x0, data), or glm.as_finite_sum(); of a whole function, optax:sgd"""
     },
     zoo="finite_sum",
 )

@@ -69,7 +69,7 @@ def labels(y: Any, n: int, classes: int, model: str) -> tuple[Any, tuple]:
         return _named(codes, names, classes, model)
     signed = model != "Softmax"
     if a.dtype.kind == "b" and classes == 2:
-        return a.astype(np.float64), (False, True)
+        return _like(y, a), (False, True)
     if signed and _two(a, -1, 1):
         return _like(y, a), ()
     if signed and _two(a, 0, 1):
@@ -111,7 +111,8 @@ def _named(codes: Any, names: tuple, classes: int, model: str) -> tuple[Any, tup
 def _labels(y: Any) -> np.ndarray:
     """Labels as text, integers or whole floats, exactly; anything else is refused."""
     if isinstance(y, jax.Array):
-        y = np.asarray(y.astype(np.float32) if y.dtype.itemsize < 4 else y)
+        half = jnp.issubdtype(y.dtype, jnp.floating) and y.dtype.itemsize < 4
+        y = np.asarray(y.astype(np.float32) if half else y)
     kind = reading.labels(y, "y")
     if kind.dtype.kind == "f":
         bad = ~np.isfinite(kind)

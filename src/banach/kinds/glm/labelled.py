@@ -13,6 +13,9 @@ from banach.kinds.glm import inputs as glm_inputs
 
 def same_rows(A: Any, y: Any, sample_weight: Any, offset: Any) -> None:
     """Misuse where tables have other row labels, or stand in the place of a column."""
+    plain = type(A) is np.ndarray and type(y) is np.ndarray
+    if plain and sample_weight is None and offset is None:
+        return
     rows = {"y": y, "sample_weight": sample_weight, "offset": offset}
     for name, value in rows.items():
         if tables.is_frame(value):
@@ -22,6 +25,8 @@ def same_rows(A: Any, y: Any, sample_weight: Any, offset: Any) -> None:
 
 def columns(A: Any, given: Any) -> tuple | None:
     """The names of the columns of A, as it has them or as they were given."""
+    if type(A) is np.ndarray and given is None:
+        return None
     if tables.is_frame(A):
         if given is not None:
             raise Misuse(
@@ -79,7 +84,7 @@ def told(model: Any) -> list[tuple[str, str]]:
     if not names or names == ["0", "1"]:
         return []
     if len(names) == 2 and not hasattr(model.loss, "classes"):
-        return [("classes", f"{names[0]} where A c + b is below 0, {names[1]} above")]
+        return [("classes", f"{names[0]} where z < 0, {names[1]} where z > 0")]
     more = f", ... ({len(names)})" if len(names) > 10 else ""
     return [("classes", ", ".join(names[:10]) + more)]
 

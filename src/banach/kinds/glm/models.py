@@ -41,7 +41,7 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
     """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
 
     sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
-    lam = n alpha. `data`: sample_weight, offset.
+    lam = n alpha. `data`: sample_weight, offset, columns (names, for an array).
     """
     return _model(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
 
