@@ -21,6 +21,8 @@ def methods_command(problem: Any, family: Any, json: bool) -> int:
     if problem is not None:
         kinds = sorted({r["problem"] for r in catalogue.load_index().values()})
         own = [r for r in rows if r["problem"].lower() == problem.lower()]
+        if not own and _stated(problem):
+            return _of_problem(rows, problem, json)
         rows = own or _applicable(rows, problem)
         if not rows:
             raise common.Usage(f"no method for {problem!r}; kinds: {', '.join(kinds)}")
@@ -58,6 +60,42 @@ def _applicable(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
             if not r["host"]
             and not isinstance(defaults.suggest(r["name"], example, facts), Refusal)
         ]
+
+
+def _stated(name: str) -> bool:
+    """Whether this names a problem and no kind."""
+    from banach import zoo
+
+    return zoo.is_file(name) or name in {r["name"] for r in zoo.names()}
+
+
+def _of_problem(rows: list[dict[str, Any]], name: str, json: bool) -> int:
+    """Methods that take one built-in problem or file.py:object, and how they see it."""
+    from banach import zoo
+    from banach.core import compat
+    from banach.core.method import Refusal
+    from banach.doors import defaults
+    from banach.doors.paths import Paths
+
+    with compat.double():
+        problem = zoo.load(name)
+        facts = problem.facts()
+        paths = Paths(problem, facts)
+        made = {
+            r["name"]: defaults.suggest(r["name"], problem, facts, paths=paths)
+            for r in rows
+            if r["family"] != "bridge"
+        }
+    taken = {k: m for k, m in made.items() if not isinstance(m, Refusal)}
+    if json:
+        common.emit([{"name": k, "seen_as": m.seen_as()} for k, m in taken.items()])
+        return common.CERTIFIED
+    if not taken:
+        raise common.Usage(f"no method of banach takes {name}; banach race {name}")
+    width = max(map(len, taken))
+    for k, m in taken.items():
+        common.out(f"{k:<{width}}  {m.seen_as() or 'as it stands'}")
+    return common.CERTIFIED
 
 
 def problems_command(json: bool) -> int:
@@ -132,6 +170,10 @@ def _explain_problem(name: str, json: bool) -> int:
             "oracles": sorted(problem.oracles()),
             "facts": {k: list(v) for k, v in facts.items()},
             "check": problem.default_check(),
+            "views": {
+                w.name: {"kind": w.kind, "missing": w.absent, "risk": w.risk}
+                for w in problem.views()
+            },
         }
     if json:
         common.emit(data)
@@ -142,6 +184,10 @@ def _explain_problem(name: str, json: bool) -> int:
     for k, (value, how) in facts.items():
         common.out(f"fact       {k} = {value} ({how})")
     common.out(f"check      {data['check']}")
+    for k, view in data["views"].items():
+        why = f": missing, {view['missing']}" if view["missing"] else ""
+        why = f": by name alone, {view['risk']}" if view["risk"] and not why else why
+        common.out(f"view       {k} ({view['kind']}){why}")
     return common.CERTIFIED
 
 
