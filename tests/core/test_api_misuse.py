@@ -10,6 +10,7 @@ from core_bed import A, B, ridge
 import banach as bn
 from banach.core.problem import Misuse
 from banach.methods.composite.fista import Fista
+from banach.methods.smooth.lazy_newton import LazyNewton
 from banach.methods.smooth.lbfgs import Lbfgs
 
 LBFGS = Lbfgs(memory=5)
@@ -100,13 +101,13 @@ def test_methods_that_do_not_exist_or_apply():
         bn.solve(ridge(), "lbfsg")
     with pytest.raises(Misuse, match="Did you mean gradient_descent"):
         bn.solve(ridge(), "GradientDescend")
-    with pytest.raises(Misuse, match=r"fista needs the oracle prox.*bn\.Composite"):
-        bn.solve(ridge(), Fista)
-    with pytest.raises(Misuse, match="fista needs the oracle prox"):
-        bn.solve(ridge(), Fista(1.0))
-    with pytest.raises(Misuse, match="would ignore the term.*drop the term"):
-        bn.solve(bn.Lasso(A, B, 0.1), Lbfgs)
     bare = bn.Smooth(square, np.ones(3))
+    with pytest.raises(Misuse, match=r"fista needs the oracle prox.*bn\.Composite"):
+        bn.solve(bare, Fista)
+    with pytest.raises(Misuse, match="fista needs the oracle prox"):
+        bn.solve(bare, Fista(1.0))
+    with pytest.raises(Misuse, match="would ignore the term.*drop the term"):
+        bn.solve(bn.Lasso(A, B, 0.1), LazyNewton)
     with pytest.raises(Misuse, match=r"assumes convex.*convex=True"):
         bn.solve(bare, "accelerated_gradient")
     with pytest.raises(Misuse, match="declare L"):

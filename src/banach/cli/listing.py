@@ -18,8 +18,10 @@ def listed(rows: Any, json: bool, keys: tuple[str, ...] | None = None) -> int:
 
 
 def methods_command(problem: Any, family: Any, json: bool) -> int:
-    """Cards as a table, or as a JSON list."""
-    return listed(listings.methods(problem, family), json, listings.CARD)
+    """Cards as a table, or as a JSON list; of a problem how each method sees it."""
+    rows = listings.methods(problem, family)
+    seen = "seen_as" in rows.columns
+    return listed(rows, json, ("name", "seen_as") if seen else listings.CARD)
 
 
 def problems_command(json: bool) -> int:
@@ -90,6 +92,10 @@ def _explain_problem(name: str, json: bool) -> int:
             "oracles": sorted(problem.oracles()),
             "facts": {k: list(v) for k, v in facts.items()},
             "check": problem.default_check(),
+            "views": {
+                w.name: {"kind": w.kind, "missing": w.absent, "risk": w.risk}
+                for w in problem.views()
+            },
         }
     if json:
         common.emit(data)
@@ -100,6 +106,10 @@ def _explain_problem(name: str, json: bool) -> int:
     for k, (value, how) in facts.items():
         common.out(f"fact       {k} = {value} ({how})")
     common.out(f"check      {data['check']}")
+    for k, view in data["views"].items():
+        why = f": missing, {view['missing']}" if view["missing"] else ""
+        why = f": by name alone, {view['risk']}" if view["risk"] and not why else why
+        common.out(f"view       {k} ({view['kind']}){why}")
     return common.CERTIFIED
 
 

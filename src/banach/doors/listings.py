@@ -39,17 +39,19 @@ class Listing(list):
     __repr__ = __str__
 
 
-def methods(problem: str | None = None, family: str | None = None) -> Listing:
-    """The methods, by name; those of a kind of problem, or of a family.
+def methods(problem: Any = None, family: str | None = None) -> Listing:
+    """The methods, by name; those of a kind, or of one problem, or of a family.
 
     Args:
-        problem: a kind, such as "Smooth" or "composite". Where no method is stated for
-            it: those that take a ready problem of the kind.
+        problem: a kind, such as "Smooth" or "composite" (where no method is stated for
+            it: those that take a ready problem of the kind); or a Problem, the name of
+            a ready one, or file.py:object: those that take it.
         family: a family, such as "minimax".
 
     Returns:
         Listing: a list of cards as dicts (name, family, problem, needs, assumes, paper,
-        title, status, summary) that prints as a table.
+        title, status, summary) that prints as a table. Of one problem each row has
+        `seen_as` besides: through which view the method meets it.
 
     Raises:
         Misuse: a family or kind that there is not.
@@ -63,6 +65,8 @@ def methods(problem: str | None = None, family: str | None = None) -> Listing:
         rows = [row for row in rows if row["family"] == family]
         if not rows:
             _misuse(f"no family {family!r}; families: {', '.join(families)}")
+    if _stated(problem):
+        return _taking(rows, problem)
     if problem is not None:
         own = [r for r in rows if r["problem"].lower() == str(problem).lower()]
         rows = own or _applicable(rows, str(problem))
@@ -130,26 +134,56 @@ def _judges(name: str, problem: Any) -> bool:
         return cls().refuses(stated) is None
 
 
+def _stated(problem: Any) -> bool:
+    """Whether this is a problem, or names one, and is no kind."""
+    from banach import zoo
+
+    if problem is None or (
+        isinstance(problem, str)
+        and problem.lower() in {name.lower() for name in catalogue.kinds()}
+    ):
+        return False
+    return (
+        not isinstance(problem, str)
+        or zoo.is_file(problem)
+        or problem in {row["name"] for row in zoo.names()}
+    )
+
+
+def _taking(rows: list[dict[str, Any]], problem: Any) -> Listing:
+    """The methods of banach that take one problem, and how they see it."""
+    from banach import zoo
+    from banach.core import compat
+    from banach.core.method import Refusal
+    from banach.doors import defaults
+    from banach.doors.paths import Paths
+
+    found = []
+    with compat.double():
+        stated = zoo.load(problem) if isinstance(problem, str) else problem
+        paths = Paths(stated, stated.facts())
+        for row in rows:
+            if row["family"] == "bridge":
+                continue
+            made = defaults.suggest(row["name"], stated, paths.facts, paths=paths)
+            if not isinstance(made, Refusal):
+                seen = made.seen_as() or "as it stands"
+                found.append({key: row[key] for key in (*CARD, "summary")})
+                found[-1]["seen_as"] = seen
+    if not found:
+        _misuse(f"no method of banach takes {problem}; peers may: banach race")
+    return Listing(found, ("name", "family", "seen_as"))
+
+
 def _applicable(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """Methods of other kinds that take a built-in problem of this one."""
+    """Methods of other kinds that take a ready problem of this one."""
     from banach import zoo
 
     names = [r["name"] for r in zoo.names() if r["kind"].lower() == kind.lower()]
     if not names:
         return []
-    from banach.core import compat
-    from banach.core.method import Refusal
-    from banach.doors import defaults
-
-    with compat.double():
-        example = zoo.load(names[0])
-        facts = example.facts()
-        return [
-            r
-            for r in rows
-            if not r["host"]
-            and not isinstance(defaults.suggest(r["name"], example, facts), Refusal)
-        ]
+    taking = {row["name"] for row in _taking(rows, names[0])}
+    return [row for row in rows if row["name"] in taking]
 
 
 def _misuse(words: str) -> None:

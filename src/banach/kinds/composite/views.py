@@ -370,4 +370,7 @@ def no_constant(problem: Problem) -> str:
     """Why no step is known to be short enough, or empty."""
     if problem.facts().provenance("L") is not None:
         return ""
-    return "its steps need L, the gradient's Lipschitz constant; declare L=..."
+    return (
+        "its steps need L, the Lipschitz constant of the gradient: declare L=..., or "
+        "use a method that searches for its step"
+    )

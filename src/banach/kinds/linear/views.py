@@ -31,10 +31,10 @@ class QuadraticOfEquations(View):
         return Quadratic(problem)
 
     def costs(self) -> Costs:
-        """A gradient and a Hessian product are a product with A, a Hessian n."""
+        """A gradient is a residual, a Hessian product one with A, a Hessian n."""
         return {
             "value": {},
-            "grad": {"matvec": 1},
+            "grad": {"residual": 1},
             "hvp": {"matvec": 1},
             "hess": {"matvec": self.unknowns},
         }
@@ -102,8 +102,8 @@ class RootOfEquations(View):
         return EquationsRoot(problem)
 
     def costs(self) -> Costs:
-        """A residual is a product, the Jacobian n."""
-        return {"residual": {"matvec": 1}, "jacobian": {"matvec": self.unknowns}}
+        """The Jacobian is n products."""
+        return {"residual": {"residual": 1}, "jacobian": {"matvec": self.unknowns}}
 
     def fits(self, problem: Problem) -> bool:
         """Products with an A of as many unknowns."""
