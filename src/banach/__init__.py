@@ -54,6 +54,13 @@ _HOMES = {
     "banach.kinds.glm.losses": (
         "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"
     ),
+    "banach.parts.searched": (
+        "Searched Direction Steepest Search UnitWolfe Wolfe Nonmonotone Fixed"
+    ),
+    "banach.parts.wrappers": "Averaged Momentum Restarted",
+    "banach.methods.smooth.bfgs": "BfgsDirection",
+    "banach.methods.smooth.lbfgs": "LbfgsDirection",
+    "banach.methods.smooth.nonlinear_cg": "NonlinearCgDirection",
     "banach.parts.batch_size": "adadagrad",
     "banach.parts.schedules": (
         "linear_decay refine_schedule refined_schedule last_iterate_bound"

@@ -30,7 +30,7 @@ SCHEMA = 2
 _INLINE = 1 << 16
 # Where the classes live that a saved run may name.
 HOMES = ("kinds", "terms", "parts", "checks", "methods", "bridge")
-_MODULE = re.compile(rf"banach\.({'|'.join(HOMES)})(\.[a-z_][a-z0-9_]*)+")
+_MODULE = re.compile(rf"banach\.(core\.view|({'|'.join(HOMES)})(\.[a-z_][a-z0-9_]*)+)")
 
 
 class Store:

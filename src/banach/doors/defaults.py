@@ -136,6 +136,9 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         card = getattr(method, "card", None)
         if card is None:
             raise Misuse(f"{method.__name__} is not a banach method (it has no card)")
+        if isinstance(card, property):
+            # A wrapper by itself: it says what it wraps.
+            raise Misuse(method.suggest(problem, facts).cure)
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
         if no is None:
             built = _seen(method, problem, facts, method.suggest)
@@ -145,7 +148,7 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         method.suited(problem)
         built = method
     else:
-        card = getattr(type(method), "card", None)
+        card = getattr(method, "card", None)
         if card is None:
             raise Misuse(
                 f"method must be a name, a Method or a Method class, got "
@@ -160,7 +163,7 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
             # Numbers that somebody gave are those of the problem as it stands.
             built = decided(method, problem, facts)
         else:
-            built = _seen(type(method), problem, facts, partial(decided, method))
+            built = _seen(method, problem, facts, partial(decided, method))
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built
