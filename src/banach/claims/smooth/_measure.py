@@ -148,12 +148,18 @@ def conjugacy(rows: list[Any], H: np.ndarray) -> float:
 
 
 def evaluations(
-    methods: dict[str, Any], peers: dict[str, str], names: Any, tol: float, cap: int
+    methods: dict[str, Any],
+    peers: dict[str, str],
+    names: Any,
+    tol: float,
+    cap: int,
+    of: str = "both",
 ) -> dict[str, Any]:
     """Evaluations of (f, grad f) until ||g|| fell by tol, by problem.
 
     `methods` maps a name to what builds a method for a problem, `peers` a name to a
-    minimiser of SciPy. The first method's steps are told too.
+    minimiser of SciPy. The first method's steps are told too. With `of` "grad" only
+    gradients are counted.
     """
     from banach import zoo
 
@@ -165,7 +171,8 @@ def evaluations(
         }
         other = {k: peer(v, problem, tol) for k, v in peers.items()}
         first = next(iter(ours.values()))
-        calls = {k: max(v["grad"], v.get("value", 0)) for k, v in ours.items()}
+        also = "grad" if of == "grad" else "value"
+        calls = {k: max(v["grad"], v.get(also, 0)) for k, v in ours.items()}
         out[name] = {
             "reached": first["reached"],
             "steps": first["steps"],
@@ -181,6 +188,12 @@ def ratio(rows: dict[str, Any], of: str, to: str) -> float:
     Where the other gave up, what it had used is a lower bound of what it needs.
     """
     return mean([r["evaluations"][of] / r["evaluations"][to] for r in rows.values()])
+
+
+def worst(rows: dict[str, Any]) -> str:
+    """The largest of each number over the rows."""
+    largest = {k: max(r[k] for r in rows.values()) for k in next(iter(rows.values()))}
+    return ", ".join(f"{k} {v:.0e}" for k, v in largest.items())
 
 
 def told(rows: dict[str, Any]) -> str:
