@@ -47,8 +47,8 @@ def tail(before: Average, last: Average, x: PyTree) -> tuple[PyTree, Average, Av
     Source: Rakhlin, Shamir and Sridharan (2012), section 5, without their horizon.
     """
     last = uniform(last, x)
-    share = last.count / (last.count + before.count)
-    mean = tree.lerp(share.astype(tree.dtype(x)), before.mean, last.mean)
+    size, other = (v.count.astype(tree.dtype(x)) for v in (last, before))
+    mean = tree.lerp(size / (size + other), before.mean, last.mean)
     full = last.count >= 2 * before.count
     empty = Average(last.mean, jnp.zeros_like(last.count))
     return mean, tree.where(full, empty, last), tree.where(full, last, before)

@@ -63,13 +63,14 @@ def _own(method: Method, state: PyTree, steps: Int[Array, ""]) -> Mapping[str, A
     return {k: first.get(k, 0) + steps * cost.get(k, 0) for k in {*cost, *first}}
 
 
-def _wrapped(method: Method, name: str, **changes: Any) -> Card:
-    """The card of a wrapper: the method's, without its rate."""
+def _wrapped(method: Method, name: str, asks: Any = (), **changes: Any) -> Card:
+    """The card of a wrapper: the method's, with what it asks itself, no rate."""
     if not isinstance(method, Method):
         raise Misuse(_without(name.partition("_")[0]).cure)
     named = f"{name}({method.label()})"
+    needs = method.card.needs | frozenset(asks)
     return dataclasses.replace(
-        method.card, name=named, rate=None, rate_of=None, **changes
+        method.card, name=named, needs=needs, rate=None, rate_of=None, **changes
     )
 
 
@@ -261,6 +262,8 @@ class RestartedState(eqx.Module):
 
 
 WORDS = ("slowing", "rising", "uphill")
+# Steps that "slowing" lets pass first: the first ones of a momentum always shorten.
+LEAST = 10
 
 
 def _rule() -> Any:
@@ -281,12 +284,12 @@ def _rule() -> Any:
 class Restarted(Method):
     """A method that begins anew at its own point when a rule says so.
 
-    The rules: every k steps (`rule` is k); "slowing", the step is shorter than the one
-    before (Su, Boyd and Candes 2016), which calls no oracle; "rising", the value rose,
-    or "uphill", g(x).(x - x-) > 0 at the new x (after O'Donoghue and Candes 2015),
-    which call value or grad once a step. What a method had learnt or gathered
-    (momentum, curvature pairs, a bracket of L) is then forgotten, and what `init`
-    evaluates is paid again; at least two steps lie between restarts by a word.
+    The rules: every k steps (`rule` is k); "slowing", a step is shorter than the one
+    before, ten steps after a beginning or later (Su, Boyd and Candes 2016), which calls
+    no oracle; "rising", the value rose, or "uphill", g(x).(x - x-) > 0 at the new x
+    (after O'Donoghue and Candes 2015), which call value or grad once a step. What a
+    method had learnt or gathered (momentum, curvature pairs, a bracket of L) is then
+    forgotten, and what `init` evaluates is paid again.
 
     Fails to help where forgetting is the loss: quasi-Newton methods, mostly.
 
@@ -310,11 +313,8 @@ class Restarted(Method):
     @property
     def card(self) -> Card:  # type: ignore[override]
         """The method's with the oracle of the rule, without its rate."""
-        needs = self.method.card.needs | self._asks().keys()
-        return _wrapped(
-            self.method, f"restarted_{self.rule}", cost=None, init_cost=None,
-            needs=frozenset(needs),
-        )  # fmt: skip
+        name = f"restarted_{self.rule}"
+        return _wrapped(self.method, name, self._asks(), cost=None, init_cost=None)
 
     @property
     def typical(self) -> Mapping[str, float] | None:  # type: ignore[override]
@@ -349,13 +349,13 @@ class Restarted(Method):
         seen = state.seen
         if self.rule == "slowing":
             seen = tree.norm(moved)
-            drop = (seen < state.seen) & (since > 1)
+            drop = (seen < state.seen) & (since >= LEAST)
         elif self.rule == "rising":
             seen = jnp.asarray(problem.value(x.x), state.seen.dtype)
-            drop = momentum.function_restart(seen, state.seen) & (since > 1)
+            drop = momentum.function_restart(seen, state.seen)
         elif self.rule == "uphill":
             g = problem.grad(x.x)
-            drop = momentum.gradient_restart(g, x.x, state.x.x) & (since > 1)
+            drop = momentum.gradient_restart(g, x.x, state.x.x)
         else:
             drop = since >= self.rule
         begun = jax.lax.cond(

@@ -42,8 +42,8 @@ class Sr1(Method):
     B may be indefinite, as the Hessian may: that is why it stands in a trust region
     and not in front of a line search. It learns from rejected steps too, and is left
     as it is where |r.p| < 1e-8 ||r|| ||p||. B begins as ||g|| I (a first step of
-    length 1) and becomes (||y|| / ||p||) I before the first correction, y = g(x + p) - g.
-    On a quadratic B is the Hessian after n independent steps.
+    length 1) and becomes (||y|| / ||p||) I, y = g(x + p) - g, before the first
+    correction. On a quadratic B is the Hessian after n independent steps.
 
     `radius` is the first radius; infinite: full steps until one fails.
 
