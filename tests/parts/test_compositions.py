@@ -3,6 +3,7 @@
 The laws of conformance hold of one of each on one bed; the rest is what each promises.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -262,6 +263,23 @@ def test_the_example_of_searched_runs_and_a_direction_of_ones_own_is_ten_lines()
     np.testing.assert_allclose(xs, theirs, rtol=1e-14, atol=1e-15)
     assert int(state.known) == 6 and method.calls(state) == {"grad": 7}
     assert method.label() == "searched(halved, fixed)"
+
+
+@pytest.mark.parametrize(
+    ("make", "bed"),
+    [
+        (bn.Searched, "logistic"),
+        (bn.Averaged, "mean_logistic"),
+        (bn.Momentum, "layer"),
+        (bn.Restarted, "logistic"),
+    ],
+)
+def test_the_example_of_a_docstring_runs(make, bed):
+    (method,) = re.findall(r"^    +bn\.solve\(problem, (.*)\)$", make.__doc__, re.M)
+    problem = BEDS[bed].problem
+    r = bn.solve(problem, eval(method, {"bn": bn}), tol=1e-3, max_steps=2000)
+    assert r.certified and make.__name__.lower() in r.method.label()
+    assert BEDS[bed].error(r.x) < 0.1 * BEDS[bed].error(problem.start().x)
 
 
 def test_a_nonmonotone_search_is_armijos_with_a_memory_of_one():

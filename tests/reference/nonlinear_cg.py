@@ -6,6 +6,16 @@ the decrease of the step before (Nocedal and Wright 2006, equation 3.60).
 
 import numpy as np
 from reference import _quadratic_search
+from reference._case import Case, bowl
+
+CASES = [
+    Case(*bowl(scale=0.1), told={"curvature": 0.1}, steps=5),
+    Case(*bowl(scale=0.2), told={"curvature": 0.1}, steps=5),
+    Case(*bowl(), given={"curvature": 0.6}),
+]
+EXEMPT = {
+    "jnp.minimum(0.01": "this floor is so low that it binds on no quadratic tried",
+}
 
 
 def iterates(oracles, x0, steps, *, curvature):

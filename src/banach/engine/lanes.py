@@ -334,7 +334,7 @@ class Lanes:
         self.book = Book(self.made, inputs.total)
         self._settled = np.zeros(inputs.total, bool)
 
-    def compile_cache(self, size: int) -> Programs:
+    def programs(self, size: int) -> Programs:
         """The programs for so many slots, compiled once a structure."""
         key = (
             self.inputs.treedef, compile_cache.signature(self.inputs.lane()),

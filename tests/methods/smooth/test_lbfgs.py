@@ -1,20 +1,11 @@
-"""L-BFGS: its reference, its memory, and how it ends."""
+"""L-BFGS: its memory, and how it ends."""
 
 import numpy as np
 import smooth_drive as sd
-from reference import lbfgs as reference
 
 from banach.core.method import Refusal
 from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.lbfgs import Lbfgs
-
-
-def test_iterates_equal_the_reference():
-    bowl = sd.bowl()
-    ours, state, _ = sd.drive(Lbfgs(3), bowl.problem, 12)
-    theirs = reference.iterates(bowl.oracles, bowl.x0, 12, memory=3)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
-    assert int(state.known.pairs.count) == 12
 
 
 def test_a_step_evaluates_about_once():
