@@ -71,7 +71,8 @@ def _listed(name: str):
                 return getattr(importlib.import_module(homes[name]), name)
         for part in ("methods", "checks"):
             for entry in index()[part].values():
-                if name == entry["class"]:
+                # A method made of a direction has that beside it.
+                if name in (entry["class"], f"{entry['class']}Direction"):
                     return getattr(importlib.import_module(entry["module"]), name)
         for package in ("terms", "parts") if index is catalogue.own else ():
             home = importlib.import_module(f"banach.{package}")

@@ -102,7 +102,7 @@ def check(mean, expected, rtol=1e-13):
 
 def test_uniform_and_polynomial():
     x = jnp.asarray(TERMS)
-    start = averaging.start_average(as_tree(x[0]))
+    start = averaging.Average(as_tree(x[0]), jnp.asarray(0))
     out = feed(lambda s, v, i: averaging.uniform(s, v), start, x)
     check(out.mean, TERMS.mean(0))
     assert int(out.count) == 9
@@ -115,38 +115,32 @@ def test_uniform_and_polynomial():
     check(out.mean, np.average(TERMS, axis=0, weights=i * (i + 1) * (i + 2)))
 
 
-def test_suffix():
-    x = jnp.asarray(TERMS)
-    start = averaging.start_average(as_tree(x[0]))
-    out = feed(lambda s, v, i: averaging.suffix(s, v, i, 5), start, x)
-    check(out.mean, TERMS[5:].mean(0))
-    assert int(out.count) == 4
-    early = feed(lambda s, v, i: averaging.suffix(s, v, i, 5), start, x[:3])
-    check(early.mean, TERMS[2])
-
-
-def test_moving_average_is_unbiased_for_any_decays():
-    x = jnp.asarray(TERMS)
-    decays = np.linspace(0.3, 0.99, 9)
-    start = averaging.start_moving(as_tree(x[0]))
-    check(averaging.corrected(start), np.zeros(4))
-    out = feed(lambda s, v, i: averaging.moving(s, v, decays[i]), start, x)
-    weights = [(1 - d) * np.prod(decays[i + 1 :]) for i, d in enumerate(decays)]
-    check(averaging.corrected(out), np.average(TERMS, axis=0, weights=weights))
-    constant = feed(lambda s, v, i: averaging.moving(s, v, 0.9), start, x[:1])
-    check(averaging.corrected(constant), TERMS[0])
+def test_tail_needs_no_horizon():
+    """Between half and three quarters of the terms, the last ones, all alike."""
+    terms = np.random.default_rng(1).standard_normal((70, 4))
+    start = averaging.Average(as_tree(jnp.asarray(terms[0])), jnp.asarray(0))
+    before, last = start, start
+    kept = []
+    for t, v in enumerate(terms[1:], 1):
+        mean, last, before = averaging.tail(before, last, as_tree(jnp.asarray(v)))
+        found = np.concatenate([np.ravel(mean["a"]), np.ravel(mean["b"])])
+        means = np.cumsum(terms[t:0:-1], axis=0) / np.arange(1, t + 1)[:, None]
+        (k,) = np.flatnonzero(np.abs(means - found).max(axis=1) < 1e-12) + 1
+        assert t / 2 <= k <= max(3, 3 * t / 4 + 1)
+        kept.append(k)
+    assert kept[:8] == [1, 2, 3, 3, 4, 5, 6, 5]
 
 
 def test_float32_stays_and_vmap_equals_loop():
     x = jnp.asarray(TERMS, jnp.float32)
 
     def both(terms):
-        start = averaging.start_average(terms[0])
-        moving = averaging.start_moving(terms[0])
+        start = averaging.Average(terms[0], jnp.zeros((), jnp.int32))
+        last = before = start
         for v in terms:
             start = averaging.polynomial(start, v, 2.0)
-            moving = averaging.moving(moving, v, 0.9)
-        return start.mean, averaging.corrected(moving)
+            mean, last, before = averaging.tail(before, last, v)
+        return start.mean, mean
 
     batch = jax.vmap(both)(jnp.stack([x, 2 * x]))
     one = both(2 * x)

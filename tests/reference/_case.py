@@ -37,12 +37,16 @@ class Case:
     steps: int = 12
 
 
-def bowl(scale=1.0, **facts):
-    """A strongly convex quadratic of 5 unknowns, L = 4 scale: (problem, oracles)."""
+def bowl(scale=1.0, far=1.0, **facts):
+    """A strongly convex quadratic of 5 unknowns, L = 4 scale: (problem, oracles).
+
+    The start is about 2 `far` away from the origin.
+    """
     rng = np.random.default_rng(21)
     Q, _ = np.linalg.qr(rng.standard_normal((5, 5)))
     H = (Q * scale * np.array([0.3, 0.6, 1.0, 2.5, 4.0])) @ Q.T
     b, x0 = rng.standard_normal((2, 5))
+    x0 = far * x0
     problem = Smooth(lambda x, H, b: x @ H @ x / 2 - b @ x, x0, (H, b), **facts)
     value = lambda x: x @ H @ x / 2 - b @ x  # noqa: E731
     return problem, SimpleNamespace(value=value, grad=lambda x: H @ x - b)

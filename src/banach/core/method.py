@@ -191,22 +191,27 @@ class HostMethod(eqx.Module):
 
 
 def open_fields(method: Any) -> tuple[str, ...]:
-    """Names of the fields that nobody has decided yet."""
-    return tuple(
-        f.name
-        for f in dataclasses.fields(method)
-        if isinstance(getattr(method, f.name), hyperparameters.Open)
-    )
+    """Names of the fields that nobody has decided yet, those of a method inside too."""
+    found = []
+    for f in dataclasses.fields(method):
+        value = getattr(method, f.name)
+        if isinstance(value, hyperparameters.Open):
+            found.append(f.name)
+        elif isinstance(value, Method):
+            found += [f"{f.name}.{name}" for name in open_fields(value)]
+    return tuple(found)
 
 
 def of_problem(method: Any) -> tuple[str, ...]:
     """Names of fields that a problem decides by itself and that the caller gave."""
-    return tuple(
-        f.name
-        for f in dataclasses.fields(method)
-        if _default(f) is hyperparameters.OPEN
-        and not isinstance(getattr(method, f.name), hyperparameters.Open)
-    )
+    found = []
+    for f in dataclasses.fields(method):
+        value = getattr(method, f.name)
+        if isinstance(value, Method):
+            found += [f"{f.name}.{name}" for name in of_problem(value)]
+        elif _default(f) is hyperparameters.OPEN:
+            found += [f.name] * (not isinstance(value, hyperparameters.Open))
+    return tuple(found)
 
 
 def decided(method: Any, problem: Problem, facts: Facts) -> Any:
@@ -215,6 +220,13 @@ def decided(method: Any, problem: Problem, facts: Facts) -> Any:
         return method
     cls = type(method)
     held = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
+    for name, value in held.items():
+        if isinstance(value, Method):
+            held[name] = decided(value, problem, facts)
+            if isinstance(held[name], Refusal):
+                return held[name]
+    if not any(isinstance(v, hyperparameters.Open) for v in held.values()):
+        return cls(**held)
     given = {k: v for k, v in held.items() if not isinstance(v, hyperparameters.Open)}
     takes = inspect.signature(cls.suggest).parameters.values()
     every = any(p.kind is p.VAR_KEYWORD for p in takes)
@@ -231,14 +243,15 @@ def completed(method: Any, other: Any) -> Any:
     if type(method) is not type(other) or not open_fields(method):
         return method
     held = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
-    if len(open_fields(method)) == len(held):
+    if all(isinstance(v, hyperparameters.Open) for v in held.values()):
         return other
-    return type(method)(
-        **{
-            k: getattr(other, k) if isinstance(v, hyperparameters.Open) else v
-            for k, v in held.items()
-        }
-    )
+    for name, value in held.items():
+        theirs = getattr(other, name)
+        if isinstance(value, hyperparameters.Open):
+            held[name] = theirs
+        elif isinstance(value, Method):
+            held[name] = completed(value, theirs)
+    return type(method)(**held)
 
 
 def settled(method: Any) -> Any:

@@ -104,12 +104,15 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
         card = getattr(method, "card", None)
         if card is None:
             raise Misuse(f"{method.__name__} is not a banach method (it has no card)")
+        if isinstance(card, property):
+            # A wrapper by itself: it says what it wraps.
+            raise Misuse(method.suggest(problem, facts).cure)
         built = meet(method, Paths(problem, facts), method.suggest, True)
     elif isinstance(method, Viewed):
         method.suited(problem)
         built = method
     else:
-        card = getattr(type(method), "card", None)
+        card = getattr(method, "card", None)
         if card is None:
             raise Misuse(
                 f"method must be a name, a Method or a Method class, got "

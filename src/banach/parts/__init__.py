@@ -7,6 +7,8 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "searched": "Searched Direction Steepest Search UnitWolfe Wolfe Nonmonotone Fixed",
+    "wrappers": "Averaged Momentum Restarted",
     "batch_size": "adadagrad",
     "schedules": "linear_decay refine_schedule refined_schedule last_iterate_bound",
     "graph_solver": "GraphSolver graph_solver",

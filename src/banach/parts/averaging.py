@@ -10,15 +10,10 @@ Scalar = Float[Array, ""]
 
 
 class Average(eqx.Module):
-    """A running average and the number of terms in it (before any term: zeros)."""
+    """A running average and the number of terms in it."""
 
     mean: PyTree
     count: Int[Array, ""]
-
-
-def start_average(x: PyTree) -> Average:
-    """An average of nothing, for variables like x."""
-    return Average(tree.zeros_like(x), jnp.zeros((), jnp.int32))
 
 
 def uniform(average: Average, x: PyTree) -> Average:
@@ -42,46 +37,18 @@ def polynomial(average: Average, x: PyTree, decay: Float[Array, ""] | float) -> 
     return Average(tree.lerp(share, average.mean, x), count)
 
 
-def suffix(average: Average, x: PyTree, step: Int[Array, ""], first: int) -> Average:
-    """Include x uniformly from step `first` on; earlier terms are passed over.
+def tail(before: Average, last: Average, x: PyTree) -> tuple[PyTree, Average, Average]:
+    """Include x in (mean of the last half to three quarters, `last`, `before`).
 
-    For the last part a of T steps, first = ceil((1 - a) T). Until then the mean is
-    the newest x, so that it is a usable point at any time.
+    Blocks double in length: `before` is the last whole one and `last` the one that x
+    goes to, both at first with the start and a count of 0. Their common mean is over
+    the last (L + c) of 2 L - 1 + c terms, 0 <= c <= 2 L, and needs no horizon.
 
-    Source: Rakhlin, Shamir and Sridharan (2012), section 5.
+    Source: Rakhlin, Shamir and Sridharan (2012), section 5, without their horizon.
     """
-    started = step >= first
-    begun = Average(x, jnp.zeros((), jnp.int32))
-    grown = uniform(average, x)
-    return tree.where(started, grown, begun)
-
-
-class MovingAverage(eqx.Module):
-    """An exponential moving average; read it through `corrected`."""
-
-    sum: PyTree
-    missing: Scalar
-
-
-def start_moving(x: PyTree) -> MovingAverage:
-    """A moving average of nothing, for variables like x."""
-    return MovingAverage(tree.zeros_like(x), jnp.ones((), tree.dtype(x)))
-
-
-def moving(
-    average: MovingAverage, x: PyTree, decay: Float[Array, ""] | float
-) -> MovingAverage:
-    """sum <- decay * sum + (1 - decay) * x, for decay in [0, 1)."""
-    decay = jnp.asarray(decay, average.missing.dtype)
-    return MovingAverage(tree.lerp(1 - decay, average.sum, x), average.missing * decay)
-
-
-def corrected(average: MovingAverage) -> PyTree:
-    """The average without the bias of its zero start: weights that sum to one.
-
-    Decays may differ from step to step; before any term it is zero.
-
-    Source: Kingma and Ba (2015), section 3.
-    """
-    total = 1 - average.missing
-    return tree.scale(1 / jnp.where(total > 0, total, 1), average.sum)
+    last = uniform(last, x)
+    size, other = (v.count.astype(tree.dtype(x)) for v in (last, before))
+    mean = tree.lerp(size / (size + other), before.mean, last.mean)
+    full = last.count >= 2 * before.count
+    empty = Average(last.mean, jnp.zeros_like(last.count))
+    return mean, tree.where(full, empty, last), tree.where(full, last, before)

@@ -50,11 +50,15 @@ def armijo(
     decrease: Float[Array, ""] | float = 1e-4,
     shrink: Float[Array, ""] | float = 0.5,
     noise: Float[Array, ""] | float = 0.0,
+    ceiling: Scalar | None = None,
     max_steps: int = 40,
 ) -> LineSearchResult:
     """Backtrack until the value falls enough.
 
     f(x + a d) <= f(x) + decrease * a * g.d + noise * eps * |f(x)|
+
+    With `ceiling` in the place of f(x), where values may rise for a while (Grippo,
+    Lampariello and Lucidi 1986).
 
     The loop calls `value` only; `grad` is called once, at the point returned,
     also after a failure. With noise > 0 (units of roundoff) a step whose
@@ -65,6 +69,7 @@ def armijo(
     f = jnp.asarray(f)
     slope = jnp.asarray(tree.vdot(g, direction), f.dtype)
     slack = _slack(noise, f)
+    top = f if ceiling is None else jnp.asarray(ceiling, f.dtype)
 
     def active(s):
         return ~s.done & (s.calls < max_steps) & (slope < 0)
@@ -72,7 +77,7 @@ def armijo(
     def body(s):
         trial = tree.axpy(s.step, direction, x)
         value_trial = value(trial)
-        done = value_trial <= f + decrease * s.step * slope + slack
+        done = value_trial <= top + decrease * s.step * slope + slack
         done = done & jnp.isfinite(value_trial)
         return _Backtrack(
             tree.where(done, trial, s.x),

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from banach.core import tree
 from banach.parts.cubic import cubic_step
-from banach.parts.trust_region import Spectrum, ratio, spectrum
+from banach.parts.trust_region import Spectrum, exact, ratio, spectrum
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " n"]
@@ -76,6 +76,35 @@ def dual_square(lower: Matrix, g: Vector) -> Scalar:
 def mean_curvature(matrix: Matrix) -> Scalar:
     """Mean absolute diagonal: the scale of the eigenvalues, from the data alone."""
     return jnp.mean(jnp.abs(jnp.diagonal(matrix)))
+
+
+def trusted(
+    matrix: Matrix, x: Vector, g: Vector, radius: Scalar
+) -> tuple[Vector, Scalar, Bool[Array, ""]]:
+    """Minimise g.p + p.Hp / 2 over a ball: (p, decrease, whether on the boundary).
+
+    By a Cholesky factor while the Newton step lies inside, else by eigenvectors. An
+    infinite radius binds only where the matrix is not definite; there it is the
+    larger of ||x|| and ||g|| / ||H||, so that the units of x and f do not matter.
+    """
+    inner = -solve(factor(matrix), g)
+
+    def interior():
+        return inner, -jnp.vdot(g, inner) / 2, jnp.asarray(False)
+
+    def boundary():
+        whole = spectrum(matrix)
+        top = jnp.max(jnp.abs(whole.values))
+        natural = tree.norm(g) / jnp.where(top > 0, top, 1)
+        natural = jnp.maximum(tree.norm(x), jnp.where(top > 0, natural, 0))
+        natural = jnp.where(natural > 0, natural, 1)
+        reach = jnp.where(jnp.isinf(radius), natural, radius)
+        out = exact(whole, g, reach)
+        return out.step, out.predicted, out.on_boundary
+
+    # A matrix that is not definite has a factor, hence a step, of NaN.
+    inside = tree.all_finite(inner) & (tree.norm(inner) <= radius)
+    return jax.lax.cond(inside, interior, boundary)
 
 
 def agreement(

@@ -82,7 +82,7 @@ def test_it_ends_where_rounding_ends_it():
     np.testing.assert_allclose(state.x, bowl.solution, atol=1e-13)
     flat = Smooth(lambda x: x @ x, np.zeros(3))
     state, steps = sd.until_stuck(GradientDescent(1.0, search=True), flat)
-    assert steps == 1 and int(state.calls) == 1
+    assert steps == 1 and int(state.counts["grad"]) == 1
 
 
 def test_without_L_and_values_it_refuses_with_the_cure():

@@ -13,7 +13,6 @@ search is replaced by one that costs no evaluation.
 from typing import Any
 
 import jax
-import numpy as np
 
 REQUIRED = (
     "-g.d / ||g||^2 >= 7/8 (1 - 1e-6) at every step; 1e-8 reached on every problem; "
@@ -48,7 +47,7 @@ def measure() -> dict[str, Any]:
             ours = run.count(method, problem, TOL, CAP)
             other = run.peer("CG", problem, TOL)
             out[name] = {
-                "descent": _least_descent(method, problem, ours["steps"]),
+                "descent": run.least_descent(method, problem, ours["steps"]),
                 "reached": ours["reached"],
                 "peer_reached": other["reached"],
                 "evaluations": {
@@ -58,23 +57,6 @@ def measure() -> dict[str, Any]:
                 },
             }
     return out
-
-
-def _least_descent(method, problem, steps):
-    """The least -g.d / ||g||^2 over the directions of a run."""
-    from banach.core import tree
-    from banach.engine.loop import leaves_in
-
-    @jax.jit
-    def program(method, problem):
-        def one(state, _):
-            ratio = -tree.vdot(state.g, state.d) / tree.vdot(state.g, state.g)
-            return method.step(problem, state, jax.random.key(0)), ratio
-
-        first = method.init(problem, problem.start(), jax.random.key(0))
-        return jax.lax.scan(one, first, None, steps)[1].min()
-
-    return float(program(leaves_in(np.float64, method), problem))
 
 
 def verdict(numbers: dict[str, Any]) -> bool:

@@ -2,24 +2,10 @@
 
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
-
-from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import flag, real, upper
-from banach.core.method import Method, Refusal
-from banach.parts.line_search import approximate_wolfe
-
-
-class GradientDescentState(eqx.Module):
-    x: PyTree
-    g: PyTree
-    f: Float[Array, ""] | None
-    step_size: Float[Array, ""]
-    calls: Int[Array, ""]
-    stuck: Bool[Array, ""]
+from banach.core.method import Refusal
+from banach.parts.searched import Composed, Fixed, Searched, Steepest, Wolfe
 
 
 @method(
@@ -32,7 +18,7 @@ class GradientDescentState(eqx.Module):
     rate_of="f(x) - f*",
     rate=lambda c, t: c.L * c.radius**2 / (4 * t + 2),
 )
-class GradientDescent(Method):
+class GradientDescent(Composed):
     """Steps along the negative gradient.
 
     x+ = x - a grad f(x)
@@ -65,48 +51,8 @@ class GradientDescent(Method):
             )
         return cls(step_size=1.0, search=True)
 
-    def init(self, problem, start, key):
-        x = start.x
-        f, g = problem.value_and_grad(x) if self.search else (None, problem.grad(x))
-        return GradientDescentState(
-            x=x,
-            g=g,
-            f=f,
-            step_size=jnp.asarray(self.step_size, tree.dtype(x)),
-            calls=jnp.ones((), jnp.int32),
-            stuck=jnp.asarray(False),
-        )
-
-    def step(self, problem, state, key):
+    def composition(self):
+        """The steepest direction, along a search or by a fixed step."""
         if self.search:
-            return self._searched(problem, state)
-        x = tree.axpy(-state.step_size, state.g, state.x)
-        stuck = tree.max_abs(tree.sub(x, state.x)) == 0
-        return GradientDescentState(
-            x, problem.grad(x), None, state.step_size, state.calls + 1, stuck
-        )
-
-    def _searched(self, problem, state):
-        out = approximate_wolfe(
-            problem.value_and_grad,
-            state.x,
-            state.f,
-            state.g,
-            tree.neg(state.g),
-            state.step_size,
-        )
-        before, after = tree.vdot(state.g, state.g), tree.vdot(out.g, out.g)
-        trial = out.step * before / jnp.where(after > 0, after, 1)
-        good = (trial > 0) & jnp.isfinite(trial)
-        return GradientDescentState(
-            out.x,
-            out.g,
-            out.f,
-            jnp.where(good, trial, state.step_size),
-            state.calls + out.grad_calls,
-            ~out.success,
-        )
-
-    def calls(self, state):
-        names = ("value", "grad") if self.search else ("grad",)
-        return dict.fromkeys(names, state.calls)
+            return Searched(Steepest(), Wolfe(first=self.step_size))
+        return Searched(Steepest(), Fixed(self.step_size))

@@ -77,7 +77,7 @@ class TrustRegionNewton(Method):
         hessian = jax.lax.cond(
             state.stale, lambda: problem.hess(state.x), lambda: state.hessian
         )
-        p, predicted, bounded = _minimise(hessian, x, state.g, state.radius)
+        p, predicted, bounded = newton.trusted(hessian, x, state.g, state.radius)
         trial = x + p
         f, g = problem.value_and_grad(back(trial))
         g = tree.ravel(g)[0]
@@ -104,25 +104,3 @@ class TrustRegionNewton(Method):
     def calls(self, state):
         n = state.evaluations
         return {"value": n, "grad": n, "hess": state.hessians}
-
-
-def _minimise(hessian, x, g, radius):
-    """(step, predicted decrease, whether it ends on the boundary)."""
-    inner = -newton.solve(newton.factor(hessian), g)
-
-    def interior():
-        return inner, -jnp.vdot(g, inner) / 2, jnp.asarray(False)
-
-    def boundary():
-        spectrum = trust_region.spectrum(hessian)
-        top = jnp.max(jnp.abs(spectrum.values))
-        natural = tree.norm(g) / jnp.where(top > 0, top, 1)
-        natural = jnp.maximum(tree.norm(x), jnp.where(top > 0, natural, 0))
-        natural = jnp.where(natural > 0, natural, 1)
-        reach = jnp.where(jnp.isinf(radius), natural, radius)
-        out = trust_region.exact(spectrum, g, reach)
-        return out.step, out.predicted, out.on_boundary
-
-    # A matrix that is not definite has a factor, hence a step, of NaN.
-    inside = tree.all_finite(inner) & (tree.norm(inner) <= radius)
-    return jax.lax.cond(inside, interior, boundary)

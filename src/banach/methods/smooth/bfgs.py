@@ -1,0 +1,53 @@
+"""BFGS with a dense matrix."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.hyperparameters import real
+from banach.methods.smooth._inverse_matrix import InverseMatrix, too_large
+from banach.parts.searched import Composed, Searched, UnitWolfe
+
+
+class BfgsDirection(InverseMatrix):
+    """H+ = (I - s y'/s.y) H (I - y s'/s.y) + s s'/s.y, multiplied out."""
+
+    def corrected(self, matrix, s, y):
+        sy, moved = jnp.vdot(s, y), jnp.matmul(matrix, y, precision=tree.PRECISION)
+        right = (1 + jnp.vdot(y, moved) / sy) / 2 * s - moved
+        return matrix + (jnp.outer(s, right) + jnp.outer(right, s)) / sy
+
+
+@method(
+    name="bfgs",
+    family="smooth",
+    problem="Smooth",
+    needs={"value", "grad"},
+    assumes={"smooth"},
+    paper="fletcher1970new",
+)
+class Bfgs(Composed):
+    """Quasi-Newton steps with a matrix that learns from every one of them.
+
+    x+ = x - a H g,  H+ = (I - s y'/s.y) H (I - y s'/s.y) + s s'/s.y
+
+    where s = x+ - x and y = g+ - g. The step a satisfies the approximate Wolfe
+    conditions, a = 1 is tried first (the first step has length 1), and H stays
+    positive definite. After a search that failed, H begins again once. Superlinear
+    at a minimiser with a definite Hessian.
+
+    Fails to be affordable for many unknowns (n^2 memory and work): use lbfgs. On
+    functions without convexity it may converge to no stationary point, in theory.
+    """
+
+    curvature: Any = real(below=1)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return too_large("bfgs", problem) or cls(curvature=0.9)
+
+    def composition(self):
+        """BFGS along approximate Wolfe steps from 1."""
+        return Searched(BfgsDirection(), UnitWolfe(curvature=self.curvature))
