@@ -127,7 +127,8 @@ def _checked(A: SparseMatrix, name: str) -> SparseMatrix:
     flat = rows.shape == columns.shape == np.shape(values) == (np.size(values),)
     whole = flat and rows.dtype == columns.dtype == np.int32 and rows.size > 0
     inside = whole and all(
-        v.min() >= 0 and v.max() < size for v, size in ((rows, height), (columns, width))
+        v.min() >= 0 and v.max() < size
+        for v, size in ((rows, height), (columns, width))
     )
     if not inside or not _sorted(rows, columns, np.asarray(values), (height, width)):
         raise Misuse(

@@ -63,7 +63,7 @@ class SparseMatrix(Operator):
         return int(self.values.shape[0])
 
     @property
-    def T(self) -> "Transposed":  # noqa: N802
+    def T(self) -> "Transposed":
         """The transposed matrix, a view."""
         return Transposed(self)
 
@@ -147,7 +147,8 @@ class SparseMatrix(Operator):
 
         counts = np.bincount(np.asarray(self.rows), minlength=self.height)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        values, columns = np.asarray(self.values, dtype), np.asarray(self.columns)
+        # Copies: SciPy's own methods write into what they are given.
+        values, columns = np.array(self.values, dtype), np.array(self.columns)
         return csr_array((values, columns, starts), self.shape)
 
     def terms(self) -> int:
@@ -195,7 +196,7 @@ class Transposed(eqx.Module):
         return self.inner.width, self.inner.height
 
     @property
-    def T(self) -> SparseMatrix:  # noqa: N802
+    def T(self) -> SparseMatrix:
         """A."""
         return self.inner
 
