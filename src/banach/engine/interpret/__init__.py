@@ -19,10 +19,18 @@ import banach.engine.interpret.special
 import banach.engine.interpret.sums
 import banach.engine.interpret.windows  # noqa: F401
 from banach.core.compat import ClosedJaxpr
-from banach.engine.interpret.translate import Exhausted, Interpreted
+from banach.engine.interpret.translate import Exhausted, Interpreted, scattered
 from banach.engine.interpret.verdict import NAMES, refusal, work
 
-__all__ = ["NAMES", "Exhausted", "Interpreted", "compile", "refusal", "work"]
+__all__ = [
+    "NAMES",
+    "Exhausted",
+    "Interpreted",
+    "compile",
+    "refusal",
+    "scattered",
+    "work",
+]
 
 
 def compile(closed: ClosedJaxpr) -> Interpreted:
