@@ -26,8 +26,8 @@ QUICK: dict[str, Any] = FAST | {"xla_backend_optimization_level": 0}
 # For passes over large arrays: the newer loop emitters take half the instructions, and
 # longer to compile (decision 0016).
 LARGE: dict[str, Any] = {"xla_backend_optimization_level": 1}
-# Work in single entries, taken and added up one by one, from which a program's loops are
-# worth those emitters: the quick ones take three times as long for it (ours).
+# Work in single entries, taken and added up one by one, from which a program is worth
+# those emitters: the quick ones take three times as long for it (ours).
 SCATTERED = 2_000
 # And where the data are not much larger than the state: XLA would write down what does
 # not change from step to step, and reading that costs more than computing it again.
