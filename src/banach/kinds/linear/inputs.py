@@ -324,8 +324,13 @@ def _definiteness(A, b, symmetry, declared, hidden) -> str | None:
 
 
 def _proved(A: Operator) -> bool:
-    """Whether a Cholesky factorisation proves a small dense A definite."""
+    """Whether a Cholesky factorisation proves a small A definite.
+
+    Of dense ones, and of normal equations, whose matrix is dense in any case.
+    """
     inner = A.inner if isinstance(A, NormalOperator) else A
+    if isinstance(inner, SparseMatrix) and inner is not A:
+        return inner.width <= PROVED_UP_TO and _sparse_proof(inner, float(A.ridge))
     if not isinstance(inner, DenseMatrix) or inner.entries.shape[1] > PROVED_UP_TO:
         return False
     H = np.asarray(inner.entries, float)
@@ -335,6 +340,13 @@ def _proved(A: Operator) -> bool:
     n = H.shape[1]
     gram = H.T @ H + float(A.ridge) * np.eye(n)
     return _cholesky_proof(gram, 1.01 * _gam(len(H) + 2) * rough)
+
+
+def _sparse_proof(A: SparseMatrix, ridge: float) -> bool:
+    H = A.csr()
+    gram = (H.T @ H).toarray() + ridge * np.eye(A.width)
+    rough = np.linalg.norm((abs(H).T @ abs(H)).toarray())
+    return _cholesky_proof(gram, 1.01 * _gam(A.tallest + 2) * rough)
 
 
 def _cholesky_proof(A: np.ndarray, error: float) -> bool:
