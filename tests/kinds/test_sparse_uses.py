@@ -1,0 +1,316 @@
+"""Where sparse matrices go: lanes, peers, finite sums, files, functions, Linear."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import banach as bn
+from banach.bridge.sklearn import Sklearn
+from banach.core import compat
+from banach.core.problem import Misuse
+from banach.core.save import seal
+from banach.engine import interpret
+from banach.kinds import matrices
+from banach.parts.sparse import SparseMatrix
+
+RNG = np.random.default_rng(21)
+N, P, LANES = 30, 8, 4
+S = sp.random_array((N, P), density=0.3, rng=RNG, format="csr")
+D = S.toarray()
+Y = np.stack([S @ RNG.normal(size=P) + 0.1 * RNG.normal(size=N) for _ in range(LANES)])
+SIGNS = (Y > 0).astype(int)
+
+
+def _same_pattern():
+    """One matrix a lane, with entries in the places of S."""
+    made = []
+    for _ in range(LANES):
+        other = S.copy()
+        other.data = other.data * RNG.uniform(0.5, 2, S.nnz)
+        made.append(other)
+    return made
+
+
+EACH = _same_pattern()
+WIDE = np.stack([A.toarray() for A in EACH])
+STACKS = {
+    "one matrix for all": lambda A: bn.Lasso.stack(A[0], Y, 0.1),
+    "a matrix each": lambda A: bn.Lasso.stack(A[1], Y, np.linspace(0.1, 0.2, LANES)),
+    "labels": lambda A: bn.LogisticRegression.stack(A[1], SIGNS, 1.0),
+    "the class": lambda A: bn.GLM.stack(A[1], Y, bn.Huber(0.5), bn.SquaredL2(0.2)),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_lanes_of_one_pattern_are_solved_together(name):
+    mine, theirs = (STACKS[name](A) for A in ((S, EACH), (D, WIDE)))
+    assert isinstance(mine.view(1).A, SparseMatrix)
+    sizes = [v.shape for v in mine.leaves[:3]]
+    many = () if name == "one matrix for all" else (LANES,)
+    # Where the entries are is held once.
+    assert sizes == [(*many, S.nnz), (S.nnz,), (S.nnz,)]
+    a, b = (bn.solve_many(s, tol=1e-9) for s in (mine, theirs))
+    assert set(a.status) == {"certified"}
+    assert np.allclose(a.x, b.x, atol=1e-8)
+
+
+def test_problems_of_one_pattern_share_it_when_they_are_put_side_by_side():
+    problems = [bn.Ridge(A, y, 0.3) for A, y in zip(EACH, Y, strict=True)]
+    many = bn.stack(problems)
+    rows, columns = many.leaves[1:3]
+    assert rows.shape == columns.shape == (S.nnz,)
+    a = bn.solve_many(many, tol=1e-9)
+    for i, p in enumerate(problems):
+        assert np.allclose(a.x[i], bn.solve(p, tol=1e-9).x, atol=1e-8)
+
+
+def test_lanes_of_other_patterns_are_named():
+    with pytest.raises(Misuse, match="lane 1: A has entries in other places"):
+        bn.Lasso.stack([S, sp.csr_array((N, P))], Y[:2], 0.1)
+    with pytest.raises(Misuse, match="lane 1: A is dense"):
+        bn.Lasso.stack([S, D], Y[:2], 0.1)
+    bad = S.copy()
+    bad.data[2] = np.nan
+    with pytest.raises(Misuse, match="lane 1: A holds NaN"):
+        bn.Lasso.stack([S, bad], Y[:2], 0.1)
+
+
+PEERS = {
+    "lasso": lambda A: bn.Lasso(A, Y[0], 0.1, intercept=True),
+    "ridge": lambda A: bn.Ridge(A, Y[0], 0.1),
+    "ridge and intercept": lambda A: bn.Ridge(A, Y[0], 0.1, intercept=True),
+    "logistic": lambda A: bn.LogisticRegression(A, SIGNS[0]),
+    "poisson": lambda A: bn.PoissonRegression(A, np.round(np.exp(Y[0]))),
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_scikit_learn_is_handed_the_sparse_matrix(name, monkeypatch):
+    import sklearn.linear_model as models
+
+    given = []
+    for kind in (
+        models.ElasticNet, models.Ridge, models.LogisticRegression,
+        models.PoissonRegressor,
+    ):  # fmt: skip
+        fit = kind.fit
+
+        def seen(self, X, *args, fit=fit, **keywords):
+            given.append(X)
+            return fit(self, X, *args, **keywords)
+
+        monkeypatch.setattr(kind, "fit", seen)
+    problem = PEERS[name](S)
+    for variant in Sklearn.variants(problem, problem.facts()):
+        r = bn.solve(problem, method=f"sklearn:{variant}", tol=1e-6)
+        assert r.status == "certified", (variant, r.why)
+    assert given and all(sp.issparse(X) and X.nnz == S.nnz for X in given)
+
+
+@pytest.mark.parametrize("method", ["scipy:L-BFGS-B", "scipy:trust-exact"])
+def test_scipy_minimises_by_the_oracles_of_a_sparse_model(method):
+    assert bn.solve(PEERS["logistic"](S), method=method, tol=1e-8).certified
+
+
+@pytest.mark.parametrize("name", ["ridge", "logistic", "poisson"])
+def test_a_finite_sum_is_that_of_the_dense_model(name):
+    mine, theirs = (PEERS[name](A).as_finite_sum() for A in (S, D))
+    x = RNG.normal(size=mine.size())
+    assert float(mine.value(x)) == pytest.approx(float(theirs.value(x)), rel=1e-13)
+    assert np.allclose(mine.grad(x), theirs.grad(x), rtol=1e-12, atol=1e-13)
+    widest = np.diff(S.indptr).max()
+    assert jax.tree.leaves(mine.data)[0].shape == (N, widest)
+    if theirs.facts().L is not None:
+        assert float(mine.facts().L) == pytest.approx(float(theirs.facts().L), rel=1e-9)
+
+
+def test_a_finite_sum_of_one_full_row_is_refused():
+    A = sp.lil_array((3000, 900))
+    A[0] = 1.0
+    A = sp.csr_array(A) + sp.csr_array(([1.0] * 3000, (range(3000), [1] * 3000)),
+                                       (3000, 900))  # fmt: skip
+    with pytest.raises(Misuse, match="padded to its longest, 900"):
+        bn.Ridge(A, np.ones(3000), 1.0).as_finite_sum()
+
+
+def test_a_saved_model_is_read_and_looked_at_again(tmp_path):
+    r = bn.solve(PEERS["ridge"](S), tol=1e-9)
+    file = tmp_path / "run.json"
+    r.save(file)
+    assert bn.verify(file).certified
+    kept = bn.load(file).problem.A
+    assert isinstance(kept, SparseMatrix)
+    # The pattern is the one that lives already.
+    for leaf in ("values", "rows", "columns"):
+        assert np.array_equal(getattr(kept, leaf), getattr(r.problem.A, leaf))
+
+
+def _put(field, change):
+    """The saved document with one field of its matrix changed, sealed anew."""
+
+    def edited(saved):
+        fields = saved["problem"]["module"]["fields"]["A"]["fields"]
+        fields[field] = change(fields[field])
+        return seal(saved)
+
+    return edited
+
+
+def _array(change):
+    def edited(item):
+        import base64
+
+        head = item["array"]
+        a = np.frombuffer(base64.b64decode(head["base64"]), head["dtype"]).copy()
+        change(a)
+        return {"array": head | {"base64": base64.b64encode(a.tobytes()).decode()}}
+
+    return edited
+
+
+def _set(at, value):
+    return _array(lambda a: a.__setitem__(at, value))
+
+
+EDITS = {
+    "a row outside": _put("rows", _set(-1, N)),
+    "a negative column": _put("columns", _set(0, -1)),
+    "a place twice": _put("columns", _array(lambda a: a.__setitem__(1, a[0]))),
+    "rows not sorted": _put("rows", _set(0, N - 1)),
+    "not a number": _put("values", _set(3, np.nan)),
+    "fewer rows": _put("height", lambda _: N - 1),
+    "a column less than its entries": _put("width", lambda _: P - 1),
+    "a shorter longest row": _put("longest", lambda n: n - 1),
+    "a higher column": _put("tallest", lambda n: n + 1),
+    "another field": _put("longest", lambda _: "x"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_damaged_pattern_is_refused(name, tmp_path):
+    file = tmp_path / "run.json"
+    bn.solve(PEERS["ridge"](S), tol=1e-9).save(file)
+    file.write_text(json.dumps(EDITS[name](json.loads(file.read_text()))))
+    with pytest.raises(Misuse):
+        bn.verify(file)
+
+
+def test_functions_take_sparse_data():
+    def residual(x, A, y):
+        return A @ x - y
+
+    problem = bn.NonlinearLeastSquares(residual, np.zeros(P), args=(S, Y[0]))
+    r = bn.solve(problem, tol=1e-8).require()
+    best = np.linalg.lstsq(D, Y[0], rcond=None)[0]
+    assert np.allclose(r.x, best, atol=1e-6)
+
+    def loss(x, A, y):
+        r = A @ x - y
+        return r @ r / 2 + jnp.sum((A.T @ r) ** 2)
+
+    smooth = bn.Smooth(loss, np.ones(P), args=(S, Y[0]))
+    x = RNG.normal(size=P)
+    e = D @ x - Y[0]
+    assert float(smooth.value(x)) == pytest.approx(e @ e / 2 + np.sum((D.T @ e) ** 2))
+    assert np.allclose(smooth.grad(x), D.T @ e + 2 * D.T @ (D @ (D.T @ e)))
+    with pytest.raises(Misuse, match=r"args=\(S,\)"):
+        bn.minimize(lambda x: jnp.sum((S @ x - Y[0]) ** 2), np.zeros(P))
+    with pytest.raises(Misuse, match="sparse matrix"):
+        bn.FiniteSum(lambda x, d: jnp.sum(x) * d, np.zeros(P), S)
+
+
+def test_normal_equations_of_a_tall_sparse_matrix():
+    mine, theirs = (bn.normal_equations(A, Y[0], 0.3) for A in (S, D))
+    x = RNG.normal(size=P)
+    assert np.allclose(mine.matvec(x), theirs.matvec(x), rtol=1e-13)
+    assert np.allclose(mine.b, theirs.b, rtol=1e-13)
+    assert np.allclose(mine.A.diagonal(), theirs.A.diagonal(), rtol=1e-13)
+    assert mine.A.terms() < theirs.A.terms()
+    with compat.double():
+        big = np.abs(x)
+        assert np.allclose(mine.A.absolute(big), theirs.A.absolute(big), rtol=1e-13)
+        lost = np.asarray(mine.A.vanished(big))
+    assert (0 < lost).all() and (lost < 1e-290).all()
+    r = bn.solve(mine, tol=1e-10).require()
+    assert np.allclose(r.x, np.linalg.solve(D.T @ D + 0.3 * np.eye(P), D.T @ Y[0]))
+    # Without a ridge a factorisation proves definiteness, as it does of a dense one.
+    for A in (S, D):
+        assert bn.normal_equations(A, Y[0]).facts().has("positive_definite")
+    lean = sp.csr_array(D[:3])
+    assert not bn.normal_equations(lean, Y[0, :3]).facts().has("positive_definite")
+    with pytest.raises(Misuse, match="needs a square"):
+        bn.Linear(S, Y[0])
+
+
+def test_a_sparse_product_is_the_same_by_numpy_and_within_its_count_of_roundings():
+    A = matrices.sparse(S, "A")
+    x, y = RNG.normal(size=(P, 3)), RNG.normal(size=N)
+
+    def products(A, x, y):
+        return A.matvec(x), A.rmatvec(y), A.gram(y), A.matrix(), A.diagonal()
+
+    with compat.double():
+        leaves, structure = jax.tree.flatten((A, x, y))
+        flat = lambda *v: products(*jax.tree.unflatten(structure, v))  # noqa: E731
+        closed = jax.make_jaxpr(flat)(*leaves)
+        assert interpret.refusal(closed) is None
+        numpy = interpret.compile(closed)([np.asarray(v) for v in leaves])
+        xla = jax.device_get(jax.jit(flat)(*leaves))
+    exact = D @ x, D.T @ y, D.T @ np.diag(y) @ D, D, None
+    for a, b, c in zip(numpy, xla, exact, strict=True):
+        assert np.allclose(a, b, rtol=1e-14, atol=1e-14)
+        if c is not None:
+            assert np.allclose(b, c, rtol=1e-13, atol=1e-13)
+
+
+def test_entries_out_of_bounds_are_dropped_by_numpy_as_by_xla():
+    places = np.array([0, 3, -1, 7, 3], np.int32)
+    values = np.arange(1.0, 6.0)
+
+    def added(mode):
+        def fun(places, values):
+            at = jnp.zeros(5).at[places]
+            return at.add(values, mode=mode, wrap_negative_indices=False)
+
+        return fun
+
+    with compat.double():
+        for mode in ("drop", "clip"):
+            closed = jax.make_jaxpr(added(mode))(places, values)
+            (mine,) = interpret.compile(closed)([places, values])
+            assert np.array_equal(mine, jax.jit(added(mode))(places, values))
+
+
+def test_single_entries_cost_more_than_rows_of_them():
+    A = matrices.sparse(sp.random_array((4000, 400), density=0.01, rng=RNG), "A")
+    with compat.double():
+        product = jax.make_jaxpr(lambda A, x: A.matvec(x))(A, np.ones(400))
+    taken, added = A.nnz * 4 / 2000, A.nnz * 7 / 2000
+    assert interpret.work(product, interpret.scattered) == taken + added
+    assert interpret.work(product) >= taken + added
+
+
+def test_solutions_have_derivatives_by_the_values_of_the_matrix():
+    model = bn.Ridge(S, Y[0], 0.5)
+    found = bn.solve(model, method="lbfgs", tol=1e-10).require()
+    (values, *rest), structure = jax.tree.flatten(model)
+
+    def total(values):
+        problem = jax.tree.unflatten(structure, [values, *rest])
+        given = {"check": bn.Stationarity(), "max_steps": 200, "tol": 1e-12}
+        return jnp.sum(bn.run(problem, found.method, model.start(), **given).x)
+
+    def exact(values):
+        A = model.A.with_values(values).csr().toarray()
+        return np.linalg.solve(A.T @ A + 0.5 * np.eye(P), A.T @ Y[0]).sum()
+
+    with compat.double():
+        slope = jax.jit(jax.grad(total))(values)
+    for k in (0, 5, 40):
+        h = 1e-5 * (np.arange(len(values)) == k)
+        around = (exact(values + h) - exact(values - h)) / 2e-5
+        assert float(slope[k]) == pytest.approx(around, rel=1e-7, abs=1e-9)
