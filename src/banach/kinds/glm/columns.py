@@ -384,8 +384,10 @@ def uneven(problem: Any, stack: Any) -> int | None:
         return None
     whole = jax.tree.unflatten(stack.treedef, stack.leaves)
     if isinstance(whole.A, SparseMatrix):
-        views = (i for i in range(len(stack)) if stack.view(i).view() is not None)
-        return next(views, None)
+        own = jax.tree.unflatten(stack.treedef, stack.shared)
+        alike = all(jax.tree.leaves((own.A, own.weight, own.term)))
+        lanes = range(1 if alike else len(stack))
+        return next((i for i in lanes if stack.view(i).view() is not None), None)
     shared = jax.tree.unflatten(stack.treedef, stack.shared)
     term, own = _quadratic_field(whole.term), _quadratic_field(shared.term)
     penalty = np.zeros(())

@@ -107,7 +107,7 @@ def _any(M: Any) -> Any:
     """Columns in which an entry is marked."""
     if isinstance(M, np.ndarray):
         return np.any(M, axis=0)
-    return M.getnnz(axis=0) > 0
+    return np.bincount(M.indices, M.data, M.shape[1]) > 0
 
 
 def _many(loss: Any) -> bool:
