@@ -126,8 +126,8 @@ def entries(value: Any, name: str) -> Entries:
             values = _added(values, np.flatnonzero(first), kind, name)
             place = place[first]
         rows, columns = np.divmod(place, shape[1])
-    whole = tuple(np.ascontiguousarray(v, np.int32) for v in (rows, columns))
-    return Entries(np.array(values), *whole, shape)  # type: ignore[arg-type]
+    rows, columns = (np.ascontiguousarray(v, np.int32) for v in (rows, columns))
+    return Entries(np.array(values), rows, columns, (shape[0], shape[1]))
 
 
 _MOST_PLACES = 2**31 - 1

@@ -53,9 +53,9 @@ class _Triplets:
 
     def __init__(self, value: Any):
         data, at = np.asarray(value.data), np.asarray(value.indices)
-        self.shape, self.dtype = value.shape, data.dtype
         if data.dtype.itemsize < 4 and jnp.issubdtype(data.dtype, jnp.floating):
             data = data.astype(np.float32)
+        self.shape, self.dtype = value.shape, data.dtype
         inside = (at[:, 0] < self.shape[0]) & (at[:, 1] < self.shape[1])
         self.data, self.row, self.col = data[inside], at[inside, 0], at[inside, 1]
 
