@@ -351,3 +351,33 @@ def test_solutions_have_derivatives_by_the_values_of_the_matrix():
         h = 1e-5 * (np.arange(len(values)) == k)
         around = (exact(values + h) - exact(values - h)) / 2e-5
         assert float(slope[k]) == pytest.approx(around, rel=1e-7, abs=1e-9)
+
+
+def test_a_traced_matrix_is_sorted_summed_and_padded():
+    from jax.experimental.sparse import BCOO
+
+    rows, columns = S.tocoo().coords
+    # Two entries once more, and padding outside the matrix.
+    at = np.stack([np.r_[rows, rows[:2], N], np.r_[columns, columns[:2], P]], axis=1)
+    data = np.r_[S.data, 0.5, 0.25, 0.0]
+    whole = D.copy()
+    whole[rows[:2], columns[:2]] += [0.5, 0.25]
+    x, dense = RNG.normal(size=P), bn.Ridge(whole, Y[0], 0.3)
+
+    def stated(data):
+        return bn.Ridge(BCOO((data, jnp.asarray(at)), shape=(N, P)), Y[0], 0.3)
+
+    def oracles(problem):
+        return problem.value(x), problem.grad(x), problem.hess(x)
+
+    with compat.double():
+        mine = jax.jit(lambda v: oracles(stated(v)))(data)
+        for a, b in zip(mine, oracles(dense), strict=True):
+            assert np.allclose(a, b, rtol=1e-12, atol=1e-12)
+        bound = jax.jit(lambda v: stated(v).facts().L)(data)
+        problem = jax.jit(stated)(data)
+    assert float(bound) >= np.linalg.norm(whole, 2) ** 2 + 0.3
+    problem.validate()
+    r = bn.solve(problem, tol=1e-10).require()
+    assert np.allclose(r.x, bn.solve(dense, tol=1e-10).x, atol=1e-8)
+    assert bn.solve(stated(jnp.asarray(data)), tol=1e-4).certified
