@@ -37,10 +37,17 @@ def _same_pattern():
 
 EACH = _same_pattern()
 WIDE = np.stack([A.toarray() for A in EACH])
+UNITS = np.r_[1.0, 1e3, 1e-2, np.ones(P - 3)]
 STACKS = {
     "one matrix for all": lambda A: bn.Lasso.stack(A[0], Y, 0.1),
     "a matrix each": lambda A: bn.Lasso.stack(A[1], Y, np.linspace(0.1, 0.2, LANES)),
     "labels": lambda A: bn.LogisticRegression.stack(A[1], SIGNS, 1.0),
+    "through views": lambda A: bn.Lasso.stack(
+        [B * UNITS for B in A[1]] if isinstance(A[1], list) else A[1] * UNITS,
+        Y + 3,
+        0.1,
+        intercept=True,
+    ),
     "the class": lambda A: bn.GLM.stack(A[1], Y, bn.Huber(0.5), bn.SquaredL2(0.2)),
 }
 
@@ -56,6 +63,7 @@ def test_lanes_of_one_pattern_are_solved_together(name):
     a, b = (bn.solve_many(s, tol=1e-9) for s in (mine, theirs))
     assert set(a.status) == {"certified"}
     assert np.allclose(a.x, b.x, atol=1e-8)
+    assert np.array_equal(a.steps, b.steps)
 
 
 def test_problems_of_one_pattern_share_it_when_they_are_put_side_by_side():

@@ -372,28 +372,44 @@ def _constant(top: float, curvature: float, kind: Any) -> np.float64:
 def _sparse_lipschitz(
     A: SparseMatrix, w: Any, intercept: bool, curvature: float, seen: Any
 ) -> Any:
-    p = A.width
-    if intercept and seen is None:
-        seen = spectrum.Columns(np.ones(p), np.zeros(p), 1.0)
     if known(A, w, seen):
+        if intercept:
+            seen = spectrum.Columns(np.ones(A.width), np.zeros(A.width), 1.0)
         rows = None if w is None else np.asarray(w, np.float64)
         top = spectrum.upper_sparse(A.csr(), rows, seen)
         return _constant(top, curvature, np.dtype(A.dtype))
     dtype = jax.dtypes.canonicalize_dtype(A.dtype)
-    root = jnp.ones(A.height, dtype) if w is None else jnp.sqrt(jnp.asarray(w, dtype))
-    values = jnp.abs(A.at_rows(root) * A.values)
-    # The sum of the norms of what the matrix is a sum of.
-    size = jnp.zeros((), dtype)
-    if seen is not None:
-        values = values * A.at_columns(jnp.asarray(seen.scale, dtype))
-        moved = tree.norm(jnp.asarray(seen.scale * seen.mean, dtype))
-        size = tree.norm(root) * (moved + jnp.asarray(seen.level, dtype))
-    plain = jnp.square(tree.norm(values) + size)
+    A = A.in_dtype(dtype)
+    each = jnp.ones(A.height, dtype) if w is None else jnp.asarray(w, dtype)
     if seen is None:
-        sums = jnp.max(A.column_sums(values)) * jnp.max(A.row_sums(values))
-        plain = jnp.minimum(plain, sums)
+        plain = _entry_norms(A, jnp.sqrt(each), intercept)
+    else:
+        plain = _moved_norm(A, each, seen)
     plain = plain + A.nnz * least(dtype)
     return curvature * plain * (1 + 8 * gam(sum(A.shape) + A.nnz, dtype))
+
+
+def _entry_norms(A: SparseMatrix, root: Array, intercept: bool) -> Scalar:
+    """min(||B||_F^2, ||B||_1 ||B||_inf) of B = diag(root) [A 1]."""
+    a = A.at_rows(root) * jnp.abs(A.values)
+    square, columns, rows = jnp.sum(a * a), A.column_sums(a), A.row_sums(a)
+    high = jnp.max(columns)
+    if intercept:
+        square = square + jnp.sum(root * root)
+        high, rows = jnp.maximum(high, jnp.sum(root)), rows + root
+    return jnp.minimum(square, high * jnp.max(rows))
+
+
+def _moved_norm(A: SparseMatrix, w: Array, seen: spectrum.Columns) -> Scalar:
+    """||diag(sqrt(w)) [(A - 1 m') D, d 1]||_F^2: what is not stored is -m D."""
+    D, m, d = (jnp.asarray(v, A.dtype) for v in seen)
+    felt, total = A.at_rows(w), jnp.sum(w)
+    moved = jnp.square((A.values - A.at_columns(m)) * A.at_columns(D))
+    absent = jnp.maximum(total - A.column_sums(felt), 0)
+    # The difference of two sums is off by their roundings.
+    absent = absent + 2 * gam(A.height + 8, A.dtype) * total
+    rest = jnp.sum(absent * jnp.square(m * D))
+    return jnp.sum(felt * moved) + rest + jnp.square(d) * total
 
 
 KRYLOV = 4
