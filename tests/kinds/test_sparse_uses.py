@@ -268,6 +268,28 @@ def test_functions_take_sparse_data():
         bn.FiniteSum(lambda x, d: jnp.sum(x) * d, np.zeros(P), S)
 
 
+def test_a_dense_jacobian_is_not_made_of_much_smaller_sparse_data():
+    n, p = 3000, 400
+    A = sp.random_array((n, p), density=0.005, rng=RNG, format="csr")
+    y = np.tanh(A @ RNG.normal(size=p))
+
+    def residual(x, A, y):
+        return jnp.tanh(A @ x) - y
+
+    small, large = (
+        bn.NonlinearLeastSquares(residual, np.zeros(p), args=(B, y[: B.shape[0]]))
+        for B in (A[:200], A)
+    )
+    assert {"jacobian", "hess"} <= small.oracles()
+    assert large.oracles() == {"value", "grad", "hvp", "residual"}
+    assert small.default_check() == "projected_residual"
+    assert large.default_check() == "stationarity"
+    r = bn.solve(large, tol=1e-5).require()
+    assert r.method.label() == "lbfgs" and float(large.value(r.x)) < 1e-6
+    with pytest.raises(Misuse, match="jacobian"):
+        bn.solve(large, method="levenberg_marquardt")
+
+
 def test_normal_equations_of_a_tall_sparse_matrix():
     mine, theirs = (bn.normal_equations(A, Y[0], 0.3) for A in (S, D))
     x = RNG.normal(size=P)

@@ -189,15 +189,18 @@ def _matrices(A: Any, name: str) -> _Leaf:
                 "all of them one form"
             )
         _name_the_lane(lambda _, own=own: made.append(matrices.sparse(own, name)), [i])
-        if jax.tree.structure(made[-1]) != jax.tree.structure(made[0]) or not all(
-            np.array_equal(getattr(made[-1], v), getattr(made[0], v))
-            for v in ("rows", "columns")
-        ):
+        if made[-1].shape != made[0].shape or not _alike(made[-1], made[0]):
             raise Misuse(
                 f"lane {i}: {name} has entries in other places than that of lane 0; "
                 "lanes share one pattern: store zeros where it differs"
             )
     return _Leaf(_Lanes(made[0].with_values(np.stack([v.values for v in made]))), False)
+
+
+def _alike(A: SparseMatrix, B: SparseMatrix) -> bool:
+    """Whether two have entries in the same places; those read here share the arrays."""
+    pairs = ((A.rows, B.rows), (A.columns, B.columns))
+    return all(u is v or np.array_equal(u, v) for u, v in pairs)
 
 
 def _row(leaf: _Leaf) -> Any:

@@ -16,10 +16,13 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import diagnoses, inputs
 from banach.kinds.smooth import unbounded
+from banach.parts.sparse import SparseMatrix
 
 Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "hess"})
 DENSE_JACOBIAN_UP_TO = 2000
+# Entries of a dense Jacobian for each that sparse data store (ours).
+DENSER = 16
 
 
 class Started(Problem):
@@ -253,8 +256,23 @@ class NonlinearLeastSquares(Differentiable, Started):
         )
 
     def oracles(self) -> frozenset[str]:
-        """The oracles of a smooth function, the residual and its Jacobian."""
+        """The oracles of a smooth function, the residual and its Jacobian.
+
+        Not the dense ones where sparse data are so much smaller, see `affordable`.
+        """
+        if not self.affordable():
+            return _ORACLES - {"hess"} | {"residual"}
         return _ORACLES | {"residual", "jacobian"}
+
+    def affordable(self) -> bool:
+        """Whether a dense Jacobian is of one size with the data.
+
+        Beside a sparse matrix it may be a hundred times as large, and is not offered.
+        """
+        leaves = jax.tree.leaves(self.args, is_leaf=_is_sparse)
+        stored = [v.nnz for v in leaves if _is_sparse(v)]
+        entries = self.size() * self.residual_size()
+        return not stored or entries <= DENSER * sum(stored) + 2**20
 
     def prices(self) -> Mapping[str, float]:
         """A Jacobian is as many passes as it has columns, or rows where few."""
@@ -297,12 +315,16 @@ class NonlinearLeastSquares(Differentiable, Started):
 
     def default_check(self) -> str:
         """The projected residual; stationarity where J is too large to factorise."""
-        small = self.size() <= DENSE_JACOBIAN_UP_TO
+        small = self.size() <= DENSE_JACOBIAN_UP_TO and self.affordable()
         return "projected_residual" if small else "stationarity"
 
     def diagnosis(self, x: PyTree) -> str | None:
-        """Parameters that r does not feel at x."""
-        return diagnoses.without_effect(self, x)
+        """Parameters that r does not feel at x, where a Jacobian can say so."""
+        return diagnoses.without_effect(self, x) if self.affordable() else None
+
+
+def _is_sparse(value: Any) -> bool:
+    return isinstance(value, SparseMatrix)
 
 
 @door
