@@ -338,6 +338,32 @@ class Glm(Kind):
         return g
 
 
+class SparseGlm(Glm):
+    """Of a sparse matrix: an empty row, a column of one entry, stored zeros."""
+
+    imports: ClassVar[tuple[str, ...]] = ("import scipy.sparse",)
+    places: ClassVar[Any] = (np.array([0, 0, 2, 2, 2, 3]), np.array([0, 2, 0, 1, 2, 2]))
+
+    def draw(self, rng, dtype, count):
+        """The dense ones, with zeros where nothing is stored."""
+        out = super().draw(rng, dtype, count)
+        kept = np.zeros((self.n, self.p), dtype)
+        kept[self.places] = 1
+        return out | {"A": out["A"] * kept}
+
+    def problem(self, one):
+        """Of the entries in their places, zeros among them too."""
+        from scipy.sparse import coo_array
+
+        A = coo_array((one["A"][self.places], self.places), (self.n, self.p))
+        return super().problem(one | {"A": A})
+
+    def code(self, one):
+        """The same as source; what is not stored is zero there too."""
+        dense = show(one["A"])
+        return super().code(one).replace(dense, f"scipy.sparse.csr_array({dense})", 1)
+
+
 class GlmDistance(Glm):
     """||x - x*|| for the strongly convex ones."""
 
@@ -400,6 +426,12 @@ def kinds() -> list[Any]:
         Glm("softmax_free", "softmax", "l2", True),
         Glm("one_sample", "squares", "l2", n=1, p=1),
         Glm("one_sample_l1", "logistic", "l1", n=1, p=1),
+        SparseGlm("sparse_lasso", "squares", "l1", True),
+        SparseGlm("sparse_ridge", "squares", "l2"),
+        SparseGlm("sparse_logistic", "logistic", "l2", True),
+        SparseGlm("sparse_poisson", "poisson", "l2", True),
+        SparseGlm("sparse_softmax", "softmax", "l2", True),
+        SparseGlm("sparse_box", "squares", "box"),
         GlmDistance("ridge_distance", "squares", "l2"),
         GlmDistance("logistic_distance", "logistic", "l2"),
         GlmDistance("hinge_distance", "hinge", "l2"),

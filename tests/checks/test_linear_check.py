@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.sparse import BCOO
 
 import banach as bn
 from banach.core.point import Point
@@ -63,7 +64,7 @@ def test_sparse_grid_and_function_agree_with_dense():
     b = RNG.standard_normal((14, 14))
     x = RNG.standard_normal((14, 14))
     rows, columns = np.nonzero(K)
-    sparse = jax.experimental.sparse.BCOO(
+    sparse = BCOO(
         (jnp.asarray(K[rows, columns]), jnp.stack([rows, columns], 1)), shape=K.shape
     )
     cases = [

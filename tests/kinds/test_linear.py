@@ -10,7 +10,7 @@ from banach.core import tree
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.point import Point
 from banach.parts.grid import grid_laplacian, obstacles, poisson
-from banach.parts.operators import SparseMatrix
+from banach.parts.sparse import SparseMatrix
 
 RNG = np.random.default_rng(6)
 Q = RNG.standard_normal((5, 5))

@@ -14,17 +14,19 @@ from banach.core.hyperparameters import OPEN, Open
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.kinds.glm import losses
+from banach.kinds.glm import design, losses
 from banach.kinds.glm.problem import GLM
+from banach.parts.sparse import SparseMatrix
 
 _FAR = 10**6
 # Tolerances of successive fits, each warm-started where the last one ended. L-BFGS
-# would lose its memory at every restart, and the Cholesky solve is direct: one fit.
+# would lose its memory at every restart, Ridge has no warm start: one fit.
 LADDERS = {
     "coordinate-descent": tuple(10.0**-k for k in range(2, 15, 2)),
     "newton-cholesky": (1e-4, 1e-9, 1e-13),
     "lbfgs": (1e-14,),
     "cholesky": (1e-14,),
+    "sparse_cg": (1e-14,),
 }
 
 
@@ -41,15 +43,17 @@ class Sklearn(HostMethod):
     """A solver of scikit-learn by name: `Sklearn("newton-cholesky")`.
 
     coordinate-descent: Lasso (alpha = lam / sum w) and ElasticNet (alpha = (l1 + l2)
-    / sum w, l1_ratio = l1 / (l1 + l2)); cholesky: Ridge (alpha = lam);
+    / sum w, l1_ratio = l1 / (l1 + l2)); cholesky: Ridge (alpha = lam), sparse_cg where
+    a sparse matrix stands beside an intercept, which cholesky does not take;
     newton-cholesky and lbfgs: LogisticRegression (C = 1 / lam) and PoissonRegressor
     (alpha = lam / sum w), for the objective of GLM, which has no factor 1 / n.
 
     What the trace means: scikit-learn shows no iterates. newton-cholesky and
     coordinate-descent are fitted again and again with a smaller tol, from where the
     last fit ended, which goes on with the same iteration; each row is one fit, and
-    its seconds contain scikit-learn's validation of the data. lbfgs and cholesky
-    are one fit with tol = 1e-14: one row, at the end. Oracle calls are not known.
+    its seconds contain scikit-learn's validation of the data. The others are one fit
+    with tol = 1e-14: one row, at the end. Oracle calls are not known. A sparse matrix
+    is handed over as SciPy's, and stays sparse.
 
     Fails where scikit-learn stops by itself above the tolerance: lbfgs stops on
     64 roundoffs of the objective.
@@ -111,7 +115,7 @@ class Sklearn(HostMethod):
         if isinstance(no, Refusal):
             raise Misuse(no.cure)
         model = _estimator(problem, self.algorithm, self.options)
-        A, y = np.asarray(problem.A), np.asarray(problem.y)
+        A, y = design.host(problem.A), np.asarray(problem.y)
         w = None if problem.weight is None else np.asarray(problem.weight)
         if "warm_start" in model.get_params():
             _set(model, problem, np.asarray(start.x))
@@ -154,7 +158,9 @@ def _able(problem: Problem) -> tuple[str, ...] | Refusal:
     if scalar:
         l1, l2 = float(np.ravel(l1)[0]), float(np.ravel(l2)[0])
         if isinstance(loss, losses.LeastSquares):
-            found = ("coordinate-descent",) if l1 > 0 else ("cholesky",)
+            sparse = isinstance(problem.A, SparseMatrix)
+            direct = "sparse_cg" if sparse and problem.intercept else "cholesky"
+            found = ("coordinate-descent",) if l1 > 0 else (direct,)
         elif isinstance(loss, losses.Logistic | losses.Poisson | losses.Softmax):
             found = ("newton-cholesky", "lbfgs") if l1 == 0 else ()
     if isinstance(loss, losses.Softmax) and len(np.unique(problem.y)) < max(
@@ -179,8 +185,8 @@ def _estimator(problem: GLM, algorithm: str, options: dict[str, Any]) -> Any:
     n = problem.A.shape[0]
     total = float(n if problem.weight is None else np.sum(problem.weight))
     given: dict[str, Any] = {"fit_intercept": problem.intercept}
-    if algorithm == "cholesky":
-        given |= {"alpha": l2, "solver": "cholesky"}
+    if algorithm in ("cholesky", "sparse_cg"):
+        given |= {"alpha": l2, "solver": algorithm}
         kind = models.Ridge
     elif algorithm == "coordinate-descent":
         kind = models.ElasticNet

@@ -238,9 +238,13 @@ class _Near:
         rough = product + jnp.abs(self.b)
         if self.problem.offset is not None:
             rough = rough + jnp.abs(jnp.asarray(self.problem.offset, dtype))
-        n = coef.shape[0] + 4
+        n, g = coef.shape[0] + 4, gam(coef.shape[0] + 4, dtype)
+        if self.norms.lengths is not None:
+            # Of a sparse A each row has roundings of its own.
+            n = self.norms.lengths + 4
+            g = _gams(n[:, None] if z.ndim == 2 else n, dtype)
         lost = n * least(dtype) * (2 + rows * (1 + jnp.max(units, initial=0)))
-        return 1.01 * gam(n, dtype) * rough + (lost[:, None] if z.ndim == 2 else lost)
+        return 1.01 * g * rough + (lost[:, None] if z.ndim == 2 else lost)
 
     def repaired(self, th: Array) -> Array:
         """th in the domain of the conjugates, balanced where there is an intercept."""
@@ -263,6 +267,9 @@ class _Near:
         v_b = _by_halves(scaled)
         # Columns: |A'||w th| <= ||a_j|| ||w th||, and the same for the error of th.
         g, off = gam(n + 8, dtype), each * loss.dual_error(th, y)
+        if norms.heights is not None:
+            g = _gams(norms.heights + 8, dtype)
+            g = g[:, None] if z.ndim == 2 else g
         e_v = 1.01 * (g * _length(scaled) + _length(off)) + 2 * n * tiny
         # Products w th that vanish.
         off = off + 2 * tiny
@@ -313,6 +320,12 @@ class _Near:
         lost = jnp.sum(w) + 4 * z.size + jnp.sum(jnp.abs(self.coef)) + self.coef.size
         own = own + 16 * least(z.dtype) * lost
         return 1.01 * (F * (1 + gam(z.size + 8, z.dtype)) + own)
+
+
+def _gams(k: Array, dtype: Any) -> Array:
+    """`gam` of a count an entry, far below 1 / u."""
+    ku = k * (float(jnp.finfo(dtype).eps) / 2)
+    return jnp.where(ku < 0.5, ku / (1 - jnp.minimum(ku, 0.5)), jnp.inf)
 
 
 def _by_halves(a: Array) -> Array:

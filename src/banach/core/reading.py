@@ -13,7 +13,7 @@ import math
 import numbers
 import warnings
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,106 @@ def array(
     if not traced:
         _entries(np.asarray(a), name, low, infinite)
     return a
+
+
+class Entries(NamedTuple):
+    """A sparse matrix by its entries, sorted by row and column, no place twice."""
+
+    values: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    shape: tuple[int, int]
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is one of SciPy's sparse matrices or arrays, of any format."""
+    return hasattr(value, "tocoo") and not isinstance(value, type)
+
+
+def entries(value: Any, name: str) -> Entries:
+    """A sparse matrix read once: real, finite numbers in their places.
+
+    Every format of SciPy is read by its entries, in any order; those of one place are
+    added up, in float64, and stored zeros stay. A matrix without entries holds one 0.
+
+    Raises:
+        Misuse: complex, text, object dtypes, NaN, infinity (the first place is named),
+            not two axes or none of its sides, more than 2^31 - 1 rows, columns or
+            entries.
+    """
+    shape = tuple(int(v) for v in value.shape)
+    if len(shape) != 2:
+        raise Misuse(f"{name} must have 2 axes, got a sparse array of shape {shape}")
+    if 0 in shape:
+        raise Misuse(
+            f"{name} is empty, shape {shape}; give at least one row and column"
+        )
+    kind = np.dtype(getattr(value, "dtype", float))
+    if kind.kind not in _REAL:
+        raise Misuse(
+            f"{name} must hold real numbers, got a sparse matrix of "
+            f"{_why(np.zeros(0), kind, name)}"
+        )
+    found = value.tocoo()
+    data, rows, columns = (np.asarray(v) for v in (found.data, found.row, found.col))
+    if max(*shape, data.size) > _MOST_PLACES:
+        raise Misuse(
+            f"{name} has shape {shape} and {data.size} entries; indices are 32 bits "
+            f"wide here, up to {_MOST_PLACES}: split it into blocks of rows"
+        )
+    if not data.size:
+        data, rows, columns = np.zeros(1, kind), np.zeros(1, int), np.zeros(1, int)
+    values = _floating(data, name)
+    _in_places(rows, columns, shape, name)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        i, j = int(rows[bad[0]]), int(columns[bad[0]])
+        raise Misuse(
+            f"{name} holds NaN or infinity, first at row {i}, column {j}; drop or "
+            "impute it"
+        )
+    place = rows.astype(np.int64) * shape[1] + columns
+    if (np.diff(place) <= 0).any():
+        order = np.argsort(place, kind="stable")
+        values, place = values[order], place[order]
+        first = np.concatenate([[True], np.diff(place) > 0])
+        if not first.all():
+            values = _added(values, np.flatnonzero(first), kind, name)
+            place = place[first]
+        rows, columns = np.divmod(place, shape[1])
+    rows, columns = (np.ascontiguousarray(v, np.int32) for v in (rows, columns))
+    return Entries(np.array(values), rows, columns, (shape[0], shape[1]))
+
+
+_MOST_PLACES = 2**31 - 1
+
+
+def _in_places(
+    rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], name: str
+) -> None:
+    """Whole numbers within the shape; a matrix may have been edited by hand."""
+    for v, size, word in ((rows, shape[0], "row"), (columns, shape[1], "column")):
+        if v.dtype.kind not in "iu" or v.min() < 0 or v.max() >= size:
+            raise Misuse(
+                f"{name} has an entry in no {word} of 0 .. {size - 1}; it was put "
+                "together wrongly, build it anew"
+            )
+
+
+def _added(
+    values: np.ndarray, first: np.ndarray, kind: np.dtype, name: str
+) -> np.ndarray:
+    """The sums of entries of one place; of booleans whether any is true."""
+    if kind.kind == "b":
+        return np.maximum.reduceat(values, first)
+    with np.errstate(over="ignore"):
+        out = np.add.reduceat(values.astype(np.float64), first).astype(values.dtype)
+    if not np.isfinite(out).all():
+        raise Misuse(
+            f"{name} has entries of one place that add up beyond the range of "
+            f"{values.dtype}; add them up yourself, A.sum_duplicates()"
+        )
+    return out
 
 
 def datum(value: Any, name: str) -> Any:
@@ -250,8 +350,12 @@ def _rectangular(value: Any, name: str) -> np.ndarray:
             f"{name} is a masked array: banach would read its masked entries as data; "
             f"drop those rows, impute them, or pass {_word(name)}.filled(value)"
         )
-    if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise Misuse(f"{name} is a sparse matrix; pass {_word(name)}.toarray()")
+    if is_sparse(value):
+        flat = ".ravel()" if 1 in value.shape else ""
+        raise Misuse(
+            f"{name} is a sparse matrix, where dense numbers are needed; pass "
+            f"{_word(name)}.toarray(){flat}"
+        )
     try:
         return np.asarray(value)
     except (ValueError, TypeError, OverflowError) as e:

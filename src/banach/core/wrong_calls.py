@@ -24,7 +24,8 @@ _BRANCH = (
 _NUMPY = (
     "turns a value of the variable into a NumPy array (np.asarray, a NumPy or SciPy "
     "function)",
-    "use jax.numpy functions, e.g. jnp.exp in place of np.exp, with no np.asarray",
+    "use jax.numpy functions, e.g. jnp.exp in place of np.exp, with no np.asarray; a "
+    "SciPy matrix S comes in as data: lambda x, S: S @ x with args=(S,)",
 )
 _NUMBER = (
     "turns a value of the variable into a Python number (float, int, .item, math)",

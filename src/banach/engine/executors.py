@@ -29,6 +29,9 @@ TOGETHER: dict[str, Any] = FAST | {"xla_cpu_parallel_codegen_split_count": 1}
 # For passes over large arrays: the newer loop emitters take half the instructions, and
 # longer to compile (decision 0016).
 LARGE: dict[str, Any] = {"xla_backend_optimization_level": 1}
+# Work in single entries, taken and added up one by one, from which a program is worth
+# those emitters: the quick ones take three times as long for it (ours).
+SCATTERED = 2_000
 # And where the data are not much larger than the state: XLA would write down what does
 # not change from step to step, and reading that costs more than computing it again.
 STREAMED: dict[str, Any] = LARGE | {
@@ -115,6 +118,11 @@ class Program:
     def work(self) -> float:
         """Units of one evaluation by NumPy, loops of unknown length counted once."""
         return interpret.work(self._traced.jaxpr)
+
+    @functools.cached_property
+    def scatters(self) -> bool:
+        """Whether much of it takes or adds single entries, as sparse products do."""
+        return interpret.work(self._traced.jaxpr, interpret.scattered) >= SCATTERED
 
     @functools.cached_property
     @clocked

@@ -13,7 +13,7 @@ from banach.core.method import Method
 from banach.core.point import Point
 from banach.engine import loop
 from banach.engine.compile_cache import Key
-from banach.engine.executors import QUICK, Program
+from banach.engine.executors import LARGE, QUICK, Program
 from banach.engine.judge import Judge, plain
 
 _RAW = jax.ShapeDtypeStruct((2,), np.uint32)
@@ -104,7 +104,8 @@ class Moves:
 
         args = (self._problem, self._own, self.state, _RAW, _COUNT, _COUNT)
         program = Program(block, args)
-        self._blocks = program.xla(QUICK), program.work
+        options = LARGE if program.scatters else QUICK
+        self._blocks = program.xla(options), program.work
         return self._blocks
 
 

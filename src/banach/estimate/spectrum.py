@@ -16,7 +16,8 @@ import numpy as np
 
 from banach.core import compat, tree
 from banach.core.facts import CONSTRUCTION, LIKELY
-from banach.parts.operators import DenseMatrix, NormalOperator, Operator, SparseMatrix
+from banach.parts.operators import DenseMatrix, NormalOperator, Operator
+from banach.parts.sparse import SparseMatrix
 
 CHANCE = 1e-12  # that a bound made here is none; `facts.LIKELY` says it in words
 PRODUCTS = 10  # with A or A', at most
@@ -48,9 +49,9 @@ def known_how(size: int, *data: Any) -> str:
 def upper(A: Any, w: np.ndarray | None = None, ones: bool = False) -> float:
     """Upper bound of lambda_max([A 1]' diag(w) [A 1]), the 1 where `ones` says so.
 
-    A is a float64 matrix, dense or of SciPy's sparse ones. Up to SMALL rows or columns
-    it is certain: the least of ||B||_F^2, ||B||_1 ||B||_inf and tr(G^m)^(1/m) of the
-    Gram matrix. 0 of a zero matrix; infinite where no float is large enough.
+    A is a dense float64 matrix. Up to SMALL rows or columns it is certain: the least of
+    ||B||_F^2, ||B||_1 ||B||_inf and tr(G^m)^(1/m) of the Gram matrix. 0 of a zero
+    matrix; infinite where no float is large enough.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         A, w, ones, unit = _in_range(A, w, ones)
@@ -59,8 +60,7 @@ def upper(A: Any, w: np.ndarray | None = None, ones: bool = False) -> float:
         if min(A.shape[0], A.shape[1] + ones) > SMALL:
             top = of_matrix(A, w, ones).high
         else:
-            B = _whole(A, w, ones)
-            top = _small(B if isinstance(B, np.ndarray) else B.toarray())
+            top = _small(_whole(A, w, ones))
         return float(np.float64(top) * (1 + 1e-9) * unit * unit)
 
 
@@ -75,16 +75,98 @@ def norm(A: Operator) -> Any:
     if isinstance(A, DenseMatrix):
         return up * math.sqrt(upper(np.asarray(A.entries, np.float64)))
     if isinstance(A, SparseMatrix):
-        # Here: it is slow to import, and dense problems never need it.
-        from scipy.sparse import csr_array
-
-        values = np.asarray(A.values, np.float64)
-        places = np.asarray(A.rows), np.asarray(A.columns)
-        summed = csr_array((values, places), (A.size, A.size))
-        # Entries of one place add up, with a rounding for each.
-        lost = A.longest**1.5 * _EPS * float(np.linalg.norm(values))
-        return up * (math.sqrt(upper(summed)) + lost)
+        return up * math.sqrt(upper_sparse(A.csr()))
     return A.norm()
+
+
+class Columns(NamedTuple):
+    """[(A - 1 m') D, d 1], the columns of A moved and scaled, and one of ones."""
+
+    scale: np.ndarray  # D
+    mean: np.ndarray  # m
+    level: float  # d
+
+
+def upper_sparse(
+    A: Any, w: np.ndarray | None = None, seen: Columns | None = None
+) -> float:
+    """Upper bound of lambda_max(C'diag(w) C), C = A or `seen` of it, never formed.
+
+    A is one of SciPy's CSR matrices, in float64. As `upper`, but the Gram matrix of up
+    to SMALL rows or columns is made of products with the identity. Those of A and of
+    m and 1 may cancel: their roundings are charged by their sizes.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        C = _Factors(A, w, seen)
+        if not 0 < C.unit < np.inf:
+            return C.unit
+        if min(C.shape) > SMALL:
+            top = largest(C.gram, min(C.shape), C.error, C.size**2).high
+        else:
+            top = C.small()
+        return float(np.float64(top) * (1 + 1e-9) * C.unit * C.unit)
+
+
+class _Factors:
+    """sqrt(w) C over `unit`, as S - r q' beside a column d r, by its products.
+
+    `size` bounds the sum of their Frobenius norms, `error` what the roundings of the
+    factors and of both products of `gram` add up to.
+    """
+
+    def __init__(self, A: Any, w: np.ndarray | None, seen: Columns | None):
+        n, p = A.shape
+        self.r = np.ones(n) if w is None else np.sqrt(w)
+        self.beside = seen is not None
+        scale, mean, level = seen or Columns(np.ones(p), np.zeros(p), 0.0)
+        self.q, self.d = scale * mean, float(level)
+        self.S = A.copy()
+        self.S.data = np.repeat(self.r, np.diff(A.indptr)) * A.data * scale[A.indices]
+        self.unit = 1.0
+        self.size = self._size()
+        if not 1e-50 < self.size < 1e50:
+            most = np.max(self.r) * max(np.max(np.abs(self.q)), self.d)
+            self.unit = float(max(np.max(np.abs(self.S.data)), most))
+            if 0 < self.unit < np.inf:
+                self.S.data /= self.unit
+                self.q, self.d = self.q / self.unit, self.d / self.unit
+                self.size = self._size()
+        self.shape = n, p + self.beside
+        self.error = 2 * (n + p + 24) * _EPS * self.size**2
+        self.back = self.S.T.tocsr()
+
+    def _size(self) -> float:
+        beside = np.linalg.norm(self.r) * (np.linalg.norm(self.q) + self.d)
+        return 1.0001 * float(np.linalg.norm(self.S.data) + beside)
+
+    def gram(self, Q: np.ndarray) -> np.ndarray:
+        """The smaller of C'C and C C' times a block."""
+        if self.shape[1] <= self.shape[0]:
+            return self._times_back(self._times(Q))
+        return self._times(self._times_back(Q))
+
+    def _times(self, Q: np.ndarray) -> np.ndarray:
+        if not self.beside:
+            return self.S @ Q
+        return self.S @ Q[:-1] + np.outer(self.r, self.d * Q[-1] - self.q @ Q[:-1])
+
+    def _times_back(self, Z: np.ndarray) -> np.ndarray:
+        Y = self.back @ Z
+        if not self.beside:
+            return Y
+        total = self.r @ Z
+        return np.concatenate([Y - np.outer(self.q, total), self.d * total[None]])
+
+    def small(self) -> float:
+        """A certain bound of the largest eigenvalue of C'C."""
+        m = min(self.shape)
+        eye, step = np.eye(m), 16
+        blocks = [self.gram(eye[:, k : k + step]) for k in range(0, m, step)]
+        G = np.concatenate(blocks, axis=1)
+        G = (G + G.T) / 2
+        top = _largest_of(G) if np.linalg.norm(G) > 0 else 0.0
+        top = top * (1 + 4 * m * m * _EPS) + self.error * math.sqrt(m)
+        return min(top, self.size**2)
 
 
 def of_matrix(A: Any, w: np.ndarray | None = None, ones: bool = False) -> Spectrum:
@@ -205,6 +287,13 @@ def _small(B: np.ndarray) -> float:
     m, a = min(n, p), np.abs(B)
     square, sums = float(np.sum(a * a)), float(a.sum(0).max() * a.sum(1).max())
     G = B.T @ B if p <= n else B @ B.T
+    top = _largest_of(G)
+    top = top * (1 + 4 * m * m * _EPS) + (max(n, p) + 2) * _EPS * square
+    return min(min(square, sums) * (1 + n * p * _EPS), top)
+
+
+def _largest_of(G: np.ndarray) -> float:
+    """Above the largest eigenvalue of a symmetric G, but for roundings."""
     log, power = 0.0, 1.0
     for _ in range(_SQUARINGS):
         size = float(np.linalg.norm(G))
@@ -212,9 +301,7 @@ def _small(B: np.ndarray) -> float:
         G = G / size
         G = G @ G
     # lambda_max(G) <= ||G||_F; a squaring errs by m u ||G||_F^2 <= m^2 u ||G^2||.
-    top = math.exp(log + math.log(np.linalg.norm(G)) * power)
-    top = top * (1 + 4 * m * m * _EPS) + (max(n, p) + 2) * _EPS * square
-    return min(min(square, sums) * (1 + n * p * _EPS), top)
+    return math.exp(log + math.log(np.linalg.norm(G)) * power)
 
 
 def _in_range(A: Any, w: np.ndarray | None, ones: bool) -> tuple:
@@ -232,7 +319,7 @@ def _in_range(A: Any, w: np.ndarray | None, ones: bool) -> tuple:
 def _trace(A: Any, w: np.ndarray | None, ones: bool) -> float:
     """sum_i w_i (||a_i||^2 + 1)."""
     if w is None:
-        entries = (A if isinstance(A, np.ndarray) else A.data).ravel("K")
+        entries = A.ravel("K")
         return float(entries @ entries) + ones * A.shape[0]
     rows = np.einsum("ij,ij->i", A, A)
     return float(w @ (rows + 1.0 if ones else rows))

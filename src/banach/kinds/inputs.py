@@ -14,6 +14,8 @@ from jaxtyping import PyTree
 from banach.core import compat, reading, tree, wrong_calls
 from banach.core.function import TracedFunction, trace
 from banach.core.problem import Misuse, recheck
+from banach.kinds import matrices
+from banach.parts.sparse import SparseMatrix
 from banach.terms.term import Term
 
 CURVATURES = (
@@ -101,18 +103,39 @@ def data(value: PyTree, name: str) -> PyTree:
     """A function's data: real, finite arrays; whole numbers, flags and keys stay so.
 
     Integers and booleans keep their dtype, because they may index and choose; floats
-    of any width and byte order are read as `reading.array` does.
+    of any width and byte order are read as `reading.array` does. Sparse matrices are
+    refused: their entries are no rows.
     """
-    return _each(reading.datum, value, name)
+    return _each(_row, value, name)
+
+
+def _row(leaf: Any, where: str) -> Any:
+    if isinstance(leaf, SparseMatrix):
+        raise Misuse(
+            f"{where} is a sparse matrix, whose rows have no one length; pass the "
+            "entries of each row padded to the longest and their columns beside them, "
+            "or state a linear model and use its as_finite_sum(), which does so"
+        )
+    return reading.datum(leaf, where)
+
+
+def _argument(leaf: Any, where: str) -> Any:
+    if isinstance(leaf, SparseMatrix) or reading.is_sparse(leaf):
+        return matrices.sparse(leaf, where)
+    return reading.datum(leaf, where)
 
 
 def arguments(args: Any) -> tuple:
-    """Extra arguments of a function as a tuple of pytrees of arrays."""
+    """Extra arguments of a function as a tuple of pytrees of arrays.
+
+    One of SciPy's sparse matrices becomes a `SparseMatrix`, of which `A @ x` and
+    `A.T @ y` are products for a function of JAX.
+    """
     if not isinstance(args, tuple):
         word = callable(args) or isinstance(args, str)
         cure = "leave out jac=: JAX differentiates" if word else "write args=(data,)"
         raise Misuse(f"args must be a tuple, got {reading.shown(args)}; {cure}")
-    return tuple(data(a, f"args[{i}]") for i, a in enumerate(args))
+    return tuple(_each(_argument, a, f"args[{i}]") for i, a in enumerate(args))
 
 
 def constant(value: Any, name: str, low: str | None = "positive") -> Any:
@@ -289,7 +312,7 @@ def _each(one: Callable[[Any, str], Any], tree_: PyTree, name: str) -> PyTree:
         return one(leaf, name + jax.tree_util.keystr(path))
 
     try:
-        return jax.tree_util.tree_map_with_path(call, tree_, is_leaf=_numbers)
+        return jax.tree_util.tree_map_with_path(call, tree_, is_leaf=_whole)
     except Misuse:
         raise
     except (TypeError, ValueError) as error:
@@ -389,6 +412,11 @@ def _widened(fun, x0, args, name) -> TracedFunction | None:
         except (TypeError, ValueError):
             # A function written for float32 alone is judged in float32.
             return None
+
+
+def _whole(node: Any) -> bool:
+    """Whether a node is read as one array or matrix."""
+    return isinstance(node, SparseMatrix) or _numbers(node)
 
 
 def _numbers(node: Any) -> bool:

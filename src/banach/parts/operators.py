@@ -1,4 +1,4 @@
-"""Linear operators: matrices, sparse matrices, functions, normal equations.
+"""Linear operators: matrices, functions, normal equations; sparse ones in `sparse`.
 
 An `Operator` maps pytrees to pytrees. What a certificate needs of it beside products
 is the companion |A| |x| and the length of its longest row: the computed A x is then
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
 from banach.core.door import Made
@@ -46,6 +46,14 @@ class Operator(eqx.Module, metaclass=Made):
 
     def terms(self) -> int:
         """Roundings on the longest path of one entry of A x."""
+        raise NotImplementedError
+
+    def back_terms(self) -> int:
+        """Roundings on the longest path of one entry of A'y."""
+        raise NotImplementedError
+
+    def column_squares(self) -> Array:
+        """The sums of squares over the columns of a matrix."""
         raise NotImplementedError
 
     def vanished(self, x: PyTree) -> PyTree:
@@ -96,6 +104,14 @@ class DenseMatrix(Operator):
         """The number of columns."""
         return self.entries.shape[1] + 1
 
+    def back_terms(self) -> int:
+        """The number of rows."""
+        return self.entries.shape[0]
+
+    def column_squares(self) -> Vector:
+        """The sums of squares over columns."""
+        return jnp.sum(jnp.asarray(self.entries) * self.entries, axis=0)
+
     def diagonal(self) -> Vector:
         """The diagonal."""
         return jnp.diagonal(self.entries)
@@ -111,54 +127,6 @@ class DenseMatrix(Operator):
     def describe(self) -> str:
         """Kind and size as text."""
         return "dense {} x {}".format(*self.entries.shape)
-
-
-class SparseMatrix(Operator):
-    """A square matrix by its entries (row, column, value), acting on vectors (n,).
-
-    Entries are sorted by row; several of one place add up. `longest` is the number
-    of entries in the fullest row.
-    """
-
-    entrywise: ClassVar[bool] = True
-
-    values: Float[Array, " nnz"]
-    rows: Int[Array, " nnz"]
-    columns: Int[Array, " nnz"]
-    size: int = eqx.field(static=True)
-    longest: int = eqx.field(static=True)
-
-    def matvec(self, x: Vector) -> Vector:
-        """A x."""
-        return self._sum(self.values * x[self.columns])
-
-    def absolute(self, x: Vector) -> Vector:
-        """|A| x."""
-        return self._sum(jnp.abs(self.values) * x[self.columns])
-
-    def terms(self) -> int:
-        """The longest row."""
-        return self.longest + 1
-
-    def diagonal(self) -> Vector:
-        """The diagonal, zero where nothing is stored."""
-        return self._sum(jnp.where(self.rows == self.columns, self.values, 0))
-
-    def norm(self) -> Scalar:
-        """The Frobenius norm of the stored entries and their copies, rounded up."""
-        # Entries of one place add up: the sum of k of them has at most k times the
-        # square sum of its parts, and k is at most the longest row.
-        return _up(tree.norm(self.values) * self.longest**0.5, self.values.size)
-
-    def describe(self) -> str:
-        """Kind and size as text."""
-        n = self.size
-        return f"sparse {n} x {n}, {self.values.shape[0]} entries"
-
-    def _sum(self, products: Array) -> Vector:
-        return jax.ops.segment_sum(
-            products, self.rows, self.size, indices_are_sorted=True
-        )
 
 
 class FunctionOperator(Operator):
@@ -213,14 +181,12 @@ class NormalOperator(Operator):
 
     def terms(self) -> int:
         """Those of A, and as many as A' has."""
-        height = jax.eval_shape(self.inner.matvec, self._like()).shape[0]
-        return self.inner.terms() + height + 3
+        return self.inner.terms() + self.inner.back_terms() + 3
 
     def diagonal(self) -> Vector:
         """Squared norms of the columns, plus ridge."""
-        like = self._like()
-        dense = self.inner.matrix(jnp.zeros(like.shape, like.dtype))
-        return jnp.sum(dense * dense, axis=0) + jnp.asarray(self.ridge, dense.dtype)
+        squares = self.inner.column_squares()
+        return squares + jnp.asarray(self.ridge, squares.dtype)
 
     def norm(self) -> Scalar:
         """||A||_F^2 + ridge, rounded up."""
@@ -230,10 +196,6 @@ class NormalOperator(Operator):
     def describe(self) -> str:
         """Kind and size as text."""
         return f"A'A + ridge I, A {self.inner.describe()}"
-
-    def _like(self) -> jax.ShapeDtypeStruct:
-        kind = tree.dtype(self.inner)
-        return jax.ShapeDtypeStruct((self.columns,), kind)
 
 
 def _up(value: Any, roundings: int) -> Scalar:

@@ -20,7 +20,7 @@ import banach.engine.interpret.sums
 import banach.engine.interpret.windows  # noqa: F401
 from banach.core.compat import ClosedJaxpr
 from banach.engine.interpret.staged import Staged
-from banach.engine.interpret.translate import Exhausted, Interpreted
+from banach.engine.interpret.translate import Exhausted, Interpreted, scattered
 from banach.engine.interpret.verdict import NAMES, refusal, work
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Staged",
     "compile",
     "refusal",
+    "scattered",
     "work",
 ]
 

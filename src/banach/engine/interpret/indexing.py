@@ -123,6 +123,8 @@ def _gather(eqn):
     if rows and whole and mapped == (0,) and not moved and not fill:
         limit = shape[0] - 1
         # Rows (or entries) by one index each.
+        if dtype_of(eqn, 1).kind == "i":
+            return lambda x, i: x.take(i[..., 0], axis=0, mode="clip")
         return lambda x, i: x[np.clip(i[..., 0].astype(np.int64), 0, limit)]
     return gathered
 
@@ -198,7 +200,29 @@ def _scatter(eqn):
         return _scalar_scatter(ufunc)
     if count == 0 and not indices[-1] == 0:
         return _one_window(places, windows, kept, clamp, ufunc, dtype, shape)
+    if len(shape) == 1 and not kept and places.mapped == (0,):
+        return _entries(scattered, shape[0] - 1, clamp, ufunc, dtype)
     return scattered
+
+
+def _entries(scattered, limit, clamp, ufunc, dtype):
+    """A scatter of single entries into a vector: no window is put together."""
+
+    def entries(x, indices, new):
+        at = indices.ravel()
+        low, high = at.min(), at.max()
+        if low < 0 or high > limit:
+            if not clamp:
+                return scattered(x, indices, new)
+            at = np.clip(at, 0, limit)
+        out, at = np.array(x, dtype), at.astype(np.intp)
+        if ufunc is None:
+            out[at] = new.ravel()
+        else:
+            ufunc.at(out, at, new.ravel())
+        return out
+
+    return entries
 
 
 def _scalar_scatter(ufunc):

@@ -47,8 +47,30 @@ PRODUCTS = frozenset({"dot_general"})
 """These are as fast by BLAS as in any program: their size is no reason to compile."""
 
 
+SCATTERED = {"gather": 4.0, "scatter-add": 7.0}
+"""Entries taken from, or added at, places of their own cost this much more: NumPy and
+XLA alike look each one up, and XLA's quickest programs do so slowly (ours)."""
+
+
+def scattered(eqn: Any) -> float:
+    """The work of an equation that takes or adds single entries; 0 of any other."""
+    name = eqn.primitive.name
+    if name not in SCATTERED or eqn.outvars[0].aval.ndim == 0:
+        return 0.0
+    if name == "gather":
+        single = math.prod(eqn.params["slice_sizes"]) == 1
+        entries = math.prod(eqn.outvars[0].aval.shape)
+    else:
+        single = not eqn.params["dimension_numbers"].update_window_dims
+        entries = math.prod(eqn.invars[2].aval.shape)
+    return SCATTERED[name] * entries / UNIT if single else 0.0
+
+
 def price(eqn: Any) -> float:
     """The work of an equation: one, or one for every UNIT entries it touches."""
+    apart = scattered(eqn)
+    if apart > 1:
+        return apart
     most = UNIT
     for v in () if eqn.primitive.name in LOOKED_UP | PRODUCTS else eqn.invars:
         count = math.prod(v.aval.shape)

@@ -1,5 +1,6 @@
 """Whether NumPy may run a jaxpr, decided before anything runs; and what it costs."""
 
+from collections.abc import Callable
 from typing import Any
 
 from banach.core.compat import ClosedJaxpr, Jaxpr, Literal, subjaxprs
@@ -106,28 +107,29 @@ def _special(eqn: Any, name: str) -> str | None:
     return None
 
 
-def work(closed: ClosedJaxpr) -> float:
+def work(closed: ClosedJaxpr, priced: Callable[[Any], float] = price) -> float:
     """Units of work of one run: the sum over equations of max(1, entries / 2000).
 
     The entries are those of its largest argument or result. A loop of known length
     is multiplied by it, of another one round is counted, and of branches the longest.
+    `priced` counts an equation otherwise.
     """
-    return _work(closed.jaxpr)
+    return _work(closed.jaxpr, priced)
 
 
-def _work(jaxpr: Jaxpr) -> float:
+def _work(jaxpr: Jaxpr, priced: Callable[[Any], float]) -> float:
     total = 0.0
     for eqn in jaxpr.eqns:
         name = eqn.primitive.name
         body = inlined(eqn)
         if body is not None:
-            total += _work(body[0])
+            total += _work(body[0], priced)
         elif name in CONTROL:
-            inner = [_work(j) for j in _taken(eqn)]
+            inner = [_work(j, priced) for j in _taken(eqn)]
             if name == "cond":
                 total += 1 + max(inner)
             else:
                 total += 1 + sum(inner) * eqn.params.get("length", 1)
         elif name not in SAME:
-            total += price(eqn)
+            total += priced(eqn)
     return total

@@ -18,6 +18,7 @@ from banach.kinds import inputs
 from banach.kinds.differentiable import Differentiable, Started, check_scalar
 from banach.kinds.glm.inputs import known
 from banach.parts import batches
+from banach.parts.sparse import SparseMatrix
 
 Scalar = Float[Array, ""]
 _ORACLES = frozenset({"value", "grad", "hvp", "sample", "stochastic_grad"})
@@ -280,11 +281,12 @@ def of_glm(glm: Any) -> FiniteSum:
     loss, free = glm.loss, glm.intercept
     x0 = glm.start().x
     x0 = np.asarray(x0) if not compat.is_tracer(x0) else x0
-    rows = {"a": glm.A, "y": glm.y, "w": glm.weight, "o": glm.offset}
+    rows = {**_features(glm.A), "y": glm.y, "w": glm.weight, "o": glm.offset}
 
     def loss_of(x, d):
         coef, b = (x[:-1], x[-1]) if free else (x, 0)
-        z = jnp.matmul(d["a"].astype(x.dtype), coef, precision=tree.PRECISION) + b
+        seen = coef[d["at"]] if "at" in d else coef
+        z = jnp.matmul(d["a"].astype(x.dtype), seen, precision=tree.PRECISION) + b
         if "o" in d:
             z = z + d["o"].astype(x.dtype)
         y = d["y"] if loss.discrete and z.ndim else d["y"].astype(x.dtype)
@@ -314,6 +316,41 @@ def of_glm(glm: Any) -> FiniteSum:
         reference=reference,
         provenance=glm.facts().provenance("L") or CONSTRUCTION,
     )
+
+
+# Padding of short rows up to so many times the entries that are stored.
+PADDED = 16
+
+
+def _features(A: Any) -> dict[str, Any]:
+    """The rows of a matrix; of a sparse one as its entries, padded to the longest."""
+    if not isinstance(A, SparseMatrix):
+        return {"a": A}
+    if compat.any_tracer((A.rows, A.columns)):
+        raise Misuse(
+            "the rows of a traced sparse matrix have no known length; make the finite "
+            "sum outside of the traced function"
+        )
+    n, longest = A.height, A.longest
+    if n * longest > PADDED * A.nnz + 2**20:
+        raise Misuse(
+            f"a finite sum holds every row of A padded to its longest, {longest} "
+            f"entries where the mean is {A.nnz / n:.1f}; drop or split the few columns "
+            "or rows that are full, or use a method for GLM (banach methods --problem "
+            "glm)"
+        )
+    rows = np.asarray(A.rows)
+    first = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])[:-1]
+    place = rows, np.arange(A.nnz) - first[rows]
+    at = np.zeros((n, longest), np.int32)
+    at[place] = A.columns
+    xp = np if known(A.values) else jnp
+    values = xp.zeros((n, longest), A.dtype)
+    if xp is np:
+        values[place] = A.values
+    else:
+        values = values.at[place].set(A.values)
+    return {"a": values, "at": at}
 
 
 def rows(data: PyTree, name: str = "data") -> PyTree:

@@ -27,6 +27,7 @@ from banach.kinds.glm.losses import (
     Softmax,
     SquaredHinge,
 )
+from banach.parts.sparse import SparseMatrix
 from banach.terms import norms as pn
 from banach.terms.groups import GroupL2
 from banach.terms.sets import Box, Set
@@ -58,6 +59,8 @@ class DataNorms(eqx.Module):
     columns: Float[Array, " p"]
     top: Sizes  # over all rows
     mean: Sizes  # of the weighted mean row
+    lengths: Any = None  # of a sparse A the number of entries of each row
+    heights: Any = None  # and of each column
 
 
 def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNorms:
@@ -65,6 +68,8 @@ def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNo
 
     Nobody asks for them there, and they are most of the work.
     """
+    if isinstance(A, SparseMatrix):
+        return _sparse_norms(A, w, term, intercept)
     n, p = A.shape
     up = 1 + 4 * gam(n + p + 8, A.dtype)
     # Of |A| itself there would be an array.
@@ -89,6 +94,68 @@ def data_norms(A: Array, w: Array, term: Term, intercept: bool = True) -> DataNo
     mean = up * (mean / total) + 1.01 * error + tiny
     top, middle = _sizes(A, term, up), _sizes(mean[None], term, up)
     return DataNorms(rows, units, columns, top, middle)
+
+
+def _sparse_norms(A: SparseMatrix, w: Array, term: Term, intercept: bool) -> DataNorms:
+    """The same of a sparse A, over its entries; the names are those of the dense."""
+    (n, p), dtype = A.shape, A.values.dtype
+    up = 1 + 4 * gam(n + p + 8, dtype)
+    size = jnp.abs(A.values)
+    big = jnp.max(size)
+    safe = jnp.where(big > 0, jnp.minimum(big, float(jnp.finfo(dtype).max) / 8), 1)
+    tiny = least(dtype)
+    lost = (n + p) * (2 * math.sqrt(tiny) * big + tiny)
+    columns = up * safe * jnp.sqrt(A.column_sums(jnp.square(size / safe))) + lost
+    units = jnp.where(columns > 0, columns, 1)
+    inverse = 1 / units
+    normal = jnp.all((inverse >= tiny) & jnp.isfinite(inverse))
+    squares = A.row_sums(jnp.square(size * A.at_columns(inverse)))
+    rows = up * jnp.sqrt(squares) + p * 2 * math.sqrt(tiny)
+    rows = jnp.where(normal, rows, jnp.inf)
+    one = jnp.ones_like(size)
+    counts = A.row_sums(one), A.column_sums(one)
+    if not intercept:
+        far = Sizes(*[jnp.full((), jnp.inf, dtype)] * 3)
+        return DataNorms(rows, units, columns, far, far, *counts)
+    total = jnp.sum(w)
+    mean = jnp.abs(A.rmatvec(w)) + 2 * n * tiny
+    error = gam(n + 8, dtype) * (columns * (tree.norm(w) / total) + tiny)
+    mean = up * (mean / total) + 1.01 * error + tiny
+    top = _sparse_sizes(A.with_values(size), term, up)
+    return DataNorms(rows, units, columns, top, _sizes(mean[None], term, up), *counts)
+
+
+def _sparse_sizes(A: SparseMatrix, term: Term, up: float) -> Sizes:
+    """`_sizes` of a sparse A >= 0: a weight of 0 anywhere bounds nothing."""
+    dtype = A.values.dtype
+    lost = A.width * least(dtype)
+
+    def weights(lam):
+        lam = jnp.asarray(lam, dtype)
+        lam = jnp.min(lam, axis=1) if lam.ndim == 2 else lam
+        return jnp.broadcast_to(lam, (A.width,))
+
+    def over(lam):
+        ratio = A.values / A.at_columns(jnp.where(lam > 0, lam, 1))
+        return jnp.where(jnp.all(lam > 0), ratio, jnp.inf)
+
+    def longest(each):
+        # The largest row holds its largest entry, and is what is asked for: entries
+        # that vanish beside the largest of all are none of its.
+        factor, back = tree.square_scale(jnp.max(each))
+        return jnp.sqrt(jnp.max(A.row_sums(jnp.square(each * factor)))) * back
+
+    none = jnp.full((), jnp.inf, dtype)
+    l1, l2 = _weights(term)
+    curved = none if l2 is None else longest(over(jnp.sqrt(weights(l2))))
+    flat = none if l1 is None else jnp.max(over(weights(l1)))
+    if isinstance(term, Box):
+        far = jnp.maximum(jnp.abs(term.lower), jnp.abs(term.upper)).astype(dtype)
+        far = jnp.max(far, axis=1) if far.ndim == 2 else far
+        plain = jnp.max(A.row_sums(A.values * A.at_columns(far)))
+    else:
+        plain = longest(A.values)
+    return Sizes(up * curved + lost, up * flat + lost, up * plain + lost)
 
 
 def _column_squares(A: Array, safe: Scalar) -> Float[Array, " p"]:
@@ -261,13 +328,21 @@ def intercept_travel(
     return jnp.full_like(intercept, jnp.inf)
 
 
-def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any:
+def gradient_lipschitz(
+    A: Any,
+    w: Any,
+    intercept: bool,
+    curvature: float,
+    seen: spectrum.Columns | None = None,
+) -> Any:
     """Upper bound of curvature * lambda_max([A 1]' diag(w) [A 1]).
 
     Where the data can be looked at it is at most twice that: see `spectrum.upper`, and
     `spectrum.known_how` for how it is known. Of traced data it is the lesser of
-    ||B||_F^2 and ||B||_1 ||B||_inf.
+    ||B||_F^2 and ||B||_1 ||B||_inf. A sparse A may be `seen` in other columns.
     """
+    if isinstance(A, SparseMatrix):
+        return _sparse_lipschitz(A, w, intercept, curvature, seen)
     if not known(A, w):
         B = jnp.asarray(A) if w is None else jnp.sqrt(w)[:, None] * A
         if intercept:
@@ -281,6 +356,11 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
     kind = np.asarray(A).dtype
     rows = None if w is None else np.asarray(w, np.float64)
     top = spectrum.upper(np.asarray(A, np.float64), rows, intercept)
+    return _constant(top, curvature, kind)
+
+
+def _constant(top: float, curvature: float, kind: Any) -> np.float64:
+    """curvature * top as a positive number, never below it in this dtype."""
     if top == 0:
         return np.float64(np.finfo(kind).tiny)
     with np.errstate(over="ignore", under="ignore"):
@@ -289,21 +369,68 @@ def gradient_lipschitz(A: Any, w: Any, intercept: bool, curvature: float) -> Any
         return np.maximum(top, _TINY)
 
 
+def _sparse_lipschitz(
+    A: SparseMatrix, w: Any, intercept: bool, curvature: float, seen: Any
+) -> Any:
+    if known(A, w, seen):
+        if intercept:
+            seen = spectrum.Columns(np.ones(A.width), np.zeros(A.width), 1.0)
+        rows = None if w is None else np.asarray(w, np.float64)
+        top = spectrum.upper_sparse(A.csr(), rows, seen)
+        return _constant(top, curvature, np.dtype(A.dtype))
+    dtype = jax.dtypes.canonicalize_dtype(A.dtype)
+    A = A.in_dtype(dtype)
+    each = jnp.ones(A.height, dtype) if w is None else jnp.asarray(w, dtype)
+    if seen is None:
+        plain = _entry_norms(A, jnp.sqrt(each), intercept)
+    else:
+        plain = _moved_norm(A, each, seen)
+    plain = plain + A.nnz * least(dtype)
+    return curvature * plain * (1 + 8 * gam(sum(A.shape) + A.nnz, dtype))
+
+
+def _entry_norms(A: SparseMatrix, root: Array, intercept: bool) -> Scalar:
+    """min(||B||_F^2, ||B||_1 ||B||_inf) of B = diag(root) [A 1]."""
+    a = A.at_rows(root) * jnp.abs(A.values)
+    square, columns, rows = jnp.sum(a * a), A.column_sums(a), A.row_sums(a)
+    high = jnp.max(columns)
+    if intercept:
+        square = square + jnp.sum(root * root)
+        high, rows = jnp.maximum(high, jnp.sum(root)), rows + root
+    return jnp.minimum(square, high * jnp.max(rows))
+
+
+def _moved_norm(A: SparseMatrix, w: Array, seen: spectrum.Columns) -> Scalar:
+    """||diag(sqrt(w)) [(A - 1 m') D, d 1]||_F^2: what is not stored is -m D."""
+    D, m, d = (jnp.asarray(v, A.dtype) for v in seen)
+    felt, total = A.at_rows(w), jnp.sum(w)
+    moved = jnp.square((A.values - A.at_columns(m)) * A.at_columns(D))
+    absent = jnp.maximum(total - A.column_sums(felt), 0)
+    # The difference of two sums is off by their roundings.
+    absent = absent + 2 * gam(A.height + 8, A.dtype) * total
+    rest = jnp.sum(absent * jnp.square(m * D))
+    return jnp.sum(felt * moved) + rest + jnp.square(d) * total
+
+
 KRYLOV = 4
 """Steps of Lanczos: eight passes over A, and for most spectra nine tenths of L."""
 
 
-def rows_times(A: np.ndarray, v: np.ndarray) -> np.ndarray:
+def rows_times(A: Any, v: np.ndarray) -> np.ndarray:
     """A v on this thread alone.
 
     BLAS shares it out, and where XLA has just run its idle threads still spin on the
     other cores: a product of 0.1 ms took 8 ms, for a tenth of a second.
     """
+    if not isinstance(A, np.ndarray):
+        return A @ v  # SciPy's have no threads
     return np.einsum("ij,j->i", A, v)
 
 
-def times_rows(u: np.ndarray, A: np.ndarray) -> np.ndarray:
+def times_rows(u: np.ndarray, A: Any) -> np.ndarray:
     """u'A on this thread alone; see `rows_times`."""
+    if not isinstance(A, np.ndarray):
+        return A.T @ u
     return np.einsum("i,ij->j", u, A)
 
 

@@ -24,8 +24,11 @@ from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import View, Way
+from banach.estimate import spectrum
 from banach.kinds.glm import bounds as glm_bounds
+from banach.kinds.glm import design
 from banach.kinds.glm.inputs import known, without_term
+from banach.parts.sparse import SparseMatrix
 from banach.terms.norms import ElasticNet, SquaredL2
 
 # Curvatures of the coordinates further apart than this make a view worth having: three
@@ -261,7 +264,7 @@ class InColumns(Problem):
         return jnp.concatenate([c, v[-1:]]) if self.base.intercept else c
 
     def matrix(self) -> Any:
-        """[(A - 1 m') D, d 1], the matrix of this model."""
+        """[(A - 1 m') D, d 1], the matrix of this model, of a dense A."""
         xp = np if known(self.base.A, self.view) else jnp
         A = xp.asarray(self.base.A)
         A = A.astype(np.float64) if xp is np else A
@@ -274,8 +277,12 @@ class InColumns(Problem):
 
     def _lipschitz(self) -> Any:
         base = self.base
+        if isinstance(base.A, SparseMatrix):
+            A, seen = self._factors()
+        else:
+            A, seen = self.matrix(), None
         L = glm_bounds.gradient_lipschitz(
-            self.matrix(), base.weight, False, base.loss.curvature_bound
+            A, base.weight, False, base.loss.curvature_bound, seen
         )
         # The matrix was rounded once more.
         L = L * (1 + 1e-6)
@@ -288,7 +295,7 @@ class InColumns(Problem):
     def _seen(self) -> float | None:
         """Curvature along a few directions of this model."""
         base, view = self.base, self.view
-        A = np.asarray(base.A)
+        A = design.host(base.A)
         kind = A.dtype
         D = np.asarray(view.scale, kind)
         w = None if base.weight is None else np.asarray(base.weight, kind)
@@ -311,8 +318,37 @@ class InColumns(Problem):
 
     def _quasi(self) -> Any:
         xp = np if known(self.base.A, self.view) else jnp
-        rows = xp.sum(xp.square(self.matrix()), axis=1)
+        if isinstance(self.base.A, SparseMatrix):
+            rows = self._sparse_rows(xp)
+        else:
+            rows = xp.sum(xp.square(self.matrix()), axis=1)
         return self.base.loss.self_concordance * xp.sqrt(xp.max(rows)) * (1 + 1e-5)
+
+    def _factors(self) -> tuple[SparseMatrix, spectrum.Columns | None]:
+        """A D, or A and how it is seen in these columns: a sparse A stays sparse."""
+        A, view = self.base.A, self.view
+        xp = np if known(A, view) else jnp
+        scale = xp.asarray(view.scale, xp.float64 if xp is np else A.dtype)
+        if view.mean is None:
+            values = xp.asarray(A.values) * scale[xp.asarray(A.columns)]
+            return A.with_values(values), None
+        mean, level = xp.asarray(view.mean, scale.dtype), xp.asarray(view.level)
+        return A, spectrum.Columns(scale, mean, level)
+
+    def _sparse_rows(self, xp: Any) -> Any:
+        """The squared rows of [(A - 1 m') D, d 1], or a little more."""
+        A, seen = self._factors()
+        if seen is None:
+            return design.row_squares(A, xp)
+        columns = xp.asarray(A.columns)
+        moved = seen.scale * seen.mean
+        apart = xp.asarray(A.values) * seen.scale[columns] - moved[columns]
+        stored = design.row_squares(A.with_values(apart), xp)
+        # What is not stored is -m D, and none of what is.
+        whole = xp.sum(xp.square(moved))
+        theirs = design.row_squares(A.with_values(moved[columns]), xp)
+        rest = xp.maximum(whole - theirs, 0) + A.width * whole * np.finfo(A.dtype).eps
+        return stored + rest + xp.square(seen.level)
 
     def _curvature(self) -> Any:
         lam = self.base._l2()
@@ -336,21 +372,24 @@ def of(problem: Any, always: bool = False) -> Columns | None:
     concrete = known(problem.A, problem.weight, problem.term, problem.offset)
     if not (concrete or always):
         return None
-    if concrete and not always and _alike(problem):
-        return None
     xp = np if concrete else jnp
-    A = xp.asarray(problem.A)
-    kind = A.dtype
-    A = A.astype(np.float64) if concrete else A
+    if isinstance(problem.A, SparseMatrix):
+        A, kind = problem.A, problem.A.dtype
+        if concrete:
+            A = A.with_values(np.asarray(A.values, np.float64))
+    else:
+        if concrete and not always and _alike(problem):
+            return None
+        A = xp.asarray(problem.A)
+        kind = A.dtype
+        A = A.astype(np.float64) if concrete else A
     n = A.shape[0]
     w = xp.ones(n, A.dtype) if problem.weight is None else xp.asarray(problem.weight)
     w = w.astype(A.dtype)
-    big = xp.max(xp.abs(A), axis=0, initial=0)
+    big = design.column_sizes(A, xp)
     unit = xp.where(big > 0, big, 1)
     total = xp.sum(w)
-    B = A / unit
-    mean = (w @ B) / total if problem.intercept else None
-    square = w @ xp.square(B if mean is None else B - mean)
+    mean, square = design.moments(A, w, unit, problem.intercept, xp)
     c = problem.loss.curvature_bound or 1.0
     penalty = _quadratic(problem.term, xp, A.dtype)
     # Squares of unit beside the penalty: sizes are added, not squares of sizes.
@@ -373,6 +412,11 @@ def uneven(problem: Any, stack: Any) -> int | None:
     if not problem.term.separable:
         return None
     whole = jax.tree.unflatten(stack.treedef, stack.leaves)
+    if isinstance(whole.A, SparseMatrix):
+        own = jax.tree.unflatten(stack.treedef, stack.shared)
+        alike = all(jax.tree.leaves((own.A, own.weight, own.term)))
+        lanes = range(1 if alike else len(stack))
+        return next((i for i in lanes if stack.view(i).view() is not None), None)
     shared = jax.tree.unflatten(stack.treedef, stack.shared)
     term, own = _quadratic_field(whole.term), _quadratic_field(shared.term)
     penalty = np.zeros(())
@@ -442,8 +486,10 @@ def unscaled(problem: Any) -> str | None:
     """What would help a model with unequal columns whose term couples them."""
     if problem.term.separable or not known(problem.A):
         return None
-    size = np.max(np.abs(np.asarray(problem.A, np.float64)), axis=0, initial=0)
-    size = size[size > 0]
+    A = problem.A
+    A = A if isinstance(A, SparseMatrix) else np.asarray(A, np.float64)
+    size = design.column_sizes(A, np)
+    size = size[size > 0].astype(np.float64)
     if not size.size or np.max(size) <= math.sqrt(UNEQUAL) * np.min(size):
         return None
     apart = np.max(size) / np.min(size)

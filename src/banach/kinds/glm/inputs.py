@@ -9,10 +9,13 @@ import numpy as np
 from banach.core import compat, reading
 from banach.core.facts import Facts
 from banach.core.problem import Misuse
+from banach.kinds import matrices
 
 
 def matrix(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
-    """The data matrix in a floating dtype; NumPy stays NumPy."""
+    """The data matrix in a floating dtype; NumPy stays NumPy, and sparse sparse."""
+    if matrices.is_sparse(A):
+        return matrices.sparse(A, name)
     A = reading.array(A, name)
     if A.ndim != 2:
         raise Misuse(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, question, reading, tree
+from banach.core import compat, question, reading
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -19,8 +19,8 @@ from banach.estimate import spectrum
 from banach.kinds import inputs
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import columns as glm_columns
+from banach.kinds.glm import design, labelled, separable
 from banach.kinds.glm import inputs as glm_inputs
-from banach.kinds.glm import labelled, separable
 from banach.kinds.glm import stack as glm_stack
 from banach.kinds.glm.hessian import scalar_hessian, softmax_hessian
 from banach.kinds.glm.inputs import known
@@ -54,6 +54,9 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 )
 class GLM(Problem):
     """minimise F(x) = sum_i w_i l(<a_i, c> + b + o_i, y_i) + g(c); no factor 1/n.
+
+    A is an array, or a sparse matrix (any of SciPy's, JAX's BCOO), which stays sparse
+    throughout: entries of one place are added up as it is read, stored zeros stay.
 
     x is one array: the coefficients c, shape (p,) or (p, K) for softmax, and with
     `intercept=True` a last row b, never penalised. w are `sample_weight`, o `offset`.
@@ -111,8 +114,10 @@ class GLM(Problem):
         weight = glm_inputs.weights(sample_weight, n)
         if offset is not None:
             offset = glm_inputs.vector(offset, "offset", n)
-        dtype = glm_inputs.common_dtype(A, None if loss.discrete else y, weight, offset)
-        self.A = inputs.narrowed(A, dtype, "A")
+        dtype = glm_inputs.common_dtype(
+            design.values(A), None if loss.discrete else y, weight, offset
+        )
+        self.A = design.narrowed(A, dtype)
         # A method of a module that is fetched from an instance is a module of its own,
         # 16 us to make; from its class it is a function.
         kind = type(loss)
@@ -182,7 +187,7 @@ class GLM(Problem):
         x = np.zeros(self.space().shape, self.A.dtype)
         if not isinstance(self.term, Set):
             return Point(x)
-        if not known(self.term, self.A) or isinstance(self.A, jax.Array):
+        if not known(self.term, self.A) or design.is_ambient(self.A):
             return Point(self._on_coef(self.term.center, jnp.asarray(x)))
         with compat.double(), jax.ensure_compile_time_eval():
             return Point(np.asarray(self._on_coef(self.term.center, x), x.dtype))
@@ -205,8 +210,7 @@ class GLM(Problem):
 
     def adjoint(self, th: Array) -> Array:
         """(A' th, 1' th), an array like x."""
-        # th' A: XLA's product with A transposed is eight times slower on a CPU.
-        v = jnp.matmul(th.T, self._A(th), precision=tree.PRECISION).T
+        v = design.times_back(self.A, th)
         if not self.intercept:
             return v
         return jnp.concatenate([v, jnp.sum(th, axis=0, keepdims=True)])
@@ -234,7 +238,7 @@ class GLM(Problem):
         """|A|' (w |l'(z)|), and lam |c| if the term is smooth: one unit a column."""
         x = jnp.asarray(x)
         slope = jnp.abs(self._weigh(self.loss.derivative(self.linear(x), self._y(x))))
-        size = jnp.matmul(slope.T, jnp.abs(self._A(slope)), precision=tree.PRECISION).T
+        size = design.times_back(design.mapped(self._A(slope), jnp.abs), slope)
         if self.intercept:
             size = jnp.concatenate([size, jnp.sum(slope, axis=0, keepdims=True)])
         return self._plus_ridge(size, jnp.abs(x))
@@ -315,14 +319,14 @@ class GLM(Problem):
         no longer a step than the bound allows.
         """
         dtype = self.space().dtype
-        A, w = jnp.asarray(self.A, dtype), self.weights(dtype)
+        A, w = design.cast(self.A, dtype), self.weights(dtype)
         if self.loss.curvature_bound is None:
             w = w * (jnp.asarray(self.y, dtype) + 1)
         else:
             w = w * self.loss.curvature_bound
         if not self.term.separable:
-            return 1 / jnp.vdot(w, jnp.sum(jnp.square(A), axis=1) + 1)
-        bent = jnp.matmul(w, jnp.square(A), precision=tree.PRECISION)
+            return 1 / jnp.vdot(w, design.row_squares(A) + 1)
+        bent = design.times_back(design.mapped(A, jnp.square), w)
         if self.intercept:
             bent = jnp.append(bent, jnp.sum(w))
         t = 1 / (jnp.where(bent > 0, bent, 1) * bent.shape[0])
@@ -385,12 +389,12 @@ class GLM(Problem):
         """The objective as text."""
         weight = "" if self.weight is None else "w_i "
         z = f"A c{' + b' * self.intercept}{'' if self.offset is None else ' + o'}"
-        n, p = self.A.shape
         text = glm_inputs.term_text(self.term)
         term = "" if isinstance(self.term, Zero) else f" + {text}"
         names = ", ".join(repr(c) for c in self.classes[:20])
         coded = f", classes {names}" if names else ""
-        return f"sum_i {weight}{self.loss.text}{term}, z = {z}, A {n} x {p}{coded}"
+        A = design.text(self.A)
+        return f"sum_i {weight}{self.loss.text}{term}, z = {z}, {A}{coded}"
 
     def default_check(self) -> str:
         """The duality gap where one is derivable, else the residual."""
@@ -475,7 +479,7 @@ class GLM(Problem):
 
     def data_norms(self, dtype: Any) -> glm_bounds.DataNorms:
         """Row and column norms of A, rounded up."""
-        A = jnp.asarray(self.A, dtype)
+        A = design.cast(self.A, dtype)
         return glm_bounds.data_norms(A, self.weights(dtype), self.term, self.intercept)
 
     def travel(
@@ -494,8 +498,8 @@ class GLM(Problem):
             return (rows, self.loss.classes)
         return (rows,)
 
-    def _A(self, like: Array) -> Array:
-        return jnp.asarray(self.A, like.dtype)
+    def _A(self, like: Array) -> Any:
+        return design.cast(self.A, like.dtype)
 
     def _y(self, x: Array) -> Array:
         if isinstance(self.loss, Softmax):
@@ -504,7 +508,7 @@ class GLM(Problem):
 
     def _apply(self, x: Array) -> Array:
         coef, b = self.split(x)
-        z = jnp.matmul(self._A(x), coef, precision=tree.PRECISION)
+        z = design.times(self.A, coef)
         return z + b if self.intercept else z
 
     def _weigh(self, s: Array) -> Array:
@@ -548,7 +552,7 @@ class GLM(Problem):
 
     def _seen(self) -> float | None:
         """Curvature along a few directions; see `glm_bounds.curvature_seen`."""
-        A, w = np.asarray(self.A), self.weight
+        A, w = design.host(self.A), self.weight
         rows = None if w is None else np.asarray(w, A.dtype)
 
         def product(v):
@@ -582,7 +586,7 @@ class GLM(Problem):
 
     def _quasi(self) -> Any:
         xp = np if known(self.A) else jnp
-        square = xp.sum(xp.square(xp.asarray(self.A)), axis=1) + self.intercept
+        square = design.row_squares(self.A, xp) + self.intercept
         return self.loss.self_concordance * xp.sqrt(xp.max(square)) * (1 + 1e-5)
 
     def _l2(self) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from banach.core import compat
-from banach.kinds.glm import labelled
+from banach.kinds.glm import design, labelled
 from banach.kinds.glm.losses import Logistic, Poisson, Softmax
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.terms.term import gam
@@ -46,12 +46,13 @@ def unattained(problem: Any, x: Any) -> str | None:
     free = np.broadcast_to(np.asarray(term.unpenalised), shape)
     if not free.any():
         return None
-    A, y, x = np.asarray(problem.A, float), np.asarray(problem.y), np.asarray(x, float)
+    A, y = design.host(problem.A, np.float64), np.asarray(problem.y)
+    x = np.asarray(x, float)
     if problem.weight is not None:
         felt = np.asarray(problem.weight) > 0
         A, y = A[felt], y[felt]
     if problem.intercept:
-        A = np.column_stack([A, np.ones(len(A))])
+        A = _with_ones(A)
         free = np.concatenate([free, np.ones((1, *shape[1:]), bool)])
     d = np.where(free, x, 0)
     if not isinstance(loss, Poisson) and _strict(loss, A, y, d):
@@ -66,9 +67,9 @@ def unattained(problem: Any, x: Any) -> str | None:
             f"no minimiser exists: sending {labelled.coefficient(problem, j, k)} to "
             f"{sign}inf lowers some losses and raises none{_ALL_THE_SAME}"
         )
-    rows = len(A) * (A.shape[1] * loss.classes**2 if _many(loss) else A.shape[1])
+    rows = A.shape[0] * (A.shape[1] * loss.classes**2 if _many(loss) else A.shape[1])
     far = np.all(np.isfinite(d)) and np.max(np.abs(A @ d), initial=0) > FITTED
-    if rows <= PROGRAM and far and _programmed(loss, A, y, free):
+    if rows <= PROGRAM and far and _programmed(loss, _entries(A), y, free):
         return (
             "no minimiser exists: the data are quasi-separable, an exact combination "
             f"of the columns lowers some losses and raises none{_ALL_THE_SAME}"
@@ -80,6 +81,34 @@ _ALL_THE_SAME = (
     ". The infimum is approached as x grows; what is certified holds all the same. A "
     "penalty (l2 > 0) has a minimiser"
 )
+
+
+def _with_ones(A: Any) -> Any:
+    """[A 1]."""
+    if isinstance(A, np.ndarray):
+        return np.column_stack([A, np.ones(len(A))])
+    from scipy.sparse import hstack
+
+    return hstack([A, np.ones((A.shape[0], 1))], format="csr")
+
+
+def _entries(A: Any) -> np.ndarray:
+    """A small A as an array; a sparse one is no larger than the program."""
+    return A if isinstance(A, np.ndarray) else A.toarray()
+
+
+def _some(M: Any, rows: Any) -> Any:
+    """Columns in which an entry of these rows, (n, 1), is marked."""
+    if isinstance(M, np.ndarray):
+        return np.any(M & rows, axis=0)
+    return M.T.astype(np.float64) @ rows[:, 0].astype(np.float64) > 0
+
+
+def _any(M: Any) -> Any:
+    """Columns in which an entry is marked."""
+    if isinstance(M, np.ndarray):
+        return np.any(M, axis=0)
+    return np.bincount(M.indices, M.data, M.shape[1]) > 0
 
 
 def _many(loss: Any) -> bool:
@@ -106,12 +135,12 @@ def _column(
     loss: Any, A: Any, y: Any, free: Bool[np.ndarray, "..."]
 ) -> tuple[int, str, int | None] | None:
     """(column, sign, class) of a coefficient that lowers some losses, raises none."""
-    up, down = A > 0, A < 0
+    up, down, full = A > 0, A < 0, A != 0
 
     def one(higher: Any, lower: Any) -> Any:
         """Columns whose rows `higher` (`lower`) must not be negative (positive)."""
-        never = np.any(down & higher, axis=0) | np.any(up & lower, axis=0)
-        return ~never & np.any(A != 0, axis=0)
+        never = _some(down, higher) | _some(up, lower)
+        return ~never & _any(full)
 
     # For each class: rows that want z up, rows that want it down, rows that want
     # neither (for them both).
@@ -126,9 +155,9 @@ def _column(
         rise, fall = higher[:, None], lower[:, None]
         if isinstance(loss, Poisson):
             # Where y > 0 the column must vanish; elsewhere d <= 0 must lower z.
-            still = ~np.any((A != 0) & rise, axis=0)
+            still = ~_some(full, rise)
             plus = still & one(np.zeros_like(rise), fall)
-            minus = still & ~np.any(down, axis=0) & np.any(up, axis=0)
+            minus = still & ~_any(down) & _any(up)
         else:
             plus, minus = one(rise, fall), one(fall, rise)
         for sign, good in (("+", plus & able), ("-", minus & able)):

@@ -19,10 +19,11 @@ from banach.core.door import door
 from banach.core.fields import keep
 from banach.core.problem import Misuse, modules, recheck
 from banach.core.stacked import Stacked
-from banach.kinds import inputs
+from banach.kinds import inputs, matrices
+from banach.kinds.glm import design, labelled
 from banach.kinds.glm import inputs as glm_inputs
-from banach.kinds.glm import labelled
 from banach.kinds.glm.loss import Loss
+from banach.parts.sparse import SparseMatrix
 from banach.terms.norms import Zero
 
 DATA = ("sample_weight", "offset")
@@ -50,6 +51,17 @@ class _Leaf:
         self.value, self.shared = value, shared
 
 
+class _Lanes:
+    """Sparse matrices of one pattern, a row of values for each lane."""
+
+    def __init__(self, A: SparseMatrix):
+        self.A = A  # its values (lanes, nnz)
+        self.shape, self.ndim, self.dtype = (len(A.values), *A.shape), 3, A.dtype
+
+    def __getitem__(self, i: Any) -> SparseMatrix:
+        return self.A.with_values(self.A.values[i])
+
+
 def stackable(model: Callable[..., Any]) -> Callable[..., Any]:
     """Give a model's function its `stack`."""
     listed = inspect.signature(model)
@@ -65,7 +77,8 @@ def stackable(model: Callable[..., Any]) -> Callable[..., Any]:
     stack.__doc__ = f"""Many {model.__name__} models at once, for `bn.solve_many`.
 
     The arguments are those of {model.__name__}. {first.name} is (lanes, n, p), or
-    (n, p) shared by all lanes and held once; {second.name} is (lanes, n), or shared;
+    (n, p) shared by all lanes and held once; sparse, one matrix or a list of matrices
+    with entries in the same places. {second.name} is (lanes, n), or shared;
     so are sample_weight and offset. Any other number may be an array whose first
     axis is the lanes, one a lane. All is read once, as a whole; Misuse names the lane.
 
@@ -103,7 +116,7 @@ def _stacked(
     if tables.is_frame(A):
         tables.same_rows({"A": A, y_name: y, **data})
     arrays = {
-        A_name: _wide(A, A_name, 2, lambda v: reading.array(v, A_name)),
+        A_name: _matrices(A, A_name),
         y_name: _wide(y, y_name, 1),
         **{k: _wide(v, k, 1) for k, v in data.items() if v is not None},
     }
@@ -170,6 +183,35 @@ def _wide(
         raise Misuse(f"{name} must have shape {shape}, got {np.shape(value)}")
     return _Leaf(np.asarray(value) if isinstance(value, jax.Array) else value,
                  axes == ndim)  # fmt: skip
+
+
+def _matrices(A: Any, name: str) -> _Leaf:
+    """The matrices of all lanes, or one that they share."""
+    if matrices.is_sparse(A):
+        return _Leaf(matrices.sparse(A, name), True)
+    several = isinstance(A, list | tuple) and any(map(matrices.is_sparse, A))
+    if not several:
+        return _wide(A, name, 2, lambda v: reading.array(v, name))
+    made: list[SparseMatrix] = []
+    for i, own in enumerate(A):
+        if not matrices.is_sparse(own):
+            raise Misuse(
+                f"lane {i}: {name} is dense where that of another lane is sparse; give "
+                "all of them one form"
+            )
+        _name_the_lane(lambda _, own=own: made.append(matrices.sparse(own, name)), [i])
+        if made[-1].shape != made[0].shape or not _alike(made[-1], made[0]):
+            raise Misuse(
+                f"lane {i}: {name} has entries in other places than that of lane 0; "
+                "lanes share one pattern: store zeros where it differs"
+            )
+    return _Leaf(_Lanes(made[0].with_values(np.stack([v.values for v in made]))), False)
+
+
+def _alike(A: SparseMatrix, B: SparseMatrix) -> bool:
+    """Whether two have entries in the same places; those read here share the arrays."""
+    pairs = ((A.rows, B.rows), (A.columns, B.columns))
+    return all(u is v or np.array_equal(u, v) for u, v in pairs)
 
 
 def _row(leaf: _Leaf) -> Any:
@@ -259,7 +301,8 @@ def _read(
         None if v is None else v.value
         for v in (None if loss.discrete else target, weight, offset)
     ]
-    dtype = glm_inputs.common_dtype(A.value, *others)
+    matrix = A.value.A if isinstance(A.value, _Lanes) else A.value
+    dtype = glm_inputs.common_dtype(design.values(matrix), *others)
     assert target is not None
 
     def cast(leaf: _Leaf | None, name: str) -> _Leaf | None:
@@ -269,7 +312,7 @@ def _read(
 
     coded = target.value if loss.discrete else inputs.cast(target.value, dtype, "y")
     return {
-        "A": _Leaf(inputs.narrowed(A.value, dtype, "A"), A.shared),
+        "A": _Leaf(design.narrowed(matrix, dtype), A.shared),
         "y": _Leaf(loss.labels(coded, dtype), target.shared),
         "weight": cast(weight, "sample_weight"),
         "offset": cast(offset, "offset"),
@@ -384,6 +427,8 @@ def _assembled(cls: Any, made: dict[str, Any], parts: Any, lanes: int) -> Stacke
     loss, term = parts
     dtype = made["A"].value.dtype
     blank = object.__new__(cls)
+    if isinstance(made["A"].value, SparseMatrix):
+        made["A"] = _leaves(made["A"])
     fields = made | {"loss": _cast(loss, dtype), "term": _cast(term, dtype)}
     for name, value in fields.items():
         object.__setattr__(blank, name, value)
@@ -393,6 +438,14 @@ def _assembled(cls: Any, made: dict[str, Any], parts: Any, lanes: int) -> Stacke
     )
     stack.view(0)._check_term()
     return stack
+
+
+def _leaves(A: _Leaf) -> SparseMatrix:
+    """A sparse matrix with a `_Leaf` for each leaf; all lanes share the pattern."""
+    values, *places = (getattr(A.value, v) for v in ("values", "rows", "columns"))
+    leaves = [_Leaf(values, A.shared), *(_Leaf(v, True) for v in places)]
+    structure = jax.tree.structure(A.value)
+    return jax.tree.unflatten(structure, leaves)  # type: ignore[no-any-return]
 
 
 def _cast(part: Any, dtype: Any) -> Any:

@@ -1,6 +1,7 @@
 """Minimise half a sum of squared residuals: nonlinear least squares."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,12 @@ from banach.core.kind import kind
 from banach.core.problem import Misuse
 from banach.kinds import diagnoses, inputs
 from banach.kinds.differentiable import Differentiable, Started, check_floating
+from banach.parts.sparse import SparseMatrix
 
 Scalar = Float[Array, ""]
 DENSE_JACOBIAN_UP_TO = 2000
+# Entries of a dense Jacobian for each that sparse data store (ours).
+DENSER = 16
 
 
 @kind(
@@ -70,6 +74,21 @@ class NonlinearLeastSquares(Differentiable, Started):
             self.fun, self.x0, self.args, data=self.data, reference=self.reference
         )
 
+    def oracles(self) -> frozenset[str]:
+        """Those of the card; no dense ones where data are sparse, see `affordable`."""
+        dense = frozenset() if self.affordable() else frozenset({"hess", "jacobian"})
+        return super().oracles() - dense
+
+    def affordable(self) -> bool:
+        """Whether a dense Jacobian is of one size with the data.
+
+        Beside a sparse matrix it may be a hundred times as large, and is not offered.
+        """
+        leaves = jax.tree.leaves(self.args, is_leaf=_is_sparse)
+        stored = [v.nnz for v in leaves if _is_sparse(v)]
+        entries = self.size() * self.residual_size()
+        return not stored or entries <= DENSER * sum(stored) + 2**20
+
     def prices(self) -> Mapping[str, float]:
         """A Jacobian is as many passes as it has columns, or rows where few."""
         few = min(self.size(), self.residual_size())
@@ -111,12 +130,12 @@ class NonlinearLeastSquares(Differentiable, Started):
 
     def default_check(self) -> str:
         """The projected residual; stationarity where J is too large to factorise."""
-        small = self.size() <= DENSE_JACOBIAN_UP_TO
+        small = self.size() <= DENSE_JACOBIAN_UP_TO and self.affordable()
         return "projected_residual" if small else "stationarity"
 
     def diagnosis(self, x: PyTree) -> str | None:
-        """Parameters that r does not feel at x."""
-        return diagnoses.without_effect(self, x)
+        """Parameters that r does not feel at x, where a Jacobian can say so."""
+        return diagnoses.without_effect(self, x) if self.affordable() else None
 
 
 @door
@@ -143,3 +162,7 @@ def _observed(data: PyTree, fun: inputs.Function, x0: PyTree) -> PyTree:
             f"shapes {got}: give the observations that r = model - data is made from"
         )
     return jax.tree.map(lambda v: inputs.narrowed(v, tree.dtype(x0), "data"), data)
+
+
+def _is_sparse(value: Any) -> bool:
+    return isinstance(value, SparseMatrix)

@@ -5,22 +5,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.sparse import BCOO
 from jaxtyping import PyTree
 
 from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.problem import Misuse
 from banach.engine.evaluate import evaluated
-from banach.kinds import inputs
+from banach.kinds import inputs, matrices
 from banach.kinds.differentiable import check_floating
 from banach.parts.operators import (
     DenseMatrix,
     FunctionOperator,
     NormalOperator,
     Operator,
-    SparseMatrix,
 )
+from banach.parts.sparse import SparseMatrix
 
 PROVED_UP_TO = 1000
 _MATRIX = (
@@ -111,7 +110,7 @@ def tall(A: Any, y: Any) -> tuple[Operator, Any]:
     """A matrix and a vector of its height, for normal equations."""
     made = _matrix(A, "A", square=False)
     y = right_side(y, "y")
-    height = made.entries.shape[0] if isinstance(made, DenseMatrix) else made.size
+    height = made.entries.shape[0] if isinstance(made, DenseMatrix) else made.height
     if inputs.shapes(y) != [(height,)]:
         raise Misuse(
             f"y has {_shapes(y)}, but A has {height} rows; give one number a row"
@@ -122,7 +121,7 @@ def tall(A: Any, y: Any) -> tuple[Operator, Any]:
 
 def width(A: Operator) -> int:
     """The number of columns."""
-    return A.entries.shape[1] if isinstance(A, DenseMatrix) else A.size
+    return A.entries.shape[1] if isinstance(A, DenseMatrix) else A.width
 
 
 def pulled_back(A: Operator, y: Any) -> Any:
@@ -162,46 +161,32 @@ def _as(value: PyTree, kind: Any) -> PyTree:
 
 def _matrix(A: Any, name: str, square: bool = True) -> Operator:
     """An array, a BCOO or one of SciPy's sparse matrices."""
-    if isinstance(A, BCOO):
-        if A.n_batch or A.n_dense:
-            raise Misuse(f"{name} must be a BCOO without batch or dense dimensions")
-        kept = (A.indices[:, 0] < A.shape[0]) & (A.indices[:, 1] < A.shape[1])
-        # Padding lies outside the matrix; it is moved to (0, 0) with the value 0.
-        rows, columns = (jnp.where(kept, A.indices[:, i], 0) for i in (0, 1))
-        values = jnp.where(kept, A.data, 0)
-        return _sparse(values, rows, columns, A.shape, name)
-    read = getattr(A, "tocoo", None)
-    if read is not None:
-        coo = read()
-        values = np.asarray(coo.data)
-        return _sparse(values, np.asarray(coo.row), np.asarray(coo.col), A.shape, name)
+    if matrices.is_sparse(A):
+        made = matrices.sparse(A, name)
+        if square and made.height != made.width:
+            raise Misuse(_no_square(name, made.shape))
+        return _in_place(made)
     if A is None or isinstance(A, dict | tuple | str | bytes):
         raise Misuse(f"{name} must be {_MATRIX}; got {reading.shown(A)}")
     A = reading.array(A, name)
     if np.ndim(A) != 2 or 0 in np.shape(A):
         raise Misuse(f"{name} must be {_MATRIX}; got shape {np.shape(A)}")
     if square and A.shape[0] != A.shape[1]:
-        raise Misuse(
-            f"{name} is {A.shape[0]} x {A.shape[1]}; a linear system needs a square "
-            "matrix. For least squares: bn.normal_equations(A, b, ridge), or bn.Ridge"
-        )
+        raise Misuse(_no_square(name, A.shape))
     return DenseMatrix(inputs.canonical(A, ())[0])
 
 
-def _sparse(values, rows, columns, shape, name) -> SparseMatrix:
-    if len(shape) != 2 or shape[0] != shape[1]:
-        raise Misuse(f"{name} is {shape}; a sparse matrix must be square")
-    values = reading.array(values, name)
-    n = shape[0]
-    if compat.any_tracer((values, rows, columns)):
-        order = jnp.argsort(rows, stable=True)
-        longest = min(n, int(rows.size))
-        return SparseMatrix(values[order], rows[order], columns[order], n, longest)
-    order = np.lexsort((np.asarray(columns), np.asarray(rows)))
-    counts = np.bincount(np.asarray(rows), minlength=n)
-    kept = (values, rows.astype(np.int32), columns.astype(np.int32))
-    values, rows, columns = (inputs.canonical(v[order], ())[0] for v in kept)
-    return SparseMatrix(values, rows, columns, n, int(counts.max(initial=1)))
+def _no_square(name: str, shape: tuple[int, ...]) -> str:
+    return (
+        f"{name} is {shape[0]} x {shape[1]}; a linear system needs a square "
+        "matrix. For least squares: bn.normal_equations(A, b, ridge), or bn.Ridge"
+    )
+
+
+def _in_place(A: SparseMatrix) -> SparseMatrix:
+    """With leaves in the dtypes that JAX will give them when it runs."""
+    values = inputs.canonical(A.values, ())[0]
+    return A if values is A.values else A.with_values(values)
 
 
 def _checked(A: Operator) -> Operator:
@@ -220,26 +205,8 @@ def _checked(A: Operator) -> Operator:
         square = A is not inner
         _matrix(inner.entries, "A", square=not square)
     if isinstance(inner, SparseMatrix):
-        _places(inner)
+        _matrix(inner, "A", square=A is inner)
     return A
-
-
-def _places(A: SparseMatrix) -> None:
-    """Rows sorted and inside, columns inside, and the longest row counted right."""
-    n = reading.integer(A.size, "the size of A", low=1)
-    if compat.any_tracer(A):
-        return
-    rows, columns = np.asarray(A.rows), np.asarray(A.columns)
-    flat = rows.shape == columns.shape == np.shape(A.values) and rows.ndim == 1
-    if not flat or rows.dtype.kind != "i" or columns.dtype.kind != "i":
-        raise Misuse("a sparse A needs values, rows and columns of one length")
-    inside = all(v.size == 0 or (v.min() >= 0 and v.max() < n) for v in (rows, columns))
-    longest = int(np.bincount(rows, minlength=n).max(initial=1)) if inside else -1
-    if not inside or (np.diff(rows) < 0).any() or longest > A.longest:
-        raise Misuse(
-            f"a sparse A of size {n} needs sorted rows and columns within 0 .. {n - 1} "
-            "and its longest row counted; pass the matrix itself, e.g. SciPy's"
-        )
 
 
 def _function(fun: Any, b: PyTree, args: tuple) -> FunctionOperator:
@@ -297,7 +264,8 @@ def _skew(A: Operator) -> float | None:
     elif isinstance(A, SparseMatrix):
         rows, columns = np.asarray(A.rows, np.int64), np.asarray(A.columns, np.int64)
         values = np.asarray(A.values)
-        places = np.concatenate([rows * A.size + columns, columns * A.size + rows])
+        n = A.width
+        places = np.concatenate([rows * n + columns, columns * n + rows])
         _, at = np.unique(places, return_inverse=True)
         off = np.abs(np.bincount(at, np.concatenate([values, -values]))).max(initial=0)
         top, kind = np.abs(values).max(initial=0), values.dtype
@@ -356,8 +324,13 @@ def _definiteness(A, b, symmetry, declared, hidden) -> str | None:
 
 
 def _proved(A: Operator) -> bool:
-    """Whether a Cholesky factorisation proves a small dense A definite."""
+    """Whether a Cholesky factorisation proves a small A definite.
+
+    Of dense ones, and of normal equations, whose matrix is dense in any case.
+    """
     inner = A.inner if isinstance(A, NormalOperator) else A
+    if isinstance(inner, SparseMatrix) and inner is not A:
+        return inner.width <= PROVED_UP_TO and _sparse_proof(inner, float(A.ridge))
     if not isinstance(inner, DenseMatrix) or inner.entries.shape[1] > PROVED_UP_TO:
         return False
     H = np.asarray(inner.entries, float)
@@ -367,6 +340,13 @@ def _proved(A: Operator) -> bool:
     n = H.shape[1]
     gram = H.T @ H + float(A.ridge) * np.eye(n)
     return _cholesky_proof(gram, 1.01 * _gam(len(H) + 2) * rough)
+
+
+def _sparse_proof(A: SparseMatrix, ridge: float) -> bool:
+    H = A.csr()
+    gram = (H.T @ H).toarray() + ridge * np.eye(A.width)
+    rough = np.linalg.norm((abs(H).T @ abs(H)).toarray())
+    return _cholesky_proof(gram, 1.01 * _gam(A.tallest + 2) * rough)
 
 
 def _cholesky_proof(A: np.ndarray, error: float) -> bool:

@@ -194,9 +194,9 @@ def normal_equations(
     The solution minimises ||A x - y||^2 + ridge ||x||^2, bn.Ridge's with
     l2 = ridge and without intercept; for ridge = 0 and an invertible A it solves
     A x = y, with the square of its condition number. `A` is an array or a sparse
-    matrix. With ridge = 0 definiteness is proved for arrays of at most 1000 columns,
-    and declared otherwise. Raises Misuse for a negative ridge, or shapes that do not
-    fit.
+    matrix, of any shape. With ridge = 0 definiteness is proved for at most 1000
+    columns, and declared otherwise. Raises Misuse for a negative ridge, or shapes that
+    do not fit.
     """
     inner, y = given.tall(A, y)
     columns = given.width(inner)
