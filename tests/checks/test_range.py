@@ -16,11 +16,11 @@ import pytest
 from banach.checks.common import lift
 from banach.checks.gap import Gap, GapDistance
 from banach.core.point import Point
+from banach.core.rounding import subnormal
 from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, SquaredHinge
 from banach.kinds.glm.problem import GLM
 from banach.terms.norms import ElasticNet, SquaredL2
 from banach.terms.sets import Box
-from banach.terms.term import subnormal
 
 LD = np.longdouble
 LANES = 300

@@ -24,6 +24,8 @@ def test_an_instance_stays_within_its_card(name):
     assert problem.oracles() <= card.oracles
     assert problem.default_check() in card.checks
     assert name.partition(":")[0] in card.zoo
+    views = [way.name for way in problem.views()]
+    assert [name for name in card.views if name in views] == views
     with compat.double():
         chosen = words.preferred(card, problem, problem.facts())
     rows = (card.prefers or words.MINIMISATION).values()

@@ -15,7 +15,7 @@ from banach.core.check import Check
 from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import gam, least, some, subnormal
+from banach.core.rounding import gam, least, some, subnormal
 
 Scalar = Float[Array, ""]
 # By the bits of a number: a power of ten, and a slack above which it is rounding of

@@ -22,7 +22,7 @@ from banach.core.check import Certificate, Part, single
 from banach.core.facts import DECLARED
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import gam, least
+from banach.core.rounding import gam, least
 
 NAME = "contraction at sampled pairs"
 

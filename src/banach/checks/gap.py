@@ -27,7 +27,7 @@ from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.terms.term import gam, least, outside
+from banach.core.rounding import gam, least, outside
 
 Scalar = Float[Array, ""]
 _QUANTITY = "f(x)-f*"

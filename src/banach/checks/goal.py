@@ -12,8 +12,9 @@ from banach.core import reading, tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam
 from banach.terms.product import Product
-from banach.terms.term import Norm, Set, Term, gam
+from banach.terms.term import Norm, Set, Term
 
 
 def _target(value: Any) -> Any:

@@ -11,7 +11,7 @@ from banach.core.check import Part
 from banach.core.facts import DECLARED
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import gam
+from banach.core.rounding import gam
 
 FACTS = ("monotone", "mu", "cocoercive", "L")
 

@@ -15,7 +15,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import least
+from banach.core.rounding import least
 
 CANCELS = 1e-3
 

@@ -8,7 +8,7 @@ from banach.checks import common
 from banach.core import tree
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import gam
+from banach.core.rounding import gam
 
 RADII = (1e-3, 1e-1, 1.0, 10.0)
 POWERS = 4

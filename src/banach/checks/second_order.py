@@ -17,7 +17,7 @@ from banach.core import reading, tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import gam, least
+from banach.core.rounding import gam, least
 
 DENSE = 2000
 _MARGINS = (4.0, 64.0, 4096.0)

@@ -24,7 +24,7 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import gam, least
+from banach.core.rounding import gam, least
 
 
 class StrongGap(Scaled):

@@ -15,6 +15,7 @@ from jaxtyping import PyTree
 
 from banach.core import tree
 from banach.core.fields import hyper
+from banach.core.rounding import gam, least
 from banach.terms.term import (
     Norm,
     Partition,
@@ -22,9 +23,7 @@ from banach.terms.term import (
     angle,
     arrays,
     charge,
-    gam,
     leafwise,
-    least,
     onto_simplex,
     positive,
     rebuild,

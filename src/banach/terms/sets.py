@@ -16,6 +16,7 @@ from jaxtyping import Array, PyTree
 from banach.core import reading, tree
 from banach.core.fields import hyper, keep
 from banach.core.problem import Misuse
+from banach.core.rounding import gam, least
 from banach.terms.term import (
     Partition,
     Scalar,
@@ -24,9 +25,7 @@ from banach.terms.term import (
     arrays,
     charge,
     concrete,
-    gam,
     leafwise,
-    least,
     onto_simplex,
     positive,
     rebuild,

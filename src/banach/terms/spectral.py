@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, PyTree
 from banach.core import tree
 from banach.core.fields import hyper
 from banach.core.problem import Misuse
+from banach.core.rounding import gam, least
 from banach.core.tree import PRECISION
 from banach.terms.term import (
     Norm,
@@ -24,8 +25,6 @@ from banach.terms.term import (
     Term,
     arrays,
     charge,
-    gam,
-    least,
     onto_simplex,
     positive,
     rebuild,

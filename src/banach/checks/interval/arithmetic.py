@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from banach.core.rounding import gam
+
 
 class Interval:
     """A box: the arrays of real numbers t with lo <= t <= hi, entry by entry."""
@@ -265,7 +267,7 @@ def total(a: Interval, axes: tuple[int, ...]) -> Interval:
     m = int(np.prod([a.shape[i] for i in axes], dtype=int))
     if m == 1:
         return a.map(lambda v: np.sum(v, axis=axes))
-    g = 1.01 * gam(m + 4)
+    g = 1.01 * gam(m + 4, float)
     lo, low = np.sum(a.lo, axis=axes), g * np.sum(np.abs(a.lo), axis=axes)
     hi, high = np.sum(a.hi, axis=axes), g * np.sum(np.abs(a.hi), axis=axes)
     return sealed(
@@ -287,7 +289,7 @@ def matmul(a: Interval, b: Interval) -> Interval:
     size = up(a_abs + a_rad) @ b_sup
     spread = a_abs @ b_rad + a_rad @ b_sup
     terms = (a.sup_abs > 0).astype(float) @ (b.sup_abs > 0).astype(float)
-    g = 1.01 * gam(n + 4)
+    g = 1.01 * gam(n + 4, float)
     # (1 + 2g) covers the rounding of the two nonnegative companions themselves.
     rad = (spread + g * size) * (1 + 2 * g) * (1 + 2**-50)
     rad = rad + terms * 2.0**-1022  # underflow of single products
@@ -298,9 +300,3 @@ def matmul(a: Interval, b: Interval) -> Interval:
     lo, hi = add_down(mid, -rad), add_up(mid, rad)
     lo, hi = np.where(exact, 0.0, lo), np.where(exact, 0.0, hi)
     return sealed(np.where(bad, np.nan, lo), np.where(bad, np.nan, hi))
-
-
-def gam(k: int) -> float:
-    """Higham's constant k u / (1 - k u) of float64."""
-    u = 2.0**-53
-    return k * u / (1 - k * u)

@@ -23,6 +23,7 @@ from banach.checks.interval.arithmetic import Interval
 from banach.checks.interval.evaluate import NoEnclosure, eval_jaxpr_interval
 from banach.checks.interval.function import float64
 from banach.checks.interval.prepare import prepared
+from banach.core.rounding import gam
 
 MAX_SIZE = 200
 TRIES = 8
@@ -201,7 +202,7 @@ def _indefinite(H: Interval) -> str:
         return "the Jacobian is not positive definite: a diagonal entry is <= 0"
     u = 2.0**-53
     spread = ar.up(np.sqrt(np.sum(both.radius**2)) * (1 + 4 * n * n * u))
-    shift = 1.01 * ar.gam(n + 2) * diagonal.sum() + 4 * u * diagonal.max() + spread
+    shift = 1.01 * gam(n + 2, float) * diagonal.sum() + 4 * u * diagonal.max() + spread
     shift = ar.up(shift * (1 + 16 * u) + n * 2.0**-1022)
     try:
         np.linalg.cholesky(mid - shift * np.eye(n))

@@ -19,6 +19,7 @@ from banach.checks.interval.evaluate import (
     rule,
     trool,
 )
+from banach.core.rounding import gam
 
 _MAX_TRIPS = 10_000
 
@@ -328,7 +329,7 @@ def _scatter(context, eqn, inputs):
         return [with_ufunc(np.add)(pair)]
     adds = with_ufunc(np.add)
     count = np.bincount(at, minlength=int(np.prod(operand.shape, dtype=int)))
-    g = 1.01 * ar.gam(int(count.max(initial=0)) + 5)
+    g = 1.01 * gam(int(count.max(initial=0)) + 5, float)
 
     def side(end, widen, sign):
         arrays = [getattr(v, end) for v in pair]

@@ -35,7 +35,7 @@ from banach.checks.rounding import elementwise as elementwise
 from banach.checks.rounding import moves as moves
 from banach.checks.rounding import pairs as rules
 from banach.checks.rounding import sums as sums
-from banach.terms.term import subnormal
+from banach.core.rounding import subnormal
 
 SPREAD_FACTOR = 20
 """The estimated error is this many times the largest spread seen."""

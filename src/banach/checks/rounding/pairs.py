@@ -6,7 +6,6 @@ that the value is exact. See `bound.py` for the rules in formulas.
 """
 
 import contextvars
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 from banach.checks.interval.evaluate import inner, live
+from banach.core import rounding as constants
 
 LIBM = 8
 """Error of an elementary function in units of u |f|: 4 ulp are at most 8 u."""
@@ -59,18 +59,17 @@ def floating(v: Any) -> bool:
 
 def unit(v: Any) -> float:
     """Unit roundoff u of the dtype of v."""
-    return float(jnp.finfo(v.dtype).eps) / 2
+    return constants.unit(v.dtype)
 
 
 def gam(k: int, v: Any) -> float:
-    """Higham's gam(k) in the dtype of v; infinite when k u >= 1."""
-    ku = k * unit(v)
-    return ku / (1 - ku) if ku < 1 else math.inf
+    """k u / (1 - k u) in the dtype of v."""
+    return constants.gam(k, v.dtype)
 
 
 def least(v: Any) -> float:
-    """The smallest normal number: results below it are written as 0, and read so."""
-    return float(jnp.finfo(v.dtype).tiny)
+    """The smallest normal number of the dtype of v."""
+    return constants.least(v.dtype)
 
 
 def rounded(v: Any, k: float = 1) -> Any:

@@ -13,9 +13,9 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam
 from banach.kinds.bilevel.problem import Bilevel
 from banach.parts import implicit
-from banach.terms.term import gam
 
 Scalar = Float[Array, ""]
 NAMES = ("||grad_y g||", "||G_yy v - F_y||", "||F_x - G_xy v||")

@@ -27,6 +27,7 @@ _TERM = frozenset({"prox", "project", "lmo"})
     name="Composite",
     oracles="value grad hvp hess residual jacobian prox project lmo",
     checks="step frank_wolfe",
+    views="inclusion_of_gradient forward_backward envelope",
     cures={
         "prox": "State the problem as bn.Composite",
         "lmo": "Use a compact set (bn.Simplex, bn.L1Ball, bn.Box) as the term",

@@ -21,8 +21,8 @@ from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.rounding import gam, least
 from banach.parts import kkt
-from banach.terms.term import gam, least
 
 Scalar = Float[Array, ""]
 

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from banach.core.rounding import gam
 from banach.kinds.affine_rows import Rows
-from banach.terms.term import gam
 
 ACTIVE = 200
 """Rows of y up to which its equations are solved exactly."""

@@ -45,6 +45,7 @@ class Evaluation(NamedTuple):
     name="Constrained",
     oracles="value grad hvp hess constraints jacobian",
     checks="kkt",
+    views="bounds_as_term kkt_inclusion kkt_system",
     prefers={"": "adasketch_newton scipy:trust-constr"},
     term="the constraints",
     cures={

@@ -33,10 +33,10 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam, least, outside
 from banach.kinds.convex_relu.problem import ConvexRelu
 from banach.terms.groups import GroupL2
 from banach.terms.polyhedral_cone import cone_multipliers
-from banach.terms.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 

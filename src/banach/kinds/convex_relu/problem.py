@@ -41,6 +41,7 @@ _SPLIT = frozenset({"split", "split_prox", "normal"})
     name="ConvexRelu",
     oracles="value grad hvp prox split split_prox normal dual",
     checks="relu_gap",
+    views="inclusion_of_gradient forward_backward envelope",
     prefers={"": "convex_relu_admm fista"},
     cures={
         "split split_prox normal": """State a program over activation patterns \

@@ -15,7 +15,7 @@ from banach.core import tree
 from banach.core.check import Certificate, Part, single
 from banach.core.point import Point
 from banach.core.problem import Problem
-from banach.terms.term import gam, least
+from banach.core.rounding import gam, least
 
 RADII = (1e-2, 1.0, 10.0)
 PAIRS = 2 * len(RADII) + 1

@@ -25,6 +25,7 @@ Scalar = Float[Array, ""]
     name="EllipticEnergy",
     oracles="value grad hvp hess riesz",
     checks="energy_distance",
+    views="without_term root_of_gradient inclusion_of_gradient forward_backward",
     prefers={"": "sobolev_gradient_flow lbfgs"},
     public={"manufactured": "manufactured"},
     zoo="pde",

@@ -25,6 +25,7 @@ NORMS = ("2", "inf")
     name="FixedPoint",
     oracles="map",
     checks="fixed_point contraction",
+    views="inclusion_of_map root_of_map",
     prefers={"": "anderson picard"},
     zoo="fixed_point",
 )

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import tree
+from banach.core.rounding import gam, least
 from banach.estimate import spectrum
 from banach.kinds.glm.inputs import known
 from banach.kinds.glm.loss import Loss
@@ -31,7 +32,7 @@ from banach.parts.sparse import SparseMatrix
 from banach.terms import norms as pn
 from banach.terms.groups import GroupL2
 from banach.terms.sets import Box, Set
-from banach.terms.term import Term, gam, least
+from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
 # Entries of a block of rows, and blocks from which it pays to take A apart.

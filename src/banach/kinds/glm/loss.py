@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array
 
 from banach.core.door import Made
+from banach.core.rounding import gam, least
 from banach.kinds.glm import inputs as glm_inputs
-from banach.terms.term import gam, least
 
 # Roundings charged to one exp, log or quotient together with what surrounds it.
 ROUNDINGS = 32

@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core.fields import count, hyper
+from banach.core.rounding import least
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm.entropy import relative_entropy
 from banach.kinds.glm.loss import ROUNDINGS, Loss, spill, unit
 from banach.kinds.glm.softplus import softplus
-from banach.terms.term import least
 
 
 class LeastSquares(Loss):

@@ -41,6 +41,8 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
     name="GLM",
     oracles="value grad hvp hess prox project lmo dual",
     checks="gap step stationarity",
+    views="""finite_sum without_term root_of_gradient inclusion_of_gradient
+    forward_backward envelope""",
     cures={"dual": "State a linear model (bn.GLM) with a term that has a conjugate"},
     public={
         "models": """Ridge Lasso ElasticNetRegression GroupLasso

@@ -21,10 +21,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from banach.core import compat
+from banach.core.rounding import gam
 from banach.kinds.glm import design, labelled
 from banach.kinds.glm.losses import Logistic, Poisson, Softmax
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
-from banach.terms.term import gam
 
 PROGRAM = 20_000
 """Entries of the rows up to which a linear program looks for a direction."""

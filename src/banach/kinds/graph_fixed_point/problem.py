@@ -23,6 +23,7 @@ Heads = Float[Array, "heads nodes width"]
     name="GraphFixedPoint",
     oracles="map linear_part",
     checks="contraction",
+    views="inclusion_of_map root_of_map",
     prefers={"": "convergent_graph_solver anderson picard"},
     zoo="fixed_point",
 )

@@ -28,6 +28,7 @@ Scalar = Float[Array, ""]
     name="Inclusion",
     oracles="operator component resolvent",
     checks="inclusion variational_gap",
+    views="forward_backward root_of_operator",
     prefers={
         "": """extragradient backtracking_extragradient golden_ratio halpern
         vr_halpern"""

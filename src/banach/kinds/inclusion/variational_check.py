@@ -13,9 +13,10 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam
 from banach.kinds.inclusion.check import no_operator
 from banach.terms.sets import L2Ball
-from banach.terms.term import Term, gam
+from banach.terms.term import Term
 
 
 class VariationalGap(Scaled):

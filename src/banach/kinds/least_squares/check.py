@@ -14,8 +14,8 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam, least
 from banach.kinds.least_squares.problem import NonlinearLeastSquares
-from banach.terms.term import gam, least
 
 Scalar = Float[Array, ""]
 LARGEST = 2000

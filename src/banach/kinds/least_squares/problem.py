@@ -26,6 +26,7 @@ DENSER = 16
     name="NonlinearLeastSquares",
     oracles="value grad hvp hess residual jacobian",
     checks="projected_residual stationarity",
+    views="without_term root_of_gradient inclusion_of_gradient forward_backward",
     prefers={
         "size<=2000": "levenberg_marquardt trust_region_newton lbfgs",
         "": "lbfgs",

@@ -14,8 +14,8 @@ from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam, least, subnormal
 from banach.parts.operators import DenseMatrix
-from banach.terms.term import gam, least, subnormal
 
 Scalar = Float[Array, ""]
 DENSE = 2000

@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 from banach.core import compat, reading, tree
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.problem import Misuse
+from banach.core.rounding import gam
 from banach.engine.evaluate import evaluated
 from banach.kinds import inputs, matrices
 from banach.kinds.differentiable import check_floating
@@ -339,14 +340,14 @@ def _proved(A: Operator) -> bool:
     rough = np.linalg.norm(np.abs(H).T @ np.abs(H))
     n = H.shape[1]
     gram = H.T @ H + float(A.ridge) * np.eye(n)
-    return _cholesky_proof(gram, 1.01 * _gam(len(H) + 2) * rough)
+    return _cholesky_proof(gram, 1.01 * gam(len(H) + 2, float) * rough)
 
 
 def _sparse_proof(A: SparseMatrix, ridge: float) -> bool:
     H = A.csr()
     gram = (H.T @ H).toarray() + ridge * np.eye(A.width)
     rough = np.linalg.norm((abs(H).T @ abs(H)).toarray())
-    return _cholesky_proof(gram, 1.01 * _gam(A.tallest + 2) * rough)
+    return _cholesky_proof(gram, 1.01 * gam(A.tallest + 2, float) * rough)
 
 
 def _cholesky_proof(A: np.ndarray, error: float) -> bool:
@@ -355,15 +356,10 @@ def _cholesky_proof(A: np.ndarray, error: float) -> bool:
     H, d = (A + A.T) / 2, np.diag(A)
     if not np.all(d > 0):
         return False
-    c = 1.01 * (_gam(n + 2) * d.sum() + np.linalg.norm(A - H)) + error
+    c = 1.01 * (gam(n + 2, float) * d.sum() + np.linalg.norm(A - H)) + error
     c += 2 * np.finfo(A.dtype).eps * d.max()
     try:
         np.linalg.cholesky(H - c * np.eye(n))
     except np.linalg.LinAlgError:
         return False
     return True
-
-
-def _gam(k: int) -> float:
-    ku = k * np.finfo(float).eps / 2
-    return ku / (1 - ku)

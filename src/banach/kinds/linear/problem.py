@@ -26,6 +26,7 @@ from banach.parts.operators import NormalOperator, Operator
     name="Linear",
     oracles="matvec residual",
     checks="linear_residual",
+    views="quadratic root least_squares",
     prefers={"": "conjugate_gradient"},
     cures={
         "matvec": "State the system as bn.Linear(A, b)",

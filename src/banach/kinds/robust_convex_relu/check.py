@@ -33,9 +33,9 @@ from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam, least, outside
 from banach.terms.groups import GroupL2
 from banach.terms.polyhedral_cone import cone_multipliers
-from banach.terms.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 

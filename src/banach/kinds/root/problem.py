@@ -21,6 +21,7 @@ from banach.kinds.differentiable import check_floating, structs
     name="Root",
     oracles="residual jacobian",
     checks="residual",
+    views="least_squares",
     prefers={"": "newton_root powell_hybrid broyden"},
     zoo="root",
 )

@@ -22,6 +22,7 @@ Scalar = Float[Array, ""]
     name="Smooth",
     oracles="value grad hvp hess",
     checks="stationarity",
+    views="without_term root_of_gradient inclusion_of_gradient forward_backward",
     cures={"hess hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)"},
     zoo="""beale brown_badly_scaled dixon_price logistic monkey_saddle
     powell_singular quadratic rosenbrock trigonometric""",

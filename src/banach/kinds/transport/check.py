@@ -14,9 +14,9 @@ from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.core.rounding import gam, least, outside
 from banach.parts import transport_newton
 from banach.parts.transport_cost import both_sums, row_sums
-from banach.terms.term import gam, least, outside
 
 Scalar = Float[Array, ""]
 QUANTITY = "primal - dual of entropic transport"

@@ -43,6 +43,8 @@ class Block(eqx.Module):
     name="Transport",
     oracles="value grad hvp hess plan transform",
     checks="transport",
+    views="""sinkhorn_map without_term root_of_gradient inclusion_of_gradient
+    forward_backward""",
     prefers={"": "sinkhorn_newton_sparse sinkhorn"},
     zoo="transport",
 )
