@@ -103,12 +103,13 @@ class Glm(Kind):
         if self.free:
             data["intercept"] = True
         if self.loss == "softmax":
-            model = bn.Softmax(K)
+            model = bn.SoftmaxLoss(K)
         elif self.loss == "huber":
-            model = bn.Huber(one["delta"])
+            model = bn.HuberLoss(one["delta"])
         else:
-            names = {"squares": "LeastSquares", "hinge": "SquaredHinge"}
-            model = getattr(bn, names.get(self.loss, self.loss.capitalize()))()
+            names = {"squares": "Squared", "hinge": "SquaredHinge"}
+            name = names.get(self.loss, self.loss.capitalize())
+            model = getattr(bn, f"{name}Loss")()
         return bn.GLM(A, y, model, self._term(one), **data)
 
     def _term(self, one):
@@ -131,12 +132,12 @@ class Glm(Kind):
     def code(self, one):
         """The same as source."""
         loss = {
-            "softmax": f"bn.Softmax({K})", "squares": "bn.LeastSquares()",
-            "hinge": "bn.SquaredHinge()", "logistic": "bn.Logistic()",
-            "poisson": "bn.Poisson()",
+            "softmax": f"bn.SoftmaxLoss({K})", "squares": "bn.SquaredLoss()",
+            "hinge": "bn.SquaredHingeLoss()", "logistic": "bn.LogisticLoss()",
+            "poisson": "bn.PoissonLoss()",
         }.get(self.loss)  # fmt: skip
         if loss is None:
-            loss = f"bn.Huber({show(one['delta'])})"
+            loss = f"bn.HuberLoss({show(one['delta'])})"
         names = {
             "l2": "SquaredL2", "l1": "L1", "enet": "ElasticNet", "group": "GroupL2",
             "nonneg": "Nonnegative", "box": "Box", "simplex": "Simplex",

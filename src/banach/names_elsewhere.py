@@ -61,7 +61,7 @@ _PROBLEMS = {
     "leastsq": "state bn.least_squares(residual, x0) and solve that",
     "lsq_linear": "state bn.BoxLeastSquares(A, b, lower, upper) and solve that",
     "nnls": "state bn.NonnegativeLeastSquares(A, b) and solve that",
-    "lstsq": "state bn.GLM(A, b, bn.LeastSquares()) and solve that",
+    "lstsq": "state bn.GLM(A, b, bn.SquaredLoss()) and solve that",
     "linprog": (
         "state bn.Constrained(lambda x: c @ x, x0, linear=(A, b), lower=0) and solve "
         "that"
@@ -77,7 +77,7 @@ _PROBLEMS = {
     "LinearConstraint": "bn.minimize takes those of SciPy",
     "NonlinearConstraint": "bn.minimize takes those of SciPy",
     "LinearRegression": (
-        "state bn.GLM(A, y, bn.LeastSquares(), intercept=True) and solve that"
+        "state bn.GLM(A, y, bn.SquaredLoss(), intercept=True) and solve that"
     ),
     "LinearSVC": "state bn.SquaredHingeClassifier(A, y, l2) and solve that",
     "SGDClassifier": "state bn.LogisticRegression(A, y, l2) and solve that",

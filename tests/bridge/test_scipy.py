@@ -20,7 +20,7 @@ from banach.core.problem import Misuse
 from banach.engine.peer_driver import iterate_host
 from banach.engine.plan import Limits, Manner, Plan
 from banach.kinds.composite.problem import Composite
-from banach.kinds.glm.losses import LeastSquares
+from banach.kinds.glm.losses import SquaredLoss
 from banach.kinds.glm.problem import GLM
 from banach.kinds.smooth.problem import Smooth
 from banach.terms.norms import L1, ElasticNet, SquaredL2
@@ -157,7 +157,7 @@ def enumerated(l1, l2):
 def test_l1_and_l2_terms_are_split(term, l1, l2):
     answer = enumerated(l1, l2)
     composite = Composite(small.quadratic(), term)
-    glm = GLM(small.A, small.B, LeastSquares(), term)
+    glm = GLM(small.A, small.B, SquaredLoss(), term)
     for problem in (composite, glm):
         method = Scipy.variant("L-BFGS-B", problem, problem.facts())
         result = last(problem, method, Distance(answer), tol=1e-7)
@@ -168,7 +168,7 @@ def test_l1_and_l2_terms_are_split(term, l1, l2):
 
 def test_an_intercept_stays_free_of_the_term():
     A, b = small.A, small.B + 7
-    problem = GLM(A, b, LeastSquares(), Box(-0.1, 0.1), intercept=True)
+    problem = GLM(A, b, SquaredLoss(), Box(-0.1, 0.1), intercept=True)
     design = np.concatenate([A, np.ones((20, 1))], axis=1)
     sides = np.array([0.1] * 4 + [np.inf])
     theirs = scipy.optimize.lsq_linear(design, b, (-sides, sides), tol=1e-14)

@@ -9,7 +9,13 @@ import banach as bn
 from banach.bridge.sklearn import Sklearn
 from banach.core.method import Refusal
 from banach.core.problem import Misuse
-from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, Poisson, Softmax
+from banach.kinds.glm.losses import (
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    SquaredLoss,
+)
 from banach.kinds.glm.problem import GLM
 from banach.terms.norms import L1, ElasticNet, SquaredL2
 from banach.terms.sets import Box
@@ -23,12 +29,12 @@ CLASS = np.digitize(REAL, [-1.0, 1.5])
 W = rng.uniform(0.5, 2.0, 40)
 
 CASES = {
-    "logistic": (SIGN, Logistic(), SquaredL2(0.7)),
-    "poisson": (COUNT, Poisson(), SquaredL2(0.7)),
-    "softmax": (CLASS, Softmax(3), SquaredL2(0.7)),
-    "ridge": (REAL, LeastSquares(), SquaredL2(0.7)),
-    "lasso": (REAL, LeastSquares(), L1(6.0)),
-    "elastic net": (REAL, LeastSquares(), ElasticNet(4.0, 2.0)),
+    "logistic": (SIGN, LogisticLoss(), SquaredL2(0.7)),
+    "poisson": (COUNT, PoissonLoss(), SquaredL2(0.7)),
+    "softmax": (CLASS, SoftmaxLoss(3), SquaredL2(0.7)),
+    "ridge": (REAL, SquaredLoss(), SquaredL2(0.7)),
+    "lasso": (REAL, SquaredLoss(), L1(6.0)),
+    "elastic net": (REAL, SquaredLoss(), ElasticNet(4.0, 2.0)),
 }
 
 
@@ -72,15 +78,15 @@ def test_the_ladder_goes_on_from_where_the_last_fit_ended():
 
 
 def test_what_does_not_fit_is_refused_with_the_cure():
-    boxed = GLM(X, REAL, LeastSquares(), Box(-1.0, 1.0))
-    huber = GLM(X, REAL, Huber(), SquaredL2(1.0))
-    weighted = GLM(X, REAL, LeastSquares(), L1(np.array([1.0, 2.0, 0.0])))
-    moved = GLM(X, SIGN, Logistic(), SquaredL2(1.0), offset=REAL)
+    boxed = GLM(X, REAL, SquaredLoss(), Box(-1.0, 1.0))
+    huber = GLM(X, REAL, HuberLoss(), SquaredL2(1.0))
+    weighted = GLM(X, REAL, SquaredLoss(), L1(np.array([1.0, 2.0, 0.0])))
+    moved = GLM(X, SIGN, LogisticLoss(), SquaredL2(1.0), offset=REAL)
     for problem in (boxed, huber, weighted, moved, small.quadratic()):
         assert isinstance(Sklearn.suggest(problem, None), Refusal)
         assert isinstance(Sklearn.applies(problem, None), Refusal)
         assert Sklearn.variants(problem, None) == ()
-    lasso = GLM(X, REAL, LeastSquares(), L1(1.0))
+    lasso = GLM(X, REAL, SquaredLoss(), L1(1.0))
     no = Sklearn.variant("lbfgs", lasso, None)
     assert isinstance(no, Refusal) and "coordinate-descent" in no.cure
     with pytest.raises(Misuse, match="did you mean newton-cholesky"):

@@ -15,12 +15,12 @@ from banach.core.problem import Misuse
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import models
 from banach.kinds.glm.losses import (
-    Huber,
-    LeastSquares,
-    Logistic,
-    Poisson,
-    Softmax,
-    SquaredHinge,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
 )
 from banach.kinds.glm.problem import GLM
 from banach.terms.norms import L1, SquaredL2
@@ -51,27 +51,27 @@ CASES = {
     ),
     "logistic_l1": lambda: models.SparseLogisticRegression(A, SIGN, 1.0, **FREE),
     "softmax": lambda: models.SoftmaxRegression(A, THREE, 0.5),
-    "softmax_l1": lambda: GLM(A, THREE, Softmax(3), L1(1.0)),
+    "softmax_l1": lambda: GLM(A, THREE, SoftmaxLoss(3), L1(1.0)),
     "poisson": lambda: models.PoissonRegression(A, COUNTS, 0.5),
-    "poisson_l1": lambda: GLM(A, COUNTS, Poisson(), L1(1.0), **FREE),
+    "poisson_l1": lambda: GLM(A, COUNTS, PoissonLoss(), L1(1.0), **FREE),
     "huber": lambda: models.HuberRegression(A, B, 0.3, 0.5),
-    "huber_l1": lambda: GLM(A, B, Huber(0.3), L1(0.5), sample_weight=W, **FREE),
+    "huber_l1": lambda: GLM(A, B, HuberLoss(0.3), L1(0.5), sample_weight=W, **FREE),
     "hinge": lambda: models.SquaredHingeClassifier(A, SIGN, 0.5, **FREE),
 }
 
 
 def losses(loss, z, y):
     """Textbook losses in extended precision."""
-    if isinstance(loss, LeastSquares):
+    if isinstance(loss, SquaredLoss):
         return (z - y) ** 2 / 2
-    if isinstance(loss, Huber):
+    if isinstance(loss, HuberLoss):
         d, r = LD(loss.delta), abs(z - y)
         return np.where(r <= d, r**2 / 2, d * r - d**2 / 2)
-    if isinstance(loss, SquaredHinge):
+    if isinstance(loss, SquaredHingeLoss):
         return np.maximum(1 - y * z, 0) ** 2 / 2
-    if isinstance(loss, Logistic):
+    if isinstance(loss, LogisticLoss):
         return np.log1p(np.exp(-abs(y * z))) + np.maximum(-y * z, 0)
-    if isinstance(loss, Softmax):
+    if isinstance(loss, SoftmaxLoss):
         top = z.max(axis=1, keepdims=True)
         return (
             np.log(np.exp(z - top).sum(axis=1))
@@ -332,14 +332,14 @@ def test_permuting_samples_and_scaling_the_objective_leave_the_ratio(name):
 def test_scaling_columns_leaves_the_gap():
     s = np.array([1e-4, 1.0, 1e3, 10.0])
     x = np.array([0.3, -0.5, 0.0, 0.2])
-    plain = judge(GLM(A, B, LeastSquares(), L1(2.0 * np.ones(P))), x)[0]
-    scaled = judge(GLM(A * s, B, LeastSquares(), L1(2.0 * s)), x / s)[0]
+    plain = judge(GLM(A, B, SquaredLoss(), L1(2.0 * np.ones(P))), x)[0]
+    scaled = judge(GLM(A * s, B, SquaredLoss(), L1(2.0 * s)), x / s)[0]
     assert np.isclose(plain.value, scaled.value, rtol=1e-9)
     plain = judge(
-        GLM(A, SIGN, Logistic(), SquaredL2(np.ones(P)), **FREE), np.r_[x, 0.1]
+        GLM(A, SIGN, LogisticLoss(), SquaredL2(np.ones(P)), **FREE), np.r_[x, 0.1]
     )
     scaled = judge(
-        GLM(A * s, SIGN, Logistic(), SquaredL2(s**2), **FREE), np.r_[x / s, 0.1]
+        GLM(A * s, SIGN, LogisticLoss(), SquaredL2(s**2), **FREE), np.r_[x / s, 0.1]
     )
     assert np.isclose(plain[0].value, scaled[0].value, rtol=1e-9)
 
@@ -406,7 +406,7 @@ def test_swapped_data_and_perturbed_answers_fail():
     assert judge(rolled, best)[0].ratio > 1e-3
     stronger = models.LogisticRegression(A, SIGN, 0.51)
     assert not judge(stronger, best)[0].within(1e-7)
-    without = GLM(A, SIGN, Logistic(), SquaredL2(0.5))
+    without = GLM(A, SIGN, LogisticLoss(), SquaredL2(0.5))
     assert not judge(without, best[:-1])[0].within(1e-4)
     with pytest.raises(Misuse, match="negative"):
         models.LogisticRegression(A, SIGN, 0.5, sample_weight=-W)
@@ -471,8 +471,8 @@ def test_float32_is_judged_in_float64_where_that_exists():
 
 def test_refusals_name_reason_and_cure():
     cases = {
-        "no conjugate": GLM(A, B, LeastSquares()),
-        "unpenalised": GLM(A, B, LeastSquares(), L1(np.array([0, 1.0, 1, 1]))),
+        "no conjugate": GLM(A, B, SquaredLoss()),
+        "unpenalised": GLM(A, B, SquaredLoss(), L1(np.array([0, 1.0, 1, 1]))),
         "Nonnegative": models.NonnegativeLeastSquares(A, B),
     }
     for words, problem in cases.items():
@@ -485,7 +485,7 @@ def test_refusals_name_reason_and_cure():
 
 def test_traced_zero_weights_give_no_bound():
     """A weight that is 0 only at run time must not slip past the refusal."""
-    make = lambda lam: judge(GLM(A, B, LeastSquares(), L1(lam)), jnp.ones(P))[0].value  # noqa: E731
+    make = lambda lam: judge(GLM(A, B, SquaredLoss(), L1(lam)), jnp.ones(P))[0].value  # noqa: E731
     value = jax.jit(make)
     assert np.isfinite(value(jnp.ones(P)))
     assert np.isposinf(value(jnp.array([0.0, 1.0, 1.0, 1.0])))

@@ -13,7 +13,7 @@ import banach as bn
 from banach.core.point import Point
 from banach.kinds.linear.check import EnergyError, LinearDistance, LinearResidual
 from banach.kinds.linear.problem import Linear
-from banach.parts.grid import obstacles, poisson
+from banach.parts.grid import obstacles, poisson_grid
 
 RNG = np.random.default_rng(8)
 KEY = 0
@@ -59,7 +59,7 @@ def test_the_residual_is_sound_at_the_solution_and_near_it(scale, offset):
 
 def test_sparse_grid_and_function_agree_with_dense():
     solid = obstacles(14, 2)
-    grid = poisson(solid)
+    grid = poisson_grid(solid)
     K = np.asarray(grid.matrix(np.zeros((14, 14))))
     b = RNG.standard_normal((14, 14))
     x = RNG.standard_normal((14, 14))

@@ -17,7 +17,12 @@ from banach.checks.common import lift
 from banach.checks.gap import Gap, GapDistance
 from banach.core.point import Point
 from banach.core.rounding import subnormal
-from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, SquaredHinge
+from banach.kinds.glm.losses import (
+    HuberLoss,
+    LogisticLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+)
 from banach.kinds.glm.problem import GLM
 from banach.terms.norms import ElasticNet, SquaredL2
 from banach.terms.sets import Box
@@ -129,7 +134,7 @@ def rounded(x, dtype):
 def test_gaps_of_least_squares_against_rational_arithmetic(kind, dtype):
     rng = np.random.default_rng(3)
     term = ElasticNet(1.0, 1.0) if kind == "net" else Box(-1.0, 1.0)
-    template = GLM(A0, Y0, LeastSquares(), term, sample_weight=W0)
+    template = GLM(A0, Y0, SquaredLoss(), term, sample_weight=W0)
     run = look(template, net if kind == "net" else box)
     looks = certified = 0
     for end, coupled in [(e, c) for e in (1, 0.5, 0.25) for c in (False, True)]:
@@ -162,7 +167,7 @@ def test_gaps_of_least_squares_against_rational_arithmetic(kind, dtype):
 def test_solutions_at_moderate_scales_are_certified(dtype):
     rng = np.random.default_rng(5)
     end = {np.float64: 30, np.float32: 6}[dtype]
-    run = look(GLM(A0, Y0, LeastSquares(), ElasticNet(1.0, 1.0), sample_weight=W0), net)
+    run = look(GLM(A0, Y0, SquaredLoss(), ElasticNet(1.0, 1.0), sample_weight=W0), net)
     A, y, w, l1, l2, _ = drawn(rng, dtype, end, True)
     truths = [exact(*c, None) for c in zip(A, y, w, l1, l2, strict=True)]
     best = np.array([rounded(b, np.float64) for _, b in truths])
@@ -170,7 +175,11 @@ def test_solutions_at_moderate_scales_are_certified(dtype):
     assert len(tight) == LANES and np.all(tight)
 
 
-LOSSES = {"huber": Huber(1.0), "hinge": SquaredHinge(), "logistic": Logistic()}
+LOSSES = {
+    "huber": HuberLoss(1.0),
+    "hinge": SquaredHingeLoss(),
+    "logistic": LogisticLoss(),
+}
 
 
 def losses(name, z, y, d):
@@ -244,7 +253,7 @@ def test_gaps_of_other_losses_against_extended_precision(name):
 
 def test_a_root_of_a_gap_neither_vanishes_nor_overflows_before_it():
     run = look(
-        GLM(A0, Y0, LeastSquares(), SquaredL2(1.0)),
+        GLM(A0, Y0, SquaredLoss(), SquaredL2(1.0)),
         lambda p: (p.A, p.y, p.term.lam),
         GapDistance,
     )
@@ -270,7 +279,7 @@ def test_what_is_read_as_zero_is_seen_in_its_bits():
 
 def test_small_numbers_survive_on_the_way_to_float64():
     x = np.array([2e-41, -3e-45, 0.0, 1.5, -np.inf, 1.1754944e-38], np.float32)
-    problem = GLM(x[:1, None], x[3:4], LeastSquares(), SquaredL2(np.float32(1e-40)))
+    problem = GLM(x[:1, None], x[3:4], SquaredLoss(), SquaredL2(np.float32(1e-40)))
     judged, at = jax.jit(lift)(problem, Point(x))
     assert np.array_equal(np.asarray(at.x), x.astype(np.float64))
     assert np.asarray(judged.A)[0, 0] == float(x[0])
@@ -281,7 +290,7 @@ def test_small_numbers_survive_on_the_way_to_float64():
 def test_data_below_the_normal_numbers_certify_nothing():
     for A, y, l2 in [(1e-310, 1.0, 1.0), (1.0, 1e-312, 1.0), (1.0, 1.0, 1e-309)]:
         problem = GLM(
-            np.array([[A]]), np.array([y]), LeastSquares(), ElasticNet(1.0, l2)
+            np.array([[A]]), np.array([y]), SquaredLoss(), ElasticNet(1.0, l2)
         )
         certificate, _ = Gap()(problem, Point(np.zeros(1)), None, 0)
         assert not bool(certificate.within(1e-6))

@@ -11,7 +11,12 @@ from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.kinds.convex_relu.check import ReluGap
 from banach.kinds.convex_relu.problem import ConvexRelu
-from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, SquaredHinge
+from banach.kinds.glm.losses import (
+    HuberLoss,
+    LogisticLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+)
 
 RNG = np.random.default_rng(4)
 N, D, P, BETA = 14, 3, 5, 0.5
@@ -20,10 +25,10 @@ Y = np.abs(X[:, 0]) - X[:, 1] + 0.1 * RNG.standard_normal(N)
 SIGN = np.where(Y > np.median(Y), 1.0, -1.0)
 LD = np.longdouble
 LOSSES = {
-    "squares": LeastSquares(),
-    "logistic": Logistic(),
-    "hinge": SquaredHinge(),
-    "huber": Huber(0.4),
+    "squares": SquaredLoss(),
+    "logistic": LogisticLoss(),
+    "hinge": SquaredHingeLoss(),
+    "huber": HuberLoss(0.4),
 }
 
 
@@ -59,12 +64,12 @@ def network_value(problem, x):
         hidden = np.maximum(x @ LD(X).T, 0)
         z = np.sum(hidden[0] - hidden[1], axis=0)
     y, loss = LD(np.asarray(problem.y)), problem.loss
-    if isinstance(loss, LeastSquares):
+    if isinstance(loss, SquaredLoss):
         fit = (z - y) ** 2 / 2
-    elif isinstance(loss, Huber):
+    elif isinstance(loss, HuberLoss):
         d, r = LD(loss.delta), abs(z - y)
         fit = np.where(r <= d, r**2 / 2, d * r - d**2 / 2)
-    elif isinstance(loss, SquaredHinge):
+    elif isinstance(loss, SquaredHingeLoss):
         fit = np.maximum(1 - y * z, 0) ** 2 / 2
     else:
         fit = np.log1p(np.exp(-abs(y * z))) + np.maximum(-y * z, 0)

@@ -71,7 +71,7 @@ def test_the_scale_of_a_step_is_measured_before_the_cast():
     A[1, 2] = -3e-20
     y = np.array([0, -2e-30, 0, 0], np.float32)
     w = np.array([0, 1, 0, 0], np.float32)
-    problem = bn.GLM(A, y, bn.LeastSquares(), bn.Nonnegative(), sample_weight=w)
+    problem = bn.GLM(A, y, bn.SquaredLoss(), bn.Nonnegative(), sample_weight=w)
     # Relative to its own companion, |a| |y| = 6e-50, a step takes a third of it.
     status, said = part(problem, [0, 0, 0], "step", np.float32)
     assert said.value == pytest.approx(2 / 3, rel=1e-6)
@@ -82,7 +82,7 @@ def test_the_null_model_of_float32_data_is_computed_in_float64():
     y = np.array([0, 0, -2.47, 0], np.float32)
     w = np.array([0, 3e-30, 5e-05, 0], np.float32)
     problem = bn.GLM(
-        np.zeros((4, 3), np.float32), y, bn.LeastSquares(),
+        np.zeros((4, 3), np.float32), y, bn.SquaredLoss(),
         bn.SquaredL2(np.float32(1)), sample_weight=w, intercept=True,
     )  # fmt: skip
     _, said = part(problem, [0, 0, 0, -2.47], "gap", np.float32)

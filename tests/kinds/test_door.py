@@ -166,7 +166,7 @@ LABELS = {
     "dates": np.full(4, "2020-01-01", "M8[D]"),
 }
 TWO = LABELS | {"three": ["a", "b", "c", "a"], "one number": [7] * 4}
-TERMS = {"number": 0.1, "text": "l1", "class": bn.L1, "loss": bn.Logistic()}
+TERMS = {"number": 0.1, "text": "l1", "class": bn.L1, "loss": bn.LogisticLoss()}
 
 
 def glm(b="b", targets=REAL_TARGETS, **more):
@@ -290,8 +290,12 @@ KINDS = {
     "Nonnegative": (bn.NonnegativeLeastSquares, dict(A=A, b=Y), glm()),
     "GLM": (
         bn.GLM,
-        dict(A=A, y=Y, loss=bn.LeastSquares(), term=bn.L1(0.1)),
-        glm("y", loss={"text": "squared", "None": None, "class": bn.Huber}, term=TERMS),
+        dict(A=A, y=Y, loss=bn.SquaredLoss(), term=bn.L1(0.1)),
+        glm(
+            "y",
+            loss={"text": "squared", "None": None, "class": bn.HuberLoss},
+            term=TERMS,
+        ),
     ),
     "Smooth": (
         bn.Smooth,
@@ -587,7 +591,11 @@ KINDS = {
             beta=number(optional=False),
             patterns=integer(1)
             | {"other": "some", "None": None, "twos": 2 * np.ones((1, 4))},
-            loss={"text": "squared", "unbounded": bn.Poisson(), "class": bn.Huber},
+            loss={
+                "text": "squared",
+                "unbounded": bn.PoissonLoss(),
+                "class": bn.HuberLoss,
+            },
             gated=flag(),
             seed=integer() | {"None": None},
         ),
@@ -798,7 +806,7 @@ def test_any_two_labels_are_sorted_as_numpy_unique_does(y, classes, codes):
         p.validate()
         for name in classes:
             assert repr(name) in p.formula()
-    p = bn.ConvexRelu(A, y, 0.5, 2, loss=bn.Logistic())
+    p = bn.ConvexRelu(A, y, 0.5, 2, loss=bn.LogisticLoss())
     assert p.classes == classes
     np.testing.assert_array_equal(p.y, codes)
     p.validate()

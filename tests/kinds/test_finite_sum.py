@@ -146,13 +146,14 @@ def test_facts_have_their_provenance():
 def test_the_view_of_a_glm_is_the_model_over_n(which, intercept):
     labels = (Y > 0).astype(int)
     glm = {
-        "logistic": lambda: bn.GLM(A, labels, bn.Logistic(), bn.SquaredL2(0.7),
+        "logistic": lambda: bn.GLM(A, labels, bn.LogisticLoss(), bn.SquaredL2(0.7),
                                    intercept=intercept),
-        "softmax": lambda: bn.GLM(A, np.arange(N) % 3, bn.Softmax(3),
+        "softmax": lambda: bn.GLM(A, np.arange(N) % 3, bn.SoftmaxLoss(3),
                                   bn.SquaredL2(0.7), intercept=intercept),
-        "squares": lambda: bn.GLM(A, Y, bn.LeastSquares(), intercept=intercept,
+        "squares": lambda: bn.GLM(A, Y, bn.SquaredLoss(), intercept=intercept,
                                   offset=Y**2),
-        "weighted": lambda: bn.GLM(A, Y, bn.Huber(0.5), bn.SquaredL2(np.arange(3.0)),
+        "weighted": lambda: bn.GLM(A, Y, bn.HuberLoss(0.5),
+                                   bn.SquaredL2(np.arange(3.0)),
                                    sample_weight=Y**2, intercept=intercept),
     }[which]()  # fmt: skip
     view = glm.as_finite_sum()

@@ -9,12 +9,12 @@ from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.kinds.glm import models, zoo
 from banach.kinds.glm.losses import (
-    Huber,
-    LeastSquares,
-    Logistic,
-    Poisson,
-    Softmax,
-    SquaredHinge,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
 )
 from banach.kinds.glm.problem import GLM
 from banach.terms.groups import GroupL2
@@ -28,14 +28,21 @@ A = RNG.normal(size=(N, P))
 W = RNG.uniform(0.5, 2, N)
 O = 0.3 * RNG.normal(size=N)  # noqa: E741
 TARGET = {
-    LeastSquares: RNG.normal(size=N),
-    Huber: RNG.normal(size=N),
-    Logistic: np.arange(N) % 2,
-    SquaredHinge: 2 * (np.arange(N) % 2) - 1,
-    Poisson: RNG.poisson(2.0, size=N),
-    Softmax: np.arange(N) % K,
+    SquaredLoss: RNG.normal(size=N),
+    HuberLoss: RNG.normal(size=N),
+    LogisticLoss: np.arange(N) % 2,
+    SquaredHingeLoss: 2 * (np.arange(N) % 2) - 1,
+    PoissonLoss: RNG.poisson(2.0, size=N),
+    SoftmaxLoss: np.arange(N) % K,
 }
-LOSSES = [LeastSquares(), Huber(0.7), Logistic(), SquaredHinge(), Poisson(), Softmax(K)]
+LOSSES = [
+    SquaredLoss(),
+    HuberLoss(0.7),
+    LogisticLoss(),
+    SquaredHingeLoss(),
+    PoissonLoss(),
+    SoftmaxLoss(K),
+]
 each = pytest.mark.parametrize("loss", LOSSES, ids=[type(v).__name__ for v in LOSSES])
 
 
@@ -45,9 +52,9 @@ def model(loss, term=None, **more):
 
 def rich(loss):
     """With everything that a GLM may have."""
-    offset = None if isinstance(loss, Softmax) else O
+    offset = None if isinstance(loss, SoftmaxLoss) else O
     weights = np.array([0.5, 1.0, 0.3])
-    term = SquaredL2(0.7 if isinstance(loss, Softmax) else weights)
+    term = SquaredL2(0.7 if isinstance(loss, SoftmaxLoss) else weights)
     return model(loss, term, intercept=True, sample_weight=W, offset=offset)
 
 
@@ -55,7 +62,7 @@ def rich(loss):
 def test_oracles_agree_with_automatic_derivatives(loss):
     problem = rich(loss)
     shape = problem.space().shape
-    assert shape == ((P + 1, K) if isinstance(loss, Softmax) else (P + 1,))
+    assert shape == ((P + 1, K) if isinstance(loss, SoftmaxLoss) else (P + 1,))
     x, v = jnp.asarray(RNG.normal(size=shape)), jnp.asarray(RNG.normal(size=shape))
 
     @jax.jit
@@ -73,7 +80,7 @@ def test_oracles_agree_with_automatic_derivatives(loss):
     assert np.array_equal(hess, hess.T) or np.allclose(hess, hess.T, atol=1e-14)
     # The objective is a plain weighted sum: no 1/n anywhere.
     coef, b = np.asarray(x[:-1]), np.asarray(x[-1])
-    z = A @ coef + b + (0 if isinstance(loss, Softmax) else O)
+    z = A @ coef + b + (0 if isinstance(loss, SoftmaxLoss) else O)
     y = np.asarray(problem.y)
     lam = np.asarray(problem.term.lam)
     total = W @ np.asarray(loss.value(z, y)) + 0.5 * np.sum(lam * (coef**2))
@@ -102,12 +109,14 @@ def test_lipschitz_is_a_tight_upper_bound_on_the_worst_curvature(loss):
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
 def test_lipschitz_bound_is_above_and_within_two_percent(shape, size):
     M = size * np.random.default_rng(1).normal(size=shape)
-    L = GLM(M, np.zeros(shape[0]), LeastSquares()).facts().L
+    L = GLM(M, np.zeros(shape[0]), SquaredLoss()).facts().L
     top = np.linalg.svd(M, compute_uv=False)[0] ** 2
     assert top <= L <= 1.02 * top
 
 
-@pytest.mark.parametrize("loss", [Logistic(), Softmax(K)], ids=["Logistic", "Softmax"])
+@pytest.mark.parametrize(
+    "loss", [LogisticLoss(), SoftmaxLoss(K)], ids=["Logistic", "Softmax"]
+)
 def test_self_concordance_constant_bounds_third_derivatives(loss):
     problem = model(loss, SquaredL2(0.5), intercept=True)
     M = float(problem.facts().M)
@@ -125,16 +134,16 @@ def test_self_concordance_constant_bounds_third_derivatives(loss):
 
 
 def test_strong_convexity_is_claimed_only_where_it_holds():
-    facts = model(Logistic(), SquaredL2(0.5)).facts()
+    facts = model(LogisticLoss(), SquaredL2(0.5)).facts()
     assert facts.has("strongly_convex") and facts.mu == 0.5
-    weighted = model(Logistic(), SquaredL2(np.array([0.5, 0.2, 3.0])))
+    weighted = model(LogisticLoss(), SquaredL2(np.array([0.5, 0.2, 3.0])))
     assert weighted.facts().mu == 0.2
-    assert model(LeastSquares(), ElasticNet(1.0, 0.25)).facts().mu == 0.25
+    assert model(SquaredLoss(), ElasticNet(1.0, 0.25)).facts().mu == 0.25
     for other in (
-        model(Logistic(), SquaredL2(0.5), intercept=True),
-        model(Logistic(), SquaredL2(np.array([0.5, 0.0, 1.0]))),
-        model(LeastSquares(), L1(0.5)),
-        model(LeastSquares()),
+        model(LogisticLoss(), SquaredL2(0.5), intercept=True),
+        model(LogisticLoss(), SquaredL2(np.array([0.5, 0.0, 1.0]))),
+        model(SquaredLoss(), L1(0.5)),
+        model(SquaredLoss()),
     ):
         assert not other.facts().has("strongly_convex") and other.facts().mu is None
     assert all(p.facts().has("convex") for p in (weighted, other))
@@ -143,7 +152,7 @@ def test_strong_convexity_is_claimed_only_where_it_holds():
 @each
 @pytest.mark.parametrize("offset", [None, O], ids=["plain", "offset"])
 def test_reference_is_the_best_constant_model(loss, offset):
-    if isinstance(loss, Softmax):
+    if isinstance(loss, SoftmaxLoss):
         offset = None
     problem = model(
         loss, SquaredL2(1.0), intercept=True, sample_weight=W, offset=offset
@@ -154,11 +163,11 @@ def test_reference_is_the_best_constant_model(loss, offset):
 
 
 def test_reference_of_a_set_is_feasible_and_fits_the_intercept_to_it():
-    problem = model(Logistic(), Box(0.5, 1.5), intercept=True)
+    problem = model(LogisticLoss(), Box(0.5, 1.5), intercept=True)
     x = problem.reference_point().x
     assert np.array_equal(x[:-1], np.ones(P))
     assert abs(problem.grad(x)[-1]) < 1e-12
-    simplex = model(LeastSquares(), Simplex(2.0))
+    simplex = model(SquaredLoss(), Simplex(2.0))
     assert np.allclose(simplex.start().x, 2.0 / P)
     assert simplex.facts().radius >= 2 * np.sqrt(2)
 
@@ -180,7 +189,7 @@ TERMS = [
 
 @pytest.mark.parametrize(("term", "intercept", "check", "essential"), TERMS)
 def test_what_each_term_offers_and_its_default_check(term, intercept, check, essential):
-    problem = model(LeastSquares(), term, intercept=intercept)
+    problem = model(SquaredLoss(), term, intercept=intercept)
     assert problem.default_check() == check
     assert problem.essential() == essential <= problem.oracles()
     assert ("dual" in problem.oracles()) == (check == "gap")
@@ -190,24 +199,24 @@ def test_what_each_term_offers_and_its_default_check(term, intercept, check, ess
 
 
 def test_the_intercept_is_never_penalised_or_projected():
-    problem = model(LeastSquares(), L1(10.0), intercept=True)
+    problem = model(SquaredLoss(), L1(10.0), intercept=True)
     x = jnp.array([1.0, -2.0, 3.0, 7.0])
     assert np.array_equal(problem.prox(x, 1.0), [0, 0, 0, 7])
     # Away from 0: lam ||c||_1 only.
     assert problem.objective(x) - problem.value(x) == 60
-    ridge = model(LeastSquares(), SquaredL2(2.0), intercept=True)
-    plain = model(LeastSquares(), None, intercept=True)
+    ridge = model(SquaredLoss(), SquaredL2(2.0), intercept=True)
+    plain = model(SquaredLoss(), None, intercept=True)
     assert np.array_equal(ridge.grad(x) - plain.grad(x), [2, -4, 6, 0]) or np.allclose(
         ridge.grad(x) - plain.grad(x), [2, -4, 6, 0], atol=1e-13
     )
 
 
 def test_optimality_vanishes_at_solutions_only():
-    ridge = model(LeastSquares(), SquaredL2(0.5))
-    x = np.linalg.solve(A.T @ A + 0.5 * np.eye(P), A.T @ TARGET[LeastSquares])
+    ridge = model(SquaredLoss(), SquaredL2(0.5))
+    x = np.linalg.solve(A.T @ A + 0.5 * np.eye(P), A.T @ TARGET[SquaredLoss])
     assert np.max(np.abs(ridge.optimality(Point(x)).x)) < 1e-13
-    lam = 2 * np.max(np.abs(A.T @ TARGET[LeastSquares]))
-    lasso = model(LeastSquares(), L1(lam))
+    lam = 2 * np.max(np.abs(A.T @ TARGET[SquaredLoss]))
+    lasso = model(SquaredLoss(), L1(lam))
     assert np.all(lasso.optimality(Point(np.zeros(P))).x == 0)
     assert np.linalg.norm(lasso.optimality(Point(np.ones(P))).x) > 0.01
 
@@ -223,11 +232,11 @@ def test_adjoint_is_the_transpose_of_the_linear_map(loss):
 
 def test_integer_weights_equal_repeated_samples():
     counts = np.arange(1, N + 1) % 3 + 1
-    once = model(Logistic(), SquaredL2(1.0), intercept=True, sample_weight=counts)
+    once = model(LogisticLoss(), SquaredL2(1.0), intercept=True, sample_weight=counts)
     again = GLM(
         np.repeat(A, counts, axis=0),
-        np.repeat(TARGET[Logistic], counts),
-        Logistic(),
+        np.repeat(TARGET[LogisticLoss], counts),
+        LogisticLoss(),
         SquaredL2(1.0),
         intercept=True,
     )
@@ -237,7 +246,7 @@ def test_integer_weights_equal_repeated_samples():
 
 
 def test_vmap_over_data_gives_a_problem_a_lane():
-    ys = np.stack([TARGET[LeastSquares], -TARGET[LeastSquares]])
+    ys = np.stack([TARGET[SquaredLoss], -TARGET[SquaredLoss]])
     make = lambda y: models.Ridge(A, y, 0.5).grad(jnp.ones(P))  # noqa: E731
     lanes = jax.vmap(make)(jnp.asarray(ys))
     for y, lane in zip(ys, lanes, strict=True):
@@ -245,19 +254,21 @@ def test_vmap_over_data_gives_a_problem_a_lane():
 
 
 def test_dtypes_are_kept_and_promoted_with_care():
-    assert isinstance(model(LeastSquares()).A, np.ndarray)
+    assert isinstance(model(SquaredLoss()).A, np.ndarray)
     f32 = np.float32
-    small = GLM(A.astype(f32), TARGET[Logistic], Logistic(), SquaredL2(1.0))
+    small = GLM(A.astype(f32), TARGET[LogisticLoss], LogisticLoss(), SquaredL2(1.0))
     assert small.A.dtype == small.y.dtype == f32 and small.space().dtype == f32
     assert small.grad(np.zeros(P, f32)).dtype == f32
     assert small.hess(np.zeros(P, f32)).dtype == f32
     # A float64 target beside float32 features would lose its digits.
-    assert GLM(A.astype(f32), TARGET[Huber], Huber()).A.dtype == np.float64
-    assert GLM(np.arange(6).reshape(3, 2), [1, 2, 3], Poisson()).A.dtype == np.float64
-    assert np.array_equal(np.unique(model(Logistic()).y), [-1, 1])
+    assert GLM(A.astype(f32), TARGET[HuberLoss], HuberLoss()).A.dtype == np.float64
+    assert (
+        GLM(np.arange(6).reshape(3, 2), [1, 2, 3], PoissonLoss()).A.dtype == np.float64
+    )
+    assert np.array_equal(np.unique(model(LogisticLoss()).y), [-1, 1])
     with jax.enable_x64(False):
-        assert model(LeastSquares()).start().x.dtype == np.float64
-        assert model(LeastSquares(), Simplex()).start().x.dtype == np.float64
+        assert model(SquaredLoss()).start().x.dtype == np.float64
+        assert model(SquaredLoss(), Simplex()).start().x.dtype == np.float64
 
 
 def poke(a, value):
@@ -267,31 +278,52 @@ def poke(a, value):
 
 
 NAN = [
-    (lambda: GLM(poke(A, np.nan), TARGET[Huber], Huber()), r"A holds NaN.*\[0, 0\]"),
-    (lambda: GLM(A, poke(TARGET[Huber], np.inf), Huber()), "y holds NaN or inf"),
-    (lambda: GLM(A[0], TARGET[Huber], Huber()), r"2-D.*A\[:, None\]"),
-    (lambda: GLM(A, TARGET[Huber][:-1], Huber()), r"shape \(11,\) but A has 12 rows"),
-    (lambda: GLM(np.zeros((0, 3)), np.zeros(0), Huber()), "empty"),
-    (lambda: GLM(A + 1j, TARGET[Huber], Huber()), "real numbers"),
-    (lambda: GLM([[1, 2], [3]], [1, 2], Huber()), "rectangular"),
-    (lambda: GLM(A, ["a"] * N, Logistic()), "two classes, got 1: 'a'"),
-    (lambda: GLM(A, np.arange(N) % 3, Logistic()), r"two classes.*SoftmaxRegression"),
-    (lambda: GLM(A, np.arange(N) - 1, Poisson()), "counts y >= 0, got -1"),
-    (lambda: GLM(A, np.arange(N) / 2, Softmax(6)), "y holds 0.5, which is no label"),
-    (lambda: GLM(A, np.arange(N), Softmax(6)), r"6 classes, got 12: 0, 1.*classes=12"),
-    (lambda: model(Huber(), sample_weight=-W), "negative entry.*weight 0"),
-    (lambda: model(Huber(), sample_weight=0 * W), "0 everywhere"),
-    (lambda: model(Huber(), sample_weight=W[:3]), "sample_weight has shape"),
-    (lambda: model(Huber(), offset=W[:3]), "offset has shape"),
-    (lambda: model(Softmax(K), offset=O), "no offset"),
-    (lambda: model(Huber(), L1(np.ones(P + 1))), r"does not fit.*\(3,\)"),
-    (lambda: model(Huber(), Box(np.zeros(5), 1.0)), "does not fit"),
-    (lambda: model(Huber(), GroupL2(1.0, [0, 1])), "does not fit"),
-    (lambda: model(Huber(), 0.1), "needs a term of banach.terms, got 0.1"),
-    (lambda: GLM(A, TARGET[Huber], "squared"), "needs a loss, got 'squared'"),
-    (lambda: GLM(A, np.ones(N), Logistic(), intercept=True), "both classes"),
-    (lambda: GLM(A, 0 * W, Poisson(), intercept=True), "positive count"),
-    (lambda: GLM(A, np.arange(N) % 2, Softmax(3), intercept=True), r"none of \[2\]"),
+    (
+        lambda: GLM(poke(A, np.nan), TARGET[HuberLoss], HuberLoss()),
+        r"A holds NaN.*\[0, 0\]",
+    ),
+    (
+        lambda: GLM(A, poke(TARGET[HuberLoss], np.inf), HuberLoss()),
+        "y holds NaN or inf",
+    ),
+    (lambda: GLM(A[0], TARGET[HuberLoss], HuberLoss()), r"2-D.*A\[:, None\]"),
+    (
+        lambda: GLM(A, TARGET[HuberLoss][:-1], HuberLoss()),
+        r"shape \(11,\) but A has 12 rows",
+    ),
+    (lambda: GLM(np.zeros((0, 3)), np.zeros(0), HuberLoss()), "empty"),
+    (lambda: GLM(A + 1j, TARGET[HuberLoss], HuberLoss()), "real numbers"),
+    (lambda: GLM([[1, 2], [3]], [1, 2], HuberLoss()), "rectangular"),
+    (lambda: GLM(A, ["a"] * N, LogisticLoss()), "two classes, got 1: 'a'"),
+    (
+        lambda: GLM(A, np.arange(N) % 3, LogisticLoss()),
+        r"two classes.*SoftmaxRegression",
+    ),
+    (lambda: GLM(A, np.arange(N) - 1, PoissonLoss()), "counts y >= 0, got -1"),
+    (
+        lambda: GLM(A, np.arange(N) / 2, SoftmaxLoss(6)),
+        "y holds 0.5, which is no label",
+    ),
+    (
+        lambda: GLM(A, np.arange(N), SoftmaxLoss(6)),
+        r"6 classes, got 12: 0, 1.*classes=12",
+    ),
+    (lambda: model(HuberLoss(), sample_weight=-W), "negative entry.*weight 0"),
+    (lambda: model(HuberLoss(), sample_weight=0 * W), "0 everywhere"),
+    (lambda: model(HuberLoss(), sample_weight=W[:3]), "sample_weight has shape"),
+    (lambda: model(HuberLoss(), offset=W[:3]), "offset has shape"),
+    (lambda: model(SoftmaxLoss(K), offset=O), "no offset"),
+    (lambda: model(HuberLoss(), L1(np.ones(P + 1))), r"does not fit.*\(3,\)"),
+    (lambda: model(HuberLoss(), Box(np.zeros(5), 1.0)), "does not fit"),
+    (lambda: model(HuberLoss(), GroupL2(1.0, [0, 1])), "does not fit"),
+    (lambda: model(HuberLoss(), 0.1), "needs a term of banach.terms, got 0.1"),
+    (lambda: GLM(A, TARGET[HuberLoss], "squared"), "needs a loss, got 'squared'"),
+    (lambda: GLM(A, np.ones(N), LogisticLoss(), intercept=True), "both classes"),
+    (lambda: GLM(A, 0 * W, PoissonLoss(), intercept=True), "positive count"),
+    (
+        lambda: GLM(A, np.arange(N) % 2, SoftmaxLoss(3), intercept=True),
+        r"none of \[2\]",
+    ),
 ]
 
 
@@ -304,7 +336,7 @@ def test_bad_input_is_one_clear_error(make, message):
 def test_weights_may_remove_a_class():
     y = np.where(np.arange(N) < 2, 1, 0)
     with pytest.raises(Misuse, match="both classes"):
-        GLM(A, y, Logistic(), intercept=True, sample_weight=(y == 0) * 1.0)
+        GLM(A, y, LogisticLoss(), intercept=True, sample_weight=(y == 0) * 1.0)
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ def _table(n=60, seed=4):
 def _targets(A, loss, seed=5):
     g = np.random.default_rng(seed)
     z = (A - A.mean(0)) / A.std(0) @ np.array([0.5, -0.3, 0.4, 0.2])
-    if isinstance(loss, bn.Logistic):
+    if isinstance(loss, bn.LogisticLoss):
         return (g.uniform(size=len(z)) < 1 / (1 + np.exp(-z))).astype(int)
-    if isinstance(loss, bn.Poisson):
+    if isinstance(loss, bn.PoissonLoss):
         return g.poisson(np.exp(z))
-    if isinstance(loss, bn.Softmax):
+    if isinstance(loss, bn.SoftmaxLoss):
         return np.digitize(z + 0.3 * g.normal(size=len(z)), [-0.4, 0.4])
     return z + 0.1 * g.normal(size=len(z))
 
@@ -37,18 +37,18 @@ def _model(loss, term, intercept=True, **data):
 
 
 MODELS = {
-    "lasso": lambda: _model(bn.LeastSquares(), bn.L1(2.0)),
-    "ridge": lambda: _model(bn.LeastSquares(), bn.SquaredL2(0.5)),
-    "logistic": lambda: _model(bn.Logistic(), bn.ElasticNet(0.3, 0.2)),
-    "softmax": lambda: _model(bn.Softmax(3), bn.SquaredL2(0.7)),
-    "poisson": lambda: _model(bn.Poisson(), bn.SquaredL2(0.4)),
+    "lasso": lambda: _model(bn.SquaredLoss(), bn.L1(2.0)),
+    "ridge": lambda: _model(bn.SquaredLoss(), bn.SquaredL2(0.5)),
+    "logistic": lambda: _model(bn.LogisticLoss(), bn.ElasticNet(0.3, 0.2)),
+    "softmax": lambda: _model(bn.SoftmaxLoss(3), bn.SquaredL2(0.7)),
+    "poisson": lambda: _model(bn.PoissonLoss(), bn.SquaredL2(0.4)),
     "weighted": lambda: _model(
-        bn.Huber(1.2),
+        bn.HuberLoss(1.2),
         bn.SquaredL2(np.array([0.1, 0.2, 0.3, 0.4])),
         sample_weight=np.linspace(0.2, 3, 60),
     ),
     "box": lambda: _model(
-        bn.LeastSquares(), bn.Box(np.zeros(4), np.full(4, 0.1)), intercept=False
+        bn.SquaredLoss(), bn.Box(np.zeros(4), np.full(4, 0.1)), intercept=False
     ),
 }
 
@@ -154,9 +154,9 @@ def test_equal_columns_and_coupled_terms_are_seen_as_they_are():
     A = g.normal(size=(30, 4))
     assert bn.Ridge(A, g.normal(size=30), 1.0).view() is None
     raw = A * SIZES
-    assert GLM(raw, g.normal(size=30), bn.LeastSquares(), bn.Simplex()).view() is None
+    assert GLM(raw, g.normal(size=30), bn.SquaredLoss(), bn.Simplex()).view() is None
     group = bn.GroupL2(1.0, [0, 0, 1, 1])
-    assert GLM(raw, g.normal(size=30), bn.LeastSquares(), group).view() is None
+    assert GLM(raw, g.normal(size=30), bn.SquaredLoss(), group).view() is None
     assert bn.Ridge(raw, g.normal(size=30), 1.0).view() is not None
 
 
@@ -165,11 +165,11 @@ def test_a_term_that_couples_coordinates_says_what_would_help():
     raw, y = g.normal(size=(30, 4)) * SIZES, g.normal(size=30)
     group = bn.GroupL2(1.0, [0, 0, 1, 1])
     result = bn.solve(
-        GLM(raw, y, bn.LeastSquares(), group), "proximal_gradient", max_steps=5
+        GLM(raw, y, bn.SquaredLoss(), group), "proximal_gradient", max_steps=5
     )
     assert result.status == "budget"
     assert "differ in size by" in result.hint and "GroupL2" in result.hint
-    alike = GLM(raw / SIZES, y, bn.LeastSquares(), group)
+    alike = GLM(raw / SIZES, y, bn.SquaredLoss(), group)
     result = bn.solve(alike, "proximal_gradient", max_steps=1)
     assert "differ in size" not in result.hint
 

@@ -66,7 +66,7 @@ def test_a_shared_matrix_is_held_once():
     stack = bn.LogisticRegression.stack(A[0], Y)
     assert [v.shape for v in stack.leaves[:2]] == [(N, P), (LANES, N)]
     assert stack[1].A.base is stack[2].A.base or stack[1].A is stack[2].A
-    generic = bn.GLM.stack(A, B, bn.LeastSquares(), bn.L1(0.5))
+    generic = bn.GLM.stack(A, B, bn.SquaredLoss(), bn.L1(0.5))
     assert problem_id(generic[3]) == problem_id(bn.Lasso(A[3], B[3], 0.5))
 
 

@@ -9,7 +9,7 @@ import banach as bn
 from banach.core import tree
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.point import Point
-from banach.parts.grid import grid_laplacian, obstacles, poisson
+from banach.parts.grid import grid_laplacian, obstacles, poisson_grid
 from banach.parts.sparse import SparseMatrix
 
 RNG = np.random.default_rng(6)
@@ -127,7 +127,7 @@ def test_a_grid_laplacian_is_what_its_weights_say():
 
 def test_poisson_around_obstacles():
     solid = obstacles(16, 3)
-    A = poisson(solid)
+    A = poisson_grid(solid)
     assert solid.any() and np.array_equal(A.isolated(), solid)
     # No flux through walls: a constant gives b only on the outer ring and obstacles.
     flow = np.asarray(A.matvec(jnp.ones((16, 16))))
@@ -193,9 +193,12 @@ def skew():
         (lambda: bn.Linear(lambda x: x + 1, B), "not linear"),
         (lambda: bn.Linear(lambda x: x * jnp.abs(x), B), "not linear"),
         (lambda: bn.Linear(lambda x: x[:3], B), "shapes"),
-        (lambda: bn.Linear(poisson(np.zeros((4, 4), bool)), np.ones((4, 5))), "4 x 4"),
-        (lambda: poisson(np.zeros((4, 4))), "boolean"),
-        (lambda: poisson(closed()), "singular"),
+        (
+            lambda: bn.Linear(poisson_grid(np.zeros((4, 4), bool)), np.ones((4, 5))),
+            "4 x 4",
+        ),
+        (lambda: poisson_grid(np.zeros((4, 4))), "boolean"),
+        (lambda: poisson_grid(closed()), "singular"),
         (lambda: grid_laplacian(np.ones((3, 3)), -np.ones((3, 3)), 1), "2 axes"),
         (
             lambda: grid_laplacian(*[-np.ones((3, 3))] * 3),

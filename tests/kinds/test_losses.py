@@ -8,12 +8,12 @@ import pytest
 from banach.core.problem import Misuse
 from banach.kinds.glm.entropy import relative_entropy
 from banach.kinds.glm.losses import (
-    Huber,
-    LeastSquares,
-    Logistic,
-    Poisson,
-    Softmax,
-    SquaredHinge,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
 )
 
 LD = np.longdouble
@@ -28,14 +28,14 @@ def log_ratio(a, b):
 def value_of(loss, z, y):
     """l(z, y) in extended precision, by the textbook formula."""
     z, y = LD(z), LD(y)
-    if isinstance(loss, LeastSquares):
+    if isinstance(loss, SquaredLoss):
         return (z - y) ** 2 / 2
-    if isinstance(loss, Huber):
+    if isinstance(loss, HuberLoss):
         d, r = LD(loss.delta), abs(z - y)
         return np.where(r <= d, r**2 / 2, d * r - d**2 / 2)
-    if isinstance(loss, SquaredHinge):
+    if isinstance(loss, SquaredHingeLoss):
         return np.maximum(1 - y * z, 0) ** 2 / 2
-    if isinstance(loss, Logistic):
+    if isinstance(loss, LogisticLoss):
         return np.log1p(np.exp(-abs(y * z))) + np.maximum(-y * z, 0)
     return np.exp(z) - y * z + log_ratio(y, LD(1)) - y
 
@@ -43,11 +43,11 @@ def value_of(loss, z, y):
 def conjugate_of(loss, th, y):
     """l*(-th) in extended precision, th in the domain."""
     th, y = LD(th), LD(y)
-    if isinstance(loss, LeastSquares | Huber):
+    if isinstance(loss, SquaredLoss | HuberLoss):
         return th**2 / 2 - th * y
-    if isinstance(loss, SquaredHinge):
+    if isinstance(loss, SquaredHingeLoss):
         return (y * th) ** 2 / 2 - y * th
-    if isinstance(loss, Logistic):
+    if isinstance(loss, LogisticLoss):
         a = y * th
         return log_ratio(a, LD(1)) + log_ratio(1 - a, LD(1))
     q = y - th
@@ -57,14 +57,20 @@ def conjugate_of(loss, th, y):
 def samples(loss, seed=0):
     rng = np.random.default_rng(seed)
     z = 2 * rng.normal(size=N)
-    if isinstance(loss, Logistic | SquaredHinge):
+    if isinstance(loss, LogisticLoss | SquaredHingeLoss):
         return z, np.where(rng.uniform(size=N) < 0.5, -1.0, 1.0)
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonLoss):
         return z, rng.poisson(2.0, size=N).astype(float)
     return z, rng.normal(size=N)
 
 
-SCALAR = [LeastSquares(), Huber(0.7), SquaredHinge(), Logistic(), Poisson()]
+SCALAR = [
+    SquaredLoss(),
+    HuberLoss(0.7),
+    SquaredHingeLoss(),
+    LogisticLoss(),
+    PoissonLoss(),
+]
 IDS = [type(v).__name__ for v in SCALAR]
 each = pytest.mark.parametrize("loss", SCALAR, ids=IDS)
 
@@ -85,7 +91,9 @@ def test_value_derivative_and_curvature(loss):
         assert np.max(loss.curvature(z, y)) <= loss.curvature_bound
 
 
-@pytest.mark.parametrize("loss", [Logistic(), Poisson()], ids=["Logistic", "Poisson"])
+@pytest.mark.parametrize(
+    "loss", [LogisticLoss(), PoissonLoss()], ids=["Logistic", "Poisson"]
+)
 def test_the_curvature_at_zero_is_not_lost_to_a_branch(loss):
     """A sigmoid written with a select has derivative 0 at 0, where runs start."""
     y = jnp.ones(1)
@@ -93,7 +101,9 @@ def test_the_curvature_at_zero_is_not_lost_to_a_branch(loss):
     assert bend[0] == loss.curvature(jnp.zeros(1), y)[0] > 0.2
 
 
-@pytest.mark.parametrize("loss", [Logistic(), Poisson()], ids=["Logistic", "Poisson"])
+@pytest.mark.parametrize(
+    "loss", [LogisticLoss(), PoissonLoss()], ids=["Logistic", "Poisson"]
+)
 def test_self_concordance_bounds_the_third_derivative(loss):
     z, y = samples(loss)
     third = jax.vmap(jax.grad(lambda z, y: loss.curvature(z, y)))(
@@ -170,12 +180,14 @@ def test_derivative_slack_covers(loss):
         for sign in (-1, 1):
             z1 = LD(z) + sign * LD(e)
             slope = (value_of(loss, z1 + h, y) - value_of(loss, z1 - h, y)) / (2 * h)
-            noise = 1e-6 if isinstance(loss, Huber | SquaredHinge) else 2e-11
+            noise = 1e-6 if isinstance(loss, HuberLoss | SquaredHingeLoss) else 2e-11
             off = abs(slope - LD(np.asarray(loss.derivative(z, y))))
             assert np.all(off <= slack + noise * (1 + np.exp(abs(z))))
 
 
-@pytest.mark.parametrize("loss", [Logistic(), Poisson()], ids=["Logistic", "Poisson"])
+@pytest.mark.parametrize(
+    "loss", [LogisticLoss(), PoissonLoss()], ids=["Logistic", "Poisson"]
+)
 @pytest.mark.parametrize("z", [-800.0, -40.0, 0.0, 40.0, 800.0])
 @pytest.mark.parametrize("scale", [1.0, 1 - 1e-9, 0.5])
 def test_extreme_margins_give_no_nan_and_nothing_negative(loss, z, scale):
@@ -201,7 +213,7 @@ def test_relative_entropy_is_accurate_over_all_ratios():
 
 
 def test_softmax_bracket_is_the_relative_entropy_of_the_normalised_dual():
-    loss, k = Softmax(4), 4
+    loss, k = SoftmaxLoss(4), 4
     rng = np.random.default_rng(6)
     z, y = 3 * rng.normal(size=(N, k)), rng.integers(0, k, N)
     for mix in (0.0, 1e-8, 0.2, 1.0):
@@ -227,7 +239,7 @@ def test_softmax_bracket_is_the_relative_entropy_of_the_normalised_dual():
 
 
 def test_softmax_derivatives_are_those_of_the_value():
-    loss = Softmax(3)
+    loss = SoftmaxLoss(3)
     rng = np.random.default_rng(7)
     z, y, v = (
         rng.normal(size=(5, 3)),
@@ -246,4 +258,4 @@ def test_softmax_derivatives_are_those_of_the_value():
 
 def test_huber_needs_a_positive_delta():
     with pytest.raises(Misuse, match="positive"):
-        Huber(0.0)
+        HuberLoss(0.0)

@@ -11,7 +11,13 @@ from banach.core.problem import Misuse
 from banach.kinds.convex_relu import patterns as relu_patterns
 from banach.kinds.convex_relu.normal_equations import loss_prox
 from banach.kinds.convex_relu.problem import ConvexRelu
-from banach.kinds.glm.losses import Huber, LeastSquares, Logistic, Poisson, SquaredHinge
+from banach.kinds.glm.losses import (
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+)
 
 RNG = np.random.default_rng(2)
 N, D, P, BETA = 11, 3, 6, 0.4
@@ -41,13 +47,13 @@ def feasible(problem):
         ({"X": np.zeros((N, D))}, "zero everywhere"),
         ({"y": Y[:-1]}, "one number a row"),
         ({"y": np.append(Y[:-1], np.inf)}, "NaN or infinity"),
-        ({"y": Y, "loss": Logistic()}, "no label"),
+        ({"y": Y, "loss": LogisticLoss()}, "no label"),
         ({"beta": 0.0}, "positive"),
         ({"beta": -1.0}, "positive"),
         ({"beta": np.nan}, "positive"),
         ({"beta": [1.0, 2.0]}, "one number"),
         ({"loss": "squared"}, "needs a loss"),
-        ({"loss": Poisson()}, "bounded curvature"),
+        ({"loss": PoissonLoss()}, "bounded curvature"),
         ({"patterns": 0}, "integer >= 1"),
         ({"patterns": 2.5}, "integer >= 1"),
         ({"patterns": "some"}, "'all'"),
@@ -133,7 +139,7 @@ def test_oracles_are_those_of_the_formula(gated):
     assert problem.facts().L >= np.linalg.norm(F, 2) ** 2
 
 
-@pytest.mark.parametrize("loss", [LeastSquares(), Logistic(), SquaredHinge()])
+@pytest.mark.parametrize("loss", [SquaredLoss(), LogisticLoss(), SquaredHingeLoss()])
 @pytest.mark.parametrize("gated", [False, True])
 def test_the_linear_system_is_solved_and_its_operators_are_adjoint(loss, gated):
     problem = ConvexRelu(X, SIGN, BETA, P, loss=loss, gated=gated)
@@ -147,12 +153,12 @@ def test_the_linear_system_is_solved_and_its_operators_are_adjoint(loss, gated):
         r = problem.normal_product(x, rho)
         np.testing.assert_allclose(problem.normal_solve(factor, r, rho), x, atol=1e-11)
     F, _ = dense(problem)
-    quadratic = isinstance(loss, LeastSquares)
+    quadratic = isinstance(loss, SquaredLoss)
     want = F.T @ SIGN if quadratic else np.zeros(x.size)
     np.testing.assert_allclose(problem.normal_target().ravel(), want, atol=1e-12)
 
 
-@pytest.mark.parametrize("loss", [Logistic(), SquaredHinge(), Huber(0.3)])
+@pytest.mark.parametrize("loss", [LogisticLoss(), SquaredHingeLoss(), HuberLoss(0.3)])
 def test_the_prox_of_a_loss_is_stationary(loss):
     a = np.linspace(-6, 6, 40)
     y = np.where(np.arange(40) % 2, 1.0, -1.0)
@@ -161,7 +167,7 @@ def test_the_prox_of_a_loss_is_stationary(loss):
         np.testing.assert_allclose(p + t * loss.derivative(p, y), a, atol=1e-10)
 
 
-@pytest.mark.parametrize("loss", [LeastSquares(), Logistic()])
+@pytest.mark.parametrize("loss", [SquaredLoss(), LogisticLoss()])
 def test_a_feasible_point_is_a_network_of_the_same_objective(loss):
     problem = ConvexRelu(X, SIGN, BETA, P, loss=loss)
     x = feasible(problem)
@@ -189,7 +195,9 @@ def test_a_gated_program_is_no_network():
 
 
 def test_optimality_follows_the_loss_and_the_dtype():
-    problem = bn.ConvexRelu(X.astype("f"), SIGN, np.float32(BETA), P, loss=Logistic())
+    problem = bn.ConvexRelu(
+        X.astype("f"), SIGN, np.float32(BETA), P, loss=LogisticLoss()
+    )
     assert problem.X.dtype == problem.y.dtype == problem.beta.dtype == np.float32
     x = problem.start().x
     assert problem.optimality(bn.Point(x)).x.dtype == np.float32

@@ -86,7 +86,7 @@ def test_separable_data_are_certified_and_said_to_be():
 def test_a_row_on_the_border_is_not_strictly_separated():
     A = np.array([[1.0, 2.0], [2.0, 1.0], [0.3, -0.3]])
     y = np.array([1, 1, -1])
-    problem = bn.GLM(A, y, bn.Logistic())
+    problem = bn.GLM(A, y, bn.LogisticLoss())
     # <a_3, d> = 0 for d = (1, 1), in exact and in floating arithmetic; 1e-17 is noise.
     assert "separable, x itself" not in str(unattained(problem, np.ones(2)))
     tilted = np.array([1.0, np.nextafter(1.0, 2.0)])

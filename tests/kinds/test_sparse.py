@@ -49,12 +49,12 @@ TARGETS = {
     "Softmax": np.arange(N) % K,
 }
 LOSSES = {
-    "LeastSquares": bn.LeastSquares(),
-    "Huber": bn.Huber(0.7),
-    "Logistic": bn.Logistic(),
-    "SquaredHinge": bn.SquaredHinge(),
-    "Poisson": bn.Poisson(),
-    "Softmax": bn.Softmax(K),
+    "LeastSquares": bn.SquaredLoss(),
+    "Huber": bn.HuberLoss(0.7),
+    "Logistic": bn.LogisticLoss(),
+    "SquaredHinge": bn.SquaredHingeLoss(),
+    "Poisson": bn.PoissonLoss(),
+    "Softmax": bn.SoftmaxLoss(K),
 }
 each = pytest.mark.parametrize("loss", LOSSES)
 
@@ -210,7 +210,7 @@ def test_a_constant_column_is_seen_as_constant():
 )  # fmt: skip
 def test_norms_of_the_data_are_above_the_true_ones(term):
     sparse, dense = (
-        GLM(A, TARGETS["LeastSquares"], bn.LeastSquares(), term, intercept=True)
+        GLM(A, TARGETS["LeastSquares"], bn.SquaredLoss(), term, intercept=True)
         for A in (S, D)
     )
     with compat.double():

@@ -48,7 +48,7 @@ STACKS = {
         0.1,
         intercept=True,
     ),
-    "the class": lambda A: bn.GLM.stack(A[1], Y, bn.Huber(0.5), bn.SquaredL2(0.2)),
+    "the class": lambda A: bn.GLM.stack(A[1], Y, bn.HuberLoss(0.5), bn.SquaredL2(0.2)),
 }
 
 
@@ -89,15 +89,15 @@ def test_lanes_of_other_patterns_are_named():
 
 SIDES = np.array([[1.0, 0, 2], [0, 1, 0], [-1, 0.5, 0], [0, 0, 3]])
 FLAT = {
-    "a column": (SIDES, np.array([1, 0, 1, 1]), bn.Logistic(), np.zeros(4)),
-    "a column of a class": (SIDES, [0, 1, 2, 2], bn.Softmax(3), np.zeros((3, 3))),
-    "a column of counts": (SIDES, [0.0, 1, 2, 0], bn.Poisson(), np.zeros(3)),
+    "a column": (SIDES, np.array([1, 0, 1, 1]), bn.LogisticLoss(), np.zeros(4)),
+    "a column of a class": (SIDES, [0, 1, 2, 2], bn.SoftmaxLoss(3), np.zeros((3, 3))),
+    "a column of counts": (SIDES, [0.0, 1, 2, 0], bn.PoissonLoss(), np.zeros(3)),
     # Neither column alone; x itself lies on a row.
     "a combination": (
         np.array([[1.0, 1], [1, -1], [1, 1.5], [-1, -1], [-1, 1]]),
-        np.array([1, 1, 1, 0, 0]), bn.Logistic(), np.array([20.0, 20.0]),
+        np.array([1, 1, 1, 0, 0]), bn.LogisticLoss(), np.array([20.0, 20.0]),
     ),
-    "x itself": (D, (D @ np.arange(1.0, P + 1) > 0).astype(int), bn.Logistic(),
+    "x itself": (D, (D @ np.arange(1.0, P + 1) > 0).astype(int), bn.LogisticLoss(),
                  np.arange(1.0, P + 1)),
 }  # fmt: skip
 

@@ -494,7 +494,7 @@ def test_stacks_keep_names(library):
     np.testing.assert_allclose(results[1].coef["size"], 2 * results[0].coef["size"])
     named = bn.Ridge.stack(MATRIX, targets, 1.0, columns=["age", "size", "fit"])
     assert named.treedef == many.treedef
-    plain = bn.GLM.stack(MATRIX, targets, bn.LeastSquares(), columns=["x", "y", "z"])
+    plain = bn.GLM.stack(MATRIX, targets, bn.SquaredLoss(), columns=["x", "y", "z"])
     assert plain[1].columns == ("x", "y", "z")
     with pytest.raises(Misuse, match=r"y.*\.to_numpy\(\)\.T|b.*\.to_numpy\(\)\.T"):
         bn.Ridge.stack(frame, frame, 1.0)
@@ -544,7 +544,9 @@ def test_other_kinds_read_tables_as_arrays(library):
 
 
 def test_a_network_predicts_at_new_rows():
-    model = bn.ConvexRelu(MATRIX[:6, 1:], LABELS["text"][:6], 0.1, loss=bn.Logistic())
+    model = bn.ConvexRelu(
+        MATRIX[:6, 1:], LABELS["text"][:6], 0.1, loss=bn.LogisticLoss()
+    )
     x = np.asarray(RNG.normal(size=model.space().shape))
     network = model.to_network(x)
     z = np.asarray(network(MATRIX[6:, 1:]))

@@ -69,7 +69,7 @@ EDITED = {
     "negative weight": lambda: put(LASSO, weight=-LASSO.weight),
     "no weight": lambda: put(LASSO, weight=0 * LASSO.weight),
     "flag": lambda: put(LASSO, intercept="no"),
-    "other term": lambda: put(LASSO, term=bn.Logistic()),
+    "other term": lambda: put(LASSO, term=bn.LogisticLoss()),
     "other loss": lambda: put(LASSO, loss=None),
     "term's weight": lambda: put(LASSO, term=put(LASSO.term, lam=np.asarray(-0.1))),
     "rows": lambda: put(LASSO, y=LASSO.y[:3]),

@@ -53,13 +53,17 @@ CASES = {
     "smooth": lambda: smooth(mu=MU),
     "valley": lambda: bn.Smooth(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, [0.5, 1]),
     "composite": lambda: bn.Composite(smooth(), bn.L1(0.4)),
-    "ridge": lambda: GLM(A, Y, bn.LeastSquares(), bn.SquaredL2(0.7), intercept=True),
+    "ridge": lambda: GLM(A, Y, bn.SquaredLoss(), bn.SquaredL2(0.7), intercept=True),
     "logistic": lambda: GLM(
-        A, LABELS, bn.Logistic(), bn.SquaredL2(0.5), sample_weight=np.linspace(1, 2, 14)
+        A,
+        LABELS,
+        bn.LogisticLoss(),
+        bn.SquaredL2(0.5),
+        sample_weight=np.linspace(1, 2, 14),
     ),
     "lasso": lambda: bn.Lasso(A, Y, 1.0),
     "elastic": lambda: GLM(
-        A * UNITS, LABELS, bn.Logistic(), bn.ElasticNet(0.2, 0.1), intercept=True
+        A * UNITS, LABELS, bn.LogisticLoss(), bn.ElasticNet(0.2, 0.1), intercept=True
     ),
     "root": lambda: bn.Root(
         lambda x: jnp.stack([x[0] ** 3 + x[1] - 1, x[1] ** 3 - x[0] + 1]), [0.5, 0.5]
@@ -414,7 +418,7 @@ def test_strong_convexity_of_a_term_is_no_fact_of_the_smooth_part():
     """An elastic net is strongly convex beside losses that are not."""
     problem, _, other = seen("elastic", "inclusion_of_gradient")
     with compat.double():
-        net = GLM(A, Y, bn.LeastSquares(), bn.ElasticNet(0.2, 0.9))
+        net = GLM(A, Y, bn.SquaredLoss(), bn.ElasticNet(0.2, 0.9))
         assert net.facts().mu is not None and net.smooth_facts().mu is None
         assert problem.view() is not None  # raw columns
         assert other.facts().mu is None

@@ -69,17 +69,19 @@ row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
     a="term", b="term")  # fmt: skip
 
 # ---- losses and other parts --------------------------------------------------------
-row("Huber", bn.Huber, {"delta": 1.0}, delta="positive")
-row("Softmax", bn.Softmax, {"classes": 3}, classes="count")
+row("Huber", bn.HuberLoss, {"delta": 1.0}, delta="positive")
+row("Softmax", bn.SoftmaxLoss, {"classes": 3}, classes="count")
 grid = np.ones((3, 3))
 row("GridLaplacian", bn.GridLaplacian, dict(right=grid, down=grid, extra=grid),
     right="matrix", down="matrix", extra="matrix")  # fmt: skip
 row("grid_laplacian", bn.grid_laplacian, dict(right=grid, down=grid, extra=grid),
     right="matrix", down="matrix", extra="matrix")  # fmt: skip
-row("poisson", bn.poisson, {"solid": np.zeros((3, 3), bool)}, solid="boolean array")
+row(
+    "poisson", bn.poisson_grid, {"solid": np.zeros((3, 3), bool)}, solid="boolean array"
+)
 row("IncompleteCholesky", bn.IncompleteCholesky, {}, modified="share")
 row("Multigrid", bn.Multigrid, {}, sweeps="count", damping="positive")
-row("adadagrad", bn.adadagrad, {"learning_rate": 0.1, "most": 32},
+row("adadagrad", bn.adadagrad_transform, {"learning_rate": 0.1, "most": 32},
     learning_rate="number", batch="count", most="count", eta="positive", test="word",
     coordinatewise="flag", initial="positive")  # fmt: skip
 row("linear_decay", bn.linear_decay, {"peak": 0.1, "steps": 10}, peak="number",
@@ -160,9 +162,9 @@ row("FiniteSum", bn.FiniteSum,
     x0="array", l2="weights?", convex="flag", L="positive?", mu="nonnegative?",
     reference="point?")  # fmt: skip
 row("DistributedSum", bn.DistributedSum,
-    {"whole": bn.GLM(X, Y, bn.LeastSquares()).as_finite_sum(), "workers": 2},
+    {"whole": bn.GLM(X, Y, bn.SquaredLoss()).as_finite_sum(), "workers": 2},
     whole="problem", workers="count", L="positive?")  # fmt: skip
-row("GLM", bn.GLM, {"A": X, "y": Y, "loss": bn.LeastSquares()}, A="matrix", y="array",
+row("GLM", bn.GLM, {"A": X, "y": Y, "loss": bn.SquaredLoss()}, A="matrix", y="array",
     loss="loss", term="term?", intercept="flag", sample_weight="array?",
     offset="array?")  # fmt: skip
 regression = {"A": X, "b": Y}

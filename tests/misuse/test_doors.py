@@ -30,7 +30,7 @@ SAYS = [
     (lambda: bn.Box(3.0), "Box needs upper"),
     (lambda: bn.Nonnegative(0.0), "takes no argument by place, got 1"),
     (lambda: bn.L2Ball(1.0, radius=2.0), "by place and by name"),
-    (lambda: bn.Huber(detla=1.0), "did you mean delta="),
+    (lambda: bn.HuberLoss(detla=1.0), "did you mean delta="),
     (lambda: bn.Goal(), "Goal needs target"),
     (lambda: bn.Absolute(), "Absolute needs tol"),
     (lambda: bn.Transport(np.ones((2, 2)), START), "needs b, eps"),
@@ -52,7 +52,7 @@ SAYS = [
     (lambda: bn.Ridge(X, Y, fit_intercept=True), "use intercept="),
     (lambda: bn.Ridge(X, Y, sample_wieght=Y), "did you mean sample_weight="),
     (lambda: bn.Lasso(X, Y), "needs lam"),
-    (lambda: bn.poisson(3, 4), "takes 1 arguments"),
+    (lambda: bn.poisson_grid(3, 4), "takes 1 arguments"),
     (lambda: bn.iterate(bn.Ridge(X, Y), tolerance=1), "use tol="),
 ]
 

@@ -59,7 +59,7 @@ BAD = {
     "square": [*_matrices, np.ones((2, 3))],
     "function": [3, None, "f", ODD, 1.5, np.ones(3)],
     "term": [3, "l1", ODD, bn.L1, [1.0]],
-    "loss": [3, "logistic", None, ODD, bn.Huber],
+    "loss": [3, "logistic", None, ODD, bn.HuberLoss],
     "labels": [1j, None, "abc", ODD, [0.5, 1.5], [[0], [1, 2]], [True, 0.5], MASKED],
     "groups": ["ab", ODD, None, [0.0, 1.0], ((0, 1), (1, 2)), [-2, 0], [], ((0, 1.5),)],
     "boolean array": [3, None, "abc", np.zeros((2, 2)), np.zeros(3, bool), ODD],

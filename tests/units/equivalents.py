@@ -21,7 +21,7 @@ Y = A @ [1.0, -2.0, 0.5] + 0.3 * _rng.normal(size=N) + 0.7
 SIGN = np.where(A @ [1.0, -1.0, 0.5] + 0.8 * _rng.normal(size=N) > 0, 1, -1)
 COUNTS = _rng.poisson(np.exp(0.4 * A[:, 0] - 0.2 * A[:, 1]))
 CLASSES = np.arange(N) % 3
-SQUARES, LOGISTIC = bn.LeastSquares(), bn.Logistic()
+SQUARES, LOGISTIC = bn.SquaredLoss(), bn.LogisticLoss()
 
 
 class Stated(NamedTuple):
@@ -99,15 +99,15 @@ glm("simplex_all", SQUARES, lambda u: bn.Simplex(2.0 / u[0]), Y, columns=True)
 glm("logistic", LOGISTIC, l2(0.1), SIGN)
 glm("logistic_plain", LOGISTIC, lambda u: bn.Zero(), SIGN, intercept=True)
 glm("logistic_l1", LOGISTIC, lambda u: bn.L1(0.7 * u), SIGN)
-glm("huber", bn.Huber(0.8), l2(0.5), Y, intercept=True)
-glm("hinge", bn.SquaredHinge(), l2(0.2), SIGN)
-glm("poisson", bn.Poisson(), l2(0.2), COUNTS, intercept=True)
+glm("huber", bn.HuberLoss(0.8), l2(0.5), Y, intercept=True)
+glm("hinge", bn.SquaredHingeLoss(), l2(0.2), SIGN)
+glm("poisson", bn.PoissonLoss(), l2(0.2), COUNTS, intercept=True)
 
 
 @equivalent
 def softmax_all(s):
     """All columns of a softmax regression."""
-    p = bn.GLM(A * s, CLASSES, bn.Softmax(3), bn.SquaredL2(0.2 * s**2))
+    p = bn.GLM(A * s, CLASSES, bn.SoftmaxLoss(3), bn.SquaredL2(0.2 * s**2))
     return by(p, 1 / s)
 
 
@@ -120,7 +120,7 @@ def lasso_targets(s):
 @equivalent
 def huber_targets(s):
     """Targets and delta."""
-    loss = bn.Huber(0.8 * s)
+    loss = bn.HuberLoss(0.8 * s)
     return by(bn.GLM(A, Y * s, loss, bn.SquaredL2(0.5), intercept=True), s)
 
 

@@ -113,7 +113,7 @@ def test_a_wrong_parameter_is_not_hidden_by_the_unit_of_another(size):
 
 def test_components_of_a_glm_are_named_where_nothing_measures_them():
     A = np.array([[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0]])
-    p = bn.GLM(A, np.array([1.0, 2.0, 0.5]), bn.LeastSquares(), bn.SquaredL2(0.1))
+    p = bn.GLM(A, np.array([1.0, 2.0, 0.5]), bn.SquaredLoss(), bn.SquaredL2(0.1))
     v = bn.verify(p, np.array([0.2, 3e-3]), check="stationarity").certificate
     main, rest = v.parts
     r = A @ [0.2, 3e-3] - [1.0, 2.0, 0.5]
@@ -134,7 +134,7 @@ def test_a_small_column_is_not_hidden_by_a_large_one():
     A = rng.normal(size=(20, 2)) * u
     y = A @ (np.array([1.0, -2.0]) / u) + 0.1 * rng.normal(size=20)
     best = np.linalg.lstsq(A / u, y)[0] / u
-    p = bn.GLM(A, y, bn.LeastSquares())
+    p = bn.GLM(A, y, bn.SquaredLoss())
     assert bn.verify(p, best).certified
     for j in range(2):
         off = best.copy()

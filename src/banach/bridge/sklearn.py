@@ -157,17 +157,19 @@ def _able(problem: Problem) -> tuple[str, ...] | Refusal:
     found: tuple[str, ...] = ()
     if scalar:
         l1, l2 = float(np.ravel(l1)[0]), float(np.ravel(l2)[0])
-        if isinstance(loss, losses.LeastSquares):
+        if isinstance(loss, losses.SquaredLoss):
             sparse = isinstance(problem.A, SparseMatrix)
             direct = "sparse_cg" if sparse and problem.intercept else "cholesky"
             found = ("coordinate-descent",) if l1 > 0 else (direct,)
-        elif isinstance(loss, losses.Logistic | losses.Poisson | losses.Softmax):
+        elif isinstance(
+            loss, losses.LogisticLoss | losses.PoissonLoss | losses.SoftmaxLoss
+        ):
             found = ("newton-cholesky", "lbfgs") if l1 == 0 else ()
-    if isinstance(loss, losses.Softmax) and len(np.unique(problem.y)) < max(
+    if isinstance(loss, losses.SoftmaxLoss) and len(np.unique(problem.y)) < max(
         loss.classes, 3
     ):
         found = ()
-    if isinstance(loss, losses.Logistic) and len(np.unique(problem.y)) < 2:
+    if isinstance(loss, losses.LogisticLoss) and len(np.unique(problem.y)) < 2:
         found = ()
     return found or Refusal(
         "a matching estimator",
@@ -194,7 +196,7 @@ def _estimator(problem: GLM, algorithm: str, options: dict[str, Any]) -> Any:
         given |= {"warm_start": True, "max_iter": _FAR}
     else:
         given |= {"solver": algorithm, "warm_start": True, "max_iter": _FAR}
-        if isinstance(problem.loss, losses.Poisson):
+        if isinstance(problem.loss, losses.PoissonLoss):
             kind = models.PoissonRegressor
             given |= {"alpha": l2 / total}
         else:
@@ -212,7 +214,7 @@ def _estimator(problem: GLM, algorithm: str, options: dict[str, Any]) -> Any:
 def _set(model: Any, problem: GLM, x: np.ndarray) -> None:
     """Start the first fit at x."""
     coef, b = (x[:-1], x[-1]) if problem.intercept else (x, np.zeros(x.shape[1:]))
-    if isinstance(problem.loss, losses.Logistic | losses.Softmax):
+    if isinstance(problem.loss, losses.LogisticLoss | losses.SoftmaxLoss):
         coef, b = np.atleast_2d(coef.T), np.atleast_1d(b)
     model.coef_, model.intercept_ = np.array(coef), b
 

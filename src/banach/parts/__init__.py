@@ -9,10 +9,10 @@ from typing import Any
 _HOMES = {
     "searched": "Searched Direction Steepest Search UnitWolfe Wolfe Nonmonotone Fixed",
     "wrappers": "Averaged Momentum Restarted",
-    "batch_size": "adadagrad",
+    "batch_size": "adadagrad_transform",
     "schedules": "linear_decay refine_schedule refined_schedule last_iterate_bound",
     "graph_solver": "GraphSolver graph_solver",
-    "grid": "GridLaplacian grid_laplacian poisson",
+    "grid": "GridLaplacian grid_laplacian poisson_grid",
     "preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -51,7 +51,7 @@ class AdadagradScale(eqx.Module):
 
 
 @door
-def adadagrad(
+def adadagrad_transform(
     learning_rate: Any,
     *,
     batch: int = 16,

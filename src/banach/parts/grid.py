@@ -123,7 +123,7 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
 
 
 @door
-def poisson(solid: Any) -> GridLaplacian:
+def poisson_grid(solid: Any) -> GridLaplacian:
     """The 5-point Laplacian (4 on the diagonal, unit spacing) around obstacles.
 
     `solid` is a boolean array (n, m). x = 0 on the ring outside the grid; no flux

@@ -286,7 +286,7 @@ def _grid_only(name: str, A: Operator) -> str | None:
     if isinstance(A, GridLaplacian):
         return None
     return (
-        f"{name} is written for grids (bn.poisson, bn.grid_laplacian); this A is "
+        f"{name} is written for grids (bn.poisson_grid, bn.grid_laplacian); this A is "
         f"{A.describe()}. Use bn.Jacobi()"
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 from bed import Bed, distance
 
 from banach.kinds.linear.problem import Linear
-from banach.parts.grid import poisson
+from banach.parts.grid import poisson_grid
 
 _rng = np.random.default_rng(3)
 _Q = _rng.standard_normal((6, 6))
@@ -22,7 +22,7 @@ _small = np.float32
 
 dense = Linear(_SPD, _b)
 skewed = Linear(_SKEWED, _b)
-obstacle = Linear(poisson(_SOLID), _f)
+obstacle = Linear(poisson_grid(_SOLID), _f)
 
 
 def _laplacian():
@@ -113,7 +113,7 @@ def _bed(name, problem, A, b, narrow, **more):
 
 
 def _narrow_obstacle():
-    A = poisson(_SOLID)
+    A = poisson_grid(_SOLID)
     weights = [v.astype(_small) for v in (A.right, A.down, A.extra)]
     return Linear(type(A)(*weights), _f.astype(_small))
 

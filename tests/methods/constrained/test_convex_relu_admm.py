@@ -9,7 +9,7 @@ from reference import convex_relu_admm as reference
 import banach as bn
 from banach.core.point import Point
 from banach.kinds.convex_relu.check import ReluGap
-from banach.kinds.glm.losses import Huber, Logistic, SquaredHinge
+from banach.kinds.glm.losses import HuberLoss, LogisticLoss, SquaredHingeLoss
 from banach.methods.constrained.convex_relu_admm import ConvexReluAdmm
 
 
@@ -60,10 +60,10 @@ def test_its_dual_certifies_and_a_forged_one_changes_nothing():
     assert own.within(1e-6) and np.array_equal(at.x, point.x)
 
 
-@pytest.mark.parametrize("loss", [Logistic(), SquaredHinge(), Huber(0.5)])
+@pytest.mark.parametrize("loss", [LogisticLoss(), SquaredHingeLoss(), HuberLoss(0.5)])
 @pytest.mark.parametrize("gated", [False, True])
 def test_other_losses_are_split_off(loss, gated):
-    y = case.Y if isinstance(loss, Huber) else np.where(case.Y > 0, 1.0, -1.0)
+    y = case.Y if isinstance(loss, HuberLoss) else np.where(case.Y > 0, 1.0, -1.0)
     problem = bn.ConvexRelu(case.X, y, 0.3, 5, loss=loss, gated=gated)
     r = bn.solve(problem, tol=1e-8, max_steps=8000)
     assert r.certified and r.method.card.name == "convex_relu_admm"

@@ -10,7 +10,7 @@ from banach.core.method import Refusal
 from banach.engine.loop import leaves_in
 from banach.kinds.linear.zoo import right_side
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
-from banach.parts.grid import obstacles, poisson
+from banach.parts.grid import obstacles, poisson_grid
 from banach.parts.preconditioners import (
     IncompleteCholesky,
     Jacobi,
@@ -25,7 +25,7 @@ A = Q @ Q.T + np.diag(np.arange(1.0, 13))
 B = RNG.standard_normal(12)
 SOLID = obstacles(24, 1)[:, :18]
 SOLID[:, -1] = False
-GRID = bn.Linear(poisson(SOLID), right_side(obstacles(24, 1), 3)[:, :18])
+GRID = bn.Linear(poisson_grid(SOLID), right_side(obstacles(24, 1), 3)[:, :18])
 ALL = [Plain(), Jacobi(), IncompleteCholesky(), IncompleteCholesky(0.97), Multigrid()]
 
 
@@ -92,7 +92,7 @@ def test_multigrid_needs_as_few_steps_on_a_finer_grid():
     steps = []
     for n in (32, 64):
         solid = obstacles(n, 5)
-        problem = bn.Linear(poisson(solid), right_side(solid, 1))
+        problem = bn.Linear(poisson_grid(solid), right_side(solid, 1))
         start, method = (
             problem.start(),
             leaves_in(np.float64, ConjugateGradient(Multigrid())),

@@ -15,7 +15,7 @@ from banach.kinds.linear.zoo import right_side
 from banach.methods.linear import _direction_network as dn
 from banach.methods.linear._ritz import ritz_vectors
 from banach.methods.linear.deep_conjugate_direction import DeepConjugateDirection
-from banach.parts.grid import obstacles, poisson
+from banach.parts.grid import obstacles, poisson_grid
 
 RNG = np.random.default_rng(4)
 Q = RNG.standard_normal((14, 14))
@@ -90,7 +90,7 @@ def test_the_energy_never_grows_whatever_the_network_says():
 
 
 def test_ritz_vectors_are_orthonormal_and_near_eigenvectors():
-    grid = poisson(np.zeros((12, 12), bool))
+    grid = poisson_grid(np.zeros((12, 12), bool))
     V = ritz_vectors(grid, 60).reshape(60, -1)
     np.testing.assert_allclose(V @ V.T, np.eye(60), atol=1e-10)
     K = np.asarray(grid.matrix(jnp.zeros((12, 12))))
@@ -115,7 +115,7 @@ def test_the_network_is_homogeneous_and_blind_to_obstacles_values():
 
 
 def test_the_loss_is_the_least_over_all_lengths():
-    grid = poisson(np.zeros((8, 8), bool))
+    grid = poisson_grid(np.zeros((8, 8), bool))
     network = dn.fresh(jax.random.key(1), np.float64)
     r = RNG.standard_normal((1, 8, 8))
     r /= np.linalg.norm(r)
@@ -126,7 +126,7 @@ def test_the_loss_is_the_least_over_all_lengths():
 
 
 def test_training_lowers_the_loss_of_unseen_right_sides():
-    grid = tree.cast(poisson(np.zeros((16, 16), bool)), np.single)
+    grid = tree.cast(poisson_grid(np.zeros((16, 16), bool)), np.single)
     network, losses = dn.train(grid, steps=60, vectors=60)
     assert losses.shape == (60,) and network.out.dtype == np.single
     unseen = RNG.standard_normal((8, 16, 16)).astype(np.single)
@@ -148,7 +148,7 @@ def test_without_a_grid_it_asks_for_a_network():
 def test_the_shipped_weights_need_few_steps_on_unseen_obstacles(n):
     """A third of the steps of conjugate gradients, to 1e-4, at both sizes."""
     solid = obstacles(n, 77)
-    problem = bn.Linear(poisson(solid), right_side(solid, 78))
+    problem = bn.Linear(poisson_grid(solid), right_side(solid, 78))
     r = bn.solve(problem, "deep_conjugate_direction", tol=1e-4, max_steps=60)
     plain = bn.solve(problem, bn.ConjugateGradient(bn.Plain()), tol=1e-4)
     assert r.certified and plain.certified

@@ -6,12 +6,12 @@ import numpy as np
 import optax
 import pytest
 import sum_case as case
-from reference import adadagrad as reference
+from reference import adadagrad_transform as reference
 
 import banach as bn
 from banach.methods.training.adadagrad import Adadagrad
 from banach.parts import batches
-from banach.parts.batch_size import adadagrad
+from banach.parts.batch_size import adadagrad_transform
 
 
 @pytest.mark.parametrize("test", ["norm", "coordinate"])
@@ -50,7 +50,7 @@ def test_the_chunk_changes_nothing_but_rounding():
 
 
 def test_it_is_optax_adagrad_where_the_batch_is_fixed():
-    ours = adadagrad(0.1, batch=4, most=4, initial=0.1)
+    ours = adadagrad_transform(0.1, batch=4, most=4, initial=0.1)
     theirs = optax.adagrad(0.1, initial_accumulator_value=0.1, eps=0.0)
     x = {"a": jnp.array([1.0, -2.0]), "b": jnp.array(0.5)}
     mine, peer = ours.init(x), theirs.init(x)
@@ -67,16 +67,16 @@ def test_the_size_asked_for_is_the_formula():
     rows = {"a": np.array([[1.0, 0.0], [3.0, 0.0], [2.0, 0.0]])}
     seen = batches.moments(rows, np.ones(3, bool))
     for test in ("norm", "coordinate"):
-        t = adadagrad(1.0, batch=2, most=50, eta=0.1, test=test)
+        t = adadagrad_transform(1.0, batch=2, most=50, eta=0.1, test=test)
         state = t.update(seen.mean, t.init(seen.mean), moments=seen)[1]
         # variance 1, mean 2: 1 / (0.01 * 4); the silent coordinate asks for nothing.
         assert int(state.batch) == 25
-    t = adadagrad(1.0, batch=2, most=20, eta=0.1)
+    t = adadagrad_transform(1.0, batch=2, most=20, eta=0.1)
     assert int(t.update(seen.mean, t.init(seen.mean), moments=seen)[1].batch) == 20
 
 
 def test_it_chains_in_optax():
-    t = optax.chain(optax.scale(2.0), adadagrad(0.1, batch=2, most=8))
+    t = optax.chain(optax.scale(2.0), adadagrad_transform(0.1, batch=2, most=8))
     x = {"a": jnp.ones(2)}
     seen = batches.moments({"a": jnp.ones((3, 2))}, np.ones(3, bool))
     u, _ = t.update(seen.mean, t.init(x), x, moments=seen)
@@ -86,9 +86,9 @@ def test_it_chains_in_optax():
 
 def test_a_nan_keeps_the_size_and_ends_the_run():
     p = case.problem()
-    state = adadagrad(0.1, batch=4, most=40).init(case.X0)
+    state = adadagrad_transform(0.1, batch=4, most=40).init(case.X0)
     seen = batches.moments(np.full((4, 3), np.nan), np.ones(4, bool))
-    t = adadagrad(0.1, batch=4, most=40)
+    t = adadagrad_transform(0.1, batch=4, most=40)
     assert int(t.update(seen.mean, state, moments=seen)[1].batch) == 4
     r = bn.solve(p, Adadagrad(1e308, case.N, batch=4), max_steps=10)
     assert r.status == "nonfinite"

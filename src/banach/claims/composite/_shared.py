@@ -8,7 +8,7 @@ import numpy as np
 
 from banach.engine.loop import leaves_in
 from banach.kinds.composite.problem import Composite
-from banach.kinds.glm.losses import LeastSquares
+from banach.kinds.glm.losses import SquaredLoss
 from banach.kinds.glm.problem import GLM
 from banach.kinds.smooth.problem import Smooth
 from banach.terms.norms import L1
@@ -49,7 +49,7 @@ def lasso() -> GLM:
     """The diabetes data, lam a tenth of the least that gives x = 0."""
     A, y = datasets.diabetes()
     y = y - y.mean()
-    return GLM(A, y, LeastSquares(), L1(0.1 * np.abs(A.T @ y).max()))
+    return GLM(A, y, SquaredLoss(), L1(0.1 * np.abs(A.T @ y).max()))
 
 
 def trajectory(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, Any, Any]:

@@ -30,7 +30,7 @@ RADIUS = 10.0
 def measure() -> dict[str, Any]:
     """Values and gaps of every step on the two problems."""
     from banach.kinds.composite.problem import Composite
-    from banach.kinds.glm.losses import Logistic
+    from banach.kinds.glm.losses import LogisticLoss
     from banach.kinds.glm.problem import GLM
     from banach.terms.sets import L1Ball, Simplex
     from banach.zoo import datasets
@@ -43,7 +43,7 @@ def measure() -> dict[str, Any]:
     with jax.enable_x64(True):
         start = np.full(100, 0.01)
         portfolio = Composite(_utility, Simplex(), start, (R,), convex=True)
-        logistic = GLM(datasets.standardised(A), y, Logistic(), L1Ball(RADIUS))
+        logistic = GLM(datasets.standardised(A), y, LogisticLoss(), L1Ball(RADIUS))
         for name, problem, best in (
             ("portfolio", portfolio, _cover(R)),
             ("logistic", logistic, _restarted(logistic)),

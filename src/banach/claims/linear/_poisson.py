@@ -16,10 +16,10 @@ def problem(n: int, seed: int | None) -> Any:
     """Poisson on n x n with obstacles of a seed (None: empty), a source and noise."""
     from banach.kinds.linear.problem import Linear
     from banach.kinds.linear.zoo import right_side
-    from banach.parts.grid import obstacles, poisson
+    from banach.parts.grid import obstacles, poisson_grid
 
     solid = np.zeros((n, n), bool) if seed is None else obstacles(n, seed)
-    return Linear(poisson(solid), right_side(solid, 1000 + n + (seed or 0)))
+    return Linear(poisson_grid(solid), right_side(solid, 1000 + n + (seed or 0)))
 
 
 def until(problem: Any, method: Any, tol: float, most: int) -> dict[str, Any]:

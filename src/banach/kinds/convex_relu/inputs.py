@@ -10,20 +10,20 @@ from banach.kinds.convex_relu import patterns as relu_patterns
 from banach.kinds.convex_relu.patterns import Patterns
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm.loss import Loss
-from banach.kinds.glm.losses import Softmax
+from banach.kinds.glm.losses import SoftmaxLoss
 
 
 def check_loss(loss: Any) -> None:
     """A loss of one number with bounded curvature."""
     if not isinstance(loss, Loss):
         raise Misuse(
-            f"ConvexRelu needs a loss, got {type(loss).__name__}; e.g. LeastSquares()"
+            f"ConvexRelu needs a loss, got {type(loss).__name__}; e.g. SquaredLoss()"
         )
-    if isinstance(loss, Softmax) or loss.curvature_bound is None:
+    if isinstance(loss, SoftmaxLoss) or loss.curvature_bound is None:
         raise Misuse(
             f"{type(loss).__name__} is not supported: the network has one output and "
-            "the loss needs bounded curvature; use LeastSquares, Huber, SquaredHinge "
-            "or Logistic"
+            "the loss needs bounded curvature; use SquaredLoss, HuberLoss, "
+            "SquaredHingeLoss or LogisticLoss"
         )
 
 

@@ -29,7 +29,7 @@ from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm import labelled
 from banach.kinds.glm.loss import Loss
-from banach.kinds.glm.losses import LeastSquares
+from banach.kinds.glm.losses import SquaredLoss
 from banach.terms.polyhedral_cone import project_cone
 from banach.terms.term import shrink
 
@@ -99,7 +99,7 @@ class ConvexRelu(Problem):
         gated: bool = False,
         seed: int = 0,
     ):
-        self.loss = LeastSquares() if loss is None else loss
+        self.loss = SquaredLoss() if loss is None else loss
         relu_inputs.check_loss(self.loss)
         X = glm_inputs.matrix(X, "X")
         y, self.classes = glm_inputs.targets(y, self.loss, X.shape[0])
@@ -133,7 +133,7 @@ class ConvexRelu(Problem):
     @property
     def quadratic(self) -> bool:
         """Whether the loss is 1/2 (z - y)^2."""
-        return isinstance(self.loss, LeastSquares)
+        return isinstance(self.loss, SquaredLoss)
 
     @property
     def program(self) -> str:

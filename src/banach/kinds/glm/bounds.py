@@ -21,12 +21,12 @@ from banach.estimate import spectrum
 from banach.kinds.glm.inputs import known
 from banach.kinds.glm.loss import Loss
 from banach.kinds.glm.losses import (
-    Huber,
-    LeastSquares,
-    Logistic,
-    Poisson,
-    Softmax,
-    SquaredHinge,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
 )
 from banach.parts.sparse import SparseMatrix
 from banach.terms import norms as pn
@@ -294,32 +294,32 @@ def intercept_travel(
     total = jnp.sum(w)
     R = reach(term, F, norms.top, coef)
     shift = 0.0 if offset is None else jnp.max(jnp.abs(offset))
-    if isinstance(loss, LeastSquares):
+    if isinstance(loss, SquaredLoss):
         # b* - b = -mean(r) - <mean a, c* - c>: no trace of the targets' offset.
         miss = jnp.abs(jnp.vdot(w, z - y)) + jnp.vdot(w, e_z)
         miss = miss + gam(z.size + 8, z.dtype) * jnp.vdot(w, jnp.abs(z - y))
         miss = miss + 4 * z.size * least(z.dtype) + least(z.dtype) * total
         far = reach(term, F, norms.mean, coef)
         return 1.01 * (miss / total + 2 * far)
-    if isinstance(loss, Huber):
+    if isinstance(loss, HuberLoss):
         # delta |r| <= l + delta^2 / 2, at both points.
         d = jnp.asarray(loss.delta, z.dtype)
         each = 2 * (F / d) + 4 * least(z.dtype)
         return 1.01 * (each / total + d + 2 * R)
-    if isinstance(loss, Logistic):
+    if isinstance(loss, LogisticLoss):
         lightest = _lightest_sign(y, w)
         return 1.01 * (F / lightest + R + shift + jnp.abs(intercept))
-    if isinstance(loss, SquaredHinge):
+    if isinstance(loss, SquaredHingeLoss):
         lightest = _lightest_sign(y, w)
         return 1.01 * (jnp.sqrt(2 * F / lightest) + 1 + R + shift + jnp.abs(intercept))
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonLoss):
         # gKL(Y || M) <= F for the totals Y, M; (sqrt M - sqrt Y)^2 <= gKL.
         Y = jnp.vdot(w, y)
         high = 2 * jnp.log(jnp.sqrt(Y) + jnp.sqrt(F)) - jnp.log(total)
         low = jnp.log(Y) - jnp.log(total) - 1 - F / Y
         size = jnp.maximum(jnp.abs(high), jnp.abs(low))
         return 1.01 * (size + R + shift + jnp.abs(intercept))
-    if isinstance(loss, Softmax):
+    if isinstance(loss, SoftmaxLoss):
         # b_k - b_c <= F / W_c + 2 R; a common shift of b changes nothing, because
         # exact dual rows sum to 0. Both b and b* are centred between their extremes.
         each = jnp.sum(loss.onehot(z, y) * w[:, None], axis=0)

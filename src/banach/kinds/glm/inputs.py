@@ -46,7 +46,7 @@ def targets(y: Any, loss: Any, n: int) -> tuple[Any, tuple]:
     if not loss.discrete:
         return vector(y, "y", n), ()
     classes = getattr(loss, "classes", 2)
-    codes, names = labels(y, n, classes, type(loss).__name__)
+    codes, names = labels(y, n, classes, loss)
     return codes, names
 
 
@@ -61,7 +61,7 @@ def named(codes: Any, classes: tuple) -> Any:
     return [classes[int(i)] for i in place]
 
 
-def labels(y: Any, n: int, classes: int, model: str) -> tuple[Any, tuple]:
+def labels(y: Any, n: int, classes: int, loss: Any) -> tuple[Any, tuple]:
     """Codes of labels as numbers, and the classes in order; () for codes as given."""
     if not known(y):
         return _rows(y, "y", n), ()
@@ -69,8 +69,8 @@ def labels(y: Any, n: int, classes: int, model: str) -> tuple[Any, tuple]:
     if a.dtype.kind in "OU":
         found, codes = np.unique(a, return_inverse=True)
         names = tuple(v.item() if isinstance(v, np.generic) else v for v in found)
-        return _named(codes, names, classes, model)
-    signed = model != "Softmax"
+        return _named(codes, names, classes, loss)
+    signed = -1 in loss.codes()
     if a.dtype.kind == "b" and classes == 2:
         return _like(y, a), (False, True)
     if signed and _two(a, -1, 1):
@@ -80,7 +80,7 @@ def labels(y: Any, n: int, classes: int, model: str) -> tuple[Any, tuple]:
     found, codes = np.unique(a, return_inverse=True)
     if not signed and found[0] >= 0 and found[-1] < classes:
         return _like(y, a), ()
-    return _named(codes, tuple(int(v) for v in found), classes, model)
+    return _named(codes, tuple(int(v) for v in found), classes, loss)
 
 
 def _two(a: np.ndarray, low: int, high: int) -> bool:
@@ -94,18 +94,18 @@ def distinct(y: Any) -> int:
     return len(np.unique(a)) if a.size else 0
 
 
-def _named(codes: Any, names: tuple, classes: int, model: str) -> tuple[Any, tuple]:
+def _named(codes: Any, names: tuple, classes: int, loss: Any) -> tuple[Any, tuple]:
     if len(names) != classes:
         shown = ", ".join(repr(v) for v in names[:5])
         more = "..." if len(names) > 5 else ""
         cure = (
             "use SoftmaxRegression for several classes, or recode them (y == positive)"
-            if model != "Softmax"
+            if -1 in loss.codes()
             else f"recode them as 0 .. {classes - 1}, or pass classes={len(names)}"
         )
         count = "two" if classes == 2 else str(classes)
         raise Misuse(
-            f"{model} needs labels of {count} classes, got {len(names)}: "
+            f"{type(loss).__name__} needs labels of {count} classes, got {len(names)}: "
             f"{shown}{more}; {cure}"
         )
     return np.asarray(codes, np.float64), names
@@ -235,8 +235,8 @@ def counts(y: Any, dtype: Any) -> Any:
     """Nonnegative targets."""
     if known(y) and (np.asarray(y) < 0).any():
         raise Misuse(
-            f"Poisson needs counts y >= 0, got {np.asarray(y).min()}; use LeastSquares "
-            "or Huber for signed targets"
+            f"PoissonLoss needs counts y >= 0, got {np.asarray(y).min()}; use "
+            "SquaredLoss or HuberLoss for signed targets"
         )
     return y.astype(dtype)
 

@@ -24,7 +24,7 @@ from banach.kinds.glm.loss import ROUNDINGS, Loss, spill, unit
 from banach.kinds.glm.softplus import softplus
 
 
-class LeastSquares(Loss):
+class SquaredLoss(Loss):
     """l = (z - y)^2 / 2."""
 
     curvature_bound: ClassVar[float] = 1.0
@@ -58,7 +58,7 @@ class LeastSquares(Loss):
         return value, 1.01 * self._moved(z, slope, e) + own
 
 
-class Huber(Loss):
+class HuberLoss(Loss):
     """l = r^2 / 2 for |r| <= delta, else delta |r| - delta^2 / 2; r = z - y."""
 
     curvature_bound: ClassVar[float] = 1.0
@@ -103,7 +103,7 @@ class Huber(Loss):
         return jnp.asarray(self.delta, z.dtype)
 
 
-class SquaredHinge(Loss):
+class SquaredHingeLoss(Loss):
     """l = max(0, 1 - y z)^2 / 2, labels -1 and +1."""
 
     curvature_bound: ClassVar[float] = 1.0
@@ -112,11 +112,11 @@ class SquaredHinge(Loss):
 
     def labels(self, y, dtype):
         """-1 and +1, from these or from 0 and 1."""
-        return glm_inputs.signs(y, dtype, "SquaredHinge")
+        return glm_inputs.signs(y, dtype, "SquaredHingeLoss")
 
     def check_intercept(self, y, w):
         """Samples on every side."""
-        glm_inputs.both_signs(y, w, "SquaredHinge")
+        glm_inputs.both_signs(y, w, "SquaredHingeLoss")
 
     def value(self, z, y):
         """h^2 / 2."""
@@ -146,7 +146,7 @@ class SquaredHinge(Loss):
         return value, 1.01 * self._moved(z, slope, e) + own
 
 
-class Logistic(Loss):
+class LogisticLoss(Loss):
     """l = log(1 + exp(-y z)), labels -1 and +1."""
 
     curvature_bound: ClassVar[float] = 0.25
@@ -156,11 +156,11 @@ class Logistic(Loss):
 
     def labels(self, y, dtype):
         """-1 and +1, from these or from 0 and 1."""
-        return glm_inputs.signs(y, dtype, "Logistic")
+        return glm_inputs.signs(y, dtype, "LogisticLoss")
 
     def check_intercept(self, y, w):
         """Samples on every side."""
-        glm_inputs.both_signs(y, w, "Logistic")
+        glm_inputs.both_signs(y, w, "LogisticLoss")
 
     def chances(self, z):
         """1 / (1 + exp(z)) and 1 / (1 + exp(-z))."""
@@ -201,7 +201,7 @@ class Logistic(Loss):
         return value, 1.01 * (self._moved(z, d, e) + own) + spill(z)
 
 
-class Poisson(Loss):
+class PoissonLoss(Loss):
     """l = mu - y + y log(y / mu) with mu = exp(z): half the deviance, labels >= 0."""
 
     curvature_bound: ClassVar[None] = None
@@ -259,7 +259,7 @@ class Poisson(Loss):
         return jnp.where(over, jnp.inf, value), jnp.where(over, 0, slack)
 
 
-class Softmax(Loss):
+class SoftmaxLoss(Loss):
     """l = logsumexp(z) - z_y; z has one column a class, labels 0 .. K-1.
 
     The dual of a sample is th = onehot(y) - q with q a probability vector. In floats

@@ -12,12 +12,12 @@ from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm.losses import (
-    Huber,
-    LeastSquares,
-    Logistic,
-    Poisson,
-    Softmax,
-    SquaredHinge,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
 )
 from banach.kinds.glm.problem import GLM
 from banach.kinds.glm.stack import OPTIONS, Blank, Spec, stackable
@@ -43,7 +43,7 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
     sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
     lam = n alpha. `data`: sample_weight, offset, columns (names, for an array).
     """
-    return _model(A, b, LeastSquares(), L1(lam), intercept=intercept, **data)
+    return _model(A, b, SquaredLoss(), L1(lam), intercept=intercept, **data)
 
 
 @stackable
@@ -55,7 +55,7 @@ def Ridge(
 
     sklearn.linear_model.Ridge(alpha) minimises ||.||^2 + alpha ||c||^2: l2 = alpha.
     """
-    return _model(A, b, LeastSquares(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, b, SquaredLoss(), SquaredL2(l2), intercept=intercept, **data)
 
 
 @stackable
@@ -68,7 +68,7 @@ def ElasticNetRegression(
     sklearn.linear_model.ElasticNet(alpha, l1_ratio): l1 = n alpha l1_ratio,
     l2 = n alpha (1 - l1_ratio).
     """
-    return _model(A, b, LeastSquares(), ElasticNet(l1, l2), intercept=intercept, **data)
+    return _model(A, b, SquaredLoss(), ElasticNet(l1, l2), intercept=intercept, **data)
 
 
 @stackable
@@ -81,7 +81,7 @@ def LogisticRegression(
     Labels -1/+1, 0/1, or any two: the greater one is +1. In units of
     sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
     """
-    return _model(A, y, Logistic(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, y, LogisticLoss(), SquaredL2(l2), intercept=intercept, **data)
 
 
 @stackable
@@ -94,7 +94,7 @@ def SparseLogisticRegression(
     sklearn.linear_model.LogisticRegression(penalty="l1", C): lam = 1 / C; liblinear
     penalises the intercept as well, saga does not.
     """
-    return _model(A, y, Logistic(), L1(lam), intercept=intercept, **data)
+    return _model(A, y, LogisticLoss(), L1(lam), intercept=intercept, **data)
 
 
 @stackable
@@ -124,7 +124,7 @@ def SoftmaxRegression(
                 f"SoftmaxRegression needs labels y of at least two classes, got "
                 f"{classes}; pass classes=K with labels 0 .. K-1 if others are absent"
             )
-    loss = Softmax(reading.integer(classes, "classes", low=2))
+    loss = SoftmaxLoss(reading.integer(classes, "classes", low=2))
     return _model(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
 
 
@@ -137,7 +137,7 @@ def PoissonRegression(
 
     sklearn.linear_model.PoissonRegressor(alpha) divides the sum by n: l2 = n alpha.
     """
-    return _model(A, y, Poisson(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, y, PoissonLoss(), SquaredL2(l2), intercept=intercept, **data)
 
 
 @stackable
@@ -157,7 +157,7 @@ def HuberRegression(
     sklearn.linear_model.HuberRegressor(epsilon, alpha) also fits a scale s; at its
     solution c solves this problem with delta = epsilon s and l2 = s alpha.
     """
-    return _model(A, b, Huber(delta), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, b, HuberLoss(delta), SquaredL2(l2), intercept=intercept, **data)
 
 
 @stackable
@@ -170,7 +170,7 @@ def SquaredHingeClassifier(
     sklearn.svm.LinearSVC(C), loss="squared_hinge": l2 = 1 / (2 C); it penalises
     its intercept, so compare with fit_intercept=False.
     """
-    return _model(A, y, SquaredHinge(), SquaredL2(l2), intercept=intercept, **data)
+    return _model(A, y, SquaredHingeLoss(), SquaredL2(l2), intercept=intercept, **data)
 
 
 @stackable
@@ -183,7 +183,7 @@ def GroupLasso(
     `groups`: one label a column, or tuples of indices. Not in scikit-learn.
     """
     return _model(
-        A, b, LeastSquares(), GroupL2(lam, groups), intercept=intercept, **data
+        A, b, SquaredLoss(), GroupL2(lam, groups), intercept=intercept, **data
     )
 
 
@@ -196,7 +196,7 @@ def NonnegativeLeastSquares(
 
     scipy.optimize.nnls(A, b), sklearn.linear_model.LinearRegression(positive=True).
     """
-    return _model(A, b, LeastSquares(), Nonnegative(), intercept=intercept, **data)
+    return _model(A, b, SquaredLoss(), Nonnegative(), intercept=intercept, **data)
 
 
 @stackable
@@ -209,11 +209,11 @@ def BoxLeastSquares(
     scipy.optimize.lsq_linear(A, b, (lower, upper)).
     """
     term = Box(lower, upper)
-    return _model(A, b, LeastSquares(), term, intercept=intercept, **data)
+    return _model(A, b, SquaredLoss(), term, intercept=intercept, **data)
 
 
 @stackable
 @door(also=OPTIONS)
 def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
     """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
-    return _model(A, b, LeastSquares(), Simplex(radius), **data)
+    return _model(A, b, SquaredLoss(), Simplex(radius), **data)

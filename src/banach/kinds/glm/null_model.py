@@ -6,11 +6,11 @@ from jaxtyping import Array
 
 from banach.kinds.glm.loss import Loss
 from banach.kinds.glm.losses import (
-    Huber,
-    LeastSquares,
-    Logistic,
-    Poisson,
-    Softmax,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    SquaredLoss,
 )
 
 _HALVINGS = 60
@@ -22,22 +22,22 @@ def null_intercept(loss: Loss, y: Array, w: Array, offset: Array | None) -> Arra
     Closed forms where they exist, otherwise bisection of the derivative.
     """
     o = jnp.zeros_like(w) if offset is None else offset
-    if isinstance(loss, LeastSquares):
+    if isinstance(loss, SquaredLoss):
         return jnp.vdot(w, y - o) / jnp.sum(w)
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonLoss):
         top = jnp.max(o)
         return jnp.log(jnp.vdot(w, y)) - jnp.log(jnp.vdot(w, jnp.exp(o - top))) - top
-    if isinstance(loss, Softmax):
+    if isinstance(loss, SoftmaxLoss):
         each = jnp.log(jnp.sum(loss.onehot(w, y) * w[:, None], axis=0))
         return each - jnp.mean(each)
     side = jnp.max(jnp.abs(o))
-    if isinstance(loss, Logistic):
+    if isinstance(loss, LogisticLoss):
         up, down = (jnp.sum(jnp.where(s * y > 0, w, 0)) for s in (1, -1))
         odds = jnp.log(up) - jnp.log(down)
         if offset is None:
             return odds
         low, high = odds - side, odds + side
-    elif isinstance(loss, Huber):
+    elif isinstance(loss, HuberLoss):
         low, high = jnp.min(y - o), jnp.max(y - o)
     else:
         low, high = -1 - side, 1 + side

@@ -25,7 +25,7 @@ from banach.kinds.glm import stack as glm_stack
 from banach.kinds.glm.hessian import scalar_hessian, softmax_hessian
 from banach.kinds.glm.inputs import known
 from banach.kinds.glm.loss import Loss
-from banach.kinds.glm.losses import LeastSquares, Softmax
+from banach.kinds.glm.losses import SoftmaxLoss, SquaredLoss
 from banach.kinds.glm.null_model import null_intercept
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.terms.sets import Set
@@ -50,7 +50,10 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
         SparseLogisticRegression SoftmaxRegression PoissonRegression HuberRegression
         SquaredHingeClassifier""",
     },
-    pieces={"losses": "LeastSquares Logistic Softmax Poisson Huber SquaredHinge"},
+    pieces={
+        "losses": """SquaredLoss LogisticLoss SoftmaxLoss PoissonLoss HuberLoss
+    SquaredHingeLoss"""
+    },
     zoo="""logistic sparse_logistic squared_hinge softmax lasso elasticnet grouplasso
     ridge leastsquares huber poisson nnls box simplex""",
 )
@@ -65,11 +68,11 @@ class GLM(Problem):
     Terms Zero and SquaredL2 belong to value, grad, hvp and hess; with any other term
     these are of the losses alone, and prox, project and lmo are the term's.
 
-    Targets: numbers for LeastSquares and Huber, nonnegative ones for Poisson. Labels:
-    -1/+1 for Logistic and SquaredHinge, 0 .. K-1 for Softmax. Any other labels, text,
-    truth or whole numbers, are sorted and numbered as numpy.unique does: `classes` is
-    their tuple in that order (for two classes the first is -1, the second +1), empty
-    where y held the codes themselves. Bad data raise Misuse.
+    Targets: numbers for SquaredLoss and HuberLoss, nonnegative ones for PoissonLoss.
+    Labels: -1/+1 for LogisticLoss and SquaredHingeLoss, 0 .. K-1 for SoftmaxLoss. Any
+    other labels, text, truth or whole numbers, are sorted and numbered as numpy.unique
+    does: `classes` is their tuple in that order (for two classes the first is -1, the
+    second +1), empty where y held the codes themselves. Bad data raise Misuse.
 
     A may be a table of pandas, polars and others: `columns` are its names, empty where
     it has none; for an array they may be given. y, weights and offset may be columns
@@ -100,12 +103,13 @@ class GLM(Problem):
     ):
         if not isinstance(loss, Loss):
             raise Misuse(
-                f"GLM needs a loss, got {reading.shown(loss)}; pass e.g. bn.Logistic()"
+                f"GLM needs a loss, got {reading.shown(loss)}; pass e.g. "
+                "bn.LogisticLoss()"
             )
         self.intercept = reading.flag(intercept, "intercept")
         term = Zero() if term is None else term
         inputs.is_term(term, "GLM")
-        if offset is not None and isinstance(loss, Softmax):
+        if offset is not None and isinstance(loss, SoftmaxLoss):
             raise Misuse("Softmax takes no offset; leave it out")
         labelled.same_rows(A, y, sample_weight, offset)
         names = labelled.columns(A, columns)
@@ -259,7 +263,7 @@ class GLM(Problem):
         """The dense Hessian; one product B'B with B = sqrt(w l'') A."""
         x = jnp.asarray(x)
         z, y = self.linear(x), self._y(x)
-        if isinstance(self.loss, Softmax):
+        if isinstance(self.loss, SoftmaxLoss):
             H = softmax_hessian(self._A(z), self._weigh, z, self.intercept)
         else:
             d = self._weigh(self.loss.curvature(z, y))
@@ -332,7 +336,7 @@ class GLM(Problem):
         if self.intercept:
             bent = jnp.append(bent, jnp.sum(w))
         t = 1 / (jnp.where(bent > 0, bent, 1) * bent.shape[0])
-        return t[:, None] if isinstance(self.loss, Softmax) else t
+        return t[:, None] if isinstance(self.loss, SoftmaxLoss) else t
 
     def optimality(self, point: Point) -> Point:
         """The gradient, or x - prox(x - t grad, t) where there is a prox."""
@@ -368,14 +372,14 @@ class GLM(Problem):
             offset: the offset of the new rows, where the model was stated with one.
 
         Returns:
-            One mean a row (LeastSquares, Huber, Poisson), or one label a row.
+            One mean a row (squared, Huber and Poisson losses), or one label a row.
         """
         return labelled.predict(self, x, new, offset)
 
     def predict_proba(self, x: Any, new: Any, *, offset: Any = None) -> np.ndarray:
         """The probability of each class, (rows, classes) in the order of `labels()`.
 
-        Misuse where the loss is no probability model (SquaredHinge, measurements).
+        Misuse where the loss is no probability model (squared hinge, measurements).
         """
         return labelled.predict_proba(self, x, new, offset)
 
@@ -458,7 +462,7 @@ class GLM(Problem):
 
     def is_quadratic(self) -> bool:
         """Whether the losses are squares (static)."""
-        return isinstance(self.loss, LeastSquares)
+        return isinstance(self.loss, SquaredLoss)
 
     def smooth_facts(self) -> Facts:
         """Of the losses, and of the term where it is smooth."""
@@ -496,7 +500,7 @@ class GLM(Problem):
         )
 
     def _shape(self, rows: int) -> tuple[int, ...]:
-        if isinstance(self.loss, Softmax):
+        if isinstance(self.loss, SoftmaxLoss):
             return (rows, self.loss.classes)
         return (rows,)
 
@@ -504,7 +508,7 @@ class GLM(Problem):
         return design.cast(self.A, like.dtype)
 
     def _y(self, x: Array) -> Array:
-        if isinstance(self.loss, Softmax):
+        if isinstance(self.loss, SoftmaxLoss):
             return jnp.asarray(self.y)
         return jnp.asarray(self.y, x.dtype)
 

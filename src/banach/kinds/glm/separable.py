@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float
 from banach.core import compat
 from banach.core.rounding import gam
 from banach.kinds.glm import design, labelled
-from banach.kinds.glm.losses import Logistic, Poisson, Softmax
+from banach.kinds.glm.losses import LogisticLoss, PoissonLoss, SoftmaxLoss
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
 
 PROGRAM = 20_000
@@ -36,7 +36,7 @@ DENOMINATORS = (1, 12, 1000)
 def unattained(problem: Any, x: Any) -> str | None:
     """Why this model has no minimiser, or None, which says nothing."""
     loss, term = problem.loss, problem.term
-    if not isinstance(loss, Logistic | Softmax | Poisson):
+    if not isinstance(loss, LogisticLoss | SoftmaxLoss | PoissonLoss):
         return None
     if not isinstance(term, Zero | SquaredL2 | L1 | ElasticNet):
         return None
@@ -55,7 +55,7 @@ def unattained(problem: Any, x: Any) -> str | None:
         A = _with_ones(A)
         free = np.concatenate([free, np.ones((1, *shape[1:]), bool)])
     d = np.where(free, x, 0)
-    if not isinstance(loss, Poisson) and _strict(loss, A, y, d):
+    if not isinstance(loss, PoissonLoss) and _strict(loss, A, y, d):
         return (
             "no minimiser exists: the data are separable, x itself puts every row on "
             f"its side{_ALL_THE_SAME}"
@@ -112,7 +112,7 @@ def _any(M: Any) -> Any:
 
 
 def _many(loss: Any) -> bool:
-    return isinstance(loss, Softmax)
+    return isinstance(loss, SoftmaxLoss)
 
 
 def _strict(loss: Any, A: Any, y: Any, d: Any) -> bool:
@@ -144,16 +144,16 @@ def _column(
 
     # For each class: rows that want z up, rows that want it down, rows that want
     # neither (for them both).
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonLoss):
         cases = [(y > 0, y >= 0)]
-    elif isinstance(loss, Logistic):
+    elif isinstance(loss, LogisticLoss):
         cases = [(y > 0, y < 0)]
     else:
         cases = [(y == k, y != k) for k in range(loss.classes)]
     for k, (higher, lower) in enumerate(cases):
         able = free[:, k] if free.ndim == 2 else free
         rise, fall = higher[:, None], lower[:, None]
-        if isinstance(loss, Poisson):
+        if isinstance(loss, PoissonLoss):
             # Where y > 0 the column must vanish; elsewhere d <= 0 must lower z.
             still = ~_some(full, rise)
             plus = still & one(np.zeros_like(rise), fall)
@@ -169,9 +169,9 @@ def _column(
 
 def _sides(loss: Any, A: Any, y: Any) -> tuple[Any, Any]:
     """(G, E) with the conditions G d >= 0 and E d = 0 on a flat direction."""
-    if isinstance(loss, Logistic):
+    if isinstance(loss, LogisticLoss):
         return A * y[:, None], A[:0]
-    if isinstance(loss, Poisson):
+    if isinstance(loss, PoissonLoss):
         return -A[y == 0], A[y > 0]
     n, q = A.shape
     K = loss.classes

@@ -99,7 +99,7 @@ def stack(cls: Any, A: Any, y: Any, given: dict[str, Any]) -> Stacked:
             if not isinstance(loss, Loss):
                 raise Misuse(
                     f"GLM needs a loss, got {reading.shown(loss)}; pass e.g. "
-                    "bn.Logistic()"
+                    "bn.LogisticLoss()"
                 )
             return Spec(cls, loss, term, {"intercept": data["intercept"]})
         return cls(A, y, loss, term, **data)

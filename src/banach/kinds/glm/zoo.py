@@ -89,11 +89,11 @@ def _ridge():
 
 @_named("leastsquares:diabetes", "least squares, 442 x 10, intercept, no term")
 def _least_squares():
-    from banach.kinds.glm.losses import LeastSquares
+    from banach.kinds.glm.losses import SquaredLoss
     from banach.kinds.glm.problem import GLM
 
     data = datasets.diabetes()
-    return GLM(data.A, data.y, LeastSquares(), intercept=True)
+    return GLM(data.A, data.y, SquaredLoss(), intercept=True)
 
 
 @_named("huber:diabetes", "Huber regression, 442 x 10, delta = 50, l2 = 0.1")

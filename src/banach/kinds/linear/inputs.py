@@ -25,7 +25,7 @@ from banach.parts.sparse import SparseMatrix
 PROVED_UP_TO = 1000
 _MATRIX = (
     "a matrix: an array (n, n), a sparse matrix, an operator such as "
-    "bn.poisson(solid), or a linear function"
+    "bn.poisson_grid(solid), or a linear function"
 )
 
 

@@ -40,7 +40,7 @@ class Linear(Problem):
     """Find x with A x = b.
 
     `A` is a square array, a sparse matrix (SciPy's or JAX's BCOO, read once), an
-    operator of banach.parts (`bn.poisson(solid)` is one) or a linear JAX function
+    operator of banach.parts (`bn.poisson_grid(solid)` is one) or a linear JAX function
     `A(x, *args)` of any pytree; b has the structure of x. Start: `x0`, else 0.
 
     Symmetry is found for arrays and sparse matrices (exact equality with the

@@ -25,9 +25,9 @@ def right_side(solid: np.ndarray, seed: int) -> np.ndarray:
 
 def _around(solid: np.ndarray, seed: int) -> Any:
     from banach.kinds.linear.problem import Linear
-    from banach.parts.grid import poisson
+    from banach.parts.grid import poisson_grid
 
-    return Linear(poisson(solid), right_side(solid, seed))
+    return Linear(poisson_grid(solid), right_side(solid, seed))
 
 
 @_named("linear:poisson64", "Poisson, 64 x 64, no obstacles")

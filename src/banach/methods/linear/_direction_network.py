@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float
 
 from banach.core import tree
 from banach.methods.linear._ritz import ritz_vectors
-from banach.parts.grid import Grid, GridLaplacian, poisson
+from banach.parts.grid import Grid, GridLaplacian, poisson_grid
 
 CHANNELS = 8
 WEIGHTS = Path(__file__).with_suffix(".npy")
@@ -146,7 +146,7 @@ def train_default(
     On the square of this side without obstacles, in single precision, which is
     enough for a direction and half the work.
     """
-    A = tree.cast(poisson(np.zeros((size, size), bool)), np.single)
+    A = tree.cast(poisson_grid(np.zeros((size, size), bool)), np.single)
     return train(A, steps=steps, seed=seed)
 
 

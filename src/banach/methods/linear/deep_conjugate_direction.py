@@ -72,8 +72,8 @@ class DeepConjugateDirection(Method):
         if not isinstance(problem.A, GridLaplacian):
             return Refusal(
                 "grid",
-                "deep_conjugate_direction has a network for grids (bn.poisson) only: "
-                "pass your own, bn.DeepConjugateDirection(network=...)",
+                "deep_conjugate_direction has a network for grids (bn.poisson_grid) "
+                "only: pass your own, bn.DeepConjugateDirection(network=...)",
             )
         kind = tree.dtype(problem.space())
         return cls(_map(lambda w: w.astype(kind), trained()))

@@ -13,7 +13,7 @@ from banach.core.hyperparameters import count, flag, real, word
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import batches
-from banach.parts.batch_size import AdadagradScale, adadagrad
+from banach.parts.batch_size import AdadagradScale, adadagrad_transform
 
 LEARNING_RATE = 0.1
 """No constant of the problem gives it: the unit of a coordinate. Not tuned."""
@@ -105,7 +105,7 @@ class Adadagrad(Method):
         return {"stochastic_grad": state.calls}
 
     def _transform(self):
-        return adadagrad(
+        return adadagrad_transform(
             self.learning_rate,
             batch=self.batch,
             most=self.most,
