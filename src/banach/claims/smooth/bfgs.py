@@ -76,7 +76,8 @@ def _halves(rows):
     error = np.linalg.norm(rows["x"] - rows["x"][-1], axis=1) / np.linalg.norm(
         rows["x"][0] - rows["x"][-1]
     )
-    half, whole = (int(np.flatnonzero(error > v).max()) + 1 for v in (1e-5, 1e-10))
+    # The first arrival: at the floor of rounding a search may step away once more.
+    half, whole = (int(np.argmax(error <= v)) for v in (1e-5, 1e-10))
     return [half, whole - half]
 
 

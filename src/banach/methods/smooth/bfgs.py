@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import jax.numpy as jnp
-
-from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.methods.smooth._inverse_matrix import InverseMatrix, too_large
+from banach.parts import newton
 from banach.parts.searched import Composed, Searched, UnitWolfe
 
 
@@ -15,9 +13,7 @@ class BfgsDirection(InverseMatrix):
     """H+ = (I - s y'/s.y) H (I - y s'/s.y) + s s'/s.y, multiplied out."""
 
     def corrected(self, matrix, s, y):
-        sy, moved = jnp.vdot(s, y), jnp.matmul(matrix, y, precision=tree.PRECISION)
-        right = (1 + jnp.vdot(y, moved) / sy) / 2 * s - moved
-        return matrix + (jnp.outer(s, right) + jnp.outer(right, s)) / sy
+        return newton.bfgs_update(matrix, s, y)
 
 
 @method(
