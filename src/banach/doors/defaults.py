@@ -126,7 +126,7 @@ def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any
             built = decided(method, problem, facts)
         else:
             paths = Paths(problem, facts)
-            built = meet(type(method), paths, partial(decided, method), True)
+            built = meet(method, paths, partial(decided, method), True)
     if isinstance(built, Refusal):
         raise Misuse(built.cure)
     return built
