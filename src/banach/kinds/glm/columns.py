@@ -234,7 +234,7 @@ class InColumns(Problem):
     def _with(self, c: Array, v: Array) -> Array:
         return jnp.concatenate([c, v[-1:]]) if self.base.intercept else c
 
-    def _matrix(self) -> Any:
+    def matrix(self) -> Any:
         """[(A - 1 m') D, d 1], the matrix of this model, of a dense A."""
         xp = np if known(self.base.A, self.view) else jnp
         A = xp.asarray(self.base.A)
@@ -251,7 +251,7 @@ class InColumns(Problem):
         if isinstance(base.A, SparseMatrix):
             A, seen = self._factors()
         else:
-            A, seen = self._matrix(), None
+            A, seen = self.matrix(), None
         L = glm_bounds.gradient_lipschitz(
             A, base.weight, False, base.loss.curvature_bound, seen
         )
@@ -306,7 +306,7 @@ class InColumns(Problem):
     def row_squares(self, xp: Any) -> Any:
         """The squared rows of [(A - 1 m') D, d 1]; of a sparse A a little more."""
         if not isinstance(self.base.A, SparseMatrix):
-            return xp.sum(xp.square(self._matrix()), axis=1)
+            return xp.sum(xp.square(self.matrix()), axis=1)
         A, seen = self._factors()
         if seen is None:
             return design.row_squares(A, xp)
