@@ -334,6 +334,28 @@ def test_a_sparse_product_is_the_same_by_numpy_and_within_its_count_of_roundings
             assert np.allclose(b, c, rtol=1e-13, atol=1e-13)
 
 
+def test_rows_of_a_sparse_matrix_are_picked_inside_a_trace():
+    A = matrices.sparse(S, "A")
+    index = np.array([3, 0, N - 1, 3])
+    x, X = RNG.normal(size=P), RNG.normal(size=(P, 2))
+    y, Y2 = RNG.normal(size=4), RNG.normal(size=(4, 2))
+
+    @jax.jit
+    def products(A, index):
+        rows = A.picked(index)
+        ahead, back = (
+            [rows.matvec(v) for v in (x, X)],
+            [rows.rmatvec(v) for v in (y, Y2)],
+        )
+        return rows.matrix(), *ahead, *back
+
+    with compat.double():
+        found = products(A, index)
+    own = D[index]
+    for a, b in zip(found, (own, own @ x, own @ X, own.T @ y, own.T @ Y2), strict=True):
+        assert np.allclose(a, b, rtol=1e-13, atol=1e-14)
+
+
 def test_entries_out_of_bounds_are_dropped_by_numpy_as_by_xla():
     places = np.array([0, 3, -1, 7, 3], np.int32)
     values = np.arange(1.0, 6.0)

@@ -151,6 +151,17 @@ class SparseMatrix(Operator):
         values, columns = np.array(self.values, dtype), np.array(self.columns)
         return csr_array((values, columns, starts), self.shape)
 
+    def picked(self, index: Int[Array, " m"]) -> "Picked":
+        """Some rows, in any order and any number of times; padded to the longest."""
+        rows = jnp.asarray(self.rows)
+        first = jnp.searchsorted(rows, jnp.asarray(index), side="left")
+        last = jnp.searchsorted(rows, jnp.asarray(index), side="right")
+        place = first[:, None] + jnp.arange(self.longest)
+        inside = place < last[:, None]
+        place = jnp.where(inside, place, 0)
+        values = jnp.where(inside, _taken(self.values, place), 0)
+        return Picked(values, _taken(self.columns, place), self.width)
+
     def terms(self) -> int:
         """The longest row."""
         return self.longest + 1
@@ -185,6 +196,31 @@ class SparseMatrix(Operator):
         return self.column_sums(jnp.asarray(self.values) * self.at_rows(y))
 
 
+class Picked(eqx.Module):
+    """Rows of a sparse matrix side by side; where a row is shorter there are zeros."""
+
+    values: Float[Array, "m longest"]
+    columns: Int[Array, "m longest"]
+    width: int = eqx.field(static=True)
+
+    def matvec(self, x: Block) -> Array:
+        """The rows times x, (m,) or (m, c)."""
+        return jnp.sum(_beside(self.values, x.ndim) * _taken(x, self.columns), axis=1)
+
+    def rmatvec(self, y: Block) -> Array:
+        """The rows' transpose times y, (width,) or (width, c)."""
+        products = _beside(self.values, y.ndim) * y[:, None]
+        empty = jnp.zeros((self.width, *y.shape[1:]), products.dtype)
+        at = empty.at[self.columns]
+        return at.add(products, mode=_INSIDE, wrap_negative_indices=False)
+
+    def matrix(self) -> Float[Array, "m width"]:
+        """Dense, for few rows."""
+        empty = jnp.zeros((len(self.values), self.width), self.values.dtype)
+        at = empty.at[jnp.arange(len(self.values))[:, None], self.columns]
+        return at.add(self.values, mode=_INSIDE, wrap_negative_indices=False)
+
+
 class Transposed(eqx.Module):
     """A' of a sparse A, for its products."""
 
@@ -206,6 +242,11 @@ class Transposed(eqx.Module):
 
 # Places are looked at where they enter: none lies outside, and none is negative.
 _INSIDE = "promise_in_bounds"
+
+
+def _beside(values: Array, axes: int) -> Array:
+    """One number an entry beside one or several columns."""
+    return values if axes == 1 else values[..., None]
 
 
 def _taken(v: Any, places: Any) -> Array:

@@ -318,10 +318,7 @@ class InColumns(Problem):
 
     def _quasi(self) -> Any:
         xp = np if known(self.base.A, self.view) else jnp
-        if isinstance(self.base.A, SparseMatrix):
-            rows = self._sparse_rows(xp)
-        else:
-            rows = xp.sum(xp.square(self.matrix()), axis=1)
+        rows = self.row_squares(xp)
         return self.base.loss.self_concordance * xp.sqrt(xp.max(rows)) * (1 + 1e-5)
 
     def _factors(self) -> tuple[SparseMatrix, spectrum.Columns | None]:
@@ -335,8 +332,10 @@ class InColumns(Problem):
         mean, level = xp.asarray(view.mean, scale.dtype), xp.asarray(view.level)
         return A, spectrum.Columns(scale, mean, level)
 
-    def _sparse_rows(self, xp: Any) -> Any:
-        """The squared rows of [(A - 1 m') D, d 1], or a little more."""
+    def row_squares(self, xp: Any) -> Any:
+        """The squared rows of [(A - 1 m') D, d 1]; of a sparse A a little more."""
+        if not isinstance(self.base.A, SparseMatrix):
+            return xp.sum(xp.square(self.matrix()), axis=1)
         A, seen = self._factors()
         if seen is None:
             return design.row_squares(A, xp)

@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 from banach.core import tree
 from banach.kinds import inputs
-from banach.parts.sparse import SparseMatrix
+from banach.parts.sparse import Picked, SparseMatrix
 
 
 def values(A: Any) -> Any:
@@ -29,13 +29,27 @@ def narrowed(A: Any, dtype: Any) -> Any:
 
 def cast(A: Any, dtype: Any) -> Any:
     """JAX's A in a dtype."""
+    if isinstance(A, Picked):
+        return A
     return A.in_dtype(dtype) if isinstance(A, SparseMatrix) else jnp.asarray(A, dtype)
+
+
+def picked(A: Any, index: Array, dtype: Any) -> Any:
+    """Some rows, for `times`, `times_back` and `entries`."""
+    if isinstance(A, SparseMatrix):
+        return A.in_dtype(dtype).picked(index)
+    return jnp.asarray(A)[index].astype(dtype)
+
+
+def entries(rows: Any) -> Array:
+    """Picked rows as an array."""
+    return rows.matrix() if isinstance(rows, Picked) else rows
 
 
 def times(A: Any, x: Array) -> Array:
     """A x for one or several columns."""
     A = cast(A, x.dtype)
-    if isinstance(A, SparseMatrix):
+    if isinstance(A, SparseMatrix | Picked):
         return A.matvec(x)
     return jnp.matmul(A, x, precision=tree.PRECISION)
 
@@ -43,7 +57,7 @@ def times(A: Any, x: Array) -> Array:
 def times_back(A: Any, u: Array) -> Array:
     """A'u for one or several columns."""
     A = cast(A, u.dtype)
-    if isinstance(A, SparseMatrix):
+    if isinstance(A, SparseMatrix | Picked):
         return A.rmatvec(u)
     # u'A: XLA's product with A transposed is eight times slower on a CPU.
     return jnp.matmul(u.T, A, precision=tree.PRECISION).T
