@@ -91,7 +91,7 @@ def _of_problem(rows: list[dict[str, Any]], name: str, json: bool) -> int:
         common.emit([{"name": k, "seen_as": m.seen_as()} for k, m in taken.items()])
         return common.CERTIFIED
     if not taken:
-        raise common.Usage(f"no method of banach takes {name}; banach race {name}")
+        raise common.Usage(f"no method takes {name} as it stands or through a view")
     width = max(map(len, taken))
     for k, m in taken.items():
         common.out(f"{k:<{width}}  {m.seen_as() or 'as it stands'}")
