@@ -269,18 +269,18 @@ assert not heavy & set(sys.modules)
 
 def test_race_and_its_report(home):
     code, out, err = banach(
-        home, "race", "mine.py:easy", "--method", "lbfgs", "--method", "fista",
+        home, "race", "mine.py:easy", "--method", "lbfgs", "--method", "frank_wolfe",
         "--html", "out/race.html", "--json",
     )  # fmt: skip
     assert code == 0, err
     data = json.loads(out)
     assert data["schema_version"] == 1 and len(data["runs"]) == 1
-    assert set(data["runs"][0]) >= RUN and data["refused"][0]["method"] == "fista"
-    assert "prox" in data["refused"][0]["reason"]
+    assert set(data["runs"][0]) >= RUN and data["refused"][0]["method"] == "frank_wolfe"
+    assert "lmo" in data["refused"][0]["reason"]
     # Plain lines away from a terminal, all of them on stderr.
     assert re.search(r"lbfgs +certified", err) and "\x1b" not in err
     # Why a method that was asked for does not run.
-    assert re.search(r"fista +not applicable: .*prox", err)
+    assert re.search(r"frank_wolfe +not applicable: .*lmo", err)
     page = (home / "out" / "race.html").read_text()
     assert "lbfgs" in page and "report: out/race.html" in err
     assert not re.search(r"""(src|href)=["']https?://""", page)
@@ -295,6 +295,12 @@ def test_listings(home):
     assert code == 0 and out.count("@") >= 2 and "title" in out
     code, out, err = banach(home, "explain", "fista")
     assert code == 0 and "needs     grad, prox" in out
+    code, out, err = banach(home, "methods", "--problem", "lasso:diabetes")
+    assert code == 0 and len(out.splitlines()) >= 10
+    assert re.search(r"anderson +.*fixed point of forward-backward steps", out)
+    code, out, err = banach(home, "explain", "lasso:diabetes")
+    assert code == 0 and re.search(r"view +envelope \(Smooth\)\n", out)
+    assert re.search(r"finite_sum \(FiniteSum\): missing, .*SquaredL2", out)
 
 
 def test_no_word_prints_help_and_is_two(home):
