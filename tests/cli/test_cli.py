@@ -295,6 +295,12 @@ def test_listings(home):
     assert code == 0 and out.count("@") >= 2 and "title" in out
     code, out, err = banach(home, "explain", "fista")
     assert code == 0 and "needs     grad, prox" in out
+    code, out, err = banach(home, "methods", "--problem", "lasso:diabetes")
+    assert code == 0 and len(out.splitlines()) >= 10
+    assert re.search(r"anderson +.*fixed point of forward-backward steps", out)
+    code, out, err = banach(home, "explain", "lasso:diabetes")
+    assert code == 0 and re.search(r"view +envelope \(Smooth\)\n", out)
+    assert re.search(r"finite_sum \(FiniteSum\): missing, .*SquaredL2", out)
 
 
 def test_no_word_prints_help_and_is_two(home):

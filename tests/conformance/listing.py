@@ -70,7 +70,7 @@ def applicable(name: str) -> list[str]:
 
 
 def itself(name: str, problem) -> bool:
-    """Whether it takes this problem (if in scaled columns), and no view of it."""
+    """Whether the method takes this problem itself, be it in scaled columns."""
     made = built(name, problem)
     if isinstance(made, Refusal):
         return False

@@ -25,9 +25,9 @@ def preferences(problem: Problem, facts: Facts) -> list[str]:
 def default_method(problem: Problem, facts: Facts | None = None) -> Any:
     """The default method for this problem, built by its `suggest`."""
     facts = problem.facts() if facts is None else facts
-    tried = []
+    tried, paths = [], Paths(problem, facts)
     for name in preferences(problem, facts):
-        built = suggest(name, problem, facts)
+        built = suggest(name, problem, facts, paths=paths)
         if not isinstance(built, Refusal):
             return built
         tried.append(f"{name}: {built.cure}")

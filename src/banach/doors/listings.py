@@ -171,7 +171,7 @@ def _taking(rows: list[dict[str, Any]], problem: Any) -> Listing:
                 found.append({key: row[key] for key in (*CARD, "summary")})
                 found[-1]["seen_as"] = seen
     if not found:
-        _misuse(f"no method of banach takes {problem}; peers may: banach race")
+        _misuse(f"no method takes {problem} as it stands or through a view")
     return Listing(found, ("name", "family", "seen_as"))
 
 

@@ -247,20 +247,18 @@ class Envelope(View):
         """The envelope."""
         return EnvelopeOfSum(problem, self)
 
-    def back(self, point: Point, problem: Problem | None = None) -> Point:
+    def back(self, point: Point, problem: Any = None) -> Point:
         """z: a forward-backward step."""
-        assert problem is not None
-        return Point(self.nearest(problem, point.x)[2])
+        return Point(self.nearest(problem, point.x, problem.grad(point.x)))
 
     def alone(self) -> bool:
         """z asks for a gradient and a prox."""
         return False
 
-    def nearest(self, problem: Any, x: PyTree) -> tuple[Any, PyTree, PyTree]:
-        """f(x), grad f(x) and z."""
+    def nearest(self, problem: Any, x: PyTree, g: PyTree) -> PyTree:
+        """z, from the gradient g at x."""
         t = jnp.asarray(self.t, tree.dtype(x))
-        f, g = problem.value_and_grad(x)
-        return f, g, problem.prox(tree.axpy(-t, g, x), t)
+        return problem.prox(tree.axpy(-t, g, x), t)
 
     def costs(self) -> Costs:
         """A gradient takes one of f, a prox and a Hessian product."""
@@ -288,7 +286,8 @@ class EnvelopeOfSum(seen.AsSmooth):
     def value_and_grad(self, x: PyTree) -> tuple[Any, PyTree]:
         """phi(x) and its gradient."""
         t = jnp.asarray(self.view.t, tree.dtype(x))
-        f, g, z = self.view.nearest(self.base, x)
+        f, g = self.base.value_and_grad(x)  # type: ignore[attr-defined]
+        z = self.view.nearest(self.base, x, g)
         back = tree.sub(x, z)
         g_of_z = self.base.term_value(z)
         value = f - tree.vdot(g, back) + g_of_z + tree.vdot(back, back) / (2 * t)
