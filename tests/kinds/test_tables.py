@@ -395,7 +395,7 @@ def test_labels_of_any_type_come_back(name):
         second = got == model.labels()[1]
         np.testing.assert_array_equal(chance.argmax(axis=1) == 1, second)
     if name == "SquaredHingeClassifier":
-        with pytest.raises(Misuse, match="SquaredHinge gives no probabilities"):
+        with pytest.raises(Misuse, match="SquaredHingeLoss gives no probabilities"):
             first.predict_proba(x, MATRIX)
 
 

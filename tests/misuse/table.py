@@ -81,7 +81,7 @@ row(
 )
 row("IncompleteCholesky", bn.IncompleteCholesky, {}, modified="share")
 row("Multigrid", bn.Multigrid, {}, sweeps="count", damping="positive")
-row("adadagrad", bn.adadagrad_transform, {"learning_rate": 0.1, "most": 32},
+row("adadagrad_transform", bn.adadagrad_transform, {"learning_rate": 0.1, "most": 32},
     learning_rate="number", batch="count", most="count", eta="positive", test="word",
     coordinatewise="flag", initial="positive")  # fmt: skip
 row("linear_decay", bn.linear_decay, {"peak": 0.1, "steps": 10}, peak="number",
@@ -276,6 +276,18 @@ row("HypergradientDescent", bn.HypergradientDescent, {"step_size": 0.1},
     step_size="positive", tolerance="positive", decay="positive")  # fmt: skip
 row("LazyNewton", bn.LazyNewton, {}, period="count", contraction="radius",
     M="nonnegative?")  # fmt: skip
+row("BarzilaiBorwein", bn.BarzilaiBorwein, {"memory": 10}, memory="count")
+for name in "Bfgs Dfp HagerZhang PolakRibiere".split():
+    row(name, getattr(bn, name), {"curvature": 0.4}, curvature="probability")
+row("Sr1", bn.Sr1, {"radius": 1.0}, radius="radius")
+row("Averaged", bn.Averaged, {"method": bn.Lbfgs(5)}, method="method", kind="word")
+row("Momentum", bn.Momentum, {"method": bn.Lbfgs(5)}, method="method",
+    weight="probability?")  # fmt: skip
+row("Restarted", bn.Restarted, {"method": bn.Lbfgs(5)}, method="method")
+row("Nonmonotone", bn.Nonmonotone, {}, memory="count", decrease="probability")
+row("UnitWolfe", bn.UnitWolfe, {}, decrease="probability", curvature="probability")
+row("Wolfe", bn.Wolfe, {}, decrease="probability", curvature="probability")
+row("Fixed", bn.Fixed, {"step_size": 0.1}, step_size="positive")
 row("Lbfgs", bn.Lbfgs, {"memory": 5}, memory="count")
 row("NewtonCg", bn.NewtonCg, {"radius": 1.0, "inner_steps": 10}, radius="radius",
     inner_steps="count")  # fmt: skip

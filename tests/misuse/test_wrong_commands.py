@@ -21,7 +21,11 @@ TABLE = [
     ([], "", ["frobnicate", "--frobnicate"]),
     (["solve"], "", ["laso:diabetes", "", "no.py:x", "no.py", "ridge:", "file.json"]),
     (SOLVE, "", ["--max-iter=3", "lbfgs", "--tol"]),
-    (SOLVE, "--method", [*WORDS, "scipy:nosuch", "optax:nosuch", "lbfgs:x:y", "fista"]),
+    (
+        SOLVE,
+        "--method",
+        [*WORDS, "scipy:nosuch", "optax:nosuch", "lbfgs:x:y", "sinkhorn"],
+    ),
     (SOLVE, "--tol", NUMBERS),
     (SOLVE, "--time-limit", NUMBERS),
     (SOLVE, "--max-steps", COUNTS),
