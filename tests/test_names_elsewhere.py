@@ -41,7 +41,7 @@ def test_every_algorithm_of_a_peer_is_found_by_its_bare_name(full):
 
 
 OTHERS = {
-    "adam": "optax:adam", "BFGS": "scipy:BFGS", "bfgs": "scipy:BFGS",
+    "adam": "optax:adam", "BFGS": "bfgs or scipy:BFGS",
     "lbfgsb": "scipy:L-BFGS-B", "trf": "levenberg_marquardt", "hybr": "powell_hybrid",
     "LM": "levenberg_marquardt", "df-sane": "broyden", "ProximalGradient":
     "proximal_gradient", "adamm": "optax:adam", "L-BFGS": "lbfgs",

@@ -26,7 +26,9 @@ PEERS: dict[str, tuple[str, ...]] = {
     "optimistix": (
         "BFGS", "DFP", "GradientDescent", "LBFGS", "NelderMead", "NonlinearCG",
     ),
-    "sklearn": ("coordinate-descent", "newton-cholesky", "lbfgs", "cholesky", "sparse_cg"),
+    "sklearn": (
+        "coordinate-descent", "newton-cholesky", "lbfgs", "cholesky", "sparse_cg",
+    ),
 }  # fmt: skip
 
 # Of SciPy's least_squares and root, of JAXopt and scikit-learn: the nearest here.

@@ -23,6 +23,13 @@ def row(name, make, right, /, **sorts):
 
 # Public names without a row, and why.
 SKIP = {
+    "Direction": "abstract",
+    "Search": "abstract",
+    "Searched": "takes a direction and a search; other objects are told so",
+    "KindCard": "made by the decorator bn.kind",
+    "kind": "a decorator; the catalogue reads its literals",
+    "methods": "a package that answers; see problems",
+    "checks": "a package that answers; see problems",
     "Misuse": "an exception",
     "NotCertified": "an exception",
     "Certificate": "written by checks",
@@ -45,7 +52,7 @@ SKIP = {
 }
 NO_ARGUMENTS = (
     "Zero Nonnegative PSDCone SecondOrderCone LeastSquares Logistic Poisson "
-    "SquaredHinge Plain Jacobi FrankWolfe Residual"
+    "SquaredHinge Steepest Plain Jacobi FrankWolfe Residual"
 ).split()
 
 # ---- terms and sets ----------------------------------------------------------------
@@ -77,7 +84,10 @@ row("GridLaplacian", bn.GridLaplacian, dict(right=grid, down=grid, extra=grid),
 row("grid_laplacian", bn.grid_laplacian, dict(right=grid, down=grid, extra=grid),
     right="matrix", down="matrix", extra="matrix")  # fmt: skip
 row(
-    "poisson", bn.poisson_grid, {"solid": np.zeros((3, 3), bool)}, solid="boolean array"
+    "poisson_grid",
+    bn.poisson_grid,
+    {"solid": np.zeros((3, 3), bool)},
+    solid="boolean array",
 )
 row("IncompleteCholesky", bn.IncompleteCholesky, {}, modified="share")
 row("Multigrid", bn.Multigrid, {}, sweeps="count", damping="positive")
@@ -282,7 +292,7 @@ for name in "Bfgs Dfp HagerZhang PolakRibiere".split():
 row("Sr1", bn.Sr1, {"radius": 1.0}, radius="radius")
 row("Averaged", bn.Averaged, {"method": bn.Lbfgs(5)}, method="method", kind="word")
 row("Momentum", bn.Momentum, {"method": bn.Lbfgs(5)}, method="method",
-    weight="probability?")  # fmt: skip
+    weight="share?")  # fmt: skip
 row("Restarted", bn.Restarted, {"method": bn.Lbfgs(5)}, method="method")
 row("Nonmonotone", bn.Nonmonotone, {}, memory="count", decrease="probability")
 row("UnitWolfe", bn.UnitWolfe, {}, decrease="probability", curvature="probability")
@@ -380,6 +390,7 @@ many = {k: v for k, v in asked.items() if k != "start"}
 row("solve_many", bn.solve_many, {"problems": [problem]}, problems="problems",
     starts="problems?", progress="callback?", **many)  # fmt: skip
 row("stack", bn.stack, {"problems": [problem]}, problems="problems")
+row("problems", bn.problems, {}, kind="name?")
 row("run", bn.run,
     {"problem": problem, "method": bn.Lbfgs(5), "check": bn.Gap()}, problem="problem",
     method="method", start="start?", check="check", tol="tolerance",

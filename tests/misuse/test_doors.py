@@ -66,7 +66,7 @@ def test_what_does_not_fit_names_the_cure(call, says, monkeypatch):
 
 def test_doors_keep_their_signature_and_their_words():
     assert bn.solve.__name__ == "solve" and "certificate" in bn.solve.__doc__
-    for name in ("solve", "race", "verify", "Lasso", "poisson"):
+    for name in ("solve", "race", "verify", "Lasso", "poisson_grid"):
         make, right, _ = ROWS[name]
         with pytest.raises(bn.Misuse, match=f"{name} has no argument 'nosuch'"):
             make(**right, nosuch=1)

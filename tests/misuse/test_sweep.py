@@ -14,7 +14,7 @@ import banach as bn
 from banach import _TYPES
 from banach.engine import compile_cache, judge
 
-
+# What doors return, and what authors build on.
 TYPES = " ".join(_TYPES.values()).split()
 
 

@@ -32,7 +32,9 @@ class Listing(list):
         lines = []
         for row in self:
             cells = [f"{row[k]!s:<{w}}" for k, w in zip(short, widths, strict=True)]
-            said = textwrap.shorten(row[last], max(30, room), placeholder="...")
+            said = row[last]
+            if last != "seen_as":
+                said = textwrap.shorten(said, max(30, room), placeholder="...")
             lines.append("  ".join([*cells, said]).rstrip())
         return "\n".join(lines)
 
@@ -135,19 +137,16 @@ def _judges(name: str, problem: Any) -> bool:
 
 
 def _stated(problem: Any) -> bool:
-    """Whether this is a problem, or names one, and is no kind."""
+    """Whether this is a problem, or names one, and is no kind; no import before that."""
+    if problem is None:
+        return False
+    if not isinstance(problem, str):
+        return True
+    if problem.lower() in {name.lower() for name in catalogue.kinds()}:
+        return False
     from banach import zoo
 
-    if problem is None or (
-        isinstance(problem, str)
-        and problem.lower() in {name.lower() for name in catalogue.kinds()}
-    ):
-        return False
-    return (
-        not isinstance(problem, str)
-        or zoo.is_file(problem)
-        or problem in {row["name"] for row in zoo.names()}
-    )
+    return zoo.is_file(problem) or problem in {row["name"] for row in zoo.names()}
 
 
 def _taking(rows: list[dict[str, Any]], problem: Any) -> Listing:

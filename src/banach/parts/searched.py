@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import reading, tree
+from banach.core import compat, reading, tree
 from banach.core.card import Card
 from banach.core.fields import count, number
 from banach.core.hyperparameters import part
@@ -86,6 +86,18 @@ class Search(eqx.Module):
         """A step along d from x; f is None where the search needs no value."""
 
 
+def _below(value: Any, limit: Any, name: str, what: str) -> None:
+    """Misuse unless a number is below a limit; traced ones are believed."""
+    if not compat.any_tracer((value, limit)) and not value < limit:
+        raise Misuse(f"{name} must be below {what}, got {value:g}")
+
+
+def _ordered(name: str, decrease: Any, curvature: Any) -> None:
+    """0 < decrease < curvature < 1, without which no step need exist."""
+    _below(curvature, 1, f"{name} curvature", "1")
+    _below(decrease, curvature, f"{name} decrease", f"curvature = {curvature:g}")
+
+
 class UnitWolfe(Search):
     """Approximate Wolfe steps whose first trial is 1.
 
@@ -95,6 +107,9 @@ class UnitWolfe(Search):
 
     decrease: Any = number("UnitWolfe decrease", "positive", default=1e-4)
     curvature: Any = number("UnitWolfe curvature", "positive", default=0.9)
+
+    def __check_init__(self):
+        _ordered("UnitWolfe", self.decrease, self.curvature)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -139,6 +154,9 @@ class Wolfe(Search):
     decrease: Any = number("Wolfe decrease", "positive", default=0.1)
     curvature: Any = number("Wolfe curvature", "positive", default=0.9)
     first: Any = eqx.field(converter=_first, default=None)
+
+    def __check_init__(self):
+        _ordered("Wolfe", self.decrease, self.curvature)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -186,6 +204,9 @@ class Nonmonotone(Search):
 
     memory: int = count("Nonmonotone memory", default=10)
     decrease: Any = number("Nonmonotone decrease", "positive", default=1e-4)
+
+    def __check_init__(self):
+        _below(self.decrease, 1, "Nonmonotone decrease", "1")
 
     @property
     def needs(self) -> frozenset[str]:

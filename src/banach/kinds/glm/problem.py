@@ -584,7 +584,8 @@ class GLM(Problem):
         def ritz() -> float | None:
             return glm_bounds.curvature_seen(product, adjoint, w, bend, size, dtype)
 
-        name, arrays = ("curvature", self.intercept, bend), (self.A, self.weight)
+        name = "curvature", self.intercept, bend, self.A.shape
+        arrays = *jax.tree.leaves(self.A), self.weight
         top = question.of_arrays(name, arrays, ritz) if plain else ritz()
         if top is None or not isinstance(self.term, SquaredL2):
             return top

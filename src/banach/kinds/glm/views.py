@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.problem import Problem
 from banach.core.view import Costs, Seen, View, Way, way
 from banach.kinds import seen
 from banach.kinds.composite import views as composite
+from banach.kinds.glm import design
 from banach.kinds.glm.inputs import known
 from banach.kinds.smooth import views as smooth
 from banach.parts import batches
@@ -39,8 +39,8 @@ class Drawn:
         x = jnp.asarray(x)
         home = x if self.view is None else self.view.home(x)
         c, b = model.split(home)
-        A = jnp.asarray(model.A)[index].astype(x.dtype)
-        z = jnp.matmul(A, c, precision=tree.PRECISION) + b
+        A = design.picked(model.A, index, x.dtype)
+        z = design.times(A, c) + b
         if model.offset is not None:
             z = z + jnp.asarray(model.offset)[index].astype(x.dtype)
         y = jnp.asarray(model.y)[index]
@@ -59,7 +59,7 @@ class Drawn:
         else:
             keep = mask[:, None] if s.ndim == 2 else mask
             s, count = jnp.where(keep, s, 0), jnp.maximum(jnp.sum(mask), 1)
-        g = jnp.matmul(s.T, A, precision=tree.PRECISION).T
+        g = design.times_back(A, s)
         if self.model.intercept:
             g = jnp.concatenate([g, jnp.sum(s, axis=0, keepdims=True)])
         return self._away(g) / count.astype(g.dtype)
@@ -67,6 +67,7 @@ class Drawn:
     def each(self, x: Array, index: Int[Array, " m"]) -> Array:
         """The gradients of w_i l_i, one a row of the index."""
         A, s = self.slopes(x, index)
+        A = design.entries(A)
         if self.model.intercept:
             A = jnp.concatenate([A, jnp.ones_like(A[:, :1])], axis=1)
         g = A[:, :, None] * s[:, None, :] if s.ndim == 2 else A * s[:, None]
@@ -91,9 +92,9 @@ class Drawn:
         facts = (model.A, model.weight, model.term, self.view)
         xp = np if known(*jax.tree.leaves(facts)) else jnp
         if self.view is None:
-            square = xp.sum(xp.square(xp.asarray(model.A)), axis=1) + model.intercept
+            square = design.row_squares(model.A, xp) + model.intercept
         else:
-            square = xp.sum(xp.square(self.view.there(model).matrix()), axis=1)
+            square = self.view.there(model).row_squares(xp)
         if model.weight is not None:
             square = square * xp.asarray(model.weight)
         top = model.A.shape[0] * model.loss.curvature_bound * xp.max(square)
@@ -289,6 +290,7 @@ def components(problem: Any) -> Way:
 
 def _rows(model: Any) -> str:
     """Why no rows can be drawn, or empty."""
-    if isinstance(model.A, np.ndarray | jax.Array | jax.ShapeDtypeStruct):
+    dense = np.ndarray | jax.Array | jax.ShapeDtypeStruct
+    if isinstance(design.values(model.A), dense):
         return ""
-    return "rows are drawn from a dense A alone; pass A.toarray() if it fits"
+    return "rows are drawn from a matrix of numbers alone"
