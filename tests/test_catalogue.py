@@ -146,14 +146,6 @@ def test_find_suggests_near_names_and_load_imports_the_class(monkeypatch):
     assert catalogue.load_method("gradient_descent") is Fraction
 
 
-def test_a_class_name_leads_to_its_entry(tmp_path, monkeypatch):
-    index = cards.build_index(tree(tmp_path))
-    only(monkeypatch, index)
-    assert catalogue.by_class("FastStep") is index["fast_step"]
-    assert catalogue.by_class("fast_step") is None
-    assert catalogue.by_class("Lasso") is None
-
-
 def test_the_index_is_read_without_jax():
     code = (
         "import sys; from banach.catalogue import load_index; load_index();"

@@ -110,15 +110,6 @@ def find(name: str) -> dict[str, Any]:
     )
 
 
-def by_class(name: str) -> dict[str, Any] | None:
-    """The method whose class has this name, or None."""
-    for methods in (own, outside):
-        for found in methods()["methods"].values():
-            if found["class"] == name:
-                return found
-    return None
-
-
 def load_method(name: str) -> type:
     """Import and return the class of one method."""
     import importlib

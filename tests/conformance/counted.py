@@ -18,7 +18,6 @@ ORACLES = {
     **{name: (name,) for entry in catalogue.kinds().values()
        for name in entry["oracles"]},
     "value_and_grad": ("value", "grad"),
-    "jacobian_product": ("jacobian",),
     "jacobian_transpose_product": ("jacobian",),
     "evaluate": ("value", "grad", "constraints", "jacobian"),
     "lagrangian_grad": ("grad", "jacobian"),

@@ -44,9 +44,7 @@ def test_oracles_equal_numpy():
     J = np.stack([(flat_rows(v + h * e) - flat_rows(v - h * e)) / (2 * h)
                   for e in np.eye(3)], axis=1)  # fmt: skip
     np.testing.assert_allclose(p.jacobian(x), J, atol=1e-8)
-    u, y = np.array([1.0, 2, 3]), np.arange(6.0)
-    tangent = {"a": u[:2], "b": u[2]}
-    np.testing.assert_allclose(p.jacobian_product(x, tangent), J @ u, atol=1e-7)
+    y = np.arange(6.0)
     back = p.jacobian_transpose_product(x, y)
     np.testing.assert_allclose([*back["a"], back["b"]], J.T @ y, atol=1e-7)
     g = np.array([1.5 * 3 * v[0] ** 2 + np.sin(v[2]), 4.5 * v[1] ** 2,

@@ -21,36 +21,6 @@ def test_nesterov_theta_recurrence_and_growth():
         theta = after
 
 
-def test_strong_alpha():
-    alpha, theta = jnp.ones(()), jnp.ones(())
-    for _ in range(30):
-        after = momentum.strong_alpha(alpha, jnp.asarray(0.0))
-        theta = momentum.nesterov_theta(theta)
-        np.testing.assert_allclose(after, 1 / theta, rtol=1e-12)
-        alpha = after
-    for q in [1e-12, 0.01, 0.5, 1.0]:
-        root = jnp.sqrt(q)
-        np.testing.assert_allclose(
-            momentum.strong_alpha(root, jnp.asarray(q)), root, rtol=1e-12
-        )
-        np.testing.assert_allclose(
-            momentum.strong_weight(root, root),
-            momentum.constant_weight(jnp.asarray(q)),
-            rtol=1e-9,
-            atol=1e-16,
-        )
-        a = jnp.asarray(0.7)
-        b = momentum.strong_alpha(a, jnp.asarray(q))
-        np.testing.assert_allclose(b**2, (1 - b) * a**2 + q * b, rtol=1e-13)
-
-
-def test_convergent_theta():
-    out = momentum.convergent_theta(jnp.arange(1, 5), jnp.asarray(4.0))
-    np.testing.assert_allclose(out, [1, 1.25, 1.5, 1.75])
-    out = momentum.convergent_theta(jnp.arange(1, 5), jnp.asarray(2.0))
-    np.testing.assert_allclose(out, np.arange(2, 6) / 2)
-
-
 def test_restart_signs():
     g = {"a": jnp.asarray([1.0, -1.0])}
     old = {"a": jnp.zeros(2)}

@@ -137,7 +137,7 @@ def _judges(name: str, problem: Any) -> bool:
 
 
 def _stated(problem: Any) -> bool:
-    """Whether this is a problem, or names one, and is no kind; no import before that."""
+    """Whether this is a problem or names one, and no kind; what is a kind is cheap."""
     if problem is None:
         return False
     if not isinstance(problem, str):

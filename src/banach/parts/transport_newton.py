@@ -160,12 +160,6 @@ class Sparse(eqx.Module):
         return 1 + trials
 
 
-def plan_at(problem: Any, x: Pair, keep: int) -> Dense | Sparse:
-    """The `keep` largest entries of the plan at x; all of them stored densely."""
-    dense = keep >= x[0].size * x[1].size
-    return Dense.at(problem, x, keep) if dense else Sparse.at(problem, x, keep)
-
-
 def swept(
     problem: Any, x: Pair, keep: int, marginals: Pair, sweeps: Int[Array, ""]
 ) -> tuple[Pair, Dense | Sparse, Int[Array, ""]]:

@@ -82,8 +82,8 @@ def test_eps_falls_by_decay_when_the_marginals_are_loose_enough():
 def test_the_sparse_program_meets_the_dense_one():
     problem = case.problem()
     x = tuple(jnp.asarray(0.1 * np.arange(k)) for k in (case.M, case.N))
-    dense = transport_newton.plan_at(problem, x, ALL)
-    sparse = transport_newton.plan_at(problem, x, ALL - 1)
+    dense = transport_newton.Dense.at(problem, x, ALL)
+    sparse = transport_newton.Sparse.at(problem, x, ALL - 1)
     assert isinstance(dense, transport_newton.Dense) and isinstance(
         sparse, transport_newton.Sparse
     )
@@ -163,7 +163,7 @@ def test_newton_steps_that_share_a_plan_save_plans(keep):
 
 def test_a_search_ends_where_it_began_when_the_direction_is_no_descent():
     problem = case.problem()
-    S = transport_newton.plan_at(problem, problem.reference_point().x, ALL)
+    S = transport_newton.Dense.at(problem, problem.reference_point().x, ALL)
     marginals = _marginals(problem)
     up = (S.r - problem.a, S.c - problem.b)
     out = transport_newton.backtrack(S, up, marginals)

@@ -242,10 +242,6 @@ class Constrained(Differentiable, Started):
         J, c = jac(twice, has_aux=True)(flat)
         return c, J
 
-    def jacobian_product(self, x: PyTree, v: PyTree) -> Rows:
-        """The Jacobian applied to v, without forming it."""
-        return jax.jvp(self.constraints, (x,), (v,))[1]
-
     def jacobian_transpose_product(self, x: PyTree, y: Rows) -> PyTree:
         """The transposed Jacobian applied to y, a pytree like x."""
         return jax.vjp(self.constraints, x)[1](y)[0]
