@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from banach import checks
+from banach.checks import common
 from banach.core.check import Certificate, Part, single
 from banach.core.point import Point
 from banach.core.tree import all_finite
@@ -180,23 +181,24 @@ def test_declared_cost_equals_counted_calls(name, monkeypatch):
     problem, hyper = CASES[name]
     check = checks.by_name(name, **hyper).prepared(problem)
     counts = {}
-    from banach.checks import common
 
-    # Tracing for the rounding rules is no evaluation.
-    monkeypatch.setattr(common.rounding, "supported", lambda closed: True)
-    monkeypatch.setattr(common.rounding, "with_error", evaluated_once)
-    monkeypatch.setattr(common.jax, "make_jaxpr", lambda fun: lambda *a: None)
+    monkeypatch.setattr(common, "Traced", Evaluated)
     monkeypatch.setattr(common, "lift", lambda p, q: (p, q))
     check(Counting(problem, counts), Point(jnp.asarray(C)), jax.random.key(0), 0)
     assert counts == dict(check.cost(problem))
 
 
-def evaluated_once(fun):
-    def both(x, errors=None):
-        value = fun(x)
-        return value, jax.tree.map(jnp.zeros_like, value)
+class Evaluated:
+    """`common.Traced` without a trace: what it evaluates is what is counted."""
 
-    return both
+    rounding = "modelled"
+
+    def __init__(self, fun, x):
+        self.fun, self.x = fun, x
+
+    def judge(self):
+        value = self.fun(self.x)
+        return common.Judged(value, jax.tree.map(jnp.zeros_like, value), self.rounding)
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"enclosure"}))

@@ -95,7 +95,7 @@ def _below(value: Any, limit: Any, name: str, what: str) -> None:
 def _ordered(name: str, decrease: Any, curvature: Any) -> None:
     """0 < decrease < curvature < 1, without which no step need exist."""
     _below(curvature, 1, f"{name} curvature", "1")
-    _below(decrease, curvature, f"{name} decrease", f"curvature = {curvature:g}")
+    _below(decrease, curvature, f"{name} decrease", "its curvature")
 
 
 class UnitWolfe(Search):
