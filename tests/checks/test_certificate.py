@@ -182,6 +182,7 @@ def test_declared_cost_equals_counted_calls(name, monkeypatch):
     check = checks.by_name(name, **hyper).prepared(problem)
     counts = {}
 
+    # Tracing for the rounding rules is no evaluation.
     monkeypatch.setattr(common, "Traced", Evaluated)
     monkeypatch.setattr(common, "lift", lambda p, q: (p, q))
     check(Counting(problem, counts), Point(jnp.asarray(C)), jax.random.key(0), 0)
