@@ -318,15 +318,13 @@ def grad_norm(
     and the slack stays below the value where the norm is squared.
     """
 
-    seen = Traced(problem.grad, x)
-
     def full() -> tuple[Scalar, Scalar]:
-        g = seen.judge()
+        g = judge(problem.grad, x)
         norm = tree.norm(g.value)
         return norm, norm_slack(norm, g.error, problem.size())
 
     value, slack = behind(screen, scale, lambda: tree.norm(problem.grad(x)), full, 8)
-    return value, slack, seen.rounding
+    return value, slack, provenance(problem.grad, x)
 
 
 def where_defined(problem: Problem, x: PyTree, value: Scalar) -> Scalar:
@@ -336,7 +334,8 @@ def where_defined(problem: Problem, x: PyTree, value: Scalar) -> Scalar:
 
 def provenance(fun: Callable[[PyTree], PyTree], x: PyTree) -> str:
     """How `judge` would know the rounding error of fun at x."""
-    return Traced(fun, x).rounding
+    known = rounding.supported(jax.make_jaxpr(fun)(x))
+    return "modelled" if known else "estimated"
 
 
 def declared(problem: Problem, *names: str) -> tuple[str, ...]:

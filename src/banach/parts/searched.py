@@ -87,13 +87,15 @@ class Search(eqx.Module):
 
 
 def _below(value: Any, limit: Any, name: str, what: str) -> None:
-    """Misuse unless a number is below a limit; traced ones are believed."""
-    if not compat.any_tracer((value, limit)) and not value < limit:
-        raise Misuse(f"{name} must be below {what}, got {value:g}")
+    """Misuse where a number is above a limit, or not below 1; traced ones pass."""
+    if compat.any_tracer((value, limit)):
+        return
+    if not value < 1 or value > limit:
+        raise Misuse(f"{name} must be below 1 and at most {what}, got {value:g}")
 
 
 def _ordered(name: str, decrease: Any, curvature: Any) -> None:
-    """0 < decrease < curvature < 1, without which no step need exist."""
+    """0 < decrease <= curvature < 1, without which no step need exist."""
     _below(curvature, 1, f"{name} curvature", "1")
     _below(decrease, curvature, f"{name} decrease", "its curvature")
 

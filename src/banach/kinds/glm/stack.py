@@ -291,7 +291,7 @@ def _read(
     def labels(leaf: _Leaf) -> Any:
         nonlocal classes
         row, count = _row(leaf), getattr(loss, "classes", 2)
-        codes, classes = glm_inputs.labels(row, len(row), count, type(loss).__name__)
+        codes, classes = glm_inputs.labels(row, len(row), count, loss)
         return np.asarray(codes)
 
     target = rows(y_name, labels if loss.discrete else number(y_name))
