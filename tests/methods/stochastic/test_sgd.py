@@ -68,4 +68,4 @@ def test_a_batch_larger_than_the_sum_is_refused():
 
 def test_problems_without_terms_are_told_the_cure():
     with pytest.raises(bn.Misuse, match="as_finite_sum"):
-        bn.solve("logistic:breast_cancer", "sgd")
+        bn.solve("rosenbrock", "sgd")
