@@ -74,7 +74,7 @@ def one(name: str) -> dict:
 
     import banach as bn
     from banach.bridge import sif2jax as bridge
-    from banach.core import compat, rolling
+    from banach.core import compat, loop_rerolling
     from banach.engine import executors, tiers
 
     problem = bridge.by_name(name)
@@ -86,11 +86,11 @@ def one(name: str) -> dict:
         def fun(y):
             return problem.objective(y, problem.args)
 
-        equations = rolling.size(jax.make_jaxpr(fun)(x).jaxpr)
+        equations = loop_rerolling.size(jax.make_jaxpr(fun)(x).jaxpr)
         gradient = _cpu(lambda: jax.jit(jax.grad(fun)).lower(x).compile())[0]
         second = jax.hessian(fun)
         hessian = None
-        if rolling.size(jax.make_jaxpr(second)(x).jaxpr) <= LONGEST:
+        if loop_rerolling.size(jax.make_jaxpr(second)(x).jaxpr) <= LONGEST:
             hessian = _cpu(lambda: jax.jit(second).lower(x).compile())[0]
     bound = any(
         getattr(problem, part, None) is not None for part in ("constraint", "bounds")
@@ -100,7 +100,9 @@ def one(name: str) -> dict:
 
     def traced(self, function, *args, **options):
         seconds, _ = _cpu(lambda: init(self, function, *args, **options))
-        built.append([function.__name__, rolling.size(self.jaxpr.jaxpr), seconds])
+        built.append(
+            [function.__name__, loop_rerolling.size(self.jaxpr.jaxpr), seconds]
+        )
         self.at = len(built) - 1
 
     def compiled(self, options=None):
@@ -118,7 +120,7 @@ def one(name: str) -> dict:
     return {
         "unknowns": int(x.size),
         "equations": equations,
-        "rolled": rolling.size(stated.fun.narrow.program.jaxpr),
+        "rolled": loop_rerolling.size(stated.fun.narrow.program.jaxpr),
         "gradient": gradient,
         "hessian": hessian,
         "state": state,
@@ -139,7 +141,7 @@ def ten() -> list[tuple[int, str]]:
     import jax
     import sif2jax
 
-    from banach.core import compat, rolling
+    from banach.core import compat, loop_rerolling
 
     found = []
     with compat.double():
@@ -148,7 +150,9 @@ def ten() -> list[tuple[int, str]]:
             if x.size > 100:
                 continue
             grad = jax.grad(lambda y, p=problem: p.objective(y, p.args))
-            found.append((rolling.size(jax.make_jaxpr(grad)(x).jaxpr), problem.name))
+            found.append(
+                (loop_rerolling.size(jax.make_jaxpr(grad)(x).jaxpr), problem.name)
+            )
     return sorted(found, reverse=True)[:10]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import banach.bibtex as bibtex
 import banach.catalogue as catalogue
-from banach import cards
+from banach import card_reader
 
 SRC = Path(catalogue.__file__).parent
 
@@ -56,7 +56,7 @@ def test_index_is_fresh():
 
 
 def test_an_entry_holds_the_card_the_paper_and_the_place(tmp_path):
-    assert cards.build_index(tree(tmp_path)) == {
+    assert card_reader.build_index(tree(tmp_path)) == {
         "fast_step": {
             "name": "fast_step",
             "family": "smooth",
@@ -86,7 +86,7 @@ def test_a_bridge_file_holds_several_methods_under_one_bib(tmp_path):
     card = CARD.replace('"smooth", problem', '"bridge", problem')
     other = card.replace("fast_step", "slow_step").replace("FastStep", "SlowStep")
     src = tree(tmp_path, MODULE + card + other, name="peer", folder="bridge")
-    index = cards.build_index(src)
+    index = card_reader.build_index(src)
     assert list(index) == ["fast_step", "slow_step"]
     assert {entry["module"] for entry in index.values()} == {"banach.bridge.peer"}
 
@@ -116,18 +116,18 @@ def test_a_bridge_file_holds_several_methods_under_one_bib(tmp_path):
 def test_a_wrong_card_is_refused(tmp_path, old, new, message):
     assert old in MODULE + CARD
     src = tree(tmp_path, (MODULE + CARD).replace(old, new))
-    with pytest.raises(cards.CatalogueError, match=message):
-        cards.build_index(src)
+    with pytest.raises(card_reader.CatalogueError, match=message):
+        card_reader.build_index(src)
 
 
 def test_a_missing_bib_and_a_name_used_twice_are_refused(tmp_path):
-    with pytest.raises(cards.CatalogueError, match=r"fast_step.bib does not"):
-        cards.build_index(tree(tmp_path / "a", bib=None))
+    with pytest.raises(card_reader.CatalogueError, match=r"fast_step.bib does not"):
+        card_reader.build_index(tree(tmp_path / "a", bib=None))
     src = tree(tmp_path / "b")
     card = CARD.replace('"smooth", problem', '"bridge", problem')
     tree(tmp_path / "b", MODULE + card, name="peer", folder="bridge")
-    with pytest.raises(cards.CatalogueError, match=r"taken by bridge/peer.py:"):
-        cards.build_index(src)
+    with pytest.raises(card_reader.CatalogueError, match=r"taken by bridge/peer.py:"):
+        card_reader.build_index(src)
 
 
 def test_find_suggests_near_names_and_load_imports_the_class(monkeypatch):
@@ -260,7 +260,7 @@ def test_a_page_shows_card_formula_paper_and_verdict(tmp_path, monkeypatch):
         '"""Idea of f*g*h.\n\n    x+ = x - t * grad f(x)\n\n    Fails `a*b`."""',
     )
     src = tree(tmp_path, module)
-    index = cards.build_index(src)
+    index = card_reader.build_index(src)
     monkeypatch.setattr(catalogue, "ROOT", src)
     only(monkeypatch, index)
     claim = {"name": "fast_step", "verdict": "not_reproduced"}

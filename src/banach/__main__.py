@@ -14,9 +14,9 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Importing and tracing make many objects that stay: fewer collections, 0.1 s.
     gc.set_threshold(50_000, 20, 20)
-    from banach.cli import light
+    from banach.cli import fast_parser
 
-    code = light.run(sys.argv[1:])
+    code = fast_parser.run(sys.argv[1:])
     if code is None:
         from banach.cli.app import run
 

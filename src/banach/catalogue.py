@@ -48,10 +48,10 @@ def outside() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {part: {} for part in own()}
     for part, group in GROUPS.items():
         for point in metadata.entry_points(group=group):
-            from banach import cards
+            from banach import card_reader
 
             try:
-                read = cards.outside(part, point.name, point.value)
+                read = card_reader.outside(part, point.name, point.value)
                 for kind, entries in read.items():
                     taken = sorted(own()[kind].keys() & entries.keys())
                     if taken:
@@ -127,9 +127,9 @@ def reference(name: str) -> str:
     if module[0] == "banach":
         bib = ROOT.joinpath(*module[1:]).with_suffix(".bib")
     else:
-        from banach import cards
+        from banach import card_reader
 
-        bib = cards.source(found["module"]).with_suffix(".bib")
+        bib = card_reader.source(found["module"]).with_suffix(".bib")
     papers = bibtex.parse(bib.read_text(encoding="utf-8"), bib.name)
     return papers[found["paper"]].render()
 
@@ -146,11 +146,11 @@ def main(argv: list[str] | None = None) -> int:
     if argv not in (["--write"], ["--check"]):
         print("usage: python -m banach.catalogue --write | --check", file=sys.stderr)
         return 2
-    from banach import cards
+    from banach import card_reader
     from banach.bibtex import BibtexError
 
     try:
-        text = cards.dump(cards.build(ROOT))
+        text = card_reader.dump(card_reader.build(ROOT))
     except (CatalogueError, BibtexError) as error:
         print(error, file=sys.stderr)
         return 1

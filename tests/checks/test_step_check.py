@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from banach.checks.step import ProxStep
+from banach.checks.prox_step import ProxStep
 from banach.core.point import Point
 from banach.kinds.composite.problem import Composite
 from banach.kinds.smooth.problem import Smooth

@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from banach.cli import app, light, running
+from banach.cli import app, fast_parser, solving
 
 PLAIN = [
     ["solve", "ridge:diabetes"],
@@ -50,22 +50,22 @@ LEFT = [
 def by_typer(argv, monkeypatch):
     """What the command of `running` is called with, after typer has read the words."""
     seen = {}
-    for command in light.COMMANDS.values():
-        own = inspect.signature(getattr(running, command.function))
+    for command in fast_parser.COMMANDS.values():
+        own = inspect.signature(getattr(solving, command.function))
 
         def record(*args, own=own, command=command, **given):
             bound = own.bind(*args, **given).arguments
             seen[command.function] = bound | bound.pop("o", {})
             return 0
 
-        monkeypatch.setattr(running, command.function, record)
+        monkeypatch.setattr(solving, command.function, record)
     assert app.run(argv) == 0
     return seen
 
 
 @pytest.mark.parametrize("argv", PLAIN, ids=" ".join)
 def test_plain_words_are_read_as_typer_reads_them(argv, monkeypatch):
-    command, given = light.read(argv)
+    command, given = fast_parser.read(argv)
     expected = by_typer(argv, monkeypatch)[command.function]
     assert given == expected
     assert {k: type(v) for k, v in given.items()} == {
@@ -75,12 +75,12 @@ def test_plain_words_are_read_as_typer_reads_them(argv, monkeypatch):
 
 @pytest.mark.parametrize("argv", LEFT, ids=" ".join)
 def test_anything_else_is_left_to_typer(argv):
-    assert light.read(argv) is None and light.run(argv) is None
+    assert fast_parser.read(argv) is None and fast_parser.run(argv) is None
 
 
-@pytest.mark.parametrize("name", light.COMMANDS)
+@pytest.mark.parametrize("name", fast_parser.COMMANDS)
 def test_the_tables_are_those_of_the_commands(name):
-    command, told = light.COMMANDS[name], getattr(app, name)
+    command, told = fast_parser.COMMANDS[name], getattr(app, name)
     hints = typing.get_type_hints(told)
     parameters = inspect.signature(told).parameters
     assert set(parameters) == {command.argument, *command.options}
@@ -101,8 +101,8 @@ def test_exit_codes_are_the_same_by_both_ways(monkeypatch, capsys):
         def command(*args, **given):
             raise error
 
-        monkeypatch.setattr(running, "solve_command", command)
-        return light.run(["solve", "a"]), app.run(["solve", "a"])
+        monkeypatch.setattr(solving, "solve_command", command)
+        return fast_parser.run(["solve", "a"]), app.run(["solve", "a"])
 
     assert raises(common.Usage("a cure")) == (2, 2)
     assert raises(KeyboardInterrupt()) == (130, 130)

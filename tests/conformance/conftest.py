@@ -10,7 +10,7 @@ pytest.register_assert_rewrite("laws")
 from listing import cases, known_failures, pairs  # noqa: E402
 from programs_of import Case  # noqa: E402
 
-from banach.engine import compile_cache, move  # noqa: E402
+from banach.engine import compile_cache, step_programs  # noqa: E402
 
 
 def pytest_generate_tests(metafunc):
@@ -30,7 +30,7 @@ def case(request):
     """
     before = dict(compile_cache.COUNTS)
     yield Case(*request.param)
-    move.clear()
+    step_programs.clear()
     if compile_cache.COUNTS != before:
         compile_cache.clear()
         jax.clear_caches()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from programs_of import LIMITS, STEPS, THETAS, TOL, bits, flat
 
-from banach.engine import compile_cache, driver, judge, move
+from banach.engine import compile_cache, driver, judge, step_programs
 from banach.engine.loop import CODE
 from banach.engine.plan import Limits, Manner, Past, Plan
 
@@ -30,7 +30,7 @@ WIDE_TOL = 1e-4
 
 def made():
     """How many programs this process has made: compiled, and traced."""
-    return dict(compile_cache.COUNTS), dict(judge.COUNTS), len(move._MOVES)
+    return dict(compile_cache.COUNTS), dict(judge.COUNTS), len(step_programs._MOVES)
 
 
 def middle(full):

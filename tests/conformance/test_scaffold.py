@@ -11,7 +11,7 @@ import pytest
 import scaffold
 from evidence import TOLERANCE, Evidence
 
-from banach import cards
+from banach import card_reader
 
 ROOT = scaffold.ROOT
 DOC = ROOT / "docs" / "adding-a-method.md"
@@ -66,7 +66,7 @@ def test_what_is_written_is_a_method(tmp_path, monkeypatch):
             modules[where, file.stem] = loaded(place, text, monkeypatch)
     cls = modules["methods", "tiny_step"].TinyStep
     proved(cls, next(m for m in modules.values() if hasattr(m, "CASES")))
-    entry = cards.build_index(tmp_path)["tiny_step"]
+    entry = card_reader.build_index(tmp_path)["tiny_step"]
     assert (entry["class"], entry["family"], entry["year"]) == (
         "TinyStep", "brand_new", 1847,
     )  # fmt: skip

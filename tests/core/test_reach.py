@@ -10,7 +10,7 @@ import pytest
 
 import banach as bn
 from banach.core import function
-from banach.core.reach import reached
+from banach.core.closures import reached
 
 X = np.array([1.0, 2.0, -1.0])
 SCALE = 3.0

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.problem import Misuse
 
 REFUSED = {
@@ -29,7 +29,7 @@ REFUSED = {
 def test_bad_data_are_refused(name):
     value, words = REFUSED[name]
     with pytest.raises(Misuse, match=words):
-        reading.array(value, "A")
+        validation.array(value, "A")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_bad_data_are_refused(name):
     ],
 )
 def test_any_real_dtype_is_read_exactly(value, dtype):
-    a = reading.array(value, "A")
+    a = validation.array(value, "A")
     assert a.dtype == dtype and np.asarray(a).dtype.isnative
     assert [float(v) for v in a] == [float(v) for v in value]
 
@@ -55,60 +55,60 @@ def test_any_real_dtype_is_read_exactly(value, dtype):
 def test_a_rounded_longdouble_is_said():
     third = np.longdouble(1) / 3
     with pytest.warns(UserWarning, match="A was rounded from"):
-        assert float(reading.array([third], "A")[0]) == 1 / 3
+        assert float(validation.array([third], "A")[0]) == 1 / 3
 
 
 @pytest.mark.parametrize("value", [True, np.False_, None, [1.0], "1", 1j])
 def test_a_number_is_one_real_number(value):
     with pytest.raises(Misuse, match="lam"):
-        reading.number(value, "lam")
+        validation.number(value, "lam")
 
 
 def test_signs_and_limits():
-    assert float(reading.number(0, "lam", low="nonnegative")) == 0
+    assert float(validation.number(0, "lam", low="nonnegative")) == 0
     for value, low in [(0.0, "positive"), (-1, "nonnegative")]:
         with pytest.raises(Misuse, match=f"lam must be {low}"):
-            reading.number(value, "lam", low=low)
-    assert reading.number(np.inf, "up", infinite=True) == np.inf
+            validation.number(value, "lam", low=low)
+    assert validation.number(np.inf, "up", infinite=True) == np.inf
     for value in (0.0, 1.0, 3.99):
         with pytest.raises(Misuse):
-            reading.probability(value, "delta")
+            validation.probability(value, "delta")
 
 
 @pytest.mark.parametrize("value", [True, 1.5, 5.0, "5", None, 1j, [5], -1, 2**31])
 def test_an_integer_is_an_integer(value):
     with pytest.raises(Misuse, match="max_steps must be an integer >= 0"):
-        reading.integer(value, "max_steps", low=0, high=2**31 - 1)
-    assert reading.integer(np.int64(7), "max_steps") == 7
-    assert type(reading.integer(np.asarray(7, np.int8), "max_steps")) is int
+        validation.integer(value, "max_steps", low=0, high=2**31 - 1)
+    assert validation.integer(np.int64(7), "max_steps") == 7
+    assert type(validation.integer(np.asarray(7, np.int8), "max_steps")) is int
 
 
 def test_flags_and_words():
-    assert reading.flag(np.True_, "convex") is True
+    assert validation.flag(np.True_, "convex") is True
     for value in (1, None, "yes"):
         with pytest.raises(Misuse, match="convex must be True or False"):
-            reading.flag(value, "convex")
+            validation.flag(value, "convex")
     with pytest.raises(Misuse, match="'a', 'b'"):
-        reading.choice("c", "mode", ("a", "b"))
+        validation.choice("c", "mode", ("a", "b"))
 
 
 def test_traced_values_keep_the_demands_of_their_structure():
-    assert jax.jit(lambda v: reading.array(v, "A"))(jnp.ones(2)).shape == (2,)
+    assert jax.jit(lambda v: validation.array(v, "A"))(jnp.ones(2)).shape == (2,)
     with pytest.raises(Misuse, match="complex"):
-        jax.jit(lambda v: reading.array(v, "A"))(jnp.ones(2) * 1j)
+        jax.jit(lambda v: validation.array(v, "A"))(jnp.ones(2) * 1j)
     with pytest.raises(Misuse, match="2 axes"):
-        jax.jit(lambda v: reading.array(v, "A", ndim=2))(jnp.ones(2))
+        jax.jit(lambda v: validation.array(v, "A", ndim=2))(jnp.ones(2))
 
 
 @pytest.mark.parametrize("value", [np.array(True), jnp.array(False)])
 def test_a_boolean_of_no_axes_is_no_number(value):
     with pytest.raises(Misuse, match="lam must be a positive number"):
-        reading.number(value, "lam", low="positive")
+        validation.number(value, "lam", low="positive")
 
 
 def test_integers_hidden_in_lists_are_never_rounded():
     big = 2**53 + 1
     for rows in ([np.int64(big), 0.5], [np.array([big, 1]), np.array([0.5, 1.0])]):
         with pytest.raises(Misuse, match=str(big)):
-            reading.array(rows, "y")
-    assert reading.array([np.int64(2**53), 0.5], "y").tolist() == [2.0**53, 0.5]
+            validation.array(rows, "y")
+    assert validation.array([np.int64(2**53), 0.5], "y").tolist() == [2.0**53, 0.5]

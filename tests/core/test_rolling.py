@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import compat, function, rolling
+from banach.core import compat, function, loop_rerolling
 from banach.core.function import trace
 from banach.engine import compile_cache, executors, tiers
 
@@ -80,7 +80,7 @@ CASES = [terms, signed, nested, listed, inner]
 
 def unrolled(fun, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(rolling, "LONG", 10**9)
+        patch.setattr(loop_rerolling, "LONG", 10**9)
         return function._traced(fun, (X,), "the function")
 
 
@@ -88,8 +88,8 @@ def unrolled(fun, monkeypatch):
 def test_the_same_function_in_few_equations(fun, monkeypatch):
     with compat.double():
         long, short = unrolled(fun, monkeypatch), trace(fun, X)
-        assert rolling.size(short.program.jaxpr) <= 60
-        assert rolling.size(long.program.jaxpr) >= 240
+        assert loop_rerolling.size(short.program.jaxpr) <= 60
+        assert loop_rerolling.size(long.program.jaxpr) >= 240
         asked, given = probe(long), probe(short)
         for x in (X, X[::-1].copy(), 0 * X):
             for want, got in zip(asked(x), given(x), strict=True):
@@ -175,7 +175,7 @@ def test_a_solve_of_200_terms_is_a_small_program(monkeypatch):
 
     def counted(self, *args, **options):
         init(self, *args, **options)
-        built.append(rolling.size(self.jaxpr.jaxpr))
+        built.append(loop_rerolling.size(self.jaxpr.jaxpr))
 
     monkeypatch.setattr(executors.Program, "__init__", counted)
     tiers.clear()
@@ -187,7 +187,7 @@ def test_a_solve_of_200_terms_is_a_small_program(monkeypatch):
     assert result.certified and built
     with compat.double():
         own = sum(
-            rolling.size(jax.make_jaxpr(d)(X).jaxpr)
+            loop_rerolling.size(jax.make_jaxpr(d)(X).jaxpr)
             for d in (fun, jax.grad(fun), jax.hessian(fun))
         )
     assert own > 10_000

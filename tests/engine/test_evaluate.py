@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.engine import compile_cache, evaluate, store
-from banach.engine.evaluate import evaluated
+from banach.engine import compile_cache, executable_cache, precompute
+from banach.engine.precompute import evaluated
 
 A = np.random.default_rng(4).standard_normal((5, 3))
 
@@ -45,9 +45,13 @@ def test_no_operation_is_compiled_alone(compilations):
 
 def test_data_come_from_one_program_of_xla(compilations):
     given = {"X": A[:4], "y": A[0]}
-    counts = dict(store.COUNTS)
+    counts = dict(executable_cache.COUNTS)
     found = [evaluated(moments, given, data=True) for _ in range(2)]
-    assert store.COUNTS["compiled"] - counts["compiled"] == 1 == len(compilations)
+    assert (
+        executable_cache.COUNTS["compiled"] - counts["compiled"]
+        == 1
+        == len(compilations)
+    )
     exact = compile_cache.compiled(moments, (given,))(given)
     for name, value in exact.items():
         assert np.asarray(value).tobytes() == found[0][name].tobytes()
@@ -63,11 +67,11 @@ def test_a_traced_argument_stays_in_its_program():
 
 
 def test_precisions_and_shapes_are_programs_of_their_own(monkeypatch):
-    monkeypatch.setattr(evaluate, "_KEPT", {})
-    monkeypatch.setattr(evaluate, "_MOST", 2)
+    monkeypatch.setattr(precompute, "_KEPT", {})
+    monkeypatch.setattr(precompute, "_MOST", 2)
     for X in (A, A.astype(np.float32), A[:2]):
         assert evaluated(moments, {"X": X, "y": X[0]})["size"].dtype == X.dtype
-    assert len(evaluate._KEPT) == 2
+    assert len(precompute._KEPT) == 2
 
 
 def test_what_precedes_a_solve_compiles_nothing(compilations):

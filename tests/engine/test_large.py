@@ -57,7 +57,7 @@ def seen(result):
 def short_chunks(monkeypatch):
     """Many borders in a short run."""
     monkeypatch.setattr(driver, "CHUNK_SECONDS", 1e-6)
-    monkeypatch.setattr("banach.engine.large._SECONDS_PER_BYTE", 0.0)
+    monkeypatch.setattr("banach.engine.donated_buffers._SECONDS_PER_BYTE", 0.0)
 
 
 def test_a_run_is_the_same_with_and_without_a_look_at_every_step():
@@ -99,7 +99,8 @@ def test_buffers_are_taken_over_where_nobody_looks(monkeypatch):
     made = []
     zeros = jnp.zeros
     monkeypatch.setattr(
-        "banach.engine.large.jnp.zeros", lambda s, d: made.append(s) or zeros(s, d)
+        "banach.engine.donated_buffers.jnp.zeros",
+        lambda s, d: made.append(s) or zeros(s, d),
     )
     for live in (False, True):
         made.clear()

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.engine.lockstep import lockstep
+from banach.engine.batched_control_flow import lockstep
 
 X = np.arange(12.0).reshape(4, 3) - 3
 TURNS = np.array([1, 4, 2, 0], np.int32)

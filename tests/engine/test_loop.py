@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from core_bed import CHECK, A, B, NoisyDescent, long_valley, ridge, ridge_solution
 
-from banach.checks.step import ProxStep
+from banach.checks.prox_step import ProxStep
 from banach.checks.strong import StrongGap
 from banach.core.check import Absolute
 from banach.core.method import Refusal

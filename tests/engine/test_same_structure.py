@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import compat, question
+from banach.core import compat, host_calls
 from banach.doors.solve import _plan
 from banach.engine import problem_cache, tiers
 
@@ -119,7 +119,7 @@ def decided(problem):
 def forget():
     problem_cache.forget()
     problem_cache._KEPT.clear()
-    question._OF_ARRAYS.clear()
+    host_calls._OF_ARRAYS.clear()
     tiers.clear()
 
 

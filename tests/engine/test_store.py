@@ -15,7 +15,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 import banach as bn
-from banach.engine import store, tiers
+from banach.engine import executable_cache, tiers
 from banach.engine.executors import FAST
 
 A = np.random.default_rng(3).standard_normal((4, 4))
@@ -27,7 +27,7 @@ POINT = jax.ShapeDtypeStruct((4,), np.float64)
 def place(tmp_path, monkeypatch):
     """An empty store of this test's own, and none of JAX's."""
     monkeypatch.setenv("BANACH_CACHE", str(tmp_path / "kept"))
-    monkeypatch.setattr(store, "_warned", set())
+    monkeypatch.setattr(executable_cache, "_warned", set())
     names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
     before = {name: getattr(jax.config, name) for name in names}
     jax.config.update(names[0], None)
@@ -40,8 +40,8 @@ def place(tmp_path, monkeypatch):
 
 def spent():
     """(loaded, compiled, kept) since this was called."""
-    before = dict(store.COUNTS)
-    return lambda: tuple(store.COUNTS[k] - before[k] for k in before)
+    before = dict(executable_cache.COUNTS)
+    return lambda: tuple(executable_cache.COUNTS[k] - before[k] for k in before)
 
 
 def lowered(function, *shapes, **options):
@@ -63,8 +63,8 @@ def bits(tree):
 
 def test_a_loaded_program_has_the_bits_and_trees_of_the_compiled_one(place):
     counts = spent()
-    made = store.compiled(lowered(solve, SHAPE, POINT), FAST)
-    again = store.compiled(lowered(solve, SHAPE, POINT), FAST)
+    made = executable_cache.compiled(lowered(solve, SHAPE, POINT), FAST)
+    again = executable_cache.compiled(lowered(solve, SHAPE, POINT), FAST)
     assert counts() == (1, 1, 1)
     assert oct(os.stat(place).st_mode)[-3:] == "700"
     (file,) = place.iterdir()
@@ -95,17 +95,17 @@ def test_programs_whose_texts_agree_but_whose_calls_differ_are_two(place):
     right = lowered(lambda a, b: b + 1, POINT, POINT)
     assert left.as_text() == right.as_text()
     for program in (left, right):
-        store.compiled(program)
+        executable_cache.compiled(program)
     counts = spent()
-    assert float(store.compiled(left)(A[0], A[1])[2]) == A[0, 2] + 1
-    assert float(store.compiled(right)(A[0], A[1])[2]) == A[1, 2] + 1
+    assert float(executable_cache.compiled(left)(A[0], A[1])[2]) == A[0, 2] + 1
+    assert float(executable_cache.compiled(right)(A[0], A[1])[2]) == A[1, 2] + 1
     assert counts() == (2, 0, 0)
     strong = lowered(lambda: np.float64(1.5))
     weak = lowered(lambda: 1.5)
     assert strong.as_text() == weak.as_text()
     single = np.float32(2)
     for program, dtype in [(strong, "float64"), (weak, "float32")] * 2:
-        assert (store.compiled(program)() * single).dtype == dtype
+        assert (executable_cache.compiled(program)() * single).dtype == dtype
 
 
 def test_the_key_sees_every_constant_and_option_and_no_source_line(monkeypatch):
@@ -114,10 +114,12 @@ def test_the_key_sees_every_constant_and_option_and_no_source_line(monkeypatch):
     other[2500] = np.nextafter(other[2500], 0)
     line = jax.ShapeDtypeStruct((5000,), np.float64)
     keys = [
-        store.key(lowered(lambda x, c=c: x * jnp.asarray(c), line), o)
+        executable_cache.key(lowered(lambda x, c=c: x * jnp.asarray(c), line), o)
         for c, o in [(large, None), (other, None), (large, {"xla_cpu_x": 1})]
     ]
-    keys.append(store.key(lowered(lambda x: x * jnp.asarray(large), line), None))
+    keys.append(
+        executable_cache.key(lowered(lambda x: x * jnp.asarray(large), line), None)
+    )
     assert keys[0] == keys[3] and len(set(keys)) == 3 and None not in keys
 
     moved = []
@@ -126,19 +128,21 @@ def test_the_key_sees_every_constant_and_option_and_no_source_line(monkeypatch):
         exec(compile(code, file, "exec"), space)
         moved.append(lowered(space["f"], POINT))
     assert moved[0].as_text(debug_info=True) != moved[1].as_text(debug_info=True)
-    assert store.key(moved[0], None) == store.key(moved[1], None)
+    assert executable_cache.key(moved[0], None) == executable_cache.key(moved[1], None)
 
     given = lowered(lambda x: x * 2, POINT, donate_argnums=0)
     kept = lowered(lambda x: x * 2, POINT)
-    assert store.key(given, None) != store.key(kept, None)
-    before = store.key(kept, None)
+    assert executable_cache.key(given, None) != executable_cache.key(kept, None)
+    before = executable_cache.key(kept, None)
     with jax.enable_x64(False):
-        assert store.key(lowered(lambda x: x * 2, POINT), None) != before
+        assert executable_cache.key(lowered(lambda x: x * 2, POINT), None) != before
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-    assert store.key(kept, None) != before
+    assert executable_cache.key(kept, None) != before
     monkeypatch.undo()
-    monkeypatch.setattr(store, "_machine", lambda device: "another processor")
-    assert store.key(kept, None) != before
+    monkeypatch.setattr(
+        executable_cache, "_machine", lambda device: "another processor"
+    )
+    assert executable_cache.key(kept, None) != before
 
 
 def called_back(x):
@@ -153,11 +157,13 @@ def printed(x):
 @pytest.mark.parametrize("function", [called_back, printed])
 def test_what_calls_back_into_python_is_compiled_every_time(place, function):
     program = lowered(function, POINT)
-    assert store.key(program, None) is None
+    assert executable_cache.key(program, None) is None
     counts = spent()
     for factor in (1, 3):
         expected = factor * A[0] * (2 if function is called_back else 1)
-        np.testing.assert_array_equal(store.compiled(program)(factor * A[0]), expected)
+        np.testing.assert_array_equal(
+            executable_cache.compiled(program)(factor * A[0]), expected
+        )
     assert counts() == (0, 2, 0) and not list(place.iterdir())
 
 
@@ -171,7 +177,7 @@ def test_what_jax_keeps_itself_is_not_kept_again(place):
     first, second = lambda *a: solve(*a), lambda *a: solve(*a)
     for function in (first, second, second):
         counts = spent()
-        found = store.compiled(lowered(function, SHAPE, POINT))(A, A[0])
+        found = executable_cache.compiled(lowered(function, SHAPE, POINT))(A, A[0])
         expected = bits(found) if expected is None else expected
         assert bits(found) == expected
         seen.append(counts())
@@ -182,11 +188,16 @@ def test_what_jax_keeps_itself_is_not_kept_again(place):
 
 def test_a_call_into_an_unknown_library_is_not_kept():
     text = 'stablehlo.custom_call @"mine.solver"(%0) custom_call @lapack_dpotrf_ffi(%0)'
-    names = [quoted or plain for quoted, plain in store._CALLED.findall(text)]
+    names = [
+        quoted or plain for quoted, plain in executable_cache._CALLED.findall(text)
+    ]
     assert names == ["mine.solver", "lapack_dpotrf_ffi"]
-    assert [bool(store._STATELESS.fullmatch(n)) for n in names] == [False, True]
+    assert [bool(executable_cache._STATELESS.fullmatch(n)) for n in names] == [
+        False,
+        True,
+    ]
     for name in ("xla_ffi_python_cpu_callback", "xla_python_gpu_callback", "lapack"):
-        assert not store._STATELESS.fullmatch(name)
+        assert not executable_cache._STATELESS.fullmatch(name)
 
 
 def spoiled(data):
@@ -195,30 +206,32 @@ def spoiled(data):
     flipped[-20] ^= 1
     return {
         "empty": b"", "half": data[: len(data) // 2], "a bit": bytes(flipped),
-        "no pickle": store.MAGIC + bytes(32) + b"x" * 50, "more": data + b"x",
+        "no pickle": executable_cache.MAGIC + bytes(32) + b"x" * 50, "more": data + b"x",
     }  # fmt: skip
 
 
 def test_a_broken_or_foreign_file_is_a_miss_and_is_replaced(place):
     program = lowered(solve, SHAPE, POINT)
-    store.compiled(program)
+    executable_cache.compiled(program)
     (file,) = place.iterdir()
     good = file.read_bytes()
-    store.compiled(lowered(lambda x: x + 5, POINT))
+    executable_cache.compiled(lowered(lambda x: x + 5, POINT))
     (foreign,) = {*place.iterdir()} - {file}
     faults = spoiled(good) | {"of another program": foreign.read_bytes()}
     for fault, data in faults.items():
         file.write_bytes(data)
         counts = spent()
-        assert np.isfinite(store.compiled(program)(A, A[0])["x"]).all(), fault
+        assert np.isfinite(executable_cache.compiled(program)(A, A[0])["x"]).all(), (
+            fault
+        )
         assert counts() == (0, 1, 1), fault
         counts = spent()
-        store.compiled(program)
+        executable_cache.compiled(program)
         assert counts() == (1, 0, 0), fault
     file.unlink()
     file.mkdir()
     counts = spent()
-    store.compiled(program)
+    executable_cache.compiled(program)
     assert counts() == (0, 1, 0)
     assert sorted(place.iterdir()) == sorted([file, foreign])
 
@@ -226,67 +239,73 @@ def test_a_broken_or_foreign_file_is_a_miss_and_is_replaced(place):
 def test_bytes_that_load_as_nothing_are_a_miss(place):
     """Whole by its digest, and still not what this version of JAX can load."""
     program = lowered(lambda x: x - 3, POINT)
-    name = store.key(program, None)
-    store.compiled(program)
-    assert store._write(place, name, b"not an executable")
+    name = executable_cache.key(program, None)
+    executable_cache.compiled(program)
+    assert executable_cache._write(place, name, b"not an executable")
     counts = spent()
-    np.testing.assert_array_equal(store.compiled(program)(A[0]), A[0] - 3)
+    np.testing.assert_array_equal(executable_cache.compiled(program)(A[0]), A[0] - 3)
     assert counts() == (0, 1, 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners are POSIX")
 def test_a_folder_that_others_can_write_is_neither_read_nor_written(place, monkeypatch):
     program = lowered(lambda x: x * 7, POINT)
-    store.compiled(program)
+    executable_cache.compiled(program)
     (file,) = place.iterdir()
     for mode in (0o720, 0o702):
         place.chmod(mode)
         counts = spent()
         with pytest.warns(UserWarning, match="others can write.*BANACH_CACHE"):
-            store._warned.clear()
-            store.compiled(program)
-        store.compiled(program)  # warnings are errors here: it is said once
+            executable_cache._warned.clear()
+            executable_cache.compiled(program)
+        executable_cache.compiled(program)  # warnings are errors here: it is said once
         assert counts() == (0, 2, 0)
-        assert store.state()[0] is False
+        assert executable_cache.state()[0] is False
     place.chmod(0o700)
     file.chmod(0o620)
     counts = spent()
-    store.compiled(program)
+    executable_cache.compiled(program)
     assert counts() == (0, 1, 1) and oct(file.stat().st_mode)[-3:] == "600"
     me = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: me + 1)
     counts = spent()
     with pytest.warns(UserWarning, match="belongs to another user"):
-        store._warned.clear()
-        store.compiled(program)
+        executable_cache._warned.clear()
+        executable_cache.compiled(program)
     assert counts() == (0, 1, 0)
 
 
 def test_where_nothing_can_be_kept_programs_still_run(place, monkeypatch):
     program = lowered(lambda x: x * 11, POINT)
     place.write_text("a file, no folder")
-    assert store.state()[0] is False and "BANACH_CACHE" in store.state()[1]
+    assert (
+        executable_cache.state()[0] is False
+        and "BANACH_CACHE" in executable_cache.state()[1]
+    )
     counts = spent()
-    np.testing.assert_array_equal(store.compiled(program)(A[0]), 11 * A[0])
+    np.testing.assert_array_equal(executable_cache.compiled(program)(A[0]), 11 * A[0])
     monkeypatch.setenv("BANACH_CACHE", "off")
-    store.compiled(program)
-    assert counts() == (0, 2, 0) and store.state() == (True, "BANACH_CACHE=off")
+    executable_cache.compiled(program)
+    assert counts() == (0, 2, 0) and executable_cache.state() == (
+        True,
+        "BANACH_CACHE=off",
+    )
     assert place.read_text() == "a file, no folder"
 
     monkeypatch.setenv("BANACH_CACHE", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(place.parent / "base"))
-    kept, where = store.state()
+    kept, where = executable_cache.state()
     home = place.parent / "base" / "banach" / "executables"
     assert kept and where == f"{home} (0 programs, 0.0 MB)" and home.is_dir()
 
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "replace", full)
+    monkeypatch.setattr(executable_cache.os, "replace", full)
     counts = spent()
-    store.compiled(program)
+    executable_cache.compiled(program)
     assert counts() == (0, 1, 0) and not list(home.iterdir())
-    assert store.state()[0] is False
+    assert executable_cache.state()[0] is False
 
 
 @pytest.mark.parametrize("moment", ["fdopen", "replace"])
@@ -312,29 +331,29 @@ def test_an_interrupt_while_writing_leaves_no_half_file(place, monkeypatch, mome
 
     fake = Stopped if moment == "fdopen" else stopped
     with monkeypatch.context() as patch:
-        patch.setattr(store.os, moment, fake)
+        patch.setattr(executable_cache.os, moment, fake)
         with pytest.raises(KeyboardInterrupt):
-            store.compiled(program)
+            executable_cache.compiled(program)
     assert not list(place.iterdir())
     counts = spent()
-    store.compiled(program)
+    executable_cache.compiled(program)
     assert counts() == (0, 1, 1) and len(list(place.iterdir())) == 1
 
 
 def test_readers_beside_writers_of_one_name_see_whole_files(place):
-    store.state()
+    executable_cache.state()
     name, contents = "ab" * 32, [bytes([i]) * 40_000 for i in range(3)]
-    assert store._write(place, name, contents[0])
+    assert executable_cache._write(place, name, contents[0])
     until, seen, failed = time.monotonic() + 0.5, set(), []
 
     def write(data):
         while time.monotonic() < until:
-            if not store._write(place, name, data):
+            if not executable_cache._write(place, name, data):
                 failed.append(data[:1])
 
     def read():
         while time.monotonic() < until:
-            found = store._read(place / name, name)
+            found = executable_cache._read(place / name, name)
             seen.add(found if found is None else found[:1])
             if found not in contents:
                 failed.append(found)
@@ -352,23 +371,23 @@ def test_readers_beside_writers_of_one_name_see_whole_files(place):
 def test_the_least_recently_used_go_and_nothing_else_is_touched(place, monkeypatch):
     programs_ = [lowered(lambda x, k=k: x + k, POINT) for k in range(4)]
     for program in programs_:
-        store.compiled(program)
-    names = [store.key(program, None) for program in programs_]
+        executable_cache.compiled(program)
+    names = [executable_cache.key(program, None) for program in programs_]
     for age, name in enumerate(names):
         os.utime(place / name, (time.time() - 1000 + age,) * 2)
     size = max((place / n).stat().st_size for n in names)
-    store.compiled(programs_[0])  # used just now: the oldest are 1 and 2
+    executable_cache.compiled(programs_[0])  # used just now: the oldest are 1 and 2
     stranger, fresh = place / "notes.txt", place / f"{names[0]}.{'0' * 16}.tmp"
     dead = place / f"{names[1]}.{'1' * 16}.tmp"
     for path in (stranger, fresh, dead):
         path.write_bytes(b"x" * 3 * size)
-    os.utime(dead, (time.time() - 2 * store.STALE,) * 2)
-    store.prune(place, limit=2 * size)
+    os.utime(dead, (time.time() - 2 * executable_cache.STALE,) * 2)
+    executable_cache.prune(place, limit=2 * size)
     left = {p.name for p in place.iterdir()}
     assert left == {names[0], names[3], stranger.name, fresh.name}
-    monkeypatch.setattr(store, "LIMIT", 2 * size)
-    monkeypatch.setattr(store, "ROOM", 1)
-    store.compiled(programs_[1])
+    monkeypatch.setattr(executable_cache, "LIMIT", 2 * size)
+    monkeypatch.setattr(executable_cache, "ROOM", 1)
+    executable_cache.compiled(programs_[1])
     assert {names[1], names[0]} <= {p.name for p in place.iterdir()}
     assert not (place / names[3]).exists()
 

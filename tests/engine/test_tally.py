@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from banach.core.check import Certificate, Part
-from banach.engine.tally import Layout
+from banach.engine.host_certificate import Layout
 
 ODD = [0.0, -0.0, 1.0, 0.3, 1e-9, -1e-9, 5e-324, 1e308, math.inf, -math.inf, math.nan]
 TOLS = [1e-300, 1e-9, 0.3, 1.0, 7.0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach import cards, catalogue, checks, zoo
+from banach import card_reader, catalogue, checks, zoo
 from banach.core import compat
 from banach.core import kind as words
 
@@ -72,8 +72,8 @@ def test_a_wrong_card_is_refused_with_its_place(tmp_path, text, message):
     file = tmp_path / "kinds" / "a" / "problem.py"
     file.parent.mkdir(parents=True)
     file.write_text(f'"""A."""\n\n{text}\nclass A(Problem):\n    """An A."""\n')
-    with pytest.raises(cards.CatalogueError, match=message):
-        cards.build(tmp_path)
+    with pytest.raises(card_reader.CatalogueError, match=message):
+        card_reader.build(tmp_path)
 
 
 def test_conditions_are_words_of_one_vocabulary():

@@ -9,7 +9,7 @@ import pytest
 
 import banach as bn
 from banach.core.point import Point
-from banach.kinds import exact
+from banach.kinds.constrained import rational_systems as exact
 from banach.kinds.constrained.problem import Constrained
 
 X0 = {"a": np.array([0.5, -1.0]), "b": np.array(2.0)}

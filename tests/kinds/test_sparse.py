@@ -12,7 +12,7 @@ from banach.core import compat, tree
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.estimate import spectrum
-from banach.kinds import matrices
+from banach.kinds import sparse_input
 from banach.kinds.glm import bounds, columns
 from banach.kinds.glm.problem import GLM
 from banach.parts.sparse import SparseMatrix
@@ -133,7 +133,7 @@ def test_lipschitz_constants_of_moved_columns_are_above_the_truth(shape, moved):
     true = np.linalg.norm(B, 2) ** 2
     found = spectrum.upper_sparse(A, w, seen)
     assert true <= found <= 2 * true
-    C = matrices.sparse(A, "A")
+    C = sparse_input.sparse(A, "A")
     far = bounds.gradient_lipschitz(C, w, False, 0.25, seen)
     assert 0.25 * true <= far <= 0.5 * true
     with compat.double():
@@ -224,7 +224,7 @@ def test_norms_of_the_data_are_above_the_true_ones(term):
         ):
             assert np.array_equal(a, b) or _close(a, b)
     assert (np.asarray(mine.columns) >= np.linalg.norm(D, axis=0)).all()
-    stored = np.bincount(matrices.sparse(S, "A").rows, minlength=N)
+    stored = np.bincount(sparse_input.sparse(S, "A").rows, minlength=N)
     assert np.array_equal(mine.lengths, stored) and stored[2] == 0
 
 
@@ -302,12 +302,12 @@ FORMATS = ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"]
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_and_index_width_is_one_matrix(form):
-    first = matrices.sparse(S, "A")
+    first = sparse_input.sparse(S, "A")
     kept = first.csr()  # without the stored zero, which some formats do not keep
     kept.eliminate_zeros()
-    first = matrices.sparse(kept, "A")
+    first = sparse_input.sparse(kept, "A")
     for made in (sp.coo_array(kept).asformat(form), sp.coo_matrix(kept).asformat(form)):
-        again = matrices.sparse(made, "A")
+        again = sparse_input.sparse(made, "A")
         assert tree.size(again) >= tree.size(first)
         assert np.array_equal(again.csr().toarray(), D)
     if form in ("csr", "csc"):
@@ -315,7 +315,7 @@ def test_every_format_and_index_width_is_one_matrix(form):
         wide.indices, wide.indptr = (
             wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
         )  # fmt: skip
-        again = matrices.sparse(wide, "A")
+        again = sparse_input.sparse(wide, "A")
         assert again.rows is first.rows and again.columns is first.columns
         assert again.values.tobytes() == first.values.tobytes()
 

@@ -14,7 +14,7 @@ from banach.core import compat
 from banach.core.problem import Misuse
 from banach.core.save import seal
 from banach.engine import interpret
-from banach.kinds import matrices
+from banach.kinds import sparse_input
 from banach.parts.sparse import SparseMatrix
 
 RNG = np.random.default_rng(21)
@@ -314,7 +314,7 @@ def test_normal_equations_of_a_tall_sparse_matrix():
 
 
 def test_a_sparse_product_is_the_same_by_numpy_and_within_its_count_of_roundings():
-    A = matrices.sparse(S, "A")
+    A = sparse_input.sparse(S, "A")
     x, y = RNG.normal(size=(P, 3)), RNG.normal(size=N)
 
     def products(A, x, y):
@@ -335,7 +335,7 @@ def test_a_sparse_product_is_the_same_by_numpy_and_within_its_count_of_roundings
 
 
 def test_rows_of_a_sparse_matrix_are_picked_inside_a_trace():
-    A = matrices.sparse(S, "A")
+    A = sparse_input.sparse(S, "A")
     index = np.array([3, 0, N - 1, 3])
     x, X = RNG.normal(size=P), RNG.normal(size=(P, 2))
     y, Y2 = RNG.normal(size=4), RNG.normal(size=(4, 2))
@@ -375,7 +375,7 @@ def test_entries_out_of_bounds_are_dropped_by_numpy_as_by_xla():
 
 
 def test_single_entries_cost_more_than_rows_of_them():
-    A = matrices.sparse(sp.random_array((4000, 400), density=0.01, rng=RNG), "A")
+    A = sparse_input.sparse(sp.random_array((4000, 400), density=0.01, rng=RNG), "A")
     with compat.double():
         product = jax.make_jaxpr(lambda A, x: A.matvec(x))(A, np.ones(400))
     taken, added = A.nnz * 4 / 2000, A.nnz * 7 / 2000

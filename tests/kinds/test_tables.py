@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import save, tables
+from banach.core import dataframes, save
 from banach.core.problem import Misuse
 
 RNG = np.random.default_rng(3)
@@ -572,7 +572,7 @@ def test_whole_numbers_beside_floats_are_exact(library):
 
 
 def test_no_library_of_tables_is_imported():
-    source = Path(tables.__file__).parents[1]
+    source = Path(dataframes.__file__).parents[1]
     for file in source.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import | ast.ImportFrom):

@@ -18,7 +18,7 @@ from banach.core import compat, tree
 from banach.core.method import Refusal
 from banach.core.view import Through, Viewed, translated
 from banach.doors import defaults
-from banach.doors.paths import Paths
+from banach.doors.routes import Paths
 from banach.engine import compile_cache
 from banach.kinds.glm.problem import GLM
 

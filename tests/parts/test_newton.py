@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from banach.methods.smooth import _curvature as curvature
+from banach.methods.smooth import _hessian_models as curvature
 from banach.parts import newton
 
 RNG = np.random.default_rng(1)

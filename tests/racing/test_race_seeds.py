@@ -5,7 +5,7 @@ import pytest
 import sum_case as case
 
 import banach as bn
-from banach.racing import seeds
+from banach.racing import seed_summary
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +65,16 @@ class Run:
 def test_the_middle_run_is_certified_only_if_most_are():
     good = [Run(True, s, 1e-7) for s in (0.1, 0.3)]
     bad = [Run(False, 1.0, r) for r in (1e-2, 1e-3)]
-    assert seeds.middle([*good, bad[0]]) is good[1]
+    assert seed_summary.middle([*good, bad[0]]) is good[1]
     # Half is not most; of two the worse stands.
-    assert seeds.middle([*good, *bad]) is bad[1]
+    assert seed_summary.middle([*good, *bad]) is bad[1]
     stopped = Run(False, 0.1, 1.0, "interrupted")
-    assert seeds.middle([*good, stopped]) is stopped
-    spread = seeds.spread([*good, bad[0]])
+    assert seed_summary.middle([*good, stopped]) is stopped
+    spread = seed_summary.spread([*good, bad[0]])
     assert spread["certified"] == 2 and spread["seconds"][1] == 0.3
-    lost = seeds.spread([Run(False, 1.0, float("nan")), *bad])
+    lost = seed_summary.spread([Run(False, 1.0, float("nan")), *bad])
     assert lost["ratio"][1] == 1e-2
-    assert seeds.spread([Run(False, 1.0, np.inf)] * 3)["ratio"] == [None] * 3
+    assert seed_summary.spread([Run(False, 1.0, np.inf)] * 3)["ratio"] == [None] * 3
 
 
 def test_a_number_of_seeds_below_one_is_refused():

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PyTree, UInt32
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.card import method
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
@@ -91,14 +91,14 @@ class FromOptax(Method):
     ):
         if not callable(factory):
             raise Misuse(
-                f"FromOptax needs an optax factory, got {reading.shown(factory)}; "
+                f"FromOptax needs an optax factory, got {validation.shown(factory)}; "
                 "pass the function and its arguments apart, e.g. "
                 "bn.FromOptax(optax.adam, learning_rate=1e-2)"
             )
         for name, part in (("oracle", oracle), ("searched", searched)):
             if part is not None and not callable(part):
                 raise Misuse(
-                    f"FromOptax {name} must be a function, got {reading.shown(part)}"
+                    f"FromOptax {name} must be a function, got {validation.shown(part)}"
                 )
         _fits(factory, hyper)
         if (decay := decays(factory, hyper)) is not None:
@@ -303,7 +303,7 @@ def _read(name: str, value: Any) -> Any:
     if name == "learning_rate" and (unfit or isinstance(value, bool | np.bool_)):
         raise Misuse(
             f"learning_rate must be a positive number or a schedule, got "
-            f"{reading.shown(value)}"
+            f"{validation.shown(value)}"
         )
     if isinstance(value, bool | np.bool_) or compat.is_tracer(value):
         return value
@@ -311,7 +311,7 @@ def _read(name: str, value: Any) -> Any:
     if not numeric:
         return value
     low = "positive" if name == "learning_rate" else None
-    read = reading.array(value, name, low=low, infinite=low is None)
+    read = validation.array(value, name, low=low, infinite=low is None)
     # A Python number takes the dtype of the run, and an integer stays static.
     return value if isinstance(value, int | float | np.generic) else read
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection
 from typing import Any
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.problem import Misuse
 
 
@@ -12,7 +12,7 @@ def algorithm(name: Any, peer: str, what: str, names: Collection[str]) -> str:
     """One of the peer's names, or Misuse with the nearest of them."""
     if not isinstance(name, str):
         raise Misuse(
-            f"{peer} needs the name of a {what}, got {reading.shown(name)}; it has "
+            f"{peer} needs the name of a {what}, got {validation.shown(name)}; it has "
             f"{', '.join(names)}"
         )
     if name not in names:
@@ -32,6 +32,6 @@ def options(given: Any, peer: str) -> dict[str, Any]:
     if not isinstance(given, dict) or not all(isinstance(k, str) for k in given):
         raise Misuse(
             f"{peer} options must be a dict of the peer's own options by name, got "
-            f"{reading.shown(given)}; e.g. {{'maxcor': 20}}"
+            f"{validation.shown(given)}; e.g. {{'maxcor': 20}}"
         )
     return dict(given)

@@ -16,7 +16,7 @@ from banach.core.hyperparameters import OPEN
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.core.reading import shown
+from banach.core.validation import shown
 
 NAMES = ("BFGS", "DFP", "GradientDescent", "LBFGS", "NelderMead", "NonlinearCG")
 

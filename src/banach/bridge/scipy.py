@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array
 
-from banach.bridge import _inputs, _oracles, _terms, _units, _worker
+from banach.bridge import _callback_stream, _inputs, _oracles, _scaling, _terms
 from banach.core.card import method
 from banach.core.facts import Facts
 from banach.core.hyperparameters import OPEN, Open
@@ -169,18 +169,18 @@ class Scipy(HostMethod):
         how = ALGORITHMS[self.algorithm]
         uses = how["uses"] + (() if form.sides is None else how["constraints"])
         z0 = form.to(start)
-        box: list[_worker.Worker] = []
+        box: list[_callback_stream.Worker] = []
         oracles = _oracles.Oracles(form.problem, lambda: box[0].alive())
         oracles.compile(uses, z0)
 
-        def job(worker: _worker.Worker) -> dict[str, str]:
+        def job(worker: _callback_stream.Worker) -> dict[str, str]:
             box.append(worker)
             return self._minimise(oracles, uses, z0, form, worker)
 
         return self._points(job, form, oracles)
 
     def _points(self, job, form, oracles):
-        source = _worker.paused(job, _quiet)
+        source = _callback_stream.paused(job, _quiet)
         try:
             while True:
                 try:
@@ -224,7 +224,7 @@ class Scipy(HostMethod):
 
         back, bounds = np.array, form.bounds
         if form.problem.kind == "Constrained":
-            oracles = _units.Scaled(oracles, z0, bounds, form.sides is not None)
+            oracles = _scaling.Scaled(oracles, z0, bounds, form.sides is not None)
             z0, back = oracles.to(z0), oracles.back
             if bounds is not None:
                 bounds = tuple(oracles.to(side) for side in bounds)

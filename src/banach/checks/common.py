@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import rounding
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.check import Check
 from banach.core.function import TracedFunction
 from banach.core.point import Point
@@ -208,10 +208,10 @@ def read(check: Check, **lows: str | None) -> None:
         measured = isinstance(value, jax.Array) or (
             isinstance(value, np.ndarray)
             and value.dtype.kind == "f"
-            and not reading.masked(value)
+            and not validation.masked(value)
         )
         if value is not None and not measured:
-            reading.number(value, name, low=low)
+            validation.number(value, name, low=low)
 
 
 def screened(

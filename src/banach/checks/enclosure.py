@@ -11,7 +11,7 @@ from jaxtyping import Array
 from banach.checks import common
 from banach.checks.frame import refuse_unless
 from banach.checks.interval import NoEnclosure, krawczyk
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -32,7 +32,7 @@ class EnclosureCheck(Check):
     rigor: str = eqx.field(static=True, default="libm")
 
     def __check_init__(self):
-        reading.choice(self.rigor, "rigor", ("libm", "arb"))
+        validation.choice(self.rigor, "rigor", ("libm", "arb"))
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

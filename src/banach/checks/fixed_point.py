@@ -16,7 +16,7 @@ from banach.checks.frame import (
     screen_scale,
     source,
 )
-from banach.checks.sampled_lipschitz import EVALUATIONS, refute_contraction
+from banach.checks.refute_contraction import EVALUATIONS, refute_contraction
 from banach.core import tree
 from banach.core.check import Certificate, Part, single
 from banach.core.facts import DECLARED

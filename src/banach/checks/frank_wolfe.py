@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
-from banach.checks.convexity import midpoint_calls, midpoint_part
 from banach.checks.frame import Scaled, extended, refuse_without
+from banach.checks.refute_convexity import midpoint_calls, midpoint_part
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point

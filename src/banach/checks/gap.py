@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 
 from banach.checks import common
 from banach.checks.frame import offered
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -108,7 +108,7 @@ class GapDistance(Check):
 
     def __check_init__(self):
         if not isinstance(self.gap, Gap):
-            raise Misuse(f"gap must be a bn.Gap, got {reading.shown(self.gap)}")
+            raise Misuse(f"gap must be a bn.Gap, got {validation.shown(self.gap)}")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

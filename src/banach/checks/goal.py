@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import common
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -18,7 +18,7 @@ from banach.terms.term import Norm, Set, Term
 
 
 def _target(value: Any) -> Any:
-    return reading.number(value, "target")
+    return validation.number(value, "target")
 
 
 class Goal(Check):

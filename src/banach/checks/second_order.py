@@ -13,7 +13,7 @@ from banach.checks import common
 from banach.checks.frame import at_most_one, held_against, refuse_without, source
 from banach.checks.lanczos import lanczos_lower_bound
 from banach.checks.stationarity import gradient_scale, no_term
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -27,13 +27,13 @@ def _positive(name: str) -> Any:
     """A converter to None or a positive number."""
 
     def read(value: Any) -> Any:
-        return None if value is None else reading.number(value, name, low="positive")
+        return None if value is None else validation.number(value, name, low="positive")
 
     return read
 
 
 def _delta(value: Any) -> Any:
-    return reading.probability(value, "delta")
+    return validation.probability(value, "delta")
 
 
 class SecondOrder(Check):
@@ -59,9 +59,9 @@ class SecondOrder(Check):
     scales: Any = None
 
     def __check_init__(self):
-        reading.integer(self.steps, "steps", low=1)
+        validation.integer(self.steps, "steps", low=1)
         if self.dense is not None:
-            reading.flag(self.dense, "dense")
+            validation.flag(self.dense, "dense")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

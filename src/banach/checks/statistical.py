@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import common
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -67,19 +67,19 @@ def read_range(check: Any) -> None:
 
 
 def _target(value: Any) -> Any:
-    return reading.number(value, "target")
+    return validation.number(value, "target")
 
 
 def _low(value: Any) -> Any:
-    return reading.number(value, "low")
+    return validation.number(value, "low")
 
 
 def _high(value: Any) -> Any:
-    return reading.number(value, "high")
+    return validation.number(value, "high")
 
 
 def _delta(value: Any) -> Any:
-    return reading.probability(value, "delta")
+    return validation.probability(value, "delta")
 
 
 def _shapes(what: str, fun: Callable, args: tuple, wanted: int, cure: str) -> str:
@@ -122,13 +122,13 @@ def _column(value: Any) -> Any:
     if isinstance(value, bool | int | float | str | complex) or value is None:
         raise Misuse(
             f"held-out data must be arrays with one row an example, got "
-            f"{reading.shown(value)}; pass np.asarray(rows), and one label a row"
+            f"{validation.shown(value)}; pass np.asarray(rows), and one label a row"
         )
     name = "held-out data"
     kept = value if isinstance(value, np.ndarray | jax.Array) else np.asarray(value)
-    exact = kept.dtype.kind in "biu" and not reading.masked(value)
+    exact = kept.dtype.kind in "biu" and not validation.masked(value)
     # Labels stay integers; JAX widens and narrows none of them.
-    read = kept if exact else reading.array(value, name)
+    read = kept if exact else validation.array(value, name)
     if read.ndim == 0:
         raise Misuse(f"{name} hold a single number, which has no rows; one label a row")
     return read
@@ -210,10 +210,10 @@ class MeanCheck(Check):
         if not callable(self.draw):
             raise Misuse(
                 "draw must be a function of (problem, x, key, n) that returns n terms, "
-                f"got {reading.shown(self.draw)}"
+                f"got {validation.shown(self.draw)}"
             )
-        reading.integer(self.batch, "batch", low=2)
-        reading.integer(self.epochs, "epochs", low=1, high=30)
+        validation.integer(self.batch, "batch", low=2)
+        validation.integer(self.epochs, "epochs", low=1, high=30)
         if self.batch * 2 ** (self.epochs - 1) >= 2**31:
             raise Misuse(
                 f"batch={self.batch} doubled {self.epochs - 1} times is more than 2^31 "
@@ -341,7 +341,7 @@ class HeldOutRisk(Check):
         if not callable(self.losses):
             raise Misuse(
                 "losses must be a function of (problem, x, data) that returns one loss "
-                f"a row, got {reading.shown(self.losses)}"
+                f"a row, got {validation.shown(self.losses)}"
             )
         read_range(self)
 

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
-from banach.checks.convexity import midpoint_calls, midpoint_part
 from banach.checks.frame import (
     Scaled,
     at_most_one,
@@ -19,6 +18,7 @@ from banach.checks.frame import (
     screen_scale,
     source,
 )
+from banach.checks.refute_convexity import midpoint_calls, midpoint_part
 from banach.checks.stationarity import no_term
 from banach.core import tree
 from banach.core.check import Certificate, single

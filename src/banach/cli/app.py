@@ -54,7 +54,7 @@ def race(
     json: Json = False,
 ) -> int:
     """Race all applicable methods on a problem: live table, one HTML report."""
-    from banach.cli.running import race_command
+    from banach.cli.solving import race_command
 
     return race_command(
         problems, method, tol=tol, absolute=absolute, time_limit=time_limit,
@@ -78,7 +78,7 @@ def solve(
     json: Json = False,
 ) -> int:
     """Solve one problem; the exit code says what the answer is worth."""
-    from banach.cli.running import solve_command
+    from banach.cli.solving import solve_command
 
     return solve_command(
         problem, method, tol=tol, absolute=absolute, time_limit=time_limit,
@@ -100,7 +100,7 @@ def verify(
     json: Json = False,
 ) -> int:
     """Certify a saved answer again, in this fresh process."""
-    from banach.cli.running import verify_command
+    from banach.cli.solving import verify_command
 
     return verify_command(file, problem, tol, check, seed, json, trust)
 

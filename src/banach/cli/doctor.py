@@ -57,12 +57,12 @@ def _jax() -> list[tuple[str, bool, str]]:
     import jax
     import jax.numpy as jnp
 
-    from banach.engine import store
+    from banach.engine import executable_cache
 
     with jax.enable_x64(True):
         precise = float(jnp.asarray(1.0) + jnp.asarray(2.0**-40)) != 1.0
     device = jax.devices()[0]
-    kept, where = store.state()
+    kept, where = executable_cache.state()
     return [
         ("device", True, f"{device.platform} ({device.device_kind})"),
         ("64 bits", precise, "local float64 works" if precise else "no float64"),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.door import Made
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -24,7 +24,7 @@ SCALES_FROM = ("reference", "data", "start", "none")
 
 
 def _positive(tol: Any) -> Any:
-    reading.number(tol, "tol", low="positive")
+    validation.number(tol, "tol", low="positive")
     return tol
 
 

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.problem import Misuse
 
 
@@ -26,20 +26,20 @@ def keep(
     `scalar` demands one number; `infinite` allows +-inf.
     """
     if scalar:
-        return reading.number(x, name, low=low, infinite=infinite)
+        return validation.number(x, name, low=low, infinite=infinite)
 
     def one(path: Any, leaf: Any) -> Any:
         where = name + jax.tree_util.keystr(path)
         if isinstance(leaf, list) or np.ndim(leaf):
-            return reading.array(leaf, where, low=low, infinite=infinite)
-        return reading.number(leaf, where, low=low, infinite=infinite)
+            return validation.array(leaf, where, low=low, infinite=infinite)
+        return validation.number(leaf, where, low=low, infinite=infinite)
 
     if isinstance(x, list):
         return one((), x)
     # None is no leaf of a pytree, and would pass unseen.
     out = jax.tree_util.tree_map_with_path(one, x, is_leaf=lambda v: v is None)
     if not jax.tree.leaves(out):
-        raise Misuse(f"{name} holds no number, got {reading.shown(x)}")
+        raise Misuse(f"{name} holds no number, got {validation.shown(x)}")
     return out
 
 
@@ -59,7 +59,7 @@ def number(name: str, low: str | None = None, **default: Any) -> Any:
 
     def read(value: Any) -> Any:
         chosen = isinstance(value, np.ndarray | jax.Array)
-        out = reading.number(value, name, low=low)
+        out = validation.number(value, name, low=low)
         return out if chosen else float(out)
 
     return eqx.field(converter=read, **default)
@@ -71,12 +71,12 @@ def count(name: str, low: int = 1, *, static: bool = True, **default: Any) -> An
     def read(value: Any) -> Any:
         if not static and compat.is_tracer(value):
             return value
-        return reading.integer(value, name, low=low)
+        return validation.integer(value, name, low=low)
 
     return eqx.field(converter=read, static=static, **default)
 
 
 def switch(name: str, **default: Any) -> Any:
     """A static field that holds True or False."""
-    read = functools.partial(reading.flag, name=name)
+    read = functools.partial(validation.flag, name=name)
     return eqx.field(converter=read, static=True, **default)

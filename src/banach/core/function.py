@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, reach, rolling, wrong_calls
+from banach.core import closures, compat, loop_rerolling, trace_errors
 from banach.core.problem import Misuse
 
 # Stops in banach's own files keep every derivative, as JAX's do.
@@ -97,9 +97,9 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
     """Trace `fun` at arguments (arrays or ShapeDtypeStructs), hoisting captures.
 
     A function that reaches only what is known not to have changed is not traced again
-    (`core/reach.py`).
+    (`core/closures.py`).
     """
-    found = reach.reached(fun)
+    found = closures.reached(fun)
     if found is None or sum(a.nbytes for a in found.arrays) > _LARGEST:
         return _traced(fun, args, name)
     leaves, in_tree = jax.tree.flatten(jax.tree.map(_struct, args))
@@ -138,14 +138,14 @@ def _traced(fun: Callable, args: tuple, name: str) -> TracedFunction:
         trees.append(tree)
         if out is None:
             raise Misuse(f"{name} returns None\n  end it with: return value")
-        return [wrong_calls.result(leaf, name) for leaf in out_leaves]
+        return [trace_errors.result(leaf, name) for leaf in out_leaves]
 
-    with wrong_calls.translated(fun, args, name):
+    with trace_errors.translated(fun, args, name):
         closed = jax.make_jaxpr(flat)(*leaves)
-        wrong_calls.alive(closed.consts, name)
+        trace_errors.alive(closed.consts, name)
         compat.end_trace(traces[0])
     stops = compat.stops_gradient(closed.jaxpr, _OURS)
-    short = rolling.rolled(closed, _contents)
+    short = loop_rerolling.rolled(closed, _contents)
     inlined = jax.make_jaxpr(lambda *a: _inline(short.jaxpr, short.consts, a))(*leaves)
     consts = tuple(_own(c) for c in inlined.consts)
     program = Program(inlined.jaxpr, in_tree, trees[0], label, stops)
@@ -185,7 +185,7 @@ def _inline(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
     env.update(zip(jaxpr.invars, args, strict=True))
     for eqn in jaxpr.eqns:
         values = [read(v) for v in eqn.invars]
-        inner = rolling.opened(eqn)
+        inner = loop_rerolling.opened(eqn)
         if inner is not None:
             out = _inline(inner.jaxpr, inner.consts, values)
         else:

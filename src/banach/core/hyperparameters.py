@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.facts import Facts
 from banach.core.problem import Misuse
 
@@ -132,7 +132,7 @@ def word(*options: str, default: Any = OPEN) -> Any:
     """One of the words; always static."""
 
     def read(value: Any, name: str) -> str:
-        return reading.choice(value, name, options)
+        return validation.choice(value, name, options)
 
     return eqx.field(default=default, static=True, metadata={"read": read})
 
@@ -144,7 +144,7 @@ def part(*kinds: Any, default: Any = OPEN) -> Any:
     def read(value: Any, name: str) -> Any:
         if not isinstance(value, kinds):
             classes = " or ".join(k.__name__ for k in kinds)
-            raise Misuse(f"{name} must be a {classes}, got {reading.shown(value)}")
+            raise Misuse(f"{name} must be a {classes}, got {validation.shown(value)}")
         return value
 
     return eqx.field(default=default, metadata={"read": read})
@@ -155,7 +155,7 @@ def function(of: Callable[[Any], Any], *, default: Any = OPEN) -> Any:
 
     def read(value: Any, name: str) -> Any:
         if not callable(value):
-            raise Misuse(f"{name} must be a function, got {reading.shown(value)}")
+            raise Misuse(f"{name} must be a function, got {validation.shown(value)}")
         return of(value)
 
     return eqx.field(default=default, metadata={"read": read})
@@ -167,7 +167,7 @@ def matrix(default: Any = OPEN) -> Any:
     def read(value: Any, name: str) -> Any:
         if value is None:
             return None
-        a = reading.array(value, name, ndim=2)
+        a = validation.array(value, name, ndim=2)
         if a.shape[0] != a.shape[1]:
             raise Misuse(f"{name} must be square, got shape {tuple(a.shape)}")
         return a
@@ -216,7 +216,7 @@ class _Real:
     def __call__(self, value: Any, name: str) -> Any:
         if value is None and self.optional:
             return None
-        a = reading.number(
+        a = validation.number(
             value, name, low=self.low, infinite=self.infinite, below=self.below
         )
         if compat.is_tracer(a):
@@ -242,10 +242,12 @@ class _Count:
             return None
         if not self.static and compat.is_tracer(value):
             if value.ndim or value.dtype.kind not in "iu":
-                raise Misuse(f"{name} must be one integer, got {reading.shown(value)}")
+                raise Misuse(
+                    f"{name} must be one integer, got {validation.shown(value)}"
+                )
             return value
         high = None if self.static else _INT32
-        n = reading.integer(value, name, low=self.low, high=high)
+        n = validation.integer(value, name, low=self.low, high=high)
         array = isinstance(value, jax.Array | np.ndarray)
         return value if array and not self.static else n
 
@@ -258,10 +260,10 @@ class _Flag:
         if isinstance(value, jax.Array) and not self.static:
             if value.ndim or value.dtype != bool:
                 raise Misuse(
-                    f"{name} must be True or False, got {reading.shown(value)}"
+                    f"{name} must be True or False, got {validation.shown(value)}"
                 )
             return value
         if isinstance(value, np.ndarray) and value.dtype == bool and not value.ndim:
-            own = not self.static and not reading.masked(value)
-            return value if own else reading.flag(value[()], name)
-        return reading.flag(value, name)
+            own = not self.static and not validation.masked(value)
+            return value if own else validation.flag(value[()], name)
+        return validation.flag(value, name)

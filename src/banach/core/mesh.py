@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.door import door
 from banach.core.problem import Misuse
 
@@ -75,12 +75,12 @@ def join(
     """
     if not isinstance(coordinator, str) or ":" not in coordinator:
         raise Misuse(
-            f"coordinator must be host:port, got {reading.shown(coordinator)}; e.g. "
+            f"coordinator must be host:port, got {validation.shown(coordinator)}; e.g. "
             "'localhost:9876'"
         )
-    processes = reading.integer(processes, "processes", low=1)
-    index = reading.integer(index, "index")
-    patience = reading.integer(patience, "patience", low=1)
+    processes = validation.integer(processes, "processes", low=1)
+    index = validation.integer(index, "index")
+    patience = validation.integer(patience, "patience", low=1)
     if not 0 <= index < processes:
         raise Misuse(f"index must be 0 to {processes - 1}, got {index}")
     jax.config.update("jax_cpu_collectives_implementation", "gloo")

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
-from banach.core import hyperparameters, kind, reading
+from banach.core import hyperparameters, kind, validation
 from banach.core.card import Card
 from banach.core.door import RUN
 from banach.core.facts import Facts
@@ -257,7 +257,9 @@ def completed(method: Any, other: Any) -> Any:
 def settled(method: Any) -> Any:
     """The method, if nothing is open; else Misuse, for who has no facts at hand."""
     if not isinstance(method, Method | HostMethod):
-        raise Misuse(f"method must be a Method instance, got {reading.shown(method)}")
+        raise Misuse(
+            f"method must be a Method instance, got {validation.shown(method)}"
+        )
     names = open_fields(method)
     if names:
         name = type(method).__name__

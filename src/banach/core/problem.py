@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, question
+from banach.core import compat, host_calls
 from banach.core.door import Made
 from banach.core.facts import Facts
 from banach.core.kind import KindCard
@@ -50,8 +50,8 @@ class _Kind(Made):
             k: in_own_precision(space[k]) for k in ORACLES if k in space
             and inspect.isfunction(space[k])}  # fmt: skip
         own |= {
-            k: question.Question(v, k in question.ONCE)
-            for k, v in space.items() if k in question.ASKED and inspect.isfunction(v)
+            k: host_calls.Question(v, k in host_calls.ONCE)
+            for k, v in space.items() if k in host_calls.ASKED and inspect.isfunction(v)
         }  # fmt: skip
         return super().__new__(mcs, name, bases, space | own, **options)
 

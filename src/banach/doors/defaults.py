@@ -14,7 +14,7 @@ from banach.core.kind import preferred
 from banach.core.method import Refusal, applicable, decided, of_problem, open_fields
 from banach.core.problem import Misuse, Problem, demands
 from banach.core.view import Viewed
-from banach.doors.paths import Paths, meet
+from banach.doors.routes import Paths, meet
 
 
 def preferences(problem: Problem, facts: Facts) -> list[str]:

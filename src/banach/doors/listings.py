@@ -155,7 +155,7 @@ def _taking(rows: list[dict[str, Any]], problem: Any) -> Listing:
     from banach.core import compat
     from banach.core.method import Refusal
     from banach.doors import defaults
-    from banach.doors.paths import Paths
+    from banach.doors.routes import Paths
 
     found = []
     with compat.double():

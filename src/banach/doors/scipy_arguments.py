@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.door import CURES
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
@@ -66,7 +66,7 @@ def options(given: Any, named: dict[str, Any]) -> dict[str, Any]:
     if given is None:
         return named
     if not isinstance(given, dict):
-        raise Misuse(f"options must be a dict, got {reading.shown(given)}")
+        raise Misuse(f"options must be a dict, got {validation.shown(given)}")
     out = dict(named)
     for name, value in given.items():
         if name == "disp" and not value:
@@ -89,7 +89,7 @@ def _value(fun: Callable, x: PyTree, *args: Any) -> Any:
     if not (isinstance(out, tuple | list) and len(out) == 2):
         raise Misuse(
             "with jac=True the function returns (value, gradient); it returned "
-            f"{reading.shown(out)}: drop jac=, JAX differentiates the function"
+            f"{validation.shown(out)}: drop jac=, JAX differentiates the function"
         )
     return out[0]
 
@@ -143,7 +143,7 @@ def _compared(stated: Any, args: Any, **own: Any) -> None:
         for name, given in own.items():
             if not callable(given):
                 raise Misuse(
-                    f"minimize's {name} must be a function, got {reading.shown(given)}:"
+                    f"minimize's {name} must be a function, got {validation.shown(given)}:"
                     f" {CURES[name]}, exactly and not by differences"
                 )
             at = (x, back(along)) if name == "hessp" else (x,)
@@ -203,11 +203,11 @@ def _bounds(bounds: Any, x0: PyTree) -> tuple[Any, Any]:
         raise Misuse(
             f"bounds must be one pair (low, high) for each of the {n} entries of x0, "
             "None for no bound; of lower and upper bounds pass "
-            f"scipy.optimize.Bounds(lower, upper); got {reading.shown(bounds)}"
+            f"scipy.optimize.Bounds(lower, upper); got {validation.shown(bounds)}"
         )
     ends = [[far if v is None else v for v, far in zip(p, (-np.inf, np.inf),
              strict=True)] for p in pairs]  # fmt: skip
-    a = reading.array(ends, "bounds", infinite=True)
+    a = validation.array(ends, "bounds", infinite=True)
     return a[:, 0].reshape(shape), a[:, 1].reshape(shape)
 
 
@@ -245,7 +245,7 @@ def _strange(given: Any) -> Misuse:
     return Misuse(
         "constraints must be dicts {'type': 'eq' or 'ineq', 'fun': c}, LinearConstraint"
         f" or NonlinearConstraint of scipy.optimize, or a list of such, got "
-        f"{reading.shown(given)}; or state bn.Constrained(f, x0, eq=..., ineq=...)"
+        f"{validation.shown(given)}; or state bn.Constrained(f, x0, eq=..., ineq=...)"
     )
 
 
@@ -264,7 +264,7 @@ def _of_dict(one: dict, rows: dict[str, list]) -> None:
 def _sides(one: Any, m: int) -> tuple[np.ndarray, np.ndarray]:
     _infeasible_is_allowed(one, "constraints")
     low, high = (
-        reading.array(np.broadcast_to(np.asarray(v, float), (m,)), f"constraints' {k}",
+        validation.array(np.broadcast_to(np.asarray(v, float), (m,)), f"constraints' {k}",
                       infinite=True)
         for k, v in (("lb", one.lb), ("ub", one.ub))
     )  # fmt: skip
@@ -274,7 +274,7 @@ def _sides(one: Any, m: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_matrix(one: Any, rows: dict[str, list]) -> None:
-    A = reading.array(np.atleast_2d(one.A), "constraints' A", ndim=2)
+    A = validation.array(np.atleast_2d(one.A), "constraints' A", ndim=2)
     low, high = _sides(one, A.shape[0])
     same = low == high
     if same.any():

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import adjoint as adj
-from banach.core import compat, question, reading, tree
+from banach.core import compat, host_calls, tree, validation
+from banach.core import implicit_diff as adj
 from banach.core.door import door
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
@@ -92,7 +92,7 @@ def solve(
     saved_at = time.perf_counter()
     limits = Limits.read(tol, max_steps, time_limit, rows)
     live = progress is not None or checkpoint is not None
-    how = Manner(reading.seed(seed), live, time.perf_counter(), False, tier)
+    how = Manner(validation.seed(seed), live, time.perf_counter(), False, tier)
     with checkpoints.checkpoint(checkpoint, problem, method, check) as kept_file:
         for final in _begun(problem, method, check, start, limits, how, resume):
             if progress is not None:
@@ -126,10 +126,10 @@ def iterate(
     Misuse is raised by the call, before the first Result is asked for. With
     `compile_free` the clock of `time_limit` starts once all is compiled.
     """
-    reading.flag(live, "live")
-    reading.flag(compile_free, "compile_free")
+    validation.flag(live, "live")
+    validation.flag(compile_free, "compile_free")
     limits = Limits.read(tol, max_steps, time_limit, rows)
-    how = Manner(reading.seed(seed), live, time.perf_counter(), compile_free, tier)
+    how = Manner(validation.seed(seed), live, time.perf_counter(), compile_free, tier)
     return _begun(problem, method, check, start, limits, how, resume)
 
 
@@ -344,16 +344,16 @@ def solve_many(
     from banach.doors.solve_many import solve_lanes
 
     limits = Limits.read(tol, max_steps, time_limit, 0)
-    reading.seed(seed)
+    validation.seed(seed)
     _callback(progress)
     if not isinstance(problems, Iterable) or isinstance(problems, str):
         raise Misuse(
-            f"solve_many takes a list of problems, got {reading.shown(problems)}; "
+            f"solve_many takes a list of problems, got {validation.shown(problems)}; "
             "bn.solve takes one"
         )
     if starts is not None and not isinstance(starts, list | tuple | np.ndarray):
         raise Misuse(
-            f"starts must be a list, one start a problem, got {reading.shown(starts)}"
+            f"starts must be a list, one start a problem, got {validation.shown(starts)}"
         )
     return solve_lanes(
         problems, method, starts=starts, limits=limits, check=check, seed=seed,
@@ -371,7 +371,7 @@ def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     """
     if not isinstance(result, Result):
         raise Misuse(
-            f"sensitivity takes a Result of bn.solve, got {reading.shown(result)}"
+            f"sensitivity takes a Result of bn.solve, got {validation.shown(result)}"
         )
     stated(result.problem)
     cotangent = arrays(cotangent)
@@ -398,7 +398,7 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> P
     found = problem_cache.shared(problem) if known is None else known.leaves
     pairs = zip(jax.tree.leaves(problem), found, strict=False)
     lasting = {id(leaf): there for leaf, there in pairs if there is not None}
-    with question.once(problem, lasting):
+    with host_calls.once(problem, lasting):
         plan = _decided(problem, method, check, start, back)
         on_host = plan.check.host or isinstance(plan.method, HostMethod)
         if asked is None or plan.proof is not None or on_host:
@@ -464,7 +464,7 @@ def _start(start: Any, problem: Problem) -> Point:
 def _callback(progress: Any) -> None:
     if progress is not None and not callable(progress):
         raise Misuse(
-            f"progress must be a function, got {reading.shown(progress)}; it is called "
+            f"progress must be a function, got {validation.shown(progress)}; it is called "
             "with each running Result"
         )
 

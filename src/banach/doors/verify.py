@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach import zoo
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
 from banach.core.point import Point
@@ -103,8 +103,8 @@ def verify(
             "given x= as well; to judge another point: bn.verify(result.problem, x) "
             "or bn.verify(bn.load(file).problem, x)"
         )
-    reading.seed(seed)
-    reading.flag(trust, "trust")
+    validation.seed(seed)
+    validation.flag(trust, "trust")
     from_file = isinstance(answer, str | os.PathLike)
     file = restore.clear(answer, named=False) if from_file else nullcontext()
     with compat.double(), file:
@@ -201,7 +201,7 @@ def load(
     Raises:
         Misuse: no such file, or anything in it that is not as it was written.
     """
-    reading.flag(trust, "trust")
+    validation.flag(trust, "trust")
     if problem is not None:
         problem, _ = stated(problem)
     saved, store = restore.read(path)
@@ -255,14 +255,16 @@ def arrays(x: PyTree) -> PyTree:
     def fix(leaf):
         if isinstance(leaf, jax.Array):
             return leaf
-        if reading.masked(leaf):
-            return reading.array(leaf, "x")
+        if validation.masked(leaf):
+            return validation.array(leaf, "x")
         try:
             a = np.asarray(leaf)
         except (ValueError, TypeError) as e:
-            raise Misuse(f"cannot read {reading.shown(leaf)} as numbers: {e}") from e
+            raise Misuse(f"cannot read {validation.shown(leaf)} as numbers: {e}") from e
         if a.dtype.kind in "OUSMmV" and not jnp.issubdtype(a.dtype, jnp.floating):
-            raise Misuse(f"cannot read {reading.shown(leaf)} as numbers; pass arrays")
+            raise Misuse(
+                f"cannot read {validation.shown(leaf)} as numbers; pass arrays"
+            )
         return a
 
     return jax.tree.map(fix, x, is_leaf=lambda v: v is None)

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from banach.core import blas, mesh
-from banach.engine import interpret, store
+from banach.engine import executable_cache, interpret
 
 # Work of one evaluation above which compiling pays at once (ours): an interpreted
 # unit takes about 1 us, so this is a tenth of a second.
@@ -141,7 +141,7 @@ class Program:
     def xla(self, options: dict[str, Any] | None = None) -> Any:
         """The program compiled, for arguments of the structure it was traced with."""
         cpu = jax.default_backend() == "cpu"
-        return store.compiled(
+        return executable_cache.compiled(
             self._traced.lower(), (options or self._options) if cpu else None
         )
 

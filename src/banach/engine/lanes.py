@@ -27,10 +27,10 @@ import numpy as np
 from banach.core import compat
 from banach.core.check import Certificate
 from banach.core.point import Point
-from banach.engine import compile_cache, loop, store
+from banach.engine import compile_cache, executable_cache, loop
+from banach.engine.batched_control_flow import lockstep
 from banach.engine.driver import interrupts
 from banach.engine.executors import FAST, QUICK
-from banach.engine.lockstep import lockstep
 from banach.engine.loop import Settings
 from banach.engine.plan import Limits
 
@@ -529,8 +529,8 @@ def _compiled(lowered: list[tuple[Any, bool]]) -> list[Any]:
         with compat.double():
             low, quick = item
             if jax.default_backend() != "cpu":
-                return store.compiled(low, None)
-            return store.compiled(low, QUICK if quick else FAST)
+                return executable_cache.compiled(low, None)
+            return executable_cache.compiled(low, QUICK if quick else FAST)
 
     with concurrent.futures.ThreadPoolExecutor(len(lowered)) as pool:
         return list(pool.map(one, lowered))

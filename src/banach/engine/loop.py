@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
-from banach.core import compat, reading, tree
-from banach.core.adjoint import attach_derivative
+from banach.core import compat, tree, validation
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
+from banach.core.implicit_diff import attach_derivative
 from banach.core.method import Method, settled
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -43,7 +43,7 @@ MOST_STEPS = 2**31 - 1  # steps are counted in 32 bits
 LARGE = 2**11
 CODE = {name: i for i, name in enumerate(STATUSES)}
 UNVERIFIABLE_AFTER = 3
-# How a block may end, the first that is true: see `block`, and engine/split.py.
+# How a block may end, the first that is true: see `block`, and engine/split_run.py.
 ENDS = (
     "certified nonfinite nonfinite refuted unverifiable unverifiable stalled budget"
 ).split()
@@ -338,7 +338,7 @@ def split_tol(tol: Any) -> tuple[Any, bool]:
     absolute = isinstance(tol, Absolute)
     number = tol.tol if absolute else tol
     if type(number) is not float or not 0 < number < math.inf:
-        number = reading.number(number, "tol", low="positive")
+        number = validation.number(number, "tol", low="positive")
         number = number if compat.is_tracer(number) else float(number)
     return number, absolute
 
@@ -376,7 +376,7 @@ def run(
     method, check = leaves_in(dtype, (settled(method), check))
     given = problem
     problem, method, start = jax.lax.stop_gradient((problem, method, start))
-    key = jax.random.key(0) if key is None else reading.key(key)
+    key = jax.random.key(0) if key is None else validation.key(key)
     every = cadence(method, check, problem) if every is None else every
     settings = Settings(every, trace, absolute)
     carry = fill(carry_like(problem, method, check, start, key, settings))
@@ -415,16 +415,16 @@ def _asked(problem, method, check, tol, max_steps, every, trace) -> tuple[Any, b
         if not isinstance(value, base):
             raise Misuse(
                 f"run takes a {base.__name__} object as {name}, got "
-                f"{reading.shown(value)}; bn.solve also takes names and classes"
+                f"{validation.shown(value)}; bn.solve also takes names and classes"
             )
     no = check.refuses(problem)
     if no is not None:
         raise Misuse(no)
     if not compat.is_tracer(max_steps):
-        reading.integer(max_steps, "max_steps", low=0, high=MOST_STEPS)
+        validation.integer(max_steps, "max_steps", low=0, high=MOST_STEPS)
     if every is not None:
-        reading.integer(every, "every", low=1)
-    if reading.integer(trace, "trace", low=0) % 2:
+        validation.integer(every, "every", low=1)
+    if validation.integer(trace, "trace", low=0) % 2:
         raise Misuse(f"trace must be an even number of rows, got {trace}")
     return split_tol(tol)
 
@@ -434,7 +434,7 @@ def _floating(start: Point) -> None:
         kind = getattr(leaf, "dtype", np.dtype(type(leaf)))
         if not jnp.issubdtype(kind, jnp.floating):
             raise Misuse(
-                f"start must hold floating arrays, got {reading.shown(leaf)}; pass "
+                f"start must hold floating arrays, got {validation.shown(leaf)}; pass "
                 "bn.Point(np.asarray(x, float))"
             )
 

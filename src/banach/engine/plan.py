@@ -4,7 +4,7 @@ below decides again."""
 import math
 from typing import Any, NamedTuple
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.check import Check
 from banach.core.misuse import Misuse
 from banach.core.point import Point
@@ -47,9 +47,9 @@ class Limits(NamedTuple):
     @classmethod
     def read(cls, tol: Any, steps: Any, time: Any = None, rows: Any = 256) -> "Limits":
         """Misuse unless each is a number of its kind; before any work."""
-        reading.integer(steps, "max_steps", low=0, high=loop.MOST_STEPS)
+        validation.integer(steps, "max_steps", low=0, high=loop.MOST_STEPS)
         seconds(time, "time_limit")
-        if reading.integer(rows, "rows", low=0) % 2:
+        if validation.integer(rows, "rows", low=0) % 2:
             raise Misuse(f"rows must be an even integer >= 0, got {rows!r}")
         number, absolute = loop.split_tol(tol)
         return cls(float(number), absolute, steps, time, rows)
@@ -82,7 +82,7 @@ def seconds(value: Any, name: str) -> None:
     if value is None or (type(value) is float and 0 < value < math.inf):
         return
     try:
-        reading.number(value, name, low="positive")
+        validation.number(value, name, low="positive")
     except Misuse:
-        said = f"{name} must be positive seconds, got {reading.shown(value)}"
+        said = f"{name} must be positive seconds, got {validation.shown(value)}"
         raise Misuse(f"{said}; None for no limit") from None

@@ -20,7 +20,7 @@ from banach.core.method import Method
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.result import id_of
-from banach.engine import compile_cache, executors, loop, move
+from banach.engine import compile_cache, executors, loop, step_programs
 from banach.engine.judge import Judge
 
 _ALIGNMENT = 64  # bytes; an aligned buffer becomes a device array without a copy
@@ -90,7 +90,7 @@ class Ready:
     @functools.cached_property
     def moves(self) -> Any:
         """The move's programs."""
-        return move.Move(self.judge, self.method, self.start).programs
+        return step_programs.Move(self.judge, self.method, self.start).programs
 
     @functools.cached_property
     def nbytes(self) -> int:

@@ -16,10 +16,10 @@ import numpy as np
 
 from banach.core import tree
 from banach.core.problem import Misuse
-from banach.engine import compile_cache, judge, loop, move
-from banach.engine.large import Turns
+from banach.engine import compile_cache, judge, loop, step_programs
+from banach.engine.donated_buffers import Turns
 from banach.engine.problem_cache import Ready
-from banach.engine.split import Split
+from banach.engine.split_run import Split
 
 # Units of work (of about 1 us each) that an executor does in one run (ours): the next
 # one costs about as much to compile as this one has then cost to run.
@@ -81,7 +81,7 @@ def _struct(ready: Ready, settings: loop.Settings) -> loop.Carry | None:
     """What a carry consists of, where move and look were traced before."""
     if ready.judge.place is not None or jax.default_backend() != "cpu":
         return None
-    moves = move.known(ready.judge, ready.method, ready.start)
+    moves = step_programs.known(ready.judge, ready.method, ready.start)
     if moves is None or apart(ready) is not None:
         return None
     return Split(moves, ready.judge, settings).struct
@@ -93,7 +93,7 @@ def build(
     """The executor of this name; `together`: others are compiled at the same time."""
     if name == "fused":
         return Fused(ready, settings, together)
-    cls = move.Move if name == "numpy" else move.CompiledMove
+    cls = step_programs.Move if name == "numpy" else step_programs.CompiledMove
     moves = cls(ready.judge, ready.method, ready.start)
     return Split(moves, ready.judge, settings, LIMITS[name])
 
@@ -191,5 +191,5 @@ def _extended(struct: Any) -> bool:
 
 def clear() -> None:
     """Forget all programs, and what has run (tests; long-lived processes)."""
-    for of in (compile_cache, judge, move, _RUNS, _KERNELS):
+    for of in (compile_cache, judge, step_programs, _RUNS, _KERNELS):
         of.clear()

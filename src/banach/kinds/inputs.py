@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, reading, tree, wrong_calls
+from banach.core import compat, trace_errors, tree, validation
 from banach.core.function import TracedFunction, trace
 from banach.core.problem import Misuse, recheck
-from banach.kinds import matrices
+from banach.kinds import sparse_input
 from banach.parts.sparse import SparseMatrix
 from banach.terms.term import Term
 
@@ -80,7 +80,7 @@ def _entry(leaf: Any, where: str, name: str) -> Any:
             f"{where} holds True and False, where the variable is real; pass "
             f"{name}.astype(float) if 0 and 1 are meant"
         )
-    return reading.array(leaf, where)
+    return validation.array(leaf, where)
 
 
 def sides(bound: PyTree, name: str) -> PyTree:
@@ -88,8 +88,8 @@ def sides(bound: PyTree, name: str) -> PyTree:
 
     def one(leaf: Any, where: str) -> Any:
         if np.ndim(leaf) or isinstance(leaf, list):
-            return reading.array(leaf, where, infinite=True)
-        return reading.number(leaf, where, infinite=True)
+            return validation.array(leaf, where, infinite=True)
+        return validation.number(leaf, where, infinite=True)
 
     return _each(one, bound, name)
 
@@ -116,13 +116,13 @@ def _row(leaf: Any, where: str) -> Any:
             "entries of each row padded to the longest and their columns beside them, "
             "or state a linear model and use its as_finite_sum(), which does so"
         )
-    return reading.datum(leaf, where)
+    return validation.datum(leaf, where)
 
 
 def _argument(leaf: Any, where: str) -> Any:
-    if isinstance(leaf, SparseMatrix) or reading.is_sparse(leaf):
-        return matrices.sparse(leaf, where)
-    return reading.datum(leaf, where)
+    if isinstance(leaf, SparseMatrix) or validation.is_sparse(leaf):
+        return sparse_input.sparse(leaf, where)
+    return validation.datum(leaf, where)
 
 
 def arguments(args: Any) -> tuple:
@@ -134,7 +134,7 @@ def arguments(args: Any) -> tuple:
     if not isinstance(args, tuple):
         word = callable(args) or isinstance(args, str)
         cure = "leave out jac=: JAX differentiates" if word else "write args=(data,)"
-        raise Misuse(f"args must be a tuple, got {reading.shown(args)}; {cure}")
+        raise Misuse(f"args must be a tuple, got {validation.shown(args)}; {cure}")
     return tuple(_each(_argument, a, f"args[{i}]") for i, a in enumerate(args))
 
 
@@ -142,7 +142,7 @@ def constant(value: Any, name: str, low: str | None = "positive") -> Any:
     """A declared constant as a leaf: None, or a finite scalar, positive if not said."""
     if value is None:
         return None
-    value = reading.number(value, name, low=low)
+    value = validation.number(value, name, low=low)
     return value.astype(float) if isinstance(value, np.ndarray) else value
 
 
@@ -159,12 +159,12 @@ def ordered(low: Any, high: Any, names: tuple[str, str], cure: str) -> None:
 def weights(x0: PyTree, value: Any, name: str, low: str) -> PyTree:
     """One number for all, or numbers in the structure and shapes of x0; signed."""
     if _one_number(value):
-        one = reading.number(value, name, low=low)
+        one = validation.number(value, name, low=low)
         spread = lambda v: full(v, one, name)  # noqa: E731
         value = jax.tree.map(spread, x0)
     value = like(x0, value, name)
     for leaf in jax.tree.leaves(value):
-        reading.array(leaf, name, low=low)
+        validation.array(leaf, name, low=low)
     return value
 
 
@@ -207,14 +207,14 @@ def narrowed(value: Any, dtype: Any, name: str) -> Any:
 
 def optional(value: Any, name: str) -> bool | None:
     """A flag, or None where the library is to find out."""
-    return None if value is None else reading.flag(value, name)
+    return None if value is None else validation.flag(value, name)
 
 
 def is_term(term: Any, kind: str) -> None:
     """Refuse what is no Term of banach.terms."""
     if not isinstance(term, Term):
         raise Misuse(
-            f"{kind} needs a term of banach.terms, got {reading.shown(term)}; pass "
+            f"{kind} needs a term of banach.terms, got {validation.shown(term)}; pass "
             "e.g. bn.L1(0.1), bn.SquaredL2(1.0) or bn.L2Ball(1.0)"
         )
 
@@ -365,7 +365,7 @@ def differentiable(fun: Function, x0: PyTree, args: tuple, name: str) -> None:
         return back(out)
 
     taken = lambda x: jax.eval_shape(pulled, x)  # noqa: E731
-    with context(x0, args), wrong_calls.translated(taken, (x0,), name):
+    with context(x0, args), trace_errors.translated(taken, (x0,), name):
         taken(x0)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.batches import Moments
@@ -70,13 +70,13 @@ def adadagrad_transform(
     eps is 0.
     """
     # A schedule would be called with a count that this transformation does not keep.
-    learning_rate = reading.number(learning_rate, "adadagrad learning_rate")
-    eta = reading.number(eta, "adadagrad eta", low="positive")
-    initial = reading.number(initial, "adadagrad initial", low="positive")
-    reading.choice(test, "adadagrad test", sorted(_NEEDED))
-    coordinatewise = reading.flag(coordinatewise, "adadagrad coordinatewise")
-    batch = reading.integer(batch, "adadagrad batch")
-    most = reading.integer(most, "adadagrad most")
+    learning_rate = validation.number(learning_rate, "adadagrad learning_rate")
+    eta = validation.number(eta, "adadagrad eta", low="positive")
+    initial = validation.number(initial, "adadagrad initial", low="positive")
+    validation.choice(test, "adadagrad test", sorted(_NEEDED))
+    coordinatewise = validation.flag(coordinatewise, "adadagrad coordinatewise")
+    batch = validation.integer(batch, "adadagrad batch")
+    most = validation.integer(most, "adadagrad most")
     if not 2 <= batch <= most:
         raise Misuse(
             f"adadagrad needs 2 <= batch <= most, got batch={batch}, most={most}: one "

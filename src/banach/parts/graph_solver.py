@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.door import door
 from banach.core.fields import count, hyper
 from banach.core.problem import Misuse
@@ -99,7 +99,7 @@ class GraphSolver(eqx.Module):
         for name in ("listen", "edge", "node", "decode"):
             if not callable(part := getattr(self, name)):
                 raise Misuse(
-                    f"GraphSolver {name} must be a network, got {reading.shown(part)}; "
+                    f"GraphSolver {name} must be a network, got {validation.shown(part)}; "
                     "bn.graph_solver(key, features, edge_features) makes all of them"
                 )
 
@@ -160,15 +160,15 @@ def graph_solver(
     dtype: Any = float,
 ) -> GraphSolver:
     """An untrained GraphSolver for graphs with so many features."""
-    reading.key(key)
-    features = reading.integer(features, "features", low=1)
-    edge_features = reading.integer(edge_features, "edge_features", low=0)
-    heads = reading.integer(heads, "heads", low=1)
-    width = reading.integer(width, "width", low=1)
-    state = reading.integer(state, "state", low=1)
-    hidden = reading.integer(hidden, "hidden", low=1)
-    out = reading.integer(out, "out", low=1)
-    _contracts(reading.number(gamma, "gamma", low="positive"))
+    validation.key(key)
+    features = validation.integer(features, "features", low=1)
+    edge_features = validation.integer(edge_features, "edge_features", low=0)
+    heads = validation.integer(heads, "heads", low=1)
+    width = validation.integer(width, "width", low=1)
+    state = validation.integer(state, "state", low=1)
+    hidden = validation.integer(hidden, "hidden", low=1)
+    out = validation.integer(out, "out", low=1)
+    _contracts(validation.number(gamma, "gamma", low="positive"))
     dtype = _floating(dtype)
     keys = jax.random.split(key, 4)
     p, r = features, edge_features
@@ -194,7 +194,7 @@ def _floating(dtype: Any) -> Any:
         good = False
     if not good:
         raise Misuse(
-            f"dtype must be a floating dtype, got {reading.shown(dtype)}; e.g. float"
+            f"dtype must be a floating dtype, got {validation.shown(dtype)}; e.g. float"
         )
     return dtype
 

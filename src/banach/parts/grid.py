@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.operators import Operator, Scalar, _up
@@ -16,7 +16,7 @@ Grid = Float[Array, "n m"]
 
 
 def _weights(name: str) -> Any:
-    return eqx.field(converter=lambda v: reading.array(v, name, ndim=2))
+    return eqx.field(converter=lambda v: validation.array(v, name, ndim=2))
 
 
 def _one_shape(*weights: Any) -> None:
@@ -106,7 +106,7 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
     """
     made = GridLaplacian(right, down, extra)
     for name in ("right", "down", "extra"):
-        reading.array(getattr(made, name), name, low="nonnegative")
+        validation.array(getattr(made, name), name, low="nonnegative")
     n, m = made.extra.shape
     if min(n, m) < 2:
         raise Misuse(f"a grid needs at least 2 x 2 cells, got {n} x {m}")
@@ -131,7 +131,7 @@ def poisson_grid(solid: Any) -> GridLaplacian:
     their own. Multiply b by the squared spacing of a physical grid. Raises Misuse
     where a pocket of free cells is closed off by solid ones.
     """
-    good = not (reading.masked(solid) or compat.is_tracer(solid))
+    good = not (validation.masked(solid) or compat.is_tracer(solid))
     if good and not isinstance(solid, np.ndarray):
         try:
             solid = np.asarray(solid)
@@ -139,7 +139,7 @@ def poisson_grid(solid: Any) -> GridLaplacian:
             good = False
     if not good or solid.ndim != 2 or solid.dtype != bool:
         raise Misuse(
-            f"solid must be a boolean array (n, m), got {reading.shown(solid)}; "
+            f"solid must be a boolean array (n, m), got {validation.shown(solid)}; "
             "np.zeros((n, m), bool) is a grid without obstacles"
         )
     free = ~solid

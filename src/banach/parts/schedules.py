@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.door import door
 from banach.core.problem import Misuse
 
@@ -28,7 +28,7 @@ WIDTH = 0.2
 
 def smoothed(norms: Any, width: float = WIDTH) -> Any:
     """Running median over an odd window of about `width` T, reflected at the ends."""
-    width = float(reading.number(width, "width", low="nonnegative"))
+    width = float(validation.number(width, "width", low="nonnegative"))
     xp, T = _xp(norms), norms.shape[0]
     reach = min(round(width * T) // 2, T - 1)
     at = np.abs(np.arange(-reach, T + reach))
@@ -39,7 +39,7 @@ def smoothed(norms: Any, width: float = WIDTH) -> Any:
 
 def weights_of(norms: Any, order: int = 2, width: float = WIDTH) -> Any:
     """w_t = G_t^-2 of the smoothed norms (order 2), or G_t^-1 of l1 norms (order 1)."""
-    if reading.integer(order, "order") not in (1, 2):
+    if validation.integer(order, "order") not in (1, 2):
         raise Misuse(
             f"order is 2 for steps along the gradient (2-norms) or 1 for Adam and its "
             f"relatives (l1 norms), got {order!r}"
@@ -65,7 +65,7 @@ def refine_schedule(
 
     Raises Misuse for fewer than two norms, or any that is negative or not finite.
     """
-    norms = reading.array(norms, "gradient norms", low="nonnegative", ndim=1)
+    norms = validation.array(norms, "gradient norms", low="nonnegative", ndim=1)
     if norms.shape[0] < 2:
         raise Misuse(
             f"norms must hold one number a step of at least two steps, got shape "
@@ -87,8 +87,8 @@ def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
 
     Against optax: linear_schedule(peak, 0.0, steps).
     """
-    reading.number(peak, "peak")  # kept as given: a Python number takes any dtype
-    steps = reading.integer(steps, "steps", low=1)
+    validation.number(peak, "peak")  # kept as given: a Python number takes any dtype
+    steps = validation.integer(steps, "steps", low=1)
     return lambda count: peak * (1 - jnp.minimum(count, steps) / steps)
 
 
@@ -100,7 +100,7 @@ def refined_schedule(
 
     `optax.sgd(refined_schedule(norms, 0.1))`; order=1 and l1 norms for optax.adam.
     """
-    reading.number(peak, "peak")
+    validation.number(peak, "peak")
     eta = refine_schedule(norms, order=order, width=width)
     last = eta.shape[0] - 1
     return lambda count: peak * jnp.asarray(eta)[jnp.minimum(count, last)]
@@ -114,9 +114,9 @@ def last_iterate_bound(
 
     It bounds E f(x_T) - f* for convex f where the steps were `steps_of(weights)`.
     """
-    norms = reading.array(norms, "gradient norms", low="nonnegative", ndim=1)
-    weights = reading.array(weights, "weights", low="positive", ndim=1)
-    distance = reading.number(distance, "distance", low="nonnegative")
+    norms = validation.array(norms, "gradient norms", low="nonnegative", ndim=1)
+    weights = validation.array(weights, "weights", low="positive", ndim=1)
+    distance = validation.number(distance, "distance", low="nonnegative")
     if norms.shape != weights.shape:
         raise Misuse(
             f"last_iterate_bound needs one weight for each norm, got shapes "

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.card import Card
 from banach.core.fields import count, number
 from banach.core.hyperparameters import part
@@ -141,7 +141,7 @@ class WolfeMemory(eqx.Module):
 def _first(value: Any) -> Any:
     if value is None:
         return None
-    return reading.number(value, "Wolfe first", low="positive")
+    return validation.number(value, "Wolfe first", low="positive")
 
 
 class Wolfe(Search):

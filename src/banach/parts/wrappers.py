@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.card import Card
 from banach.core.hyperparameters import part, real, word
 from banach.core.method import Method, Refusal
@@ -265,14 +265,14 @@ LEAST = 10
 def _rule() -> Any:
     def read(value: Any, name: str) -> Any:
         if isinstance(value, str):
-            return reading.choice(value, name, WORDS)
+            return validation.choice(value, name, WORDS)
         if isinstance(value, bool) or not isinstance(value, int):
             listed = ", ".join(map(repr, WORDS))
             raise Misuse(
                 f"{name} must be a number of steps or one of {listed}, got "
-                f"{reading.shown(value)}"
+                f"{validation.shown(value)}"
             )
-        return reading.integer(value, name, low=1)
+        return validation.integer(value, name, low=1)
 
     return eqx.field(default="slowing", static=True, metadata={"read": read})
 

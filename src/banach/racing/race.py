@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from banach import catalogue
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.method import Refusal, applicable
@@ -22,12 +22,12 @@ from banach.core.printing import grade_text, run_delta
 from banach.core.problem import Misuse, Problem
 from banach.core.result import Result
 from banach.doors import defaults, solve
-from banach.doors.paths import Paths
+from banach.doors.routes import Paths
 from banach.doors.verify import stated
 from banach.engine import driver, tiers
 from banach.engine.compile_cache import raw_key
 from banach.engine.manifest import manifest
-from banach.racing import seeds as several
+from banach.racing import seed_summary as several
 from banach.report import words
 
 RETIMED = 3  # leaders that are run again in one compiled program (ours)
@@ -207,7 +207,7 @@ def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
         if isinstance(methods, str | type) or not isinstance(methods, Iterable):
             raise Misuse(
                 f"methods must be a list of names, classes or instances, got "
-                f"{reading.shown(methods)}; e.g. ['lbfgs']"
+                f"{validation.shown(methods)}; e.g. ['lbfgs']"
             )
         asked = list(methods)
         for entrant in asked:
@@ -278,12 +278,12 @@ def race(
     Returns:
         Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
     """
-    seed = reading.seed(seed)
-    seeds = reading.integer(seeds, "seeds", low=1, high=MOST_SEEDS)
+    seed = validation.seed(seed)
+    seeds = validation.integer(seeds, "seeds", low=1, high=MOST_SEEDS)
     _texts(name, command)
     if progress is not None and not callable(progress):
         raise Misuse(
-            f"progress must be a function, got {reading.shown(progress)}; it is called "
+            f"progress must be a function, got {validation.shown(progress)}; it is called "
             "with (label, Result | Refused | None)"
         )
     with compat.double():
@@ -296,7 +296,7 @@ def race(
             risky=methods is not None, paths=Paths(given, given.facts()),
         )  # fmt: skip
     numbers = tuple(range(seed, seed + seeds))
-    if reading.flag(family, "family"):
+    if validation.flag(family, "family"):
         check = _shared(check, _planned(field, asked, len(numbers)))
     groups: list[list[Result]] = []
     refused: list[Refused] = []
@@ -419,7 +419,7 @@ def _fused(schedule: dict[str, Any]) -> bool:
 def _texts(name: Any, command: Any) -> None:
     for value, what in ((name, "name"), (command, "command")):
         if not isinstance(value, str) and not (value is None and what == "name"):
-            raise Misuse(f"{what} must be text, got {reading.shown(value)}")
+            raise Misuse(f"{what} must be text, got {validation.shown(value)}")
 
 
 def _planned(field: Sequence[Any], asked: Callable[..., Any], seeds: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.problem import Misuse
 from banach.report import words
 from banach.report.bands import Band, band
@@ -98,14 +98,14 @@ def _word(against: object) -> None:
     if not isinstance(against, str):
         raise Misuse(
             f"against must be seconds, run, step or an oracle such as 'grad', got "
-            f"{reading.shown(against)}"
+            f"{validation.shown(against)}"
         )
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     if ax is not None:
         if not hasattr(ax, "plot"):
-            raise Misuse(f"ax must be matplotlib Axes, got {reading.shown(ax)}")
+            raise Misuse(f"ax must be matplotlib Axes, got {validation.shown(ax)}")
         return ax
     from matplotlib import pyplot
 

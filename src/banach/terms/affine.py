@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.fields import hyper
 from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
@@ -74,8 +74,8 @@ class AffineSet(Set):
     level: Array
 
     def __init__(self, A: Any, b: Any):
-        A = reading.array(A, "AffineSet A", ndim=2)
-        b = reading.array(b, "AffineSet b", ndim=1)
+        A = validation.array(A, "AffineSet A", ndim=2)
+        b = validation.array(b, "AffineSet b", ndim=1)
         if np.shape(b) != np.shape(A)[:1]:
             raise Misuse(
                 f"AffineSet needs A of shape (m, n) and b of shape (m,), got "
@@ -93,8 +93,8 @@ class AffineSet(Set):
     def __check_init__(self):
         if not concrete(self.basis, self.level):
             return
-        q = reading.array(self.basis, "AffineSet basis", ndim=2)
-        c = reading.array(self.level, "AffineSet level", ndim=1)
+        q = validation.array(self.basis, "AffineSet basis", ndim=2)
+        c = validation.array(self.level, "AffineSet level", ndim=1)
         # Read from a file, these two are all that is known of A and b.
         slack = 100 * np.finfo(q.dtype).eps * max(q.shape, default=1)
         q = np.asarray(q, np.float64)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.fields import keep
 from banach.core.problem import Misuse
 from banach.terms.term import (
@@ -45,7 +45,7 @@ class GroupL2(Norm):
 
     def __init__(self, lam: Any, groups: Any, count: int | None = None):
         if count is not None:
-            count = reading.integer(count, "GroupL2 count", low=1)
+            count = validation.integer(count, "GroupL2 count", low=1)
         groups = _read(groups)
         if concrete(groups):
             if groups.size == 0 or np.min(groups) < -1:
@@ -122,10 +122,10 @@ def _read(groups: Any) -> Any:
 
 def _whole(values: Any) -> Any:
     if not isinstance(values, jax.Array):
-        values = values if reading.masked(values) else _array(values)
+        values = values if validation.masked(values) else _array(values)
     kind = np.dtype(getattr(values, "dtype", object))
-    if reading.masked(values) or not np.issubdtype(kind, np.integer):
-        held = "a masked array" if reading.masked(values) else str(kind)
+    if validation.masked(values) or not np.issubdtype(kind, np.integer):
+        held = "a masked array" if validation.masked(values) else str(kind)
         raise Misuse(
             "GroupL2 groups must be one integer label for each coordinate, or a tuple "
             f"of tuples of indices, got {held}"

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.fields import hyper, keep
 from banach.core.problem import Misuse
 from banach.core.rounding import gam, least
@@ -56,7 +56,7 @@ class Box(Set):
         self.lower = _side(lower, "Box lower", "-np.inf")
         self.upper = _side(upper, "Box upper", "np.inf")
         if bounded is not None:
-            bounded = reading.flag(bounded, "Box bounded")
+            bounded = validation.flag(bounded, "Box bounded")
         if concrete(self.lower, self.upper):
             finite = all(
                 np.isfinite(np.asarray(b)).all()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from reference import bo_rep as reference
 
+from banach.methods.bilevel._blocks import draw_rows
 from banach.methods.bilevel.bo_rep import BoRep
-from banach.parts.blockwise import draw_rows
 
 BATCH, STEPS = 4, 9
 SHAPE = dict(batch=BATCH, period=2, updates=3, epochs=2, first_epoch=2)

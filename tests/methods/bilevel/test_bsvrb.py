@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from reference import bsvrb as reference
 
+from banach.methods.bilevel._blocks import draw_blocks, draw_rows, msvr, project_blocks
 from banach.methods.bilevel.bsvrb import Bsvrb
-from banach.parts.blockwise import draw_blocks, draw_rows, msvr, project_blocks
 
 STEPS = 10
 HYPER = dict(eta=0.05, tau=0.1, tau_v=0.15, a=0.4, b=0.3)

@@ -7,7 +7,13 @@ from reference import gradient_normalized_newton as reference
 
 from banach.core.facts import Facts
 from banach.kinds.least_squares.problem import least_squares
-from banach.methods.smooth._curvature import Exact, GaussNewton, Given, MatrixFree, Zero
+from banach.methods.smooth._hessian_models import (
+    Exact,
+    GaussNewton,
+    Given,
+    MatrixFree,
+    Zero,
+)
 from banach.methods.smooth.gradient_normalized_newton import GradientNormalizedNewton
 
 

@@ -22,7 +22,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Literal
 
 from banach.checks.interval.evaluate import inner, live
-from banach.checks.interval.shift import invariant
+from banach.checks.interval.shift_invariance import invariant
 
 
 @jax.custom_jvp

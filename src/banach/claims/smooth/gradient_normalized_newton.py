@@ -33,7 +33,7 @@ GAP = 1e-10
 def measure() -> dict[str, Any]:
     """Gaps and factorisations of every method on every problem."""
     from banach.kinds.least_squares.problem import least_squares
-    from banach.methods.smooth._curvature import Exact, GaussNewton, Given
+    from banach.methods.smooth._hessian_models import Exact, GaussNewton, Given
     from banach.methods.smooth.gradient_normalized_newton import (
         GradientNormalizedNewton,
     )

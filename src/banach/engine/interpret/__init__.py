@@ -19,7 +19,7 @@ import banach.engine.interpret.special
 import banach.engine.interpret.sums
 import banach.engine.interpret.windows  # noqa: F401
 from banach.core.compat import ClosedJaxpr
-from banach.engine.interpret.staged import Staged
+from banach.engine.interpret.partial_eval import Staged
 from banach.engine.interpret.translate import Exhausted, Interpreted, scattered
 from banach.engine.interpret.verdict import NAMES, refusal, work
 

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.problem import Misuse
 from banach.kinds import inputs
-from banach.kinds.differentiable import check_bare, check_floating
+from banach.kinds.bases import check_bare, check_floating
 
 SMOOTHNESS = ("upper_x", "upper_y", "cross", "hess")
 
@@ -78,11 +78,11 @@ def smoothness(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
         raise Misuse(
             "smoothness must be a dict of the Lipschitz constants in y of F_x, F_y, "
             f"G_xy and G_yy by the names {', '.join(SMOOTHNESS)}; got "
-            f"{reading.shown(given)}"
+            f"{validation.shown(given)}"
         )
     out = {}
     for name in SMOOTHNESS:
         title = f"smoothness[{name!r}]"
-        value = reading.number(given[name], title, low="nonnegative")
+        value = validation.number(given[name], title, low="nonnegative")
         out[name] = value.astype(float) if isinstance(value, np.ndarray) else value
     return out

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.facts import CONSTRUCTION, DECLARED, ESTIMATED, Fact, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.kinds import inputs
+from banach.kinds.bases import structs
 from banach.kinds.bilevel import inputs as bilevel_inputs
-from banach.kinds.differentiable import structs
 from banach.parts import implicit
 
 Scalar = Float[Array, ""]
@@ -89,7 +89,7 @@ class Bilevel(Problem):
         lower_L: Any = None,
         smoothness: Mapping[str, Any] | None = None,
     ):
-        self.blocks = blocks = reading.flag(blocks, "blocks")
+        self.blocks = blocks = validation.flag(blocks, "blocks")
         start = (inputs.variable(x0, "x0"), inputs.variable(y0, "y0"))
         rows = (
             bilevel_inputs.rows(upper_rows, "upper_rows", start[1], blocks),
@@ -113,7 +113,7 @@ class Bilevel(Problem):
         names = ("lower_mu", "lower_L")
         inputs.ordered(self.lower_mu, self.lower_L, names, inputs.CURVATURES)
         self.smoothness = bilevel_inputs.smoothness(smoothness)
-        strong = reading.flag(lower_strongly_convex, "lower_strongly_convex")
+        strong = validation.flag(lower_strongly_convex, "lower_strongly_convex")
         self.lower_strongly_convex = strong or lower_mu is not None
 
     def restated(self) -> "Bilevel":

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
 from banach.kinds import inputs
-from banach.kinds.differentiable import check_scalar
+from banach.kinds.bases import check_scalar
 from banach.kinds.smooth.problem import Smooth
 from banach.terms.term import Term
 
@@ -94,7 +94,7 @@ class Composite(Problem):
         at = smooth.reference_point() if reference is None else Point(reference)
         self.reference = inputs.reference(base, None if at is None else at.x)
         self.step = inputs.constant(step, "step")
-        rho = reading.number(rho, "rho", low="nonnegative")
+        rho = validation.number(rho, "rho", low="nonnegative")
         # Zero is the one value of rho that changes what may be claimed.
         self.weak = compat.is_tracer(rho) or float(rho) > 0
         self.rho = inputs.constant(rho, "rho") if self.weak else np.zeros(())

@@ -22,7 +22,7 @@ from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.rounding import gam, least
-from banach.parts import kkt
+from banach.parts import multipliers
 
 Scalar = Float[Array, ""]
 
@@ -358,9 +358,9 @@ class _At(eqx.Module):
 
     def fit(self) -> Array:
         """Multipliers by least squares, those of inequalities nonnegative."""
-        free = kkt.freedom(self.flat, *self.bounds)
+        free = multipliers.freedom(self.flat, *self.bounds)
         rows = jnp.where(jnp.arange(self.c.size) < self.first, 0, jnp.abs(self.c))
-        return kkt.signed(self.g, self.J, rows, free, self.first)
+        return multipliers.signed(self.g, self.J, rows, free, self.first)
 
     def offered(self, dual: Any) -> tuple[Array | None, Any]:
         """The offer with its signs clipped, and whether it is finite."""

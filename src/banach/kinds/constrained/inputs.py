@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.problem import Misuse
 from banach.kinds import inputs
 
@@ -18,10 +18,10 @@ def equations(x0: PyTree, linear: Any) -> tuple[Any, Any] | None:
     if not (isinstance(linear, tuple | list) and len(linear) == 2):
         raise Misuse(
             "linear must be a pair (A, b) of the equations A x = b, got "
-            f"{reading.shown(linear)}"
+            f"{validation.shown(linear)}"
         )
     A, b = (
-        reading.array(v, f"linear=(A, b): {name}")
+        validation.array(v, f"linear=(A, b): {name}")
         for name, v in zip("Ab", linear, strict=True)
     )
     n, dtype = tree.size(x0), tree.dtype(x0)
@@ -54,7 +54,7 @@ def bounds(x0: PyTree, lower: Any, upper: Any) -> tuple[PyTree, PyTree]:
 def _bound(x0: PyTree, bound: Any, name: str) -> PyTree:
     bound = inputs.sides(bound, name)
     if jax.tree.structure(bound) == jax.tree.structure(0) and not np.ndim(bound):
-        everywhere = reading.number(bound, name, infinite=True)
+        everywhere = validation.number(bound, name, infinite=True)
         bound = jax.tree.map(lambda v: inputs.full(v, everywhere, name), x0)
     shapes = [v.shape for v in jax.tree.leaves(x0)]
     if jax.tree.structure(bound) != jax.tree.structure(x0) or shapes != [

@@ -9,24 +9,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
-from banach.kinds import affine_rows, diagnoses, exact, inputs
-from banach.kinds.constrained import contradictions
-from banach.kinds.constrained import inputs as stated
-from banach.kinds.differentiable import (
+from banach.kinds import affine_rows, diagnoses, inputs
+from banach.kinds.bases import (
     Differentiable,
     Started,
     check_floating,
     check_scalar,
     dense_hessian,
 )
+from banach.kinds.constrained import contradictions
+from banach.kinds.constrained import inputs as stated
+from banach.kinds.constrained import rational_systems as exact
 from banach.kinds.smooth import unbounded
-from banach.parts import kkt
+from banach.parts import multipliers
 
 Scalar = Float[Array, ""]
 Rows = Float[Array, " m"]
@@ -117,7 +118,7 @@ class Constrained(Differentiable, Started):
         self.linear = stated.equations(self.x0, linear)
         self.lower, self.upper = stated.bounds(self.x0, lower, upper)
         self.reference = inputs.reference(self.x0, reference)
-        self.convex = reading.flag(convex, "convex")
+        self.convex = validation.flag(convex, "convex")
         if self.convex and not self._affine_equations():
             raise Misuse(
                 "Constrained was declared convex, and its equations eq are not affine "
@@ -279,8 +280,8 @@ class Constrained(Differentiable, Started):
         lower, upper = self.bounds()
         e = self.evaluate(point.x)
         inner = jnp.arange(self.rows()) < self.equations()
-        lam = kkt.function(
-            e.g, e.J, jnp.where(inner, 0, e.c), kkt.freedom(x, lower, upper)
+        lam = multipliers.function(
+            e.g, e.J, jnp.where(inner, 0, e.c), multipliers.freedom(x, lower, upper)
         )
         w = jnp.where(inner, e.c, jnp.maximum(e.c, -lam))
         h = e.g + jnp.matmul(lam + w, e.J, precision=tree.PRECISION)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.problem import Misuse
 from banach.kinds.convex_relu import patterns as relu_patterns
 from banach.kinds.convex_relu.patterns import Patterns
@@ -29,11 +29,11 @@ def check_loss(loss: Any) -> None:
 
 def positive(value: Any, name: str, dtype: Any) -> Any:
     """One positive finite number in the dtype of the data."""
-    value = reading.number(value, name, low="positive")
+    value = validation.number(value, name, low="positive")
     if compat.is_tracer(value):
         return value
     # Again where it was rounded: the formula sees the dtype of the data.
-    return reading.number(np.asarray(value).astype(dtype), name, low="positive")
+    return validation.number(np.asarray(value).astype(dtype), name, low="positive")
 
 
 def patterns(X: Any, asked: Any, seed: int, eps: float = 0.0) -> tuple[Patterns, str]:
@@ -53,9 +53,9 @@ def patterns(X: Any, asked: Any, seed: int, eps: float = 0.0) -> tuple[Patterns,
                 f"{asked!r}; e.g. 50"
             )
         return relu_patterns.enumerated(X), "all"
-    seed = reading.integer(seed, "seed", low=0)
+    seed = validation.integer(seed, "seed", low=0)
     if asked is None or np.ndim(asked) == 0:
-        count = reading.integer(asked, "patterns", low=1)
+        count = validation.integer(asked, "patterns", low=1)
         found = relu_patterns.sampled(X, count, seed, eps)
         if not len(found.masks):
             raise Misuse(
@@ -65,5 +65,5 @@ def patterns(X: Any, asked: Any, seed: int, eps: float = 0.0) -> tuple[Patterns,
         return found, "sampled"
     if not glm_inputs.known(asked):
         raise Misuse("patterns are being traced; pass concrete rows of 0 and 1")
-    rows = reading.datum(asked, "patterns")
+    rows = validation.datum(asked, "patterns")
     return relu_patterns.given(X, np.asarray(rows), eps), "given"

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.problem import Misuse
 
 
@@ -17,7 +17,7 @@ class ReluNetwork(eqx.Module):
 
     def __check_init__(self):
         hidden, output = (
-            reading.array(v, f"ReluNetwork {name}")
+            validation.array(v, f"ReluNetwork {name}")
             for name, v in (("hidden", self.hidden), ("output", self.output))
         )
         if hidden.ndim != 2 or output.shape != hidden.shape[:1]:

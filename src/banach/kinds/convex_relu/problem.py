@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
-from banach.engine.evaluate import evaluated
+from banach.engine.precompute import evaluated
 from banach.estimate import spectrum
 from banach.kinds import inputs
 from banach.kinds.convex_relu import inputs as relu_inputs
@@ -27,7 +27,7 @@ from banach.kinds.convex_relu.normal_equations import (
 )
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import inputs as glm_inputs
-from banach.kinds.glm import labelled
+from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm.loss import Loss
 from banach.kinds.glm.losses import SquaredLoss
 from banach.terms.polyhedral_cone import project_cone
@@ -107,7 +107,7 @@ class ConvexRelu(Problem):
         self.X = inputs.narrowed(X, dtype, "X")
         self.y = self.loss.labels(y, dtype)
         self.beta = relu_inputs.positive(beta, "beta", dtype)
-        self.gated = reading.flag(gated, "gated")
+        self.gated = validation.flag(gated, "gated")
         self.loss = inputs.in_dtype(self.loss, dtype)
         found, self.listed = relu_inputs.patterns(X, patterns, seed)
         self.masks = found.masks
@@ -126,7 +126,7 @@ class ConvexRelu(Problem):
             loss=self.loss,
             gated=self.gated,
         )
-        reading.choice(self.listed, "listed", ("all", "sampled", "given"))
+        validation.choice(self.listed, "listed", ("all", "sampled", "given"))
         object.__setattr__(made, "listed", self.listed)
         return made
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.mesh import Layout
@@ -18,7 +18,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
 from banach.kinds.finite_sum.problem import FiniteSum
-from banach.parts import workers as by_worker
+from banach.parts import worker_map as by_worker
 
 Scalar = Float[Array, ""]
 
@@ -80,7 +80,7 @@ class DistributedSum(Problem):
                 "a GLM gives one by glm.as_finite_sum()"
             )
         n = whole.n
-        workers = reading.integer(workers, "workers", low=1)
+        workers = validation.integer(workers, "workers", low=1)
         _check_workers(workers, n, mesh)
         index, real = _pieces(_permutation(order, n), workers)
         rows = jax.tree.map(lambda v: np.asarray(v)[index.ravel()], whole.data)
@@ -311,7 +311,7 @@ def _permutation(order: Any, n: int) -> np.ndarray:
         return np.arange(n)
     if compat.is_tracer(order):
         raise Misuse("order is being traced; pass a concrete permutation")
-    order = np.asarray(reading.datum(order, "order"))
+    order = np.asarray(validation.datum(order, "order"))
     if order.dtype.kind not in "iu":
         raise Misuse(f"order must hold integers, got {order.dtype}; pass term numbers")
     if order.shape != (n,) or not np.array_equal(np.sort(order), np.arange(n)):

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.door import door
 from banach.kinds import inputs
-from banach.kinds.differentiable import check_scalar
+from banach.kinds.bases import check_scalar
 
 
 @door
@@ -31,8 +31,8 @@ def manufactured(
     problem: the discrete minimiser differs by the discretisation error, so that u
     certifies nothing.
     """
-    n = reading.integer(n, "n", low=1)
-    dims = reading.integer(dims, "dims", low=1, high=2)
+    n = validation.integer(n, "n", low=1)
+    dims = validation.integer(dims, "dims", low=1, high=2)
     args = inputs.arguments(args)
     _functions(density, exact, potential, dims, args)
     with compat.double():

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.kinds import inputs
-from banach.kinds.differentiable import Differentiable, check_floating
+from banach.kinds.bases import Differentiable, check_floating
 from banach.kinds.elliptic import sine
 
 Grid = Float[Array, "*grid"]
@@ -274,7 +274,7 @@ def _curvature(pair: Any, potential: Any) -> tuple[Any, Any]:
         pair = (0.0, 0.0)
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise Misuse(
-            f"curvature must be a pair (m, M), got {reading.shown(pair)}; e.g. (0, 1)"
+            f"curvature must be a pair (m, M), got {validation.shown(pair)}; e.g. (0, 1)"
         )
     for v in pair:
         if v is None:

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from banach.checks import common
 from banach.checks.frame import refuse_unless
 from banach.checks.stationarity import Stationarity, no_term
-from banach.core import reading
+from banach.core import validation
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -38,7 +38,7 @@ class FullSum(Check):
         if not isinstance(self.gradient, Stationarity):
             raise Misuse(
                 f"gradient must be a bn.Stationarity, got "
-                f"{reading.shown(self.gradient)}"
+                f"{validation.shown(self.gradient)}"
             )
 
     def __call__(

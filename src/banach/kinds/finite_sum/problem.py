@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, DECLARED, LIKELY, Facts, given
 from banach.core.kind import kind
 from banach.core.problem import Misuse, Problem
-from banach.engine.evaluate import evaluated
+from banach.engine.precompute import evaluated
 from banach.kinds import inputs
-from banach.kinds.differentiable import Differentiable, Started, check_scalar
+from banach.kinds.bases import Differentiable, Started, check_scalar
 from banach.kinds.glm.inputs import known
 from banach.parts import batches
 from banach.parts.sparse import SparseMatrix
@@ -83,7 +83,7 @@ class FiniteSum(Differentiable, Started):
         provenance: str = DECLARED,
     ):
         sources = (DECLARED, CONSTRUCTION, LIKELY)
-        self.provenance = reading.choice(provenance, "provenance", sources)
+        self.provenance = validation.choice(provenance, "provenance", sources)
         x0 = inputs.variable(x0)
         self.x0, (self.data,) = inputs.canonical(x0, (rows(data),))
         self.n = jax.tree.leaves(self.data)[0].shape[0]
@@ -102,7 +102,7 @@ class FiniteSum(Differentiable, Started):
         self.mu = inputs.constant(mu, "mu")
         inputs.ordered(self.mu, self.L, ("mu", "L"), inputs.CURVATURES)
         self.reference = inputs.reference(self.x0, reference)
-        self.convex = reading.flag(convex, "convex") or mu is not None
+        self.convex = validation.flag(convex, "convex") or mu is not None
 
     def restated(self) -> "FiniteSum":
         """Through the constructor, the functions as traced."""
@@ -383,8 +383,8 @@ def _penalty(l2: Any, x0: PyTree) -> PyTree:
     if l2 is None:
         return None
     if not isinstance(l2, list) and jax.tree.structure(l2) == jax.tree.structure(0):
-        one = reading.array(l2, "l2", low="nonnegative")
-        l2 = one if one.ndim else reading.number(l2, "l2", low="nonnegative")
+        one = validation.array(l2, "l2", low="nonnegative")
+        l2 = one if one.ndim else validation.number(l2, "l2", low="nonnegative")
     else:
         l2 = inputs.variable(l2, "l2")
     leaves = jax.tree.leaves(l2)
@@ -398,7 +398,7 @@ def _penalty(l2: Any, x0: PyTree) -> PyTree:
     if not all(fits):
         raise Misuse("l2 must be one number, or weights in the structure of x0")
     for w in leaves:
-        reading.array(w, "l2", low="nonnegative")
+        validation.array(w, "l2", low="nonnegative")
     if jax.tree.structure(l2) == jax.tree.structure(x0):
         return jax.tree.map(lambda w, v: inputs.narrowed(w, v.dtype, "l2"), l2, x0)
     return inputs.narrowed(l2, tree.dtype(x0), "l2")

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
 from banach.kinds import inputs
-from banach.kinds.differentiable import Started, check_floating
+from banach.kinds.bases import Started, check_floating
 
 Scalar = Float[Array, ""]
 NORMS = ("2", "inf")
@@ -79,11 +79,11 @@ class FixedPoint(Started):
                 f"{want}; T must map a point to a point of the same shapes"
             )
         self.q = contraction_factor(contraction)
-        self.norm = reading.choice(norm, "norm", NORMS)
+        self.norm = validation.choice(norm, "norm", NORMS)
         self.weights = None
         if weights is not None:
             self.weights = inputs.weights(self.x0, weights, "weights", "positive")
-        declared = reading.flag(nonexpansive, "nonexpansive")
+        declared = validation.flag(nonexpansive, "nonexpansive")
         self.nonexpansive = declared or self.q is not None
         self.reference = inputs.reference(self.x0, reference)
 

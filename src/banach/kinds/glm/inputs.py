@@ -6,17 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.facts import Facts
 from banach.core.problem import Misuse
-from banach.kinds import matrices
+from banach.kinds import sparse_input
 
 
 def matrix(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
     """The data matrix in a floating dtype; NumPy stays NumPy, and sparse sparse."""
-    if matrices.is_sparse(A):
-        return matrices.sparse(A, name)
-    A = reading.array(A, name)
+    if sparse_input.is_sparse(A):
+        return sparse_input.sparse(A, name)
+    A = validation.array(A, name)
     if A.ndim != 2:
         raise Misuse(
             f"{name} must be 2-D, {rows}, got shape {A.shape}; "
@@ -31,8 +31,8 @@ def matrix(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
 
 def vector(v: Any, name: str, n: int, low: str | None = None) -> Any:
     """One real number a sample; whole numbers keep their dtype."""
-    kept = reading.datum(v, name)
-    read = reading.array(kept, name, low=low)
+    kept = validation.datum(v, name)
+    read = validation.array(kept, name, low=low)
     return _rows(kept if kept.dtype.kind in "biu" else read, name, n)
 
 
@@ -116,7 +116,7 @@ def _labels(y: Any) -> np.ndarray:
     if isinstance(y, jax.Array):
         half = jnp.issubdtype(y.dtype, jnp.floating) and y.dtype.itemsize < 4
         y = np.asarray(y.astype(np.float32) if half else y)
-    kind = reading.labels(y, "y")
+    kind = validation.labels(y, "y")
     if kind.dtype.kind == "f":
         bad = ~np.isfinite(kind)
         if bad.any():

@@ -7,7 +7,7 @@ penalised. n is the number of samples.
 
 from typing import Any
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.kinds.glm import inputs as glm_inputs
@@ -124,7 +124,7 @@ def SoftmaxRegression(
                 f"SoftmaxRegression needs labels y of at least two classes, got "
                 f"{classes}; pass classes=K with labels 0 .. K-1 if others are absent"
             )
-    loss = SoftmaxLoss(reading.integer(classes, "classes", low=2))
+    loss = SoftmaxLoss(validation.integer(classes, "classes", low=2))
     return _model(A, y, loss, SquaredL2(l2), intercept=intercept, **data)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, question, reading
+from banach.core import compat, host_calls, validation
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -19,8 +19,9 @@ from banach.estimate import spectrum
 from banach.kinds import inputs
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import columns as glm_columns
-from banach.kinds.glm import design, labelled, separable
+from banach.kinds.glm import design, separable
 from banach.kinds.glm import inputs as glm_inputs
+from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm import stack as glm_stack
 from banach.kinds.glm.hessian import scalar_hessian, softmax_hessian
 from banach.kinds.glm.inputs import known
@@ -103,10 +104,10 @@ class GLM(Problem):
     ):
         if not isinstance(loss, Loss):
             raise Misuse(
-                f"GLM needs a loss, got {reading.shown(loss)}; pass e.g. "
+                f"GLM needs a loss, got {validation.shown(loss)}; pass e.g. "
                 "bn.LogisticLoss()"
             )
-        self.intercept = reading.flag(intercept, "intercept")
+        self.intercept = validation.flag(intercept, "intercept")
         term = Zero() if term is None else term
         inputs.is_term(term, "GLM")
         if offset is not None and isinstance(loss, SoftmaxLoss):
@@ -586,7 +587,7 @@ class GLM(Problem):
 
         name = "curvature", self.intercept, bend, self.A.shape
         arrays = *jax.tree.leaves(self.A), self.weight
-        top = question.of_arrays(name, arrays, ritz) if plain else ritz()
+        top = host_calls.of_arrays(name, arrays, ritz) if plain else ritz()
         if top is None or not isinstance(self.term, SquaredL2):
             return top
         return top + float(np.max(np.asarray(self.term.lam) * unit))

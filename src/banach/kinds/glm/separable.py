@@ -22,7 +22,8 @@ from jaxtyping import Bool, Float
 
 from banach.core import compat
 from banach.core.rounding import gam
-from banach.kinds.glm import design, labelled
+from banach.kinds.glm import design
+from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm.losses import LogisticLoss, PoissonLoss, SoftmaxLoss
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
 

@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import compat, reading, tables
+from banach.core import compat, dataframes, validation
 from banach.core.door import door
 from banach.core.fields import keep
 from banach.core.problem import Misuse, modules, recheck
 from banach.core.stacked import Stacked
-from banach.kinds import inputs, matrices
-from banach.kinds.glm import design, labelled
+from banach.kinds import inputs, sparse_input
+from banach.kinds.glm import design
 from banach.kinds.glm import inputs as glm_inputs
+from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm.loss import Loss
 from banach.parts.sparse import SparseMatrix
 from banach.terms.norms import Zero
@@ -98,7 +99,7 @@ def stack(cls: Any, A: Any, y: Any, given: dict[str, Any]) -> Stacked:
             inputs.is_term(term, "GLM")
             if not isinstance(loss, Loss):
                 raise Misuse(
-                    f"GLM needs a loss, got {reading.shown(loss)}; pass e.g. "
+                    f"GLM needs a loss, got {validation.shown(loss)}; pass e.g. "
                     "bn.LogisticLoss()"
                 )
             return Spec(cls, loss, term, {"intercept": data["intercept"]})
@@ -113,8 +114,8 @@ def _stacked(
     """A model of every lane, from arrays of all lanes."""
     data = {k: given.pop(k, None) for k in DATA}
     names = labelled.columns(A, given.pop("columns", None))
-    if tables.is_frame(A):
-        tables.same_rows({"A": A, y_name: y, **data})
+    if dataframes.is_frame(A):
+        dataframes.same_rows({"A": A, y_name: y, **data})
     arrays = {
         A_name: _matrices(A, A_name),
         y_name: _wide(y, y_name, 1),
@@ -139,7 +140,9 @@ def _stacked(
 
     if "classes" in listed_of(model) and given.get("classes") is None:
         given["classes"] = together(lambda: glm_inputs.distinct(_row(arrays[y_name])))
-    together(lambda: [reading.array(v, k, infinite=True) for k, v in numbers.items()])
+    together(
+        lambda: [validation.array(v, k, infinite=True) for k, v in numbers.items()]
+    )
     spec = together(
         lambda: model(
             Blank(), Blank(), **(given | {k: v[0, ...] for k, v in numbers.items()})
@@ -149,7 +152,7 @@ def _stacked(
     parts = together(lambda: _parts(model, spec, given, numbers, lanes))
     _name_the_lane(lane, _suspects(spec, made, lanes))
     made["columns"] = labelled.one_each(names, made["A"].value.shape[-1])
-    made["intercept"] = reading.flag(spec.options["intercept"], "intercept")
+    made["intercept"] = validation.flag(spec.options["intercept"], "intercept")
     return _assembled(spec.kind, made, parts, lanes)
 
 
@@ -162,12 +165,12 @@ def _wide(
     value: Any, name: str, ndim: int, read: Callable[[Any], Any] = lambda v: v
 ) -> _Leaf:
     """An array of all lanes, or one that they share."""
-    if ndim == 1 and tables.is_frame(value):
+    if ndim == 1 and dataframes.is_frame(value):
         raise Misuse(
             f"{name} is a table; with one lane a column pass {name}.to_numpy().T"
         )
-    if ndim == 1 and tables.is_column(value):
-        value = tables.labels(value, name)
+    if ndim == 1 and dataframes.is_column(value):
+        value = dataframes.labels(value, name)
     if compat.is_tracer(value):
         raise Misuse(f"{name} is traced, and a stack needs its numbers; use bn.run")
     try:
@@ -187,19 +190,21 @@ def _wide(
 
 def _matrices(A: Any, name: str) -> _Leaf:
     """The matrices of all lanes, or one that they share."""
-    if matrices.is_sparse(A):
-        return _Leaf(matrices.sparse(A, name), True)
-    several = isinstance(A, list | tuple) and any(map(matrices.is_sparse, A))
+    if sparse_input.is_sparse(A):
+        return _Leaf(sparse_input.sparse(A, name), True)
+    several = isinstance(A, list | tuple) and any(map(sparse_input.is_sparse, A))
     if not several:
-        return _wide(A, name, 2, lambda v: reading.array(v, name))
+        return _wide(A, name, 2, lambda v: validation.array(v, name))
     made: list[SparseMatrix] = []
     for i, own in enumerate(A):
-        if not matrices.is_sparse(own):
+        if not sparse_input.is_sparse(own):
             raise Misuse(
                 f"lane {i}: {name} is dense where that of another lane is sparse; give "
                 "all of them one form"
             )
-        _name_the_lane(lambda _, own=own: made.append(matrices.sparse(own, name)), [i])
+        _name_the_lane(
+            lambda _, own=own: made.append(sparse_input.sparse(own, name)), [i]
+        )
         if made[-1].shape != made[0].shape or not _alike(made[-1], made[0]):
             raise Misuse(
                 f"lane {i}: {name} has entries in other places than that of lane 0; "

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -170,7 +170,7 @@ class GraphFixedPoint(Problem):
 
 
 def _nodes(values: Any, name: str) -> Any:
-    values = reading.datum(values, name)
+    values = validation.datum(values, name)
     if values.dtype.kind not in "iu":
         raise Misuse(
             f"{name} are node numbers, got dtype {values.dtype}; pass integers from 0 "
@@ -194,7 +194,7 @@ def _relation(adjacency: Any, shape: tuple[int, ...]) -> np.ndarray:
             "from_adjacency reads its edges from adjacency, which is being traced; "
             "pass a concrete array"
         )
-    a = np.asarray(reading.datum(adjacency, "adjacency"))
+    a = np.asarray(validation.datum(adjacency, "adjacency"))
     if len(shape) != 3 or a.shape != shape[1:] or a.shape[0] != a.shape[1]:
         raise Misuse(
             "scores must be (heads, nodes, nodes) and adjacency (nodes, nodes), got "

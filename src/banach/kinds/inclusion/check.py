@@ -16,7 +16,7 @@ from banach.checks.frame import (
     screen_scale,
     source,
 )
-from banach.checks.monotone import pair_calls, pair_parts
+from banach.checks.refute_monotonicity import pair_calls, pair_parts
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import compat, reading, tree, wrong_calls
+from banach.core import compat, trace_errors, tree, validation
 from banach.core.door import door
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.function import trace
@@ -18,7 +18,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
 from banach.kinds import inputs
-from banach.kinds.differentiable import check_bare, check_floating, structs
+from banach.kinds.bases import check_bare, check_floating, structs
 from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
@@ -94,10 +94,10 @@ class Inclusion(Problem):
         if not callable(components):
             raise Misuse(
                 "Inclusion's components must be a function of (z, datum), got "
-                f"{reading.shown(components)}; pass e.g. lambda z, d: d * z"
+                f"{validation.shown(components)}; pass e.g. lambda z, d: d * z"
             )
         if data is None:
-            wrong_calls.arity(components, (z0,), "Inclusion's components")
+            trace_errors.arity(components, (z0,), "Inclusion's components")
             components = _Single(components)
             data = np.zeros((1, 0), tree.dtype(z0))
         z0, (data,) = inputs.canonical(z0, (inputs.data(data, "data"),))
@@ -119,7 +119,7 @@ class Inclusion(Problem):
             with inputs.context(z0, (data,)):
                 inputs.acts(lambda v: term.prox(v, 1.0), z0, name)
         self.term = term
-        self.is_saddle = reading.flag(is_saddle, "is_saddle")
+        self.is_saddle = validation.flag(is_saddle, "is_saddle")
         given = {
             "cocoercive": cocoercive,
             "cocoercive_average": cocoercive_average,
@@ -132,7 +132,7 @@ class Inclusion(Problem):
         self.constants = {k: v for k, v in known.items() if v is not None}
         _consistent(self.constants)
         implied = {"cocoercive", "cocoercive_average", "mu"} & self.constants.keys()
-        self.monotone = reading.flag(monotone, "monotone") or bool(implied)
+        self.monotone = validation.flag(monotone, "monotone") or bool(implied)
         self.reference = inputs.reference(z0, reference)
 
     def restated(self) -> "Inclusion":
@@ -296,7 +296,7 @@ def saddle(
     """
     if not callable(phi):
         raise Misuse(
-            f"saddle needs a function phi(x, y, datum), got {reading.shown(phi)}; "
+            f"saddle needs a function phi(x, y, datum), got {validation.shown(phi)}; "
             "pass e.g. lambda x, y: x @ y"
         )
     z0 = (inputs.variable(x0, "x0"), inputs.variable(y0, "y0"))

@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from banach.checks import common
 from banach.checks.frame import Scaled, extended
-from banach.checks.monotone import pair_calls, pair_parts
+from banach.checks.refute_monotonicity import pair_calls, pair_parts
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point

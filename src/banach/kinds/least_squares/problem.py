@@ -13,7 +13,7 @@ from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.problem import Misuse
 from banach.kinds import diagnoses, inputs
-from banach.kinds.differentiable import Differentiable, Started, check_floating
+from banach.kinds.bases import Differentiable, Started, check_floating
 from banach.parts.sparse import SparseMatrix
 
 Scalar = Float[Array, ""]

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, reading, tree
+from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.problem import Misuse
 from banach.core.rounding import gam
-from banach.engine.evaluate import evaluated
-from banach.kinds import inputs, matrices
-from banach.kinds.differentiable import check_floating
+from banach.engine.precompute import evaluated
+from banach.kinds import inputs, sparse_input
+from banach.kinds.bases import check_floating
 from banach.parts.operators import (
     DenseMatrix,
     FunctionOperator,
@@ -139,7 +139,7 @@ def _pulled_back(A: Operator, y: Any) -> Any:
 
 def ridge(value: Any, kind: Any) -> Any:
     """A ridge as a scalar of the data's dtype."""
-    value = reading.number(value, "ridge", low="nonnegative")
+    value = validation.number(value, "ridge", low="nonnegative")
     return inputs.narrowed(value, np.dtype(kind), "ridge")
 
 
@@ -162,14 +162,14 @@ def _as(value: PyTree, kind: Any) -> PyTree:
 
 def _matrix(A: Any, name: str, square: bool = True) -> Operator:
     """An array, a BCOO or one of SciPy's sparse matrices."""
-    if matrices.is_sparse(A):
-        made = matrices.sparse(A, name)
+    if sparse_input.is_sparse(A):
+        made = sparse_input.sparse(A, name)
         if square and made.height != made.width:
             raise Misuse(_no_square(name, made.shape))
         return _in_place(made)
     if A is None or isinstance(A, dict | tuple | str | bytes):
-        raise Misuse(f"{name} must be {_MATRIX}; got {reading.shown(A)}")
-    A = reading.array(A, name)
+        raise Misuse(f"{name} must be {_MATRIX}; got {validation.shown(A)}")
+    A = validation.array(A, name)
     if np.ndim(A) != 2 or 0 in np.shape(A):
         raise Misuse(f"{name} must be {_MATRIX}; got shape {np.shape(A)}")
     if square and A.shape[0] != A.shape[1]:
@@ -193,10 +193,10 @@ def _in_place(A: SparseMatrix) -> SparseMatrix:
 def _checked(A: Operator) -> Operator:
     """An operator whose own numbers are real and finite, entries in their places."""
     for part in jax.tree.leaves(A):
-        reading.datum(part, "A")
+        validation.datum(part, "A")
     inner = A.inner if isinstance(A, NormalOperator) else A
     if isinstance(A, NormalOperator):
-        reading.number(A.ridge, "ridge", low="nonnegative")
+        validation.number(A.ridge, "ridge", low="nonnegative")
         if A.columns != width(inner):
             raise Misuse(
                 f"A'A + ridge I has {A.columns} columns, its A {width(inner)}; state "

@@ -17,7 +17,7 @@ from banach.core.problem import Problem
 from banach.core.view import Way
 from banach.estimate import spectrum
 from banach.kinds import diagnoses, inputs
-from banach.kinds.differentiable import structs
+from banach.kinds.bases import structs
 from banach.kinds.linear import inputs as given
 from banach.parts.operators import NormalOperator, Operator
 

@@ -9,7 +9,7 @@ from banach.core import tree
 from banach.core.facts import Facts
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
-from banach.kinds import seen
+from banach.kinds import view_targets
 from banach.kinds.composite.views import DENSE_UP_TO
 from banach.kinds.root import views as root
 
@@ -48,7 +48,7 @@ class QuadraticOfEquations(View):
         return "the quadratic 1/2 <x, A x> - <b, x>"
 
 
-class Quadratic(seen.AsSmooth):
+class Quadratic(view_targets.AsSmooth):
     """Its gradient is A x - b."""
 
     def oracles(self) -> frozenset[str]:
@@ -77,11 +77,13 @@ class Quadratic(seen.AsSmooth):
     def facts(self) -> Facts:
         """Convex; L is the norm of A, mu its least singular value."""
         base = self.base.facts()
-        how = seen.how(base, "positive_definite")
-        constants = {name: seen.bound(base, name) for name in ("L", "mu")}
+        how = view_targets.how(base, "positive_definite")
+        constants = {name: view_targets.bound(base, name) for name in ("L", "mu")}
         properties = {"convex": how, "smooth": how}
         if constants["mu"] is not None:
-            properties["strongly_convex"] = seen.how(base, "positive_definite", "mu")
+            properties["strongly_convex"] = view_targets.how(
+                base, "positive_definite", "mu"
+            )
         return Facts(properties, constants)
 
 
@@ -114,7 +116,7 @@ class RootOfEquations(View):
         return "a root of A x - b"
 
 
-class EquationsRoot(seen.AsRoot):
+class EquationsRoot(view_targets.AsRoot):
     """F = A x - b."""
 
     def residual(self, x: PyTree) -> PyTree:

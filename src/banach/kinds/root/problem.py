@@ -14,7 +14,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
 from banach.kinds import diagnoses, inputs
-from banach.kinds.differentiable import check_floating, structs
+from banach.kinds.bases import check_floating, structs
 
 
 @kind(

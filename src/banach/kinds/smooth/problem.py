@@ -7,12 +7,12 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PyTree
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.kind import kind
 from banach.core.problem import Problem
 from banach.kinds import inputs
-from banach.kinds.differentiable import Minimised, Started, check_scalar
+from banach.kinds.bases import Minimised, Started, check_scalar
 from banach.kinds.smooth import unbounded
 
 Scalar = Float[Array, ""]
@@ -73,7 +73,7 @@ class Smooth(Minimised, Started):
         self.radius = inputs.constant(radius, "radius")
         inputs.ordered(self.mu, self.L, ("mu", "L"), inputs.CURVATURES)
         self.reference = inputs.reference(self.x0, reference)
-        self.convex = reading.flag(convex, "convex") or mu is not None
+        self.convex = validation.flag(convex, "convex") or mu is not None
 
     def unsolvable(self) -> tuple[str, str] | None:
         """Unbounded where f is affine, by its program, and not constant."""

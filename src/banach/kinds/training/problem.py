@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from banach.core import reading, wrong_calls
+from banach.core import trace_errors, validation
 from banach.core.facts import Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
-from banach.kinds.differentiable import check_scalar
+from banach.kinds.bases import check_scalar
 from banach.kinds.finite_sum.problem import FiniteSum, rows
 from banach.parts.batches import Moments
 
@@ -67,7 +67,7 @@ class Training(Problem):
         for name, given in (("model", model), ("loss", loss)):
             if not callable(given):
                 raise Misuse(
-                    f"Training needs a {name} to call, got {reading.shown(given)}; "
+                    f"Training needs a {name} to call, got {validation.shown(given)}; "
                     "pass model(params, x, key) and loss(output, target)"
                 )
         for name, given in (("inputs_", inputs_), ("targets", targets)):
@@ -75,8 +75,8 @@ class Training(Problem):
         params = inputs.variable(params, "params")
         params, (data,) = inputs.canonical(params, (rows((inputs_, targets)),))
         datum = jax.tree.map(lambda v: v[0], data)
-        wrong_calls.arity(model, (params, datum[0], None), "Training's model")
-        wrong_calls.arity(loss, (None, datum[1]), "Training's loss")
+        trace_errors.arity(model, (params, datum[0], None), "Training's model")
+        trace_errors.arity(loss, (None, datum[1]), "Training's loss")
 
         def term(params, datum):
             return loss(model(params, datum[0], None), datum[1])

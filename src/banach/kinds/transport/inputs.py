@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.problem import Misuse
 from banach.kinds import inputs
 from banach.kinds.glm import inputs as glm_inputs
@@ -34,7 +34,7 @@ def clouds(x: Any, y: Any, cost: str) -> Cost:
     """The operator of two clouds, or Misuse."""
     if not isinstance(cost, str) or cost not in COSTS:
         raise Misuse(
-            f"cost must be one of {', '.join(COSTS)}, got {reading.shown(cost)}; for "
+            f"cost must be one of {', '.join(COSTS)}, got {validation.shown(cost)}; for "
             "another one pass its matrix: bn.Transport(cost, a, b, eps)"
         )
     x, y = (glm_inputs.matrix(v, k, _POINTS) for k, v in (("x", x), ("y", y)))
@@ -50,9 +50,9 @@ def clouds(x: Any, y: Any, cost: str) -> Cost:
 def positive(eps: Any, dtype: Any) -> Any:
     """The regularisation as a scalar of the data's dtype."""
     try:
-        given = reading.number(eps, "eps", low="positive")
+        given = validation.number(eps, "eps", low="positive")
         # Again where it was rounded: the formula sees the dtype of the data.
-        return reading.number(given.astype(dtype), "eps", low="positive")
+        return validation.number(given.astype(dtype), "eps", low="positive")
     except Misuse as error:
         raise Misuse(
             f"{error}; it has the units of the cost, e.g. eps=0.01 * np.median(cost)"
@@ -72,7 +72,7 @@ def _operator(cost: Cost) -> Cost:
 
 
 def _marginal(v: Any, name: str, k: int, side: str) -> Any:
-    v = reading.array(v, name)
+    v = validation.array(v, name)
     if v.shape != (k,):
         raise Misuse(
             f"{name} has shape {v.shape} but the cost has {k} {side}; give one mass a "

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.fields import count
 
 Vector = Float[Array, " d"]
@@ -41,7 +41,7 @@ class Sketch(eqx.Module):
     block: int = count("Sketch block")
 
     def __check_init__(self):
-        reading.choice(self.kind, "Sketch kind", KINDS)
+        validation.choice(self.kind, "Sketch kind", KINDS)
 
     def draw(self, key: Array, d: int, dtype) -> Array:
         """S of one projection: row numbers, or a (d, block) matrix."""

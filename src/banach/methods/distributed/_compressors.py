@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.core import reading, tree
+from banach.core import tree, validation
 from banach.core.fields import count
 from banach.core.problem import Misuse
 
@@ -113,9 +113,9 @@ class LowRank(Compressor):
     columns: int | None = eqx.field(static=True)
 
     def __init__(self, rank: int, columns: int | None = None):
-        self.rank = reading.integer(rank, "LowRank rank", low=1)
+        self.rank = validation.integer(rank, "LowRank rank", low=1)
         if columns is not None:
-            columns = reading.integer(columns, "LowRank columns", low=1)
+            columns = validation.integer(columns, "LowRank columns", low=1)
         self.columns = columns
 
     def shape(self, n: int) -> tuple[int, int]:
@@ -176,10 +176,10 @@ class Quantised(Compressor):
 
 def of_share(share: float, n: int) -> TopK:
     """TopK of a share of n entries, at least one."""
-    share = float(reading.number(share, "share"))
+    share = float(validation.number(share, "share"))
     if not 0 < share <= 1:
         raise Misuse(f"a share is above 0 and at most 1, got {share:g}; e.g. 0.1")
-    n = reading.integer(n, "the number of entries", low=1)
+    n = validation.integer(n, "the number of entries", low=1)
     return TopK(max(1, math.floor(share * n)))
 
 

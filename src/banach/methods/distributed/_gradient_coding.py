@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from banach.core import reading
+from banach.core import validation
 from banach.core.problem import Misuse
 
 
@@ -22,8 +22,8 @@ def code(n: int, s: int) -> np.ndarray:
     span the vector of ones. The cyclic code lies in the null space of a random s x n
     matrix whose rows sum to zero, drawn once from a fixed seed.
     """
-    n = reading.integer(n, "n (workers)", low=1)
-    s = reading.integer(s, "s (stragglers)")
+    n = validation.integer(n, "n (workers)", low=1)
+    s = validation.integer(s, "s (stragglers)")
     if not 0 <= s < n:
         raise Misuse(f"a code for {n} workers survives 0 to {n - 1} of them, got {s}")
     if n % (s + 1) == 0:
@@ -74,9 +74,9 @@ def conforms(history: Bool[Array, "rounds n"], B: int, W: int, lam: int) -> Arra
 
 def check_model(n: int, B: int, W: int, lam: int) -> None:
     """Refuse a model that no code of n workers can hold."""
-    n = reading.integer(n, "n (workers)", low=1)
-    B, W = reading.integer(B, "burst"), reading.integer(W, "window")
-    lam = reading.integer(lam, "stragglers")
+    n = validation.integer(n, "n (workers)", low=1)
+    B, W = validation.integer(B, "burst"), validation.integer(W, "window")
+    lam = validation.integer(lam, "stragglers")
     if not (1 <= B <= W and 0 <= lam <= n and W >= 1):
         raise Misuse(
             "the bursty model needs 1 <= burst <= window and 0 <= stragglers <= "

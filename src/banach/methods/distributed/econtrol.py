@@ -13,7 +13,7 @@ from banach.core.hyperparameters import count, part, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.methods.distributed._compressors import Compressor, of_share
-from banach.parts import workers
+from banach.parts import worker_map
 
 
 class EcontrolState(eqx.Module):
@@ -77,7 +77,7 @@ class Econtrol(Method):
 
     def init(self, problem, start, key):
         g = _rows(problem.local_grad(start.x))
-        mean = workers.mean(problem.mesh, g)
+        mean = worker_map.mean(problem.mesh, g)
         return EcontrolState(start.x, g, jnp.zeros_like(g), mean, jnp.int32(0))
 
     def step(self, problem, state, key):
@@ -92,8 +92,10 @@ class Econtrol(Method):
             return d, h + d, e + g - h - d
 
         keys = jax.random.split(coin, g.shape[0])
-        d, h, e = workers.each(problem.mesh, work, self.eta, g, state.h, state.e, keys)
-        mean = state.mean + workers.mean(problem.mesh, d)
+        d, h, e = worker_map.each(
+            problem.mesh, work, self.eta, g, state.h, state.e, keys
+        )
+        mean = state.mean + worker_map.mean(problem.mesh, d)
         flat, unravel = tree.ravel(x)
         return EcontrolState(
             unravel(flat - self.step_size * mean), h, e, mean, state.steps + 1

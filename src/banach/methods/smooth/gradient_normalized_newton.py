@@ -10,8 +10,8 @@ from banach.core.card import method
 from banach.core.hyperparameters import count, matrix, part, real
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.methods.smooth import _curvature as curvature
-from banach.methods.smooth._curvature import Curvature
+from banach.methods.smooth import _hessian_models as curvature
+from banach.methods.smooth._hessian_models import Curvature
 from banach.parts import newton
 from banach.parts.trust_region import ratio
 

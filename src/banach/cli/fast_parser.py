@@ -17,7 +17,7 @@ _INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Command(NamedTuple):
-    """A command of `banach.cli.running`: its argument, its options, their defaults."""
+    """A command of `banach.cli.solving`: its argument, its options, their defaults."""
 
     function: str
     argument: str
@@ -102,9 +102,9 @@ def run(argv: list[str]) -> int | None:
     command, given = found
 
     def work() -> int:
-        from banach.cli import running
+        from banach.cli import solving
 
-        called: Callable[..., int] = getattr(running, command.function)
+        called: Callable[..., int] = getattr(solving, command.function)
         return called(**given)
 
     return common.guarded(work)

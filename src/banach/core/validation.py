@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat, tables
+from banach.core import compat, dataframes
 from banach.core.problem import Misuse
 
 _REAL = "biuf"
@@ -186,8 +186,8 @@ def labels(value: Any, name: str) -> np.ndarray:
     Mixed types, missing, masked and complex labels are refused. Categories are the
     names that they stand for.
     """
-    if tables.is_table(value):
-        value = tables.labels(value, name)
+    if dataframes.is_table(value):
+        value = dataframes.labels(value, name)
     a = _rectangular(value, name)
     if a.dtype.kind == "O":
         _none_absent(a, name)
@@ -321,11 +321,11 @@ def shown(value: Any) -> str:
 
 def _none_absent(a: np.ndarray, name: str) -> None:
     """Refuse None, NaN and NA among objects, by the place of the first."""
-    gone = [i for i, v in enumerate(a.flat) if tables.absent(v)]
+    gone = [i for i, v in enumerate(a.flat) if dataframes.absent(v)]
     if gone:
         first = [int(i) for i in np.unravel_index(gone[0], a.shape)]
         raise Misuse(
-            f"{name} has {tables.count(len(gone), 'missing value')}, first at index "
+            f"{name} has {dataframes.count(len(gone), 'missing value')}, first at index "
             f"{first}; drop those rows everywhere, or impute them"
         )
 
@@ -343,8 +343,8 @@ def _numpy(value: Any, name: str) -> np.ndarray:
 
 
 def _rectangular(value: Any, name: str) -> np.ndarray:
-    if tables.is_table(value):
-        return tables.numbers(value, name)
+    if dataframes.is_table(value):
+        return dataframes.numbers(value, name)
     if masked(value):
         raise Misuse(
             f"{name} is a masked array: banach would read its masked entries as data; "
@@ -442,7 +442,7 @@ def _why(a: Any, kind: Any, name: str) -> str:
             f"numpy.lib.recfunctions.structured_to_unstructured({_word(name)})"
         )
     if kind.kind == "O":
-        gone = [i for i, v in enumerate(np.ravel(a)) if tables.absent(v)]
+        gone = [i for i, v in enumerate(np.ravel(a)) if dataframes.absent(v)]
         found = {type(v).__name__ for v in np.ravel(a)[:1000]}
         listed = ", ".join(sorted(found)[:4])
         if gone:

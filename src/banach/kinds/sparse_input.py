@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.problem import Misuse
 from banach.parts.sparse import SparseMatrix
 
@@ -22,7 +22,9 @@ from banach.parts.sparse import SparseMatrix
 def is_sparse(value: Any) -> bool:
     """Whether a value is a sparse matrix of SciPy's, of JAX's (BCOO), or our own."""
     return (
-        isinstance(value, SparseMatrix) or reading.is_sparse(value) or _is_bcoo(value)
+        isinstance(value, SparseMatrix)
+        or validation.is_sparse(value)
+        or _is_bcoo(value)
     )
 
 
@@ -35,7 +37,7 @@ def sparse(value: Any, name: str) -> SparseMatrix:
     if isinstance(value, SparseMatrix):
         return _checked(value, name)
     if not _is_bcoo(value):
-        found = reading.entries(value, name)
+        found = validation.entries(value, name)
         return _made(found.values, found.rows, found.columns, found.shape)
     if value.n_batch or value.n_dense or value.ndim != 2:
         raise Misuse(
@@ -43,8 +45,8 @@ def sparse(value: Any, name: str) -> SparseMatrix:
         )
     if compat.any_tracer((value.data, value.indices)):
         return _traced(value, name)
-    found = reading.entries(_Triplets(value), name)
-    values = jnp.asarray(found.values, reading.array(value.data, name).dtype)
+    found = validation.entries(_Triplets(value), name)
+    values = jnp.asarray(found.values, validation.array(value.data, name).dtype)
     return _made(values, found.rows, found.columns, found.shape)
 
 
@@ -98,7 +100,7 @@ def _pattern(rows: Any, columns: Any, shape: tuple[int, int]) -> list[np.ndarray
 def _traced(value: Any, name: str) -> SparseMatrix:
     """A traced BCOO: sorted, places named once, padded by zeros at the last place."""
     height, width = value.shape
-    data = reading.array(value.data, name)
+    data = validation.array(value.data, name)
     loaded = type(value)
     tidy = loaded((data, value.indices), shape=value.shape)
     tidy = tidy.sum_duplicates(nse=value.nse)
@@ -114,13 +116,15 @@ def _traced(value: Any, name: str) -> SparseMatrix:
 
 def _checked(A: SparseMatrix, name: str) -> SparseMatrix:
     """Our own, which may have been edited or read from a file: as it would be made."""
-    height = reading.integer(A.height, f"the height of {name}", low=1)
-    width = reading.integer(A.width, f"the width of {name}", low=1)
+    height = validation.integer(A.height, f"the height of {name}", low=1)
+    width = validation.integer(A.width, f"the width of {name}", low=1)
     for size in (A.longest, A.tallest):
-        reading.integer(size, f"the fullest row or column of {name}", low=1)
+        validation.integer(size, f"the fullest row or column of {name}", low=1)
     if not isinstance(A.values, np.ndarray | jax.Array):
-        raise Misuse(f"{name} needs an array of values, got {reading.shown(A.values)}")
-    values = reading.array(A.values, name)
+        raise Misuse(
+            f"{name} needs an array of values, got {validation.shown(A.values)}"
+        )
+    values = validation.array(A.values, name)
     if compat.any_tracer(A):
         return A
     rows, columns = np.asarray(A.rows), np.asarray(A.columns)

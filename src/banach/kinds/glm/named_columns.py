@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat, reading, tables
+from banach.core import compat, dataframes, validation
 from banach.core.problem import Misuse
 from banach.kinds.glm import inputs as glm_inputs
 
@@ -18,23 +18,23 @@ def same_rows(A: Any, y: Any, sample_weight: Any, offset: Any) -> None:
         return
     rows = {"y": y, "sample_weight": sample_weight, "offset": offset}
     for name, value in rows.items():
-        if tables.is_frame(value):
-            tables.one_column(value, name)
-    tables.same_rows({"A": A, **rows})
+        if dataframes.is_frame(value):
+            dataframes.one_column(value, name)
+    dataframes.same_rows({"A": A, **rows})
 
 
 def columns(A: Any, given: Any) -> tuple | None:
     """The names of the columns of A, as it has them or as they were given."""
     if type(A) is np.ndarray and given is None:
         return None
-    if tables.is_frame(A):
+    if dataframes.is_frame(A):
         if given is not None:
             raise Misuse(
                 "columns= names the columns of an array, and A is a table with names "
                 "of its own; rename its columns, or drop columns="
             )
-        return tables.columns(A, "A")
-    if tables.is_column(A) and np.ndim(A) == 1:
+        return dataframes.columns(A, "A")
+    if dataframes.is_column(A) and np.ndim(A) == 1:
         raise Misuse("A is one column, where a table is needed; pass A.to_frame()")
     if isinstance(A, dict):
         cure = "np.column_stack([*A.values()]) with columns=[*A], or a data frame"
@@ -42,7 +42,7 @@ def columns(A: Any, given: Any) -> tuple | None:
             f"A is a dict with the keys {', '.join(map(str, [*A][:6]))}; pass "
             f"{'A[' + repr('data') + ']' if 'data' in A else cure}"
         )
-    return None if given is None else tables.checked_names(given, "A", "columns")
+    return None if given is None else dataframes.checked_names(given, "A", "columns")
 
 
 def one_each(names: tuple | None, p: int) -> tuple:
@@ -56,9 +56,9 @@ def coefficients(model: Any, x: Any) -> tuple[Any, Any]:
     """(coefficients by name, intercept) of a point of the model."""
     c, b = model.split(_point(model, x))
     classes = labels(model) if c.ndim == 2 else ()
-    coef = tables.Named(model.columns or range(c.shape[0]), c, classes)
+    coef = dataframes.Named(model.columns or range(c.shape[0]), c, classes)
     if c.ndim == 2 and model.intercept:
-        return coef, tables.Named(classes, b)
+        return coef, dataframes.Named(classes, b)
     return coef, float(b) if model.intercept else 0.0
 
 
@@ -117,14 +117,14 @@ def predict_proba(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
 def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
     """z of new rows, by the model's own product and in the dtype of x."""
     x = _point(model, x)
-    if tables.is_frame(new):
+    if dataframes.is_frame(new):
         if not model.columns:
             raise Misuse(
                 "new is a table with named columns, and the model was stated without "
                 "names; pass new.to_numpy() if the columns correspond by place, or "
                 "state the model with a table, or with columns="
             )
-        new = tables.matched(new, model.columns, "new")
+        new = dataframes.matched(new, model.columns, "new")
     elif np.ndim(new) == 1:
         raise Misuse(
             "new must hold rows like those of A, got one axis; of one row pass "
@@ -152,7 +152,7 @@ def _linear(model: Any, x: Any, new: Any, offset: Any) -> np.ndarray:
 def _point(model: Any, x: Any) -> np.ndarray:
     if compat.any_tracer((model, x)):
         raise Misuse("names and predictions need numbers, not traced values")
-    x = np.asarray(reading.array(getattr(x, "x", x), "x"))
+    x = np.asarray(validation.array(getattr(x, "x", x), "x"))
     if x.shape != model.space().shape:
         raise Misuse(
             f"x has shape {x.shape}, a point of this model {model.space().shape}; "

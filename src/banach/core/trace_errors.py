@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat, reading
+from banach.core import compat, validation
 from banach.core.problem import Misuse
 
 _ERRORS = jax.errors
@@ -94,12 +94,12 @@ def result(leaf: Any, name: str) -> Any:
     """One leaf of what a function returned, as an array, or Misuse."""
     if isinstance(leaf, jax.Array):
         return leaf
-    if reading.masked(leaf):
+    if validation.masked(leaf):
         raise Misuse(f"{name} returns a masked array\n  fill it: value.filled(0.0)")
     a = np.asarray(leaf) if isinstance(leaf, int | float | complex) else leaf
     if not isinstance(a, np.ndarray | np.generic) or a.dtype.kind not in "biufc":
         raise Misuse(
-            f"{name} returns {reading.shown(leaf)}\n"
+            f"{name} returns {validation.shown(leaf)}\n"
             "  return an array of real numbers, e.g. jnp.sum(x**2)"
         )
     return jnp.asarray(leaf)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import common
-from banach.checks.convexity import PAIRS, sampled_pairs
+from banach.checks.refute_convexity import PAIRS, sampled_pairs
 from banach.core import tree
 from banach.core.check import Part
 from banach.core.facts import DECLARED

@@ -18,10 +18,10 @@ from banach.core.point import Point
 from banach.engine import interpret, loop
 from banach.engine import trace as tr
 from banach.engine.executors import ONCE
+from banach.engine.host_certificate import Layout, Numbers
 from banach.engine.judge import Judge, evidence
 from banach.engine.loop import Best, Carry, Settings
-from banach.engine.move import Move
-from banach.engine.tally import Layout, Numbers
+from banach.engine.step_programs import Move
 
 
 class Book:
