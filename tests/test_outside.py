@@ -115,11 +115,11 @@ try:
 except bn.Misuse as error:
     refusal = str(error)
 print(json.dumps({
-    "x": list(result.x), "status": result.status, "method": result.method,
+    "x": list(result.x), "status": result.status, "method": result.label,
     "quantity": result.certificate.quantity, "dir": dir(bn), "refusal": refusal,
     "checks": [row["name"] for row in bn.checks(problem)],
     "methods": [row["name"] for row in bn.methods("Nearest")],
-    "race": [run.method for run in race.results],
+    "race": [run.label for run in race.runs],
     "listed": bn.methods(family="outsider")[0]["title"],
 }))
 """

@@ -53,6 +53,15 @@ _NEAREST = {
 }  # fmt: skip
 
 _PROBLEMS = {
+    "LeastSquares": "the loss is bn.SquaredLoss, a fit bn.least_squares(r, x0)",
+    "Squared": "the loss is bn.SquaredLoss",
+    "Logistic": "the loss is bn.LogisticLoss, the model bn.LogisticRegression",
+    "Softmax": "the loss is bn.SoftmaxLoss, the model bn.SoftmaxRegression",
+    "Poisson": "the loss is bn.PoissonLoss, the model bn.PoissonRegression",
+    "Huber": "the loss is bn.HuberLoss, the model bn.HuberRegression",
+    "SquaredHinge": "the loss is bn.SquaredHingeLoss",
+    "poisson": "the grid is bn.poisson_grid(solid)",
+    "adadagrad": "the method is bn.Adadagrad, for optax bn.adadagrad_transform",
     "root": "state bn.Root(F, x0) and solve that",
     "fsolve": "state bn.Root(F, x0) and solve that",
     "fixed_point": "state bn.FixedPoint and solve that",

@@ -86,3 +86,11 @@ def test_its_own_words_are_read_from_its_state():
     result = bn.solve(problem, "optimistix:BFGS", tol=1e-6)
     assert result.certified
     assert result.peer == {"status": "terminate False", "message": "RESULTS.successful"}
+
+
+def test_a_narrow_start_is_met_by_those_that_can():
+    A = np.ones((3, 2))
+    problem = bn.Smooth(lambda x: jnp.sum((A @ x - 1) ** 2), jnp.zeros(2, jnp.float32))
+    with pytest.raises(bn.Misuse, match="optimistix:LBFGS fails on a narrow start"):
+        bn.solve(problem, "optimistix:LBFGS")
+    assert bn.solve(problem, "optimistix:BFGS", tol=1e-4).certified

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, sparse
 
 import banach as bn
 from banach.core.problem import Misuse
@@ -224,3 +224,35 @@ def test_words_of_other_results_lead_to_ours():
         with pytest.raises(AttributeError, match=rf"result\.{ours}"):
             getattr(r, word)
     np.testing.assert_allclose(r.problem.grad(r.x), 0, atol=1e-5)
+
+
+def _square(x):
+    return jnp.sum((x - 1) ** 2)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"bounds": optimize.Bounds([0, 0, 0], [1, 1, 1])},
+        {"bounds": optimize.Bounds(["a", "b"], [1, 1])},
+        {"bounds": optimize.Bounds(np.zeros((3, 2)), 1)},
+        {"constraints": optimize.NonlinearConstraint(lambda x: x, [0, 0, 0], 1)},
+        {"constraints": optimize.NonlinearConstraint(lambda x: x @ x, "a", 1)},
+        {"constraints": {"type": "ineq", "fun": lambda x: 1 - x @ x,
+                         "jac": lambda x: 5 * x}},
+    ],
+)  # fmt: skip
+def test_sides_that_fit_nothing_are_misuse(own):
+    with pytest.raises(Misuse):
+        bn.minimize(_square, np.full(2, 0.5), **own)
+
+
+def test_sides_of_one_number_and_sparse_rows_are_taken():
+    result = bn.minimize(lambda x: (x - 3) ** 2, 0.0, bounds=optimize.Bounds(0, 1))
+    assert result.certified and abs(result.x - 1) < 1e-6
+    rows = optimize.LinearConstraint(sparse.csr_array([[1.0, 1.0]]), 0, 1)
+    result = bn.minimize(_square, np.zeros(2), constraints=rows)
+    assert result.certified and np.allclose(result.x, 0.5, atol=1e-5)
+    ball = {"type": "ineq", "fun": lambda x: 1 - x @ x, "jac": lambda x: -2 * x}
+    result = bn.minimize(_square, np.full(2, 0.1), constraints=ball)
+    assert result.certified and np.allclose(result.x, 0.5**0.5, atol=1e-4)

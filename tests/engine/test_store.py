@@ -206,7 +206,8 @@ def spoiled(data):
     flipped[-20] ^= 1
     return {
         "empty": b"", "half": data[: len(data) // 2], "a bit": bytes(flipped),
-        "no pickle": executable_cache.MAGIC + bytes(32) + b"x" * 50, "more": data + b"x",
+        "no pickle": executable_cache.MAGIC + bytes(32) + b"x" * 50,
+        "more": data + b"x",
     }  # fmt: skip
 
 

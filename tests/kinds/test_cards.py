@@ -76,8 +76,40 @@ def test_a_wrong_card_is_refused_with_its_place(tmp_path, text, message):
         card_reader.build(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        (dict(name=3), "one word, got 3"),
+        (dict(name="Smooth"), "Smooth is one of banach's"),
+        (dict(name="Own", base=object), "derived from bn.Problem"),
+    ],
+)
+def test_a_card_that_cannot_be_is_misuse(card, message):
+    base = card.pop("base", bn.Smooth)
+    with pytest.raises(bn.Misuse, match=message):
+        bn.kind(oracles="value", checks="gap", **card)(type("Own", (base,), {}))
+
+
+def test_a_kind_of_this_process_is_listed():
+    bn.kind(name="Listed", oracles="value grad", checks="stationarity")(
+        type("Listed", (bn.Smooth,), {})
+    )
+    assert bn.problems("Listed") == []
+    with pytest.raises(bn.Misuse, match="no method for 'Listed'.*Listed"):
+        bn.methods("Listed")
+
+
+@pytest.mark.parametrize("wrong", [3, bn.Smooth, None.__class__])
+def test_listings_of_no_problem_are_misuse(wrong):
+    for ask in (bn.methods, bn.checks):
+        with pytest.raises(bn.Misuse, match="a Problem or the name of one"):
+            ask(wrong)
+    with pytest.raises(bn.Misuse, match="Did you mean lasso:diabetes"):
+        bn.methods("lasso:diabetez")
+
+
 def test_conditions_are_words_of_one_vocabulary():
-    with pytest.raises(ValueError, match="a condition is term, has:ORACLE"):
+    with pytest.raises(bn.Misuse, match="a condition is term, has:ORACLE"):
         words.kind(name="A", oracles="value", checks="gap", prefers={"big": "lbfgs"})
     problem = bn.Smooth(lambda x: (x**2).sum(), np.ones(3), L=2.0, mu=2.0)
     rows = {

@@ -433,3 +433,30 @@ def test_a_traced_matrix_is_sorted_summed_and_padded():
     r = bn.solve(problem, tol=1e-10).require()
     assert np.allclose(r.x, bn.solve(dense, tol=1e-10).x, atol=1e-8)
     assert bn.solve(stated(jnp.asarray(data)), tol=1e-4).certified
+
+
+def test_a_box_with_sides_of_one_number_and_an_intercept():
+    S, y = sp.csr_array(np.eye(4) + np.eye(4, k=1)), np.array([3.0, 1, 0, 2])
+    sparse = bn.solve(bn.BoxLeastSquares(S, y, 0, 1, intercept=True))
+    dense = bn.solve(bn.BoxLeastSquares(S.toarray(), y, 0, 1, intercept=True))
+    assert sparse.certified and dense.certified
+    np.testing.assert_allclose(
+        sparse.problem.objective(sparse.x), dense.problem.objective(dense.x), rtol=1e-5
+    )
+
+
+def test_keys_are_a_format_and_no_dict():
+    S, y = sp.dok_array(np.eye(3)), np.ones(3)
+    assert bn.Lasso(S, y, lam=0.1).A.nnz == 3
+
+
+def test_kinds_whose_work_is_dense_say_so():
+    S, y = sp.csr_array(np.eye(3)), np.ones(3)
+    for state in (
+        lambda: bn.ConvexRelu(S, y, 0.1),
+        lambda: bn.RobustConvexRelu(S, y, 0.1, 0.1),
+        lambda: bn.Transport.points(S, S, eps=0.1),
+        lambda: bn.Transport(S, y / 3, y / 3, 0.1),
+    ):
+        with pytest.raises(bn.Misuse, match=r"\.toarray\(\)"):
+            state()

@@ -98,6 +98,13 @@ class Optimistix(Method):
     def variant(cls, name, problem, facts):
         """A minimiser by name."""
         _factory(name)
+        if name == "LBFGS" and tree.dtype(problem.start().x) != jnp.float64:
+            # Its memory has JAX's default dtype, which inside a run is float64.
+            return Refusal(
+                "float64",
+                "optimistix:LBFGS fails on a narrow start where 64 bits are on; pass a "
+                "float64 start, or use lbfgs or optimistix:BFGS",
+            )
         if name != "GradientDescent":
             return cls(name)
         L = facts.L
@@ -177,14 +184,15 @@ class Optimistix(Method):
         return _factory(self.solver)(rtol=0.0, atol=0.0, **self.hyper, **more)
 
     def _init(self, problem, x):
-        struct = jax.eval_shape(lambda v: problem.value(v), x)
+        struct = jax.eval_shape(lambda v: _objective(v, problem)[0], x)
         return self._solver().init(
             _objective, x, problem, {}, struct, None, frozenset()
         )
 
 
 def _objective(x: PyTree, problem: Any) -> tuple[Array, None]:
-    return problem.value(x), None
+    # The carry of its search has the dtype of x, whatever that of the data is.
+    return problem.value(x).astype(tree.dtype(x)), None
 
 
 def _is_struct(leaf: Any) -> bool:

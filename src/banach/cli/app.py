@@ -108,7 +108,8 @@ def verify(
 @app.command()
 def methods(
     problem: Annotated[
-        str | None, typer.Option(help="only this kind (smooth, composite, ...)")
+        str | None,
+        typer.Option(help="a kind (smooth, ...), a built-in problem or file.py:object"),
     ] = None,
     family: Annotated[str | None, typer.Option(help="only this family")] = None,
     json: Json = False,
@@ -130,7 +131,8 @@ def problems(json: Json = False) -> int:
 @app.command()
 def checks(
     problem: Annotated[
-        str | None, typer.Option(help="only those that judge this built-in problem")
+        str | None,
+        typer.Option(help="only those that judge this problem or file.py:object"),
     ] = None,
     json: Json = False,
 ) -> int:

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["KindCard", "cure", "kind", "preferred", "unknown"]
+from banach import catalogue
+from banach.core.misuse import Misuse
+
+__all__ = ["KindCard", "cure", "kind", "made", "preferred", "unknown"]
 
 # Preferred methods of a problem of minimisation, for kinds that name none.
 MINIMISATION = {
@@ -61,7 +64,7 @@ class KindCard:
         for condition in self.prefers:
             for part in filter(None, condition.split(", ")):
                 if not _CONDITION.fullmatch(part):
-                    raise ValueError(
+                    raise Misuse(
                         f"card {self.name}: prefers is for {part!r}; a condition is "
                         "term, has:ORACLE, fact:NAME or size<=N"
                     )
@@ -84,6 +87,8 @@ def kind(
 
     Words may be given as one string with spaces. See `KindCard`.
     """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise Misuse(f"a kind's name is one word, got {name!r}; e.g. name='Nearest'")
     card = KindCard(
         name=name,
         oracles=frozenset(_words(oracles)),
@@ -102,12 +107,25 @@ def kind(
     )
 
     def attach(cls: type) -> type:
+        if not callable(getattr(cls, "optimality", None)):
+            raise Misuse(
+                f"@bn.kind stands above a class derived from bn.Problem (or a kind), "
+                f"and {cls!r} is none"
+            )
+        known = catalogue.own()["kinds"].get(name)
+        if known is not None and known["module"] != cls.__module__:
+            raise Misuse(f"the kind {name} is one of banach's; give yours another name")
         cls.card = card  # type: ignore[attr-defined]
         cls.kind = name  # type: ignore[attr-defined]
         _CARDS[name] = card
         return cls
 
     return attach
+
+
+def made() -> list[str]:
+    """Names of the kinds whose classes this process has loaded."""
+    return list(_CARDS)
 
 
 def preferred(card: KindCard | None, problem: Any, facts: Any) -> list[str]:
@@ -122,8 +140,6 @@ def preferred(card: KindCard | None, problem: Any, facts: Any) -> list[str]:
 
 def unknown(oracles: Iterable[str]) -> set[str]:
     """Those that no kind offers: banach's own, this process's, installed packages'."""
-    from banach import catalogue
-
     left = set(oracles)
     for entry in catalogue.own()["kinds"].values():
         left.difference_update(entry["oracles"])
@@ -150,8 +166,6 @@ def cure(missing: str) -> str | None:
 
 def _all() -> list[dict[str, Any]]:
     """The catalogue's entries, then the cards that this process made by hand."""
-    from banach import catalogue
-
     known = catalogue.kinds()
     here = [vars(card) | {"class": card.name} for card in _CARDS.values()]
     return [*known.values(), *(card for card in here if card["name"] not in known)]

@@ -325,7 +325,8 @@ def _none_absent(a: np.ndarray, name: str) -> None:
     if gone:
         first = [int(i) for i in np.unravel_index(gone[0], a.shape)]
         raise Misuse(
-            f"{name} has {dataframes.count(len(gone), 'missing value')}, first at index "
+            f"{name} has "
+            f"{dataframes.count(len(gone), 'missing value')}, first at index "
             f"{first}; drop those rows everywhere, or impute them"
         )
 

@@ -73,7 +73,7 @@ def methods(problem: Any = None, family: str | None = None) -> Listing:
         own = [r for r in rows if r["problem"].lower() == str(problem).lower()]
         rows = own or _applicable(rows, str(problem))
         if not rows:
-            known = ", ".join(sorted(catalogue.kinds()))
+            known = ", ".join(_kinds())
             _misuse(f"no method for {problem!r}; kinds: {known}")
     found = [{key: row[key] for key in (*CARD, "summary")} for row in rows]
     return Listing(found, ("name", "family", "problem", "summary"))
@@ -95,8 +95,8 @@ def problems(kind: str | None = None) -> Listing:
 
     rows = zoo.names()
     if kind is not None:
-        if str(kind).lower() not in {name.lower() for name in catalogue.kinds()}:
-            _misuse(f"no kind {kind!r}; kinds: {', '.join(sorted(catalogue.kinds()))}")
+        if str(kind).lower() not in {name.lower() for name in _kinds()}:
+            _misuse(f"no kind {kind!r}; kinds: {', '.join(_kinds())}")
         rows = [row for row in rows if row["kind"].lower() == str(kind).lower()]
     return Listing(rows, ("name", "kind", "title"))
 
@@ -115,6 +115,8 @@ def checks(problem: Any = None) -> Listing:
         for name, entry in sorted(catalogue.checks().items())
     ]
     if problem is not None:
+        if not isinstance(problem, str):
+            _stated(problem)
         rows = [row for row in rows if _judges(row["name"], problem)]
     return Listing(rows, ("name", "class", "summary"))
 
@@ -140,13 +142,33 @@ def _stated(problem: Any) -> bool:
     """Whether this is a problem or names one, and no kind; what is a kind is cheap."""
     if problem is None:
         return False
-    if not isinstance(problem, str):
-        return True
-    if problem.lower() in {name.lower() for name in catalogue.kinds()}:
-        return False
+    if isinstance(problem, str):
+        # A name with a colon is no kind; who loads it says what there is.
+        return ":" in problem or problem in _plain_names(problem)
+    from banach.core.problem import Problem
+
+    if not isinstance(problem, Problem):
+        _misuse(
+            f"problem must be a kind, a Problem or the name of one, got {problem!r:.60}"
+        )
+    return True
+
+
+def _plain_names(problem: str) -> set[str]:
+    """Names of ready problems without a colon, unless this is a kind."""
+    if problem.lower() in {name.lower() for name in _kinds()}:
+        return set()
     from banach import zoo
 
-    return zoo.is_file(problem) or problem in {row["name"] for row in zoo.names()}
+    return {row["name"] for row in zoo.names()}
+
+
+def _kinds() -> list[str]:
+    """Names of the kinds: the catalogue's, and those that this process made."""
+    import sys
+
+    here = sys.modules.get("banach.core.kind")
+    return sorted({*catalogue.kinds(), *(here.made() if here else ())})
 
 
 def _taking(rows: list[dict[str, Any]], problem: Any) -> Listing:

@@ -143,7 +143,8 @@ def _compared(stated: Any, args: Any, **own: Any) -> None:
         for name, given in own.items():
             if not callable(given):
                 raise Misuse(
-                    f"minimize's {name} must be a function, got {validation.shown(given)}:"
+                    f"minimize's {name} must be a function, "
+                    f"got {validation.shown(given)}:"
                     f" {CURES[name]}, exactly and not by differences"
                 )
             at = (x, back(along)) if name == "hessp" else (x,)
@@ -190,9 +191,8 @@ def _bounds(bounds: Any, x0: PyTree) -> tuple[Any, Any]:
         )
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         _infeasible_is_allowed(bounds, "bounds")
-        sides = [np.asarray(v, float) for v in (bounds.lb, bounds.ub)]
-        lower, upper = (np.broadcast_to(v, shape) for v in sides)
-        return np.array(lower), np.array(upper)
+        lower, upper = (_fitted(v, shape, "bounds") for v in (bounds.lb, bounds.ub))
+        return lower, upper
     n = int(np.prod(shape))
     pairs = list(bounds) if isinstance(bounds, Sequence | np.ndarray) else []
     # Two arrays are lower and upper bounds to JAXopt and to SciPy's least_squares, and
@@ -209,6 +209,19 @@ def _bounds(bounds: Any, x0: PyTree) -> tuple[Any, Any]:
              strict=True)] for p in pairs]  # fmt: skip
     a = validation.array(ends, "bounds", infinite=True)
     return a[:, 0].reshape(shape), a[:, 1].reshape(shape)
+
+
+def _fitted(side: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """One side of bounds in the shape of what it bounds; SciPy's are never 0-D."""
+    a = validation.array(side, name, infinite=True)
+    if a.size == 1:
+        a = a.reshape(())
+    try:
+        return np.array(np.broadcast_to(a, shape))
+    except ValueError:
+        raise Misuse(
+            f"{name} must have one number, or the shape {shape}; got shape {a.shape}"
+        ) from None
 
 
 def _one_array(x0: Any) -> bool:
@@ -231,7 +244,7 @@ def _constraints(given: Any, x0: PyTree) -> dict[str, list]:
         raise _strange(given)
     for one in [given] if single else (given or ()):
         if isinstance(one, dict):
-            _of_dict(one, rows)
+            _of_dict(one, rows, x0)
         elif hasattr(one, "lb") and hasattr(one, "A"):
             _of_matrix(one, rows)
         elif hasattr(one, "lb") and hasattr(one, "fun"):
@@ -249,13 +262,18 @@ def _strange(given: Any) -> Misuse:
     )
 
 
-def _of_dict(one: dict, rows: dict[str, list]) -> None:
+def _of_dict(one: dict, rows: dict[str, list], x0: PyTree) -> None:
     kind = str(one.get("type", "")).lower()
     extra = sorted(set(one) - {"type", "fun", "jac", "args"})
     if kind not in ("eq", "ineq") or not callable(one.get("fun")) or extra:
         raise _strange(one)
     fun, own = one["fun"], one.get("args", ())
     own = own if isinstance(own, tuple) else (own,)
+    if callable(one.get("jac")):
+        with compat.double():
+            flat, back = tree.ravel(x0)
+            ours = jax.jacfwd(lambda v: _flat(lambda x: fun(x, *own), back(v)))(flat)
+            _agree("jac", _evaluated("jac", one["jac"], (x0, *own)), ours)
     # SciPy's dicts ask for fun(x) >= 0.
     form = _equal if kind == "eq" else _negated
     rows[kind].append(partial(form, fun, own))
@@ -264,8 +282,7 @@ def _of_dict(one: dict, rows: dict[str, list]) -> None:
 def _sides(one: Any, m: int) -> tuple[np.ndarray, np.ndarray]:
     _infeasible_is_allowed(one, "constraints")
     low, high = (
-        validation.array(np.broadcast_to(np.asarray(v, float), (m,)), f"constraints' {k}",
-                      infinite=True)
+        _fitted(v, (m,), f"constraints' {k}")
         for k, v in (("lb", one.lb), ("ub", one.ub))
     )  # fmt: skip
     if (low > high).any():
@@ -274,7 +291,8 @@ def _sides(one: Any, m: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_matrix(one: Any, rows: dict[str, list]) -> None:
-    A = validation.array(np.atleast_2d(one.A), "constraints' A", ndim=2)
+    A = one.A.toarray() if validation.is_sparse(one.A) else np.atleast_2d(one.A)
+    A = validation.array(A, "constraints' A", ndim=2)
     low, high = _sides(one, A.shape[0])
     same = low == high
     if same.any():

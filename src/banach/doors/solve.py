@@ -353,7 +353,8 @@ def solve_many(
         )
     if starts is not None and not isinstance(starts, list | tuple | np.ndarray):
         raise Misuse(
-            f"starts must be a list, one start a problem, got {validation.shown(starts)}"
+            f"starts must be a list, one start a problem, "
+            f"got {validation.shown(starts)}"
         )
     return solve_lanes(
         problems, method, starts=starts, limits=limits, check=check, seed=seed,
@@ -464,8 +465,8 @@ def _start(start: Any, problem: Problem) -> Point:
 def _callback(progress: Any) -> None:
     if progress is not None and not callable(progress):
         raise Misuse(
-            f"progress must be a function, got {validation.shown(progress)}; it is called "
-            "with each running Result"
+            f"progress must be a function, got {validation.shown(progress)}; it is "
+            "called with each running Result"
         )
 
 

@@ -85,7 +85,7 @@ class Judge:
             check = jax.tree.unflatten(self._once_tree, once)
             if screened:
                 check = check.screened(tol)
-            # Methods have streams of their own, of the same key: see `run.kernel`.
+            # Methods have streams of their own, of the same key: see `loop.kernel`.
             key = jax.random.split(jax.random.wrap_key_data(raw), 3)[1]
             at = jax.tree.unflatten(treedef, point)
             certificate, kept = check(problem, at, key, number)

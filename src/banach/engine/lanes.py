@@ -12,7 +12,7 @@ What a lane gets depends on its own data, key and the programs alone: which lane
 beside it and how long anything took change no bit of it. Everything is decided by
 counts; the clock may only end a run.
 
-The rules by which a lane ends are those of `run.kernel`, for arrays of lanes.
+The rules by which a lane ends are those of `loop.kernel`, for arrays of lanes.
 """
 
 import concurrent.futures
@@ -272,7 +272,7 @@ class Book:
         self, rows: np.ndarray, certificate: list[Any], kept: list[Any], step: Any,
         bad: Any, stuck: Any, calls: Any, *, limits: Limits,
     ) -> None:  # fmt: skip
-        """The end of a block, as in `run.kernel`."""
+        """The end of a block, as in `loop.kernel`."""
         with np.errstate(all="ignore"):
             self._block(
                 rows, certificate, kept, step, bad, stuck, calls, limits

@@ -1,6 +1,6 @@
 """A run whose move and look are programs apart; what it decides are plain floats.
 
-The rules are those of `run.kernel`, line by line; a test runs both beside each other.
+The rules are those of `loop.kernel`, line by line; a test runs both beside each other.
 The look is the shared one of `engine/judge.py`. A move is made by NumPy, which needs no
 compiler, or by XLA at the level that compiles fastest.
 """
@@ -253,7 +253,7 @@ class Split:
 
     @property
     def struct(self) -> Carry:
-        """Shapes and dtypes of `carry`, as `run.carry_like` has them."""
+        """Shapes and dtypes of `carry`, as `loop.carry_like` has them."""
         found, rows = self.found, self.settings.rows
 
         def of(dtype: Any, *shape: int) -> Any:

@@ -1,7 +1,7 @@
 """By what a run is executed: NumPy first, then XLA in two programs, then in one.
 
 `numpy` interprets move and look: nothing is compiled. `split` compiles the move alone,
-quickly. `fused` is `run.kernel`, which takes longest to compile and runs fastest. What
+quickly. `fused` is `loop.kernel`, which takes longest to compile and runs fastest. What
 decides are counts of work, never a clock: a run's schedule [(executor, from look)] is
 in its manifest and its checkpoints, and a run that goes on follows it bit for bit.
 """

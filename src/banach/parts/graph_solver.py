@@ -99,7 +99,8 @@ class GraphSolver(eqx.Module):
         for name in ("listen", "edge", "node", "decode"):
             if not callable(part := getattr(self, name)):
                 raise Misuse(
-                    f"GraphSolver {name} must be a network, got {validation.shown(part)}; "
+                    f"GraphSolver {name} must be a network, "
+                    f"got {validation.shown(part)}; "
                     "bn.graph_solver(key, features, edge_features) makes all of them"
                 )
 

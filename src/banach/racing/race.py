@@ -283,7 +283,8 @@ def race(
     _texts(name, command)
     if progress is not None and not callable(progress):
         raise Misuse(
-            f"progress must be a function, got {validation.shown(progress)}; it is called "
+            f"progress must be a function, "
+            f"got {validation.shown(progress)}; it is called "
             "with (label, Result | Refused | None)"
         )
     with compat.double():

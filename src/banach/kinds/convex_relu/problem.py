@@ -101,7 +101,7 @@ class ConvexRelu(Problem):
     ):
         self.loss = SquaredLoss() if loss is None else loss
         relu_inputs.check_loss(self.loss)
-        X = glm_inputs.matrix(X, "X")
+        X = glm_inputs.dense(X, "X")
         y, self.classes = glm_inputs.targets(y, self.loss, X.shape[0])
         dtype = glm_inputs.common_dtype(X, None if self.loss.discrete else y)
         self.X = inputs.narrowed(X, dtype, "X")
@@ -189,7 +189,7 @@ class ConvexRelu(Problem):
         """The outputs of the network of x at new rows; of a classifier the labels."""
         if offset is not None:
             raise Misuse("a network has no offset; drop offset=")
-        rows = glm_inputs.matrix(new, "new")
+        rows = glm_inputs.dense(new, "new")
         if rows.shape[1] != self.X.shape[1]:
             raise Misuse(
                 f"new has {rows.shape[1]} columns and X {self.X.shape[1]}; give rows "

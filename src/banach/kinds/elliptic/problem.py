@@ -274,7 +274,8 @@ def _curvature(pair: Any, potential: Any) -> tuple[Any, Any]:
         pair = (0.0, 0.0)
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise Misuse(
-            f"curvature must be a pair (m, M), got {validation.shown(pair)}; e.g. (0, 1)"
+            f"curvature must be a pair (m, M), "
+            f"got {validation.shown(pair)}; e.g. (0, 1)"
         )
     for v in pair:
         if v is None:

@@ -153,6 +153,7 @@ def _sparse_sizes(A: SparseMatrix, term: Term, up: float) -> Sizes:
     if isinstance(term, Box):
         far = jnp.maximum(jnp.abs(term.lower), jnp.abs(term.upper)).astype(dtype)
         far = jnp.max(far, axis=1) if far.ndim == 2 else far
+        far = jnp.broadcast_to(far, (A.width,))
         plain = jnp.max(A.row_sums(A.values * A.at_columns(far)))
     else:
         plain = longest(A.values)

@@ -16,6 +16,13 @@ def matrix(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
     """The data matrix in a floating dtype; NumPy stays NumPy, and sparse sparse."""
     if sparse_input.is_sparse(A):
         return sparse_input.sparse(A, name)
+    return dense(A, name, rows)
+
+
+def dense(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
+    """The data matrix of a kind whose work needs all of its entries."""
+    if sparse_input.is_sparse(A):
+        raise Misuse(f"{name} is sparse, and is needed dense; pass {name}.toarray()")
     A = validation.array(A, name)
     if A.ndim != 2:
         raise Misuse(

@@ -36,7 +36,7 @@ def columns(A: Any, given: Any) -> tuple | None:
         return dataframes.columns(A, "A")
     if dataframes.is_column(A) and np.ndim(A) == 1:
         raise Misuse("A is one column, where a table is needed; pass A.to_frame()")
-    if isinstance(A, dict):
+    if isinstance(A, dict) and not validation.is_sparse(A):
         cure = "np.column_stack([*A.values()]) with columns=[*A], or a data frame"
         raise Misuse(
             f"A is a dict with the keys {', '.join(map(str, [*A][:6]))}; pass "

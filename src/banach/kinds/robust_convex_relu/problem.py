@@ -69,7 +69,7 @@ class RobustConvexRelu(Problem):
                 "RobustConvexRelu takes a number of patterns or rows of 0 and 1, got "
                 f"{patterns!r}; no list of patterns covers every network here"
             )
-        X = glm_inputs.matrix(X, "X")
+        X = glm_inputs.dense(X, "X")
         self.eps = relu_inputs.positive(eps, "eps", X.dtype)
         if compat.is_tracer(self.eps):
             raise Misuse(

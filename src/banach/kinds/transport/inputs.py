@@ -20,7 +20,7 @@ _POINTS = "one point a row"
 def read(cost: Any, a: Any, b: Any, eps: Any) -> tuple[Cost, Any, Any, Any]:
     """Cost, marginals and eps in one dtype, or Misuse."""
     if not isinstance(cost, Cost):
-        cost = DenseCost(glm_inputs.matrix(cost, "cost", _SIDES))
+        cost = DenseCost(glm_inputs.dense(cost, "cost", _SIDES))
     cost = _operator(cost)
     m, n = cost.shape
     a, b = _marginal(a, "a", m, "rows"), _marginal(b, "b", n, "columns")
@@ -34,10 +34,11 @@ def clouds(x: Any, y: Any, cost: str) -> Cost:
     """The operator of two clouds, or Misuse."""
     if not isinstance(cost, str) or cost not in COSTS:
         raise Misuse(
-            f"cost must be one of {', '.join(COSTS)}, got {validation.shown(cost)}; for "
+            f"cost must be one of {', '.join(COSTS)}, "
+            f"got {validation.shown(cost)}; for "
             "another one pass its matrix: bn.Transport(cost, a, b, eps)"
         )
-    x, y = (glm_inputs.matrix(v, k, _POINTS) for k, v in (("x", x), ("y", y)))
+    x, y = (glm_inputs.dense(v, k, _POINTS) for k, v in (("x", x), ("y", y)))
     if x.shape[1] != y.shape[1]:
         raise Misuse(
             f"x has points of {x.shape[1]} coordinates and y of {y.shape[1]}; both "

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import part
+from banach.core.hyperparameters import Open, part
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
@@ -117,4 +117,6 @@ class ConjugateGradient(Method):
         return Point(state.x)
 
     def label(self):
+        if isinstance(self.preconditioner, Open):
+            return self.card.name
         return f"{self.card.name}:{self.preconditioner.label()}"
