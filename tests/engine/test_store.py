@@ -398,7 +398,7 @@ import json, sys
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import banach as bn
-from banach.engine import store
+from banach.engine import executable_cache as store
 
 before = dict(jax.config.values)
 A = np.random.default_rng(3).standard_normal((6, 4))
