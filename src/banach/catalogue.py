@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from banach import names_elsewhere
-
 ROOT = Path(__file__).parent
 INDEX = ROOT / "index.json"
 # Where a package outside says what it adds: name = "package.module:Class".
@@ -103,6 +101,8 @@ def find(name: str) -> dict[str, Any]:
     known = entry("methods", name)
     if known:
         return known
+    from banach import names_elsewhere
+
     near = names_elsewhere.methods(name, load_index())
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UnknownMethod(

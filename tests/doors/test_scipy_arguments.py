@@ -256,3 +256,9 @@ def test_sides_of_one_number_and_sparse_rows_are_taken():
     ball = {"type": "ineq", "fun": lambda x: 1 - x @ x, "jac": lambda x: -2 * x}
     result = bn.minimize(_square, np.full(2, 0.1), constraints=ball)
     assert result.certified and np.allclose(result.x, 0.5**0.5, atol=1e-4)
+
+
+def test_a_constraint_that_fails_is_told_by_its_kind():
+    bad = {"type": "ineq", "fun": lambda x: x.nosuch, "jac": lambda x: x}
+    with pytest.raises(Misuse, match="nosuch"):
+        bn.minimize(_square, np.full(2, 0.5), constraints=bad)

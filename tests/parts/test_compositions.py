@@ -305,5 +305,6 @@ def test_a_matrix_that_does_not_fit_is_refused():
 def test_a_method_with_a_part_that_is_open_is_wrapped():
     """Its label names no part before the problem decides it."""
     result = bn.solve("linear:digits", bn.Averaged(bn.ConjugateGradient()), max_steps=5)
-    assert result.status in ("budget", "certified", "stalled")
+    assert result.steps == 5 and result.status == "budget"
+    assert np.isfinite(result.certificate.value)
     assert bn.Averaged(bn.ConjugateGradient()).card.name.startswith("averaged")

@@ -79,6 +79,11 @@ def once(problem: Any, lasting: Mapping[int, Any] | None = None) -> Iterator[Non
         _KNOWN.reset(token)
 
 
+def _same(bits: Any, ref: Any) -> bool:
+    """Whether the array lives that was there; none is no array that has died."""
+    return ref is None if bits is None else ref is not None and ref() is bits
+
+
 _OF_ARRAYS: list[tuple[Any, list[Any], Any]] = []
 _MOST = 8
 
@@ -94,8 +99,7 @@ def of_arrays(name: Any, arrays: tuple[Any, ...], compute: Callable[[], Any]) ->
     if any(b is None and v is not None for b, v in zip(bits, arrays, strict=True)):
         return compute()
     for past, refs, value in _OF_ARRAYS:
-        alive = (ref if ref is None else ref() for ref in refs)
-        if past == name and all(b is v for b, v in zip(bits, alive, strict=True)):
+        if past == name and all(map(_same, bits, refs)):
             return value
     value = compute()
     refs = [None if b is None else weakref.ref(b) for b in bits]

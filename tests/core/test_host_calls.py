@@ -137,3 +137,19 @@ def test_a_number_of_arrays_lives_as_long_as_what_stands_for_them():
     del stands
     with host_calls.once(problem, {id(A): jnp.asarray(A)}):
         assert number(A) == 8
+
+
+def test_an_array_that_died_is_not_the_absence_of_one():
+    """A number of (A, w) is not that of A alone, once what stood for w is gone."""
+
+    class Bits:
+        """Stands for the bits of an array."""
+
+    A, w, of_A, of_w = np.ones(2), np.ones(3), Bits(), Bits()
+    problem = Line(1.0)
+    with host_calls.once(problem, {id(A): of_A, id(w): of_w}):
+        assert host_calls.of_arrays("n", (A, w), lambda: "both") == "both"
+    del of_w
+    with host_calls.once(problem, {id(A): of_A}):
+        assert host_calls.of_arrays("n", (A, None), lambda: "one") == "one"
+        assert host_calls.of_arrays("n", (A, None), lambda: "anew") == "one"
