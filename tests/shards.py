@@ -7,8 +7,9 @@ most `PIECE` test files; the files directly in tests/ are one more. Two run at a
     python tests/shards.py [options for pytest, such as -m "not slow"]
     python tests/shards.py --retier     # everything; then slow.toml is written anew
 
-The last line is `N passed, N failed, N skipped`; the exit code is 0 only if nothing
-failed, something passed, and every process ended in order.
+The last line is `N passed, N failed, N skipped`, what failed named just before it; the
+exit code is 0 only if nothing failed, something passed, and every process ended in
+order.
 """
 
 import os
@@ -27,6 +28,7 @@ AT_ONCE = 2
 PIECE = 8
 LONGEST = ("conformance",)  # few files, many minutes: begun first
 NOTHING_COLLECTED = 5
+MESSAGE = 240  # characters of an error that the summary repeats
 RETIER = "--retier"
 _print_lock = threading.Lock()
 _running: set[subprocess.Popen] = set()
@@ -64,14 +66,27 @@ def counts(junit: Path) -> Counter:
     return total
 
 
+def failures(junit: Path) -> list[str]:
+    """What failed, a test and the first line of its error each, from pytest's XML."""
+    found = []
+    for case in ElementTree.parse(junit).getroot().iter("testcase"):
+        for bad in (*case.findall("failure"), *case.findall("error")):
+            message = (bad.get("message") or bad.text or "").strip() or bad.tag
+            test = f"{case.get('classname')}::{case.get('name')}"
+            found.append(f"{test}: {message.splitlines()[0][:MESSAGE]}")
+    return found
+
+
 def say(label: str, line: str) -> None:
     """One line of one shard, never mixed with another's."""
     with _print_lock:
         print(f"[{label}] {line}", flush=True)
 
 
-def run(label: str, files: list[str], options: list[str], folder: Path) -> Counter:
-    """Run one shard to its end and return its counts; a crash counts as failed."""
+def run(
+    label: str, files: list[str], options: list[str], folder: Path
+) -> tuple[Counter, list[str]]:
+    """Run one shard to its end: its counts, and what failed; a crash is a failure."""
     junit = folder / f"{label.replace('/', '-').replace(' ', '-')}.xml"
     # The cache of failed tests is one file that two processes would overwrite.
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
@@ -86,28 +101,32 @@ def run(label: str, files: list[str], options: list[str], folder: Path) -> Count
         stderr=subprocess.STDOUT,
     )
     _running.add(process)
-    for line in process.stdout:
-        if line.strip():
-            say(label, line.rstrip())
+    with process.stdout as lines:
+        for line in lines:
+            if line.strip():
+                say(label, line.rstrip())
     # wait4 instead of wait: it also tells the peak memory.
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = code = os.waitstatus_to_exitcode(status)
     _running.discard(process)
     unit = 1 if sys.platform == "darwin" else 1024
     total = counts(junit) if junit.exists() else Counter()
+    bad = failures(junit) if junit.exists() else []
     if code == NOTHING_COLLECTED and options:
         code = 0
     if code and not total["failed"]:
         say(label, f"ended with exit code {code} and no failed test: counted as one")
         total["failed"] = 1
+        bad.append(f"{label}: ended with exit code {code}")
     seconds = time.perf_counter() - start
     say(label, f"{seconds:.0f} s, peak {usage.ru_maxrss * unit / 2**20:.0f} MiB")
-    return total
+    return total, bad
 
 
 def main(options: list[str], tests: Path = ROOT / "tests") -> int:
     """Run every shard; the exit code."""
     total: Counter = Counter()
+    bad: list[str] = []
     retier = RETIER in options
     options = [option for option in options if option != RETIER]
     if retier and options:
@@ -119,7 +138,9 @@ def main(options: list[str], tests: Path = ROOT / "tests") -> int:
         ]
         try:
             for job in jobs:
-                total += job.result()
+                counted, failed = job.result()
+                total += counted
+                bad += failed
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(_running):
@@ -132,6 +153,9 @@ def main(options: list[str], tests: Path = ROOT / "tests") -> int:
             for junit in Path(folder).glob("*.xml"):
                 seconds |= tiers.times(junit)
             tiers.write(tiers.chosen(seconds))
+    # Last, beside the counts: a log is often kept by its end alone.
+    for line in bad:
+        print(f"FAILED {line}")
     names = ("passed", "failed", "skipped")
     print(", ".join(f"{total[name]} {name}" for name in names), flush=True)
     return int(total["failed"] > 0 or total["passed"] == 0)
