@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 import sum_case as case
-from reference import adadagrad_transform as reference
+from reference import adadagrad as reference
 
 import banach as bn
 from banach.methods.training.adadagrad import Adadagrad
