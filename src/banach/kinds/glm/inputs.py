@@ -22,7 +22,8 @@ def matrix(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
 def dense(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
     """The data matrix of a kind whose work needs all of its entries."""
     if sparse_input.is_sparse(A):
-        raise Misuse(f"{name} is sparse, and is needed dense; pass {name}.toarray()")
+        own = "todense" if validation.is_jax_sparse(A) else "toarray"
+        raise Misuse(f"{name} is sparse, and is needed dense; pass {name}.{own}()")
     A = validation.array(A, name)
     if A.ndim != 2:
         raise Misuse(
