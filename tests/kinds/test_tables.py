@@ -5,6 +5,7 @@ nothing more, and on pandas and polars where they are installed.
 """
 
 import ast
+import copy
 import importlib.util
 import json
 import pickle
@@ -513,6 +514,36 @@ def test_means_of_counts_and_offsets():
         model.predict(x, MATRIX)
     with pytest.raises(Misuse, match="drop offset="):
         bn.Ridge(MATRIX, Y).predict(x[:3], MATRIX, offset=exposure)
+
+
+def test_a_run_read_back_answers_as_the_fresh_one(tmp_path):
+    state = bn.LogisticRegression(made("tiny", DATA), LABELS["text"])
+    fresh = bn.solve(state).require()
+    fresh.save(tmp_path / "run.json")
+    back = bn.load(tmp_path / "run.json")
+    assert list(back.coef) == list(fresh.coef) == list(DATA)
+    assert dict(back.coef) == dict(fresh.coef) and back.intercept == fresh.intercept
+    new = made("tiny", DATA)
+    np.testing.assert_array_equal(back.predict(new), fresh.predict(new))
+    chances = back.predict_proba(new)
+    np.testing.assert_array_equal(chances, fresh.predict_proba(new))
+    for word in ("status", "certified", "steps", "nit", "success", "certificate"):
+        with pytest.raises(AttributeError, match=r"bn\.verify\(file\) judges"):
+            getattr(back, word)
+    with pytest.raises(AttributeError, match=r"here it is \.coef"):
+        back.coef_
+    with pytest.raises(AttributeError, match=r"no field 'nonsense'; it has problem, x"):
+        back.nonsense
+    assert not hasattr(back, "score") and copy.copy(back).x is back.x
+
+
+def test_a_run_read_back_without_coefficients_says_so(tmp_path):
+    bn.solve("beale").save(tmp_path / "run.json")
+    back = bn.load(tmp_path / "run.json")
+    with pytest.raises(AttributeError, match="Smooth has no coef"):
+        back.coef
+    with pytest.raises(Misuse, match="Smooth predicts nothing"):
+        back.predict(MATRIX)
 
 
 def test_saved_runs_keep_names_and_labels(tmp_path):
