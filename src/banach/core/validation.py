@@ -175,9 +175,9 @@ def compressed(value: Any, major: int, name: str) -> None:
     """Misuse where `indptr` does not cut the entries into `major` rows (columns)."""
     starts, places = np.asarray(value.indptr), np.asarray(value.indices)
     n = len(places)
-    whole = starts.dtype.kind in "iu" and places.dtype.kind in "iu"
-    good = whole and starts.shape == (major + 1,) and places.ndim == 1
-    good = good and starts[0] == 0 and (starts[1:] >= starts[:-1]).all()
+    good = starts.dtype.kind in "iu" and places.dtype.kind in "iu"
+    good = good and starts.shape == (major + 1,) and places.ndim == 1
+    good = good and bool(starts[0] == 0 and (starts[1:] >= starts[:-1]).all())
     if not good or starts[-1] > n or n != len(value.data):
         raise Misuse(
             _apart(
