@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from jax.experimental import sparse as jax_sparse
 
 import banach as bn
 from banach.bridge.sklearn import Sklearn
@@ -323,6 +324,18 @@ def test_what_a_sparse_matrix_has_is_told(name):
         bn.Smooth(lambda x: jnp.sum(jnp.dot(S, x)), np.ones(P))
     with pytest.raises(Misuse, match=r"args=\(S,\)"):
         bn.Smooth(lambda x: jnp.sum(0.1 * S @ x), np.ones(P))
+
+
+def test_a_sparse_matrix_in_a_place_of_a_dense_one_has_a_cure_that_fits():
+    A = sp.csr_array(np.ones((1, 3)))
+    with pytest.raises(Misuse, match=r"pass A\.toarray\(\)$"):
+        bn.AffineSet(A, [1.0])
+    assert bn.AffineSet(A.toarray(), [1.0]).basis.shape == (3, 1)
+    B = jax_sparse.BCSR.fromdense(jnp.ones((1, 3)))
+    with pytest.raises(Misuse, match=r"args=\(S\.to_bcoo\(\),\)"):
+        bn.Smooth(lambda x, S: jnp.sum(2 * S @ x), np.ones(3), (B,))
+    smooth = bn.Smooth(lambda x, S: jnp.sum(2 * S @ x), np.ones(3), (B.to_bcoo(),))
+    assert float(smooth.value(np.ones(3))) == 6.0
 
 
 def test_a_dense_jacobian_is_not_made_of_much_smaller_sparse_data():

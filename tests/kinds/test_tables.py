@@ -331,6 +331,18 @@ def test_labels_of_another_sort_name_the_line_that_makes_them_such(name, case):
     assert up.sum() == (SIZE > 0).sum()
 
 
+@pytest.mark.parametrize("labels", [{"no", "yes"}, {0: "no"}, iter(["no", "yes"])])
+def test_labels_that_are_no_list_are_refused(labels):
+    with pytest.raises(Misuse, match="pass a list of labels, one a row"):
+        bn.LogisticRegression(MATRIX[:2], labels)
+
+
+def test_missing_text_is_named():
+    text = np.array(["no", None], np.dtypes.StringDType(na_object=None))
+    with pytest.raises(Misuse, match=r"1 missing value, first at index \[1\]"):
+        bn.LogisticRegression(MATRIX[:2], text)
+
+
 def test_missing_days_are_no_labels():
     days = np.array(["2020-01-01", "NaT"], "M8[D]")
     with pytest.raises(Misuse, match=r"1 missing value, first at index \[1\]"):

@@ -50,6 +50,10 @@ _SCIPY = (
     "hands a SciPy matrix to a function of JAX",
     "it comes in as data: lambda x, S: S @ x with args=(S,)",
 )
+_JAX_SPARSE = (
+    "asks of a sparse array of JAX what its format has not",
+    "pass it as a BCOO, which has most: args=(S.to_bcoo(),), or as SciPy's matrix",
+)
 _LEAK = (
     "uses a value that an earlier call left behind (a global, a list, an attribute)",
     "write a function of its arguments alone, which returns all that it computes",
@@ -77,6 +81,7 @@ _WORDS = (
     )),
     ("SparseMatrix", _SPARSE),
     ("'Transposed'", _SPARSE),
+    ("jax.experimental.sparse", _JAX_SPARSE),
     (" sparse matrix of dtype", _SCIPY),
     (" sparse array of dtype", _SCIPY),
     ("masked arrays are not supported", (

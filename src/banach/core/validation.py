@@ -250,7 +250,7 @@ def labels(value: Any, name: str) -> np.ndarray:
     if dataframes.is_table(value):
         value = dataframes.labels(value, name)
     a = _rectangular(value, name)
-    if a.dtype.kind in "OMm":
+    if a.dtype.kind in "OMmT":
         _none_absent(a, name)
         if a.size and all(isinstance(v, bool | np.bool_) for v in a.flat):
             a = a.astype(bool)
@@ -279,7 +279,9 @@ def _no_labels(a: np.ndarray, name: str) -> str:
     shown, word = ", ".join(kinds[:4]), _word(name)
     if a.dtype.kind in "cV":
         return f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
-    if all(isinstance(v, bytes) for v in held):
+    if not a.ndim:
+        cure = "a list of labels, one a row"
+    elif all(isinstance(v, bytes) for v in held):
         shown, cure = "bytes", f"[v.decode() for v in {word}]"
     elif all(isinstance(v, numbers.Real) for v in held):
         cure = f"np.asarray({word}, dtype=float)"
@@ -430,13 +432,13 @@ def _rectangular(value: Any, name: str) -> np.ndarray:
             f"drop those rows, impute them, or pass {_word(name)}.filled(value)"
         )
     if is_jax_sparse(value):
-        flat = ".ravel()" if 1 in value.shape else ""
+        flat = ".ravel()" if 1 in value.shape and _word(name) != "A" else ""
         raise Misuse(
             f"{name} is a sparse array, where dense numbers are needed; pass "
             f"{_word(name)}.todense(){flat}"
         )
     if is_sparse(value):
-        flat = ".ravel()" if 1 in value.shape else ""
+        flat = ".ravel()" if 1 in value.shape and _word(name) != "A" else ""
         raise Misuse(
             f"{name} is a sparse matrix, where dense numbers are needed; pass "
             f"{_word(name)}.toarray(){flat}"

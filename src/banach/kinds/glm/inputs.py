@@ -1,5 +1,6 @@
 """Data of generalised linear models, read once: shapes, labels, weights."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -71,6 +72,8 @@ def named(codes: Any, classes: tuple) -> Any:
 
 def labels(y: Any, n: int, classes: int, loss: Any) -> tuple[Any, tuple]:
     """Codes of labels as numbers, and the classes in order; () for codes as given."""
+    if isinstance(y, Iterator):
+        raise Misuse("y is read once and gone; pass a list of labels, one a row")
     if not known(y):
         return _rows(y, "y", n), ()
     a = _rows(_labels(y), "y", n)
