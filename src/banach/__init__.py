@@ -15,6 +15,7 @@ _DOORS = {
     "banach.doors.solve": "solve minimize solve_many iterate sensitivity",
     "banach.doors.verify": "verify load",
     "banach.doors.listings": "problems",
+    "banach.doors.explain": "explain",
     "banach.core.mesh": "join",
     "banach.core.stacked": "stack",
     "banach.engine.loop": "run",

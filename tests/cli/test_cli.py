@@ -258,6 +258,7 @@ assert not heavy & set(sys.modules)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     keys = {"name", "family", "problem", "needs", "assumes", "paper", "title", "status"}
+    keys.add("summary")
     assert len(rows) >= 12 and all(set(r) == keys for r in rows)
     assert all(isinstance(r["needs"], list) and r["title"] for r in rows)
     done = subprocess.run(
@@ -300,6 +301,7 @@ def test_listings(home):
     assert re.search(r"anderson +.*fixed point of forward-backward steps", out)
     code, out, err = banach(home, "explain", "lasso:diabetes")
     assert code == 0 and re.search(r"view +envelope \(Smooth\)\n", out)
+    assert re.search(r"view +columns \(GLM\): columns scaled and centred", out)
     assert re.search(r"finite_sum \(FiniteSum\): missing, .*SquaredL2", out)
 
 

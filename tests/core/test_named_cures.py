@@ -5,17 +5,23 @@ filled in.
 """
 
 import ast
+import functools
 import re
 from pathlib import Path
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 import typer
 
 import banach as bn
 from banach import catalogue, checks, zoo
 from banach.cli import app as cli
-from banach.core import hyperparameters
+from banach.core import compat, hyperparameters
 from banach.core.kind import MINIMISATION
+from banach.core.method import Refusal
+from banach.doors import defaults
+from banach.doors.routes import Paths
 
 SRC = Path(bn.__file__).parent
 # "banach" followed by a verb of a sentence, not by a command.
@@ -133,6 +139,49 @@ def test_methods_named_instead_exist():
                 assert catalogue.find(first), f"{name}.{field.name} names {first}"
                 asked += 1
     assert asked >= 2
+
+
+def _f(x):
+    return jnp.sum((x - 2) ** 2)
+
+
+ONES = np.ones(3)
+# Beside the first ready problem of each kind: what a kind's own methods may refuse.
+STATED = {
+    "bounds": lambda: bn.Constrained(_f, ONES, lower=0.0, upper=1.0),
+    "inequalities": lambda: bn.Constrained(_f, ONES, ineq=lambda x: x - 1),
+    "equations": lambda: bn.Constrained(_f, ONES, eq=lambda x: x[:1] - 1),
+    "box": lambda: bn.Composite(_f, bn.Box(0.0, 1.0), ONES),
+    "no L": lambda: bn.Composite(_f, bn.L1(0.1), ONES),
+    "no constant": lambda: bn.Inclusion(lambda z: z**3, ONES),
+    "many unknowns": lambda: bn.Smooth(_f, np.ones(3000)),
+}
+READY = {row["kind"]: row["name"] for row in reversed(zoo.names())}
+PEERS = "scipy scipy:BFGS scipy:L-BFGS-B optax optax:adam optimistix sklearn".split()
+NAMED = re.compile(r"(?<![\w.'\"])([a-z][a-z0-9_]*)(:[A-Za-z0-9-]+)?")
+
+
+@pytest.mark.parametrize("case", [*STATED, *sorted(READY.values())])
+def test_a_cure_names_no_method_that_refuses_the_problem(case):
+    index = catalogue.load_index()
+    own = [name for name, entry in index.items() if entry["family"] != "bridge"]
+    with compat.double():
+        problem = STATED[case]() if case in STATED else zoo.load(case)
+        paths = Paths(problem, problem.facts())
+
+        @functools.cache
+        def refused(name):
+            made = defaults.suggest(name, problem, paths.facts, paths=paths)
+            return made.cure if isinstance(made, Refusal) else None
+
+        told = 0
+        for name in [*own, *PEERS]:
+            for word, variant in NAMED.findall(refused(name) or ""):
+                if word in index and word != name.partition(":")[0]:
+                    other = refused(word + variant)
+                    assert other is None, f"{name}: {refused(name)}; but {other}"
+                    told += 1
+    assert told or case not in ("bounds", "inequalities", "equations", "no L")
 
 
 @pytest.mark.parametrize("kind", sorted({row["kind"] for row in zoo.names()}))

@@ -25,6 +25,25 @@ REFUSED = {
 }
 
 
+CURED = {
+    "bytes": np.array([b"1.5", b"2"]),
+    "text": ["1.5", "2"],
+    "days": np.array(["2020-01-01", "2020-01-03"], "M8[D]"),
+    "spans": np.array([3, 4], "m8[s]"),
+}
+
+
+@pytest.mark.parametrize("name", CURED)
+def test_the_line_that_makes_numbers_makes_numbers(name):
+    value = CURED[name]
+    with pytest.raises(Misuse, match="real numbers") as e:
+        validation.array(value, "Ridge's A")
+    line = str(e.value).partition("pass ")[2].partition(" if it")[0]
+    got = validation.array(eval(line, {"np": np, "A": value}), "A")
+    wanted = {"days": [0, 172800], "spans": [3, 4]}.get(name, [1.5, 2])
+    assert got.tolist() == wanted
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_bad_data_are_refused(name):
     value, words = REFUSED[name]

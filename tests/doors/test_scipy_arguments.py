@@ -230,6 +230,10 @@ def _square(x):
     return jnp.sum((x - 1) ** 2)
 
 
+def _square_of(x):
+    return float(np.sum((x - 1) ** 2))
+
+
 @pytest.mark.parametrize(
     "own",
     [
@@ -256,6 +260,30 @@ def test_sides_of_one_number_and_sparse_rows_are_taken():
     ball = {"type": "ineq", "fun": lambda x: 1 - x @ x, "jac": lambda x: -2 * x}
     result = bn.minimize(_square, np.full(2, 0.1), constraints=ball)
     assert result.certified and np.allclose(result.x, 0.5**0.5, atol=1e-4)
+
+
+@pytest.mark.parametrize("args", [[0.25, 2], (0.25, 2), np.array([0.25, 2])])
+def test_arguments_of_a_constraint_are_handed_on_one_by_one_as_scipy_does(args):
+    line = {"type": "ineq", "fun": lambda x, a, b: a - b * x[0], "args": args}
+    theirs = optimize.minimize(_square_of, np.zeros(2), constraints=line)
+    result = bn.minimize(_square, np.zeros(2), constraints=line)
+    for x in (theirs.x, result.x):
+        assert np.allclose(x, [0.125, 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("args", [None, "ab", {"a": 1.0}])
+def test_arguments_of_a_constraint_that_are_no_tuple_are_refused(args):
+    line = {"type": "eq", "fun": lambda x, *a: x[0], "args": args}
+    with pytest.raises(Misuse, match=r"'args': \(data,\)"):
+        bn.minimize(_square, np.zeros(2), constraints=line)
+
+
+def test_a_matrix_of_a_constraint_is_read_by_its_entries():
+    A = sparse.csr_array([[1.0, 1.0]])
+    A.indices[1] = 2
+    rows = optimize.LinearConstraint(A, 0, 1)
+    with pytest.raises(Misuse, match="constraints' A is no matrix"):
+        bn.minimize(_square, np.zeros(2), constraints=rows)
 
 
 def test_a_constraint_that_fails_is_told_by_its_kind():

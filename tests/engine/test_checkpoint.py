@@ -249,3 +249,26 @@ def test_a_resumed_run_is_the_run_that_was_asked_for(ridge, tmp_path):
         bn.solve(ridge, tol=1e-9, resume=path)
     path.write_text(json.dumps(save.seal(document)))
     assert bn.solve(ridge, tol=1e-9, max_steps=3, resume=path).steps == 3
+
+
+@pytest.mark.parametrize(
+    ("tol", "ended"),
+    [
+        (1e-6, "certified"),
+        (1e-16, "unverifiable"),  # below 4 u
+        (bn.Absolute(1e-32), "unverifiable stalled"),  # hidden by rounding
+    ],
+)
+def test_a_run_that_ended_by_itself_is_over(ridge, tmp_path, tol, ended):
+    path = tmp_path / "run.json"
+    first = bn.solve(ridge, "lbfgs", tol=tol, checkpoint=path)
+    assert first.status in ended.split()
+    again = bn.solve(ridge, tol=tol, max_steps=first.steps + 500, resume=path)
+    assert (again.status, again.steps) == (first.status, first.steps)
+    np.testing.assert_array_equal(again.x, first.x)
+    assert again.reason == first.reason and again.hint == first.hint
+    # At a tolerance that the point passes no further step is needed either.
+    least = 2 * float(first.certificate.value + first.certificate.slack)
+    loose = bn.Absolute(least) if first.absolute else 2 * float(first.certificate.ratio)
+    passed = bn.solve(ridge, tol=loose, max_steps=first.steps + 500, resume=path)
+    assert passed.certified and passed.steps == first.steps

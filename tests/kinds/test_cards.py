@@ -1,6 +1,7 @@
 """The card of a kind: literal, read as it runs, and no instance goes beyond it."""
 
 import importlib
+import json
 
 import equinox as eqx
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 
 import banach as bn
 from banach import card_reader, catalogue, checks, zoo
+from banach.cli import app
 from banach.core import compat
 from banach.core import kind as words
+from banach.core.problem import Misuse
 
 ROWS = zoo.names()
 FIRST = {row["kind"]: row["name"] for row in reversed(ROWS)}
@@ -157,3 +160,52 @@ def test_a_refusal_names_the_kind_that_offers_what_is_missing():
         with pytest.raises(bn.Misuse) as error:
             bn.solve(problem, method)
         assert cure in str(error.value)
+
+
+ASKED = [
+    (["methods", "--problem", "lasso:diabetes"], "methods", "lasso:diabetes"),
+    (["methods", "--problem", "Composite"], "methods", "Composite"),
+    (["methods"], "methods"),
+    (["problems", "--kind", "glm"], "problems", "glm"),
+    (["problems"], "problems"),
+    (["checks", "--problem", "lasso:diabetes"], "checks", "lasso:diabetes"),
+    (["checks"], "checks"),
+    *(
+        (["explain", name], "explain", name)
+        for name in (
+            "lasso:diabetes", "beale", "fista", "gap", "Composite", "glm", "L1",
+            "averaged(gradient_descent)", "Searched", "optax:adam", "Lasso", "Gap",
+        )
+    ),
+]  # fmt: skip
+
+
+def test_both_doors_say_the_same(capsys):
+    for line, door, *given in ASKED:
+        said = getattr(bn, door)(*given)
+        assert app.run(line) == 0, line
+        out = capsys.readouterr().out
+        assert out == f"{said}\n" and len(out.splitlines()) >= 1, line
+        assert app.run([*line, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(said))
+
+
+def test_what_is_explained():
+    kind = bn.explain("composite")
+    assert kind["kind"] == "Composite" and "fista" in kind["prefers"]["term"]
+    assert kind["checks"][0] == "step" and "banach methods --problem Composite" in str(
+        kind
+    )
+    both = bn.explain("averaged(gradient_descent)")
+    assert [part["name"] for part in both["parts"]] == ["Averaged", "gradient_descent"]
+    wrapped = bn.Averaged(bn.GradientDescent(0.1, search=False))
+    assert bn.explain(wrapped)["parts"] == both["parts"]
+    problem = bn.Smooth(lambda x: x @ x, [1.0, 2.0])
+    assert bn.explain(problem)["size"] == 2
+    for thing in (bn.Gap(), bn.Gap, "Gap"):
+        assert bn.explain(thing)["check"] == "gap"
+    assert bn.explain(bn.Fista)["name"] == bn.explain("Fista")["name"] == "fista"
+    assert "lam" in bn.explain(bn.L1(0.1))["call"]
+    for wrong, near in {"compsite": "Composite", "fist": "fista", "gpa": "gap"}.items():
+        with pytest.raises(Misuse, match=f"Did you mean.*{near}"):
+            bn.explain(wrong)

@@ -3,9 +3,11 @@
 from fractions import Fraction
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from jax.experimental import sparse as jax_sparse
 
 import banach as bn
 from banach.core import compat, tree
@@ -356,7 +358,42 @@ def _text():
     return A
 
 
+def _put(form, **parts):
+    """A matrix some of whose arrays were replaced by hand."""
+    A = sp.csr_array(D).asformat(form)
+    for part, change in parts.items():
+        value = np.array(getattr(A, part))
+        setattr(A, part, change(value))
+    return A
+
+
+def _one(at, value):
+    def change(v):
+        v[at] = value
+        return v
+
+    return change
+
+
+def _longer(A):
+    A.data[0] = np.append(A.data[0], 7.0).tolist()
+    return A
+
+
 BAD = {
+    "a column beyond": (lambda: _put("csr", indices=_one(0, P)), "dimension 6"),
+    "a row beyond": (lambda: _put("csc", indices=_one(0, N)), "dimension 15"),
+    "a negative column": (lambda: _put("csr", indices=_one(0, -1)), "negative"),
+    "rows that fall": (lambda: _put("csr", indptr=_one(3, 0)), "never fall"),
+    "columns that fall": (lambda: _put("csc", indptr=_one(1, 99)), "never fall"),
+    "a late start": (lambda: _put("csr", indptr=_one(0, 1)), "from 0"),
+    "an end beyond": (lambda: _put("csr", indptr=_one(-1, 99)), "from 0"),
+    "blocks that fall": (lambda: _put("bsr", indptr=_one(1, 99)), "never fall"),
+    "a row too few": (lambda: _put("csr", indptr=lambda v: v[:-1]), "16 whole"),
+    "a value too few": (lambda: _put("csr", data=lambda v: v[:-1]), "by data"),
+    "values too few": (lambda: _put("coo", data=lambda v: v[:-1]), "equally many"),
+    "a list too long": (lambda: _longer(sp.lil_array(D)), "more places than values"),
+    "diagonals too few": (lambda: _put("dia", offsets=lambda v: v[:-1]), "one offset"),
     "nan": (lambda: _with(np.nan), "row {}, column {};".format(*np.argwhere(D)[3])),
     "infinite": (lambda: _with(-np.inf), "NaN or infinity"),
     "complex": (lambda: _with(1j, complex), "A.real"),
@@ -377,6 +414,46 @@ def test_bad_matrices_are_refused(name):
     with pytest.raises(Misuse, match=said) as error:
         bn.Lasso(make(), np.ones(N), 0.1)
     assert str(error.value).startswith("A ")
+
+
+def test_entries_in_any_order_and_twice_are_added_up():
+    rng = np.random.default_rng(3)
+    rows, columns = np.nonzero(D)
+    values = D[rows, columns]
+    order = rng.permutation(np.repeat(np.arange(values.size), 2))
+    halves = sp.coo_array((values[order] / 2, (rows[order], columns[order])), (N, P))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=N) * 2)])
+    order = order[np.argsort(rows[order], kind="stable")]
+    places = np.append(columns[order], [0, 5])  # room that no row reaches
+    held = np.append(values[order] / 2, [7.0, 7.0])
+    for made in (halves, sp.csr_array((held, places, starts), (N, P))):
+        assert np.array_equal(sparse_input.sparse(made, "A").csr().toarray(), D)
+    by_columns = sp.csr_array((held, places, starts), (N, P)).T
+    assert np.array_equal(sparse_input.sparse(by_columns, "A").csr().toarray(), D.T)
+
+
+@pytest.mark.parametrize("form", ["BCOO", "BCSR", "CSR", "CSC", "COO"])
+def test_every_format_of_jax_is_one_matrix(form):
+    A = getattr(jax_sparse, form).fromdense(jnp.asarray(D, np.float32))
+    if form == "BCSR":  # with room for more entries than there are
+        A = jax_sparse.BCSR.fromdense(jnp.asarray(D, np.float32), nse=A.nse + 4)
+    model, x = bn.Ridge(A, np.ones(N), 1.0), RNG.normal(size=P)
+    assert np.array_equal(model.A.csr(np.float32).toarray(), D.astype(np.float32))
+    dense = bn.Ridge(D.astype(np.float32), np.ones(N), 1.0)
+    assert float(model.value(x)) == pytest.approx(float(dense.value(x)), rel=1e-6)
+    column = getattr(jax_sparse, form).fromdense(jnp.ones((N, 1)))
+    with pytest.raises(Misuse, match=r"y\.todense\(\)\.ravel\(\)"):
+        bn.Lasso(D, column, 0.1)
+
+
+def test_formats_of_jax_that_are_no_matrix_are_refused():
+    A = jax_sparse.BCSR.fromdense(jnp.asarray(D, np.float32))
+    fallen = jax_sparse.BCSR((A.data, A.indices, A.indptr.at[3].set(0)), shape=A.shape)
+    with pytest.raises(Misuse, match="never fall"):
+        bn.Lasso(fallen, np.ones(N), 0.1)
+    several = jax_sparse.BCSR.fromdense(jnp.asarray(D[None], np.float32), n_batch=1)
+    with pytest.raises(Misuse, match=r"BCOO\.fromdense\(A\.todense\(\)\)"):
+        bn.Lasso(several, np.ones(N), 0.1)
 
 
 def test_sparse_targets_and_weights_are_refused_with_the_cure():

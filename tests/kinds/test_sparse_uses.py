@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from jax.experimental import sparse as jax_sparse
 
 import banach as bn
 from banach.bridge.sklearn import Sklearn
@@ -266,6 +267,75 @@ def test_functions_take_sparse_data():
         bn.minimize(lambda x: jnp.sum((S @ x - Y[0]) ** 2), np.zeros(P))
     with pytest.raises(Misuse, match="sparse matrix"):
         bn.FiniteSum(lambda x, d: jnp.sum(x) * d, np.zeros(P), S)
+
+
+PRODUCTS = {
+    "c * S @ x": lambda S, x: 0.1 * S @ x,
+    "S * c / d": lambda S, x: (S * 3 / 7) @ x,
+    "NumPy's c": lambda S, x: np.float64(0.3) * S @ x,
+    "a traced c": lambda S, x: x[0] * S @ x,
+    "-S": lambda S, x: -S @ x,
+    "S.dot": lambda S, x: S.dot(x),
+    "S.toarray": lambda S, x: S.toarray() @ x,
+    "y @ S": lambda S, x: (S @ x) @ S,
+    "2 y @ S": lambda S, x: 2 * (S @ x) @ S,
+    "S.T": lambda S, x: 0.5 * S.T @ (S @ x),
+    "-S.T / c": lambda S, x: (-S.transpose() / 4).dot(S @ x),
+    "y @ S.T": lambda S, x: x @ (S.T * 2.0),
+    "S.T.toarray": lambda S, x: x @ S.T.toarray(),
+}
+
+
+# One function of many programs, on purpose.
+@pytest.mark.filterwarnings("ignore:.*third different program")
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_are_written_as_with_scipys_own(name):
+    def squares(x, S):
+        return jnp.sum(PRODUCTS[name](S, x) ** 2)
+
+    x = RNG.normal(size=P)
+    smooth = bn.Smooth(squares, np.ones(P), args=(S,))
+    theirs = np.sum(np.asarray(PRODUCTS[name](S, x)) ** 2)
+    assert float(smooth.value(x)) == pytest.approx(theirs, rel=1e-12)
+    by_hand = PRODUCTS[name](sparse_input.sparse(S, "S"), x)
+    assert np.allclose(by_hand, PRODUCTS[name](S, x), rtol=1e-5)
+
+
+NOT_THERE = {
+    "S * x": lambda S, x: S * x,
+    "S + S": lambda S, x: (S + S) @ x,
+    "S.T @ S": lambda S, x: S.T @ S @ x,
+    "S[0]": lambda S, x: S[0] @ x,
+    "S.sum": lambda S, x: S.sum() * x,
+    "jnp": lambda S, x: jnp.dot(S, x),
+    "NumPy's entries": lambda S, x: np.ones(P) * S @ x,
+    "S.T + S": lambda S, x: (S.T + 1) @ x,
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_what_a_sparse_matrix_has_is_told(name):
+    def squares(x, S):
+        return jnp.sum(NOT_THERE[name](S, x) ** 2)
+
+    with pytest.raises(Misuse, match=r"c \* S, S / c.*with SciPy"):
+        bn.Smooth(squares, np.ones(P), args=(S,))
+    with pytest.raises(Misuse, match=r"args=\(S,\)"):
+        bn.Smooth(lambda x: jnp.sum(jnp.dot(S, x)), np.ones(P))
+    with pytest.raises(Misuse, match=r"args=\(S,\)"):
+        bn.Smooth(lambda x: jnp.sum(0.1 * S @ x), np.ones(P))
+
+
+def test_a_sparse_matrix_in_a_place_of_a_dense_one_has_a_cure_that_fits():
+    A = sp.csr_array(np.ones((1, 3)))
+    with pytest.raises(Misuse, match=r"pass A\.toarray\(\)$"):
+        bn.AffineSet(A, [1.0])
+    assert bn.AffineSet(A.toarray(), [1.0]).basis.shape == (3, 1)
+    B = jax_sparse.BCSR.fromdense(jnp.ones((1, 3)))
+    with pytest.raises(Misuse, match=r"args=\(S\.to_bcoo\(\),\)"):
+        bn.Smooth(lambda x, S: jnp.sum(2 * S @ x), np.ones(3), (B,))
+    smooth = bn.Smooth(lambda x, S: jnp.sum(2 * S @ x), np.ones(3), (B.to_bcoo(),))
+    assert float(smooth.value(np.ones(3))) == 6.0
 
 
 def test_a_dense_jacobian_is_not_made_of_much_smaller_sparse_data():

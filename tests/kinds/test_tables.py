@@ -5,6 +5,7 @@ nothing more, and on pandas and polars where they are installed.
 """
 
 import ast
+import copy
 import importlib.util
 import json
 import pickle
@@ -302,6 +303,79 @@ def test_missing_labels_are_named(case):
         bn.LogisticRegression(MATRIX[:2], ABSENT[case])
 
 
+NO_LABELS = {
+    "bytes": np.where(SIZE > 0, b"yes", b"no"),
+    "list of bytes": [b"yes" if v > 0 else b"no" for v in SIZE],
+    "objects of bytes": np.where(SIZE > 0, b"yes", b"no").astype(object),
+    "text and bytes": ["yes" if v > 0 else b"no" for v in SIZE],
+    "text and numbers": ["yes" if v > 0 else 0 for v in SIZE],
+    "objects of both": np.array(["yes" if v > 0 else 0 for v in SIZE], object),
+    "text and truth": np.array(["yes" if v > 0 else False for v in SIZE], object),
+    "pairs": np.fromiter(((1, 2) if v > 0 else (3, 4) for v in SIZE), object),
+    "days": np.where(SIZE > 0, np.datetime64("2020-01-01"), np.datetime64("2021")),
+    "floats in objects": np.where(SIZE > 0, 1.0, 2.0).astype(object),
+}
+
+
+@pytest.mark.parametrize("case", NO_LABELS)
+@pytest.mark.parametrize("name", ["LogisticRegression", "SoftmaxRegression"])
+def test_labels_of_another_sort_name_the_line_that_makes_them_such(name, case):
+    y, state = NO_LABELS[case], getattr(bn, name)
+    with pytest.raises(Misuse, match="text or whole numbers") as e:
+        state(MATRIX, y)
+    line = re.search(r"pass (.*)$", str(e.value)).group(1)
+    model = state(MATRIX, eval(line, {"np": np, "y": y}))
+    turned = model.y.astype(float) if name == "LogisticRegression" else model.y
+    up = np.asarray([v == y[int(np.argmax(SIZE))] for v in y])
+    assert len(np.unique(turned[SIZE > 0])) == 1 == len(np.unique(turned[SIZE <= 0]))
+    assert up.sum() == (SIZE > 0).sum()
+
+
+@pytest.mark.parametrize("labels", [{"no", "yes"}, {0: "no"}, iter(["no", "yes"])])
+def test_labels_that_are_no_list_are_refused(labels):
+    with pytest.raises(Misuse, match="pass a list of labels, one a row"):
+        bn.LogisticRegression(MATRIX[:2], labels)
+
+
+def test_missing_text_is_named():
+    text = np.array(["no", None], np.dtypes.StringDType(na_object=None))
+    with pytest.raises(Misuse, match=r"1 missing value, first at index \[1\]"):
+        bn.LogisticRegression(MATRIX[:2], text)
+
+
+def test_missing_days_are_no_labels():
+    days = np.array(["2020-01-01", "NaT"], "M8[D]")
+    with pytest.raises(Misuse, match=r"1 missing value, first at index \[1\]"):
+        bn.LogisticRegression(MATRIX[:2], days)
+
+
+@pytest.mark.parametrize("case", ["turned", "one side", "by place"])
+def test_labels_that_name_several_rows_have_a_cure_that_works(case):
+    pandas = pytest.importorskip("pandas")
+    rows = [0, 0, *range(2, N)]
+    frame = pandas.DataFrame(DATA, index=rows)
+    y = pandas.Series(Y, index=rows[::-1] if case == "turned" else range(N))
+    if case == "by place":
+        frame, y = frame.reset_index(drop=True), pandas.Series(Y, index=rows)
+    with pytest.raises(Misuse, match="the label 0 names several rows") as e:
+        bn.Ridge(frame, y, l2=1.0)
+    assert ".loc" not in str(e.value) and "join" not in str(e.value)
+    line = re.search(r"pass (y\.\S*)", str(e.value)).group(1)
+    model = bn.Ridge(frame, run(f"y = {line}", "pandas", y=y)["y"], l2=1.0)
+    np.testing.assert_array_equal(model.y, Y)
+    y.index = frame.index
+    np.testing.assert_array_equal(bn.Ridge(frame, y, l2=1.0).y, Y)
+
+
+def test_labels_that_are_missing_on_both_sides_are_the_same():
+    pandas = pytest.importorskip("pandas")
+    rows = [np.nan, "a", *range(2, N)]
+    frame = pandas.DataFrame(DATA, index=rows)
+    y = pandas.Series(Y, index=[np.nan, "b", *range(2, N)])
+    with pytest.raises(Misuse, match="first at row 1: 'a' and 'b'"):
+        bn.Ridge(frame, y, l2=1.0)
+
+
 @pytest.mark.parametrize("what", ["y", "sample_weight", "offset"])
 @pytest.mark.parametrize("library", ["tiny", "pandas"])
 def test_rows_in_another_order_are_refused(library, what):
@@ -452,6 +526,36 @@ def test_means_of_counts_and_offsets():
         model.predict(x, MATRIX)
     with pytest.raises(Misuse, match="drop offset="):
         bn.Ridge(MATRIX, Y).predict(x[:3], MATRIX, offset=exposure)
+
+
+def test_a_run_read_back_answers_as_the_fresh_one(tmp_path):
+    state = bn.LogisticRegression(made("tiny", DATA), LABELS["text"])
+    fresh = bn.solve(state).require()
+    fresh.save(tmp_path / "run.json")
+    back = bn.load(tmp_path / "run.json")
+    assert list(back.coef) == list(fresh.coef) == list(DATA)
+    assert dict(back.coef) == dict(fresh.coef) and back.intercept == fresh.intercept
+    new = made("tiny", DATA)
+    np.testing.assert_array_equal(back.predict(new), fresh.predict(new))
+    chances = back.predict_proba(new)
+    np.testing.assert_array_equal(chances, fresh.predict_proba(new))
+    for word in ("status", "certified", "steps", "nit", "success", "certificate"):
+        with pytest.raises(AttributeError, match=r"bn\.verify\(file\) judges"):
+            getattr(back, word)
+    with pytest.raises(AttributeError, match=r"here it is \.coef"):
+        back.coef_
+    with pytest.raises(AttributeError, match=r"no field 'nonsense'; it has problem, x"):
+        back.nonsense
+    assert not hasattr(back, "score") and copy.copy(back).x is back.x
+
+
+def test_a_run_read_back_without_coefficients_says_so(tmp_path):
+    bn.solve("beale").save(tmp_path / "run.json")
+    back = bn.load(tmp_path / "run.json")
+    with pytest.raises(AttributeError, match="Smooth has no coef"):
+        back.coef
+    with pytest.raises(Misuse, match="Smooth predicts nothing"):
+        back.predict(MATRIX)
 
 
 def test_saved_runs_keep_names_and_labels(tmp_path):

@@ -391,6 +391,7 @@ row("solve_many", bn.solve_many, {"problems": [problem]}, problems="problems",
     starts="problems?", progress="callback?", **many)  # fmt: skip
 row("stack", bn.stack, {"problems": [problem]}, problems="problems")
 row("problems", bn.problems, {}, kind="name?")
+row("explain", bn.explain, {"name": "fista"}, name="name")
 row("run", bn.run,
     {"problem": problem, "method": bn.Lbfgs(5), "check": bn.Gap()}, problem="problem",
     method="method", start="start?", check="check", tol="tolerance",

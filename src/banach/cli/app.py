@@ -121,11 +121,14 @@ def methods(
 
 
 @app.command()
-def problems(json: Json = False) -> int:
+def problems(
+    kind: Annotated[str | None, typer.Option(help="only this kind, e.g. GLM")] = None,
+    json: Json = False,
+) -> int:
     """List the built-in problems."""
     from banach.cli.listing import problems_command
 
-    return problems_command(json)
+    return problems_command(kind, json)
 
 
 @app.command()
@@ -144,7 +147,7 @@ def checks(
 
 @app.command()
 def explain(name: str, json: Json = False) -> int:
-    """Explain a method, a check or a built-in problem."""
+    """Explain a method, check, kind, problem, term or part, or a composition."""
     from banach.cli.listing import explain_command
 
     return explain_command(name, json)

@@ -1,6 +1,5 @@
 """methods, problems, explain and cite: all without importing jax where possible."""
 
-import textwrap
 from typing import Any
 
 from banach import catalogue
@@ -8,10 +7,10 @@ from banach.cli import common
 from banach.doors import listings
 
 
-def listed(rows: Any, json: bool, keys: tuple[str, ...] | None = None) -> int:
-    """A listing as a table, or as a JSON list of these keys."""
+def listed(rows: Any, json: bool) -> int:
+    """What a listing or an explanation says, or the same as JSON."""
     if json:
-        common.emit([{k: row[k] for k in keys or row} for row in rows])
+        common.emit(rows)
     else:
         common.out(str(rows))
     return common.CERTIFIED
@@ -19,14 +18,12 @@ def listed(rows: Any, json: bool, keys: tuple[str, ...] | None = None) -> int:
 
 def methods_command(problem: Any, family: Any, json: bool) -> int:
     """Cards as a table, or as a JSON list; of a problem how each method sees it."""
-    rows = listings.methods(problem, family)
-    seen = "seen_as" in rows.columns
-    return listed(rows, json, ("name", "seen_as") if seen else listings.CARD)
+    return listed(listings.methods(problem, family), json)
 
 
-def problems_command(json: bool) -> int:
-    """The built-in problems."""
-    return listed(listings.problems(), json)
+def problems_command(kind: Any, json: bool) -> int:
+    """The built-in problems, or those of a kind."""
+    return listed(listings.problems(kind), json)
 
 
 def checks_command(problem: str | None, json: bool) -> int:
@@ -35,82 +32,10 @@ def checks_command(problem: str | None, json: bool) -> int:
 
 
 def explain_command(name: str, json: bool) -> int:
-    """A method's card and docstring, a check's docstring, or a problem's facts."""
-    index = catalogue.load_index()
-    base = name.partition(":")[0]
-    if base in index:
-        return _explain_method(index[base], json)
-    from banach import checks
+    """A method, check, kind, problem, term or part, or a composition, in words."""
+    from banach.doors.explain import explain
 
-    if name in checks.names():
-        text = checks.by_name(name).__doc__ or ""
-        common.emit({"check": name, "text": text}) if json else common.out(
-            f"{name}: a check\n\n{textwrap.dedent(text)}"
-        )
-        return common.CERTIFIED
-    from banach import zoo
-
-    if zoo.is_file(name) or name in {r["name"] for r in zoo.names()}:
-        return _explain_problem(name, json)
-    catalogue.find(base)
-    return common.USAGE
-
-
-def _explain_method(entry: dict[str, Any], json: bool) -> int:
-    cls = catalogue.load_method(entry["name"])
-    doc = textwrap.dedent("    " + (cls.__doc__ or "")).strip()
-    if json:
-        common.emit({**entry, "doc": doc})
-        return common.CERTIFIED
-    lines = [
-        f"{entry['name']} ({entry['family']}, {entry['status']})",
-        "",
-        doc,
-        "",
-        f"needs     {', '.join(entry['needs']) or 'nothing'}",
-        f"assumes   {', '.join(entry['assumes']) or 'nothing'}",
-        f"rate      {entry['rate_of'] or 'none declared'}",
-        f"paper     {entry['title']}",
-        f"          banach cite {entry['name']}",
-    ]
-    common.out("\n".join(lines))
-    return common.CERTIFIED
-
-
-def _explain_problem(name: str, json: bool) -> int:
-    from banach import zoo
-    from banach.core import compat
-
-    with compat.double():
-        problem = zoo.load(name)
-        facts = problem.facts().table()
-        data = {
-            "name": name,
-            "kind": problem.kind,
-            "size": problem.size(),
-            "objective": problem.formula(),
-            "oracles": sorted(problem.oracles()),
-            "facts": {k: list(v) for k, v in facts.items()},
-            "check": problem.default_check(),
-            "views": {
-                w.name: {"kind": w.kind, "missing": w.absent, "risk": w.risk}
-                for w in problem.views()
-            },
-        }
-    if json:
-        common.emit(data)
-        return common.CERTIFIED
-    common.out(f"{name}: {data['kind']}, {data['size']} unknowns\n")
-    common.out(f"objective  {data['objective']}")
-    common.out(f"oracles    {', '.join(data['oracles'])}")
-    for k, (value, how) in facts.items():
-        common.out(f"fact       {k} = {value} ({how})")
-    common.out(f"check      {data['check']}")
-    for k, view in data["views"].items():
-        why = f": missing, {view['missing']}" if view["missing"] else ""
-        why = f": by name alone, {view['risk']}" if view["risk"] and not why else why
-        common.out(f"view       {k} ({view['kind']}){why}")
-    return common.CERTIFIED
+    return listed(explain(name), json)
 
 
 def cite_command(names: list[str]) -> int:

@@ -173,7 +173,8 @@ def absent(value: Any) -> bool:
     """Whether an object stands for a missing value: None, NaN, NaT, NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float | np.floating | np.datetime64) and value != value
+    dated = np.datetime64 | np.timedelta64
+    return isinstance(value, float | np.floating | dated) and value != value
 
 
 class Named(Mapping[Any, Any]):
@@ -274,22 +275,45 @@ def _equal(a: Any, b: Any) -> bool:
 def _apart(one: tuple[str, Any], other: tuple[str, Any]) -> str:
     (first, a), (second, b) = one, other
     a, b = list(a), list(b)
-    at = next((i for i, (u, v) in enumerate(zip(a, b, strict=True)) if u != v), 0)
+    at = next((i for i, (u, v) in enumerate(zip(a, b, strict=True)) if _other(u, v)), 0)
+    by_place = f"pass {second}.to_numpy() if the rows already correspond by place"
+    twice = next((v for v in (_twice(a), _twice(b)) if v), None)
     try:
         same = sorted(a) == sorted(b)
     except TypeError:
         same = set(a) == set(b)
-    by_name = f"{second} = {second}.loc[{first}.index]"
-    by_place = f"pass {second}.to_numpy() if the rows already correspond by place"
-    cure = (
-        f"the labels are the same in another order: {by_name}; or {by_place}"
-        if same
-        else f"they are not the same rows: {by_place}, or join the two by their labels"
-    )
+    if twice:
+        # No label finds its row any more: .loc would raise, or multiply rows.
+        cure = (
+            f"the label {_label(twice[0])} names several rows, so that labels cannot "
+            f"match them: {by_place}; else give both an index that names each row once"
+        )
+    elif same:
+        by_name = f"{second} = {second}.loc[{first}.index]"
+        cure = f"the labels are the same in another order: {by_name}; or {by_place}"
+    else:
+        cure = (
+            f"they are not the same rows: {by_place}, or join the two by their labels"
+        )
     return (
         f"{first} and {second} have different row labels, first at row {at}: "
         f"{_label(a[at])} and {_label(b[at])}; {cure}"
     )
+
+
+def _other(u: Any, v: Any) -> bool:
+    """Whether two labels differ; two that are missing do not."""
+    return not (absent(u) and absent(v)) and bool(u != v)
+
+
+def _twice(labels: list) -> tuple:
+    """(label,) for the first that comes again, () where each names one row."""
+    seen: set = set()
+    for label in labels:
+        if label in seen:
+            return (label,)
+        seen.add(label)
+    return ()
 
 
 def _label(v: Any) -> str:

@@ -73,9 +73,9 @@ class FromFact:
         known = upper(facts, self.name) if self.upper else usable(facts, self.name)
         return known if known is None or self.of is None else self.of(known)
 
-    def cure(self, method: str) -> str:
-        """What to do where the fact is unknown."""
-        other = f", or use {self.instead}" if self.instead else ""
+    def cure(self, method: str, open_: bool = True) -> str:
+        """What to do where the fact is unknown; `open_`: the other method applies."""
+        other = f", or use {self.instead}" if self.instead and open_ else ""
         return (
             f"{method} needs {self.name}: declare {self.name}=... on the problem{other}"
         )

@@ -4,13 +4,16 @@ import abc
 import dataclasses
 import difflib
 import inspect
-from collections.abc import Generator, Mapping
+import re
+from collections.abc import Generator, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, get_origin
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
+from banach import catalogue
 from banach.core import hyperparameters, kind, validation
 from banach.core.card import Card
 from banach.core.door import RUN
@@ -83,7 +86,9 @@ class Method(eqx.Module):
             if isinstance(f.default, hyperparameters.FromFact):
                 value = f.default.value(facts)
                 if value is None:
-                    return Refusal(f.default.name, f.default.cure(cls.card.name))
+                    other = re.findall(r"\A[a-z_0-9]+", f.default.instead)
+                    open_ = bool(taking(other, problem, facts))
+                    return Refusal(f.default.name, f.default.cure(cls.card.name, open_))
                 made[f.name] = value
             elif _default(f) is not hyperparameters.OPEN:
                 made[f.name] = _default(f)
@@ -327,6 +332,40 @@ def _arguments(
     return given
 
 
+# Whether refusals are being asked for the sake of another one's words.
+_ASIDE: ContextVar[bool] = ContextVar("aside", default=False)
+
+
+def taking(names: Iterable[str], problem: Problem, facts: Facts) -> list[str]:
+    """Of these methods ('fista', 'scipy:SLSQP') those that take the problem as it is.
+
+    For the words of a refusal, which must name nothing that would refuse as well.
+    """
+    if _ASIDE.get():
+        return []  # these words are read by nobody
+    token = _ASIDE.set(True)
+    try:
+        return [name for name in names if _takes(name, problem, facts)]
+    finally:
+        _ASIDE.reset(token)
+
+
+def _takes(name: str, problem: Problem, facts: Facts) -> bool:
+    base, _, variant = name.partition(":")
+    entry = catalogue.find(base)
+    if not (variant and entry["host"]):
+        # A host bridge restates problems for its peer, algorithm by algorithm.
+        needs, assumes = frozenset(entry["needs"]), frozenset(entry["assumes"])
+        if applicable(needs, assumes, problem, facts, base) is not None:
+            return False
+    cls: Any = catalogue.load_method(base)
+    if variant:
+        made = cls.variant(variant, problem, facts)
+    else:
+        made = cls.suggest(problem, facts)
+    return not isinstance(made, Refusal)
+
+
 def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: str):
     """None where a card fits a problem, else the Refusal that names the cure."""
     oracles = problem.oracles()
@@ -341,15 +380,20 @@ def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: s
         )
     essential = problem.essential()
     if essential and not (essential & card_needs):
-        what, example = "the term", ""
+        what = "the term"
+        apt: list[str] = []
         if problem.card is not None:
             what = problem.card.term
-            example = " or ".join(kind.preferred(problem.card, problem, facts)[:2])
+            names = kind.preferred(problem.card, problem, facts)
+            apt = taking(names, problem, facts)[:2]
         either = " or ".join(sorted(essential))
+        example = f" (banach methods --problem {problem.kind})"
+        if apt:
+            example = f", e.g. {' or '.join(apt)}"
         return Refusal(
             f"use of {either}",
             f"{name} would ignore {what} of {problem.kind}; use a method that needs "
-            f"{either}{', e.g. ' if example else ''}{example}, or drop {what}",
+            f"{either}{example}, or drop {what}",
         )
     absent = sorted(f for f in card_assumes if not facts.has(f))
     if absent:

@@ -17,6 +17,11 @@ from banach.core.printing import certificate_json, number, plain_block
 from banach.core.problem import Misuse, Problem
 
 
+def elsewhere(name: str) -> str:
+    """What says it here, of a word of SciPy, scikit-learn or JAXopt; else the word."""
+    return _ELSEWHERE.get(name, name)
+
+
 class NotCertified(RuntimeError):
     """Raised by `Result.require()`: the answer may not be believed as it stands."""
 
@@ -113,7 +118,67 @@ DEFAULTS = {
 }  # fmt: skip
 
 
-class Result:
+class Answer:
+    """What x says by the names of its problem's data; of a run, fresh or saved."""
+
+    problem: Any
+    x: Any
+
+    @property
+    def coef(self) -> Any:
+        """The coefficients of a linear model by column: a mapping that prints a table.
+
+        An array too (np.asarray), and a Series: pandas.Series(result.coef).
+        """
+        return self._named()[0]
+
+    @property
+    def intercept(self) -> Any:
+        """The intercept of a linear model, 0 without one; of many classes by label."""
+        return self._named()[1]
+
+    def _named(self) -> tuple[Any, Any]:
+        named = getattr(self.problem, "named", None)
+        found = None if named is None else named(self.x)
+        if found is None:
+            raise AttributeError  # the words are in __getattr__
+        return found
+
+    def predict(self, new: Any, *, offset: Any = None) -> Any:
+        """`problem.predict` at x: means of new rows, of a classifier their labels."""
+        return self._whole().predict(self.x, new, offset=offset)
+
+    def predict_proba(self, new: Any, *, offset: Any = None) -> Any:
+        """`problem.predict_proba` at x, a column a class as in `problem.labels()`."""
+        return self._whole().predict_proba(self.x, new, offset=offset)
+
+    def _whole(self) -> Problem:
+        if isinstance(self.problem, LeftOut):
+            raise Misuse(
+                f"this result came without its problem: the functions of a "
+                f"{self.problem.name} cannot be pickled. State it again: "
+                "problem.predict(result.x, new)"
+            )
+        return self.problem
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_MODELS:
+            held = self.__dict__.get("problem")
+            if isinstance(held, LeftOut):
+                raise AttributeError(
+                    f"this result came without its problem, which names its {name}: "
+                    f"state it again, problem.named(result.x)"
+                )
+            kind = getattr(held, "kind", "this problem")
+            raise AttributeError(f"{kind} has no {name}: its answer is result.x")
+        raise AttributeError(self._instead(name))
+
+    def _instead(self, name: str) -> str:
+        """The words for an attribute that is not there."""
+        return f"{type(self).__name__!r} object has no attribute {name!r}"
+
+
+class Result(Answer):
     """A finished (or interrupted) run.
 
     `x` is the very point that `certificate` speaks of. An uncertified run returns
@@ -166,18 +231,16 @@ class Result:
         self.__dict__.update(given, _later=later)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _OF_MODELS:
-            kind = getattr(self.__dict__.get("problem"), "kind", "this problem")
-            raise AttributeError(f"{kind} has no {name}: its answer is result.x")
-        if name in _ELSEWHERE:
-            raise AttributeError(
-                f"Result has no field {name!r}: here it is result.{_ELSEWHERE[name]}"
-            )
         later = self.__dict__.get("_later", {})
         if name not in later:
-            raise AttributeError(f"Result has no field {name!r}; it has {FIELDS}")
+            return super().__getattr__(name)
         value = self.__dict__[name] = later[name]()
         return value
+
+    def _instead(self, name: str) -> str:
+        if name in _ELSEWHERE:
+            return f"Result has no field {name!r}: here it is result.{_ELSEWHERE[name]}"
+        return f"Result has no field {name!r}; it has {FIELDS}"
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a Result is evidence: {name} cannot be set")
@@ -209,34 +272,6 @@ class Result:
     def x(self) -> PyTree:
         """The answer, as NumPy arrays of the structure of the start."""
         return self.point.x
-
-    @property
-    def coef(self) -> Any:
-        """The coefficients of a linear model by column: a mapping that prints a table.
-
-        An array too (np.asarray), and a Series: pandas.Series(result.coef).
-        """
-        return self._named()[0]
-
-    @property
-    def intercept(self) -> Any:
-        """The intercept of a linear model, 0 without one; of many classes by label."""
-        return self._named()[1]
-
-    def _named(self) -> tuple[Any, Any]:
-        named = getattr(self.problem, "named", None)
-        found = None if named is None else named(self.x)
-        if found is None:
-            raise AttributeError  # the words are in __getattr__
-        return found
-
-    def predict(self, new: Any, *, offset: Any = None) -> Any:
-        """`problem.predict` at x: means of new rows, of a classifier their labels."""
-        return self.problem.predict(self.x, new, offset=offset)
-
-    def predict_proba(self, new: Any, *, offset: Any = None) -> Any:
-        """`problem.predict_proba` at x, a column a class as in `problem.labels()`."""
-        return self.problem.predict_proba(self.x, new, offset=offset)
 
     @property
     def certified(self) -> bool:

@@ -40,6 +40,20 @@ _MASK = (
     "write jnp.where(condition, value, 0.0), summed over all entries",
 )
 _ASSIGN = ("assigns to entries of an array in place", "write x = x.at[i].set(value)")
+_SPARSE = (
+    "asks of a sparse matrix what it has not inside a function",
+    "it has S @ x, x @ S, S.T @ y, c * S, S / c, -S, S.diagonal() and S.toarray(); "
+    "make any other matrix before, with SciPy (S.T @ S, S + T, S[rows]), and pass it "
+    "in args",
+)
+_SCIPY = (
+    "hands a SciPy matrix to a function of JAX",
+    "it comes in as data: lambda x, S: S @ x with args=(S,)",
+)
+_JAX_SPARSE = (
+    "asks of a sparse array of JAX what its format has not",
+    "pass it as a BCOO, which has most: args=(S.to_bcoo(),), or as SciPy's matrix",
+)
 _LEAK = (
     "uses a value that an earlier call left behind (a global, a list, an attribute)",
     "write a function of its arguments alone, which returns all that it computes",
@@ -65,6 +79,11 @@ _WORDS = (
         "calls back into Python (pure_callback, io_callback), which has no gradient",
         "write it in jax.numpy, or declare its derivative with jax.custom_jvp",
     )),
+    ("SparseMatrix", _SPARSE),
+    ("'Transposed'", _SPARSE),
+    ("jax.experimental.sparse", _JAX_SPARSE),
+    (" sparse matrix of dtype", _SCIPY),
+    (" sparse array of dtype", _SCIPY),
     ("masked arrays are not supported", (
         "meets a masked NumPy array",
         "fill or drop the masked entries before, e.g. data.filled(0.0)",

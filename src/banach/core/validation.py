@@ -11,6 +11,7 @@ float32, and longdouble becomes float64 with a warning where a value changes.
 
 import math
 import numbers
+import sys
 import warnings
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -75,6 +76,12 @@ def is_sparse(value: Any) -> bool:
     return hasattr(value, "tocoo") and not isinstance(value, type)
 
 
+def is_jax_sparse(value: Any) -> bool:
+    """Whether a value is a sparse array of JAX's, of any format."""
+    loaded = sys.modules.get("jax.experimental.sparse")
+    return loaded is not None and isinstance(value, loaded.JAXSparse)
+
+
 def entries(value: Any, name: str) -> Entries:
     """A sparse matrix read once: real, finite numbers in their places.
 
@@ -84,7 +91,7 @@ def entries(value: Any, name: str) -> Entries:
     Raises:
         Misuse: complex, text, object dtypes, NaN, infinity (the first place is named),
             not two axes or none of its sides, more than 2^31 - 1 rows, columns or
-            entries.
+            entries; indices that are not those of a matrix.
     """
     shape = tuple(int(v) for v in value.shape)
     if len(shape) != 2:
@@ -99,8 +106,7 @@ def entries(value: Any, name: str) -> Entries:
             f"{name} must hold real numbers, got a sparse matrix of "
             f"{_why(np.zeros(0), kind, name)}"
         )
-    found = value.tocoo()
-    data, rows, columns = (np.asarray(v) for v in (found.data, found.row, found.col))
+    data, rows, columns = _coordinates(value, name)
     if max(*shape, data.size) > _MOST_PLACES:
         raise Misuse(
             f"{name} has shape {shape} and {data.size} entries; indices are 32 bits "
@@ -108,8 +114,8 @@ def entries(value: Any, name: str) -> Entries:
         )
     if not data.size:
         data, rows, columns = np.zeros(1, kind), np.zeros(1, int), np.zeros(1, int)
-    values = _floating(data, name)
     _in_places(rows, columns, shape, name)
+    values = _floating(data, name)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         i, j = int(rows[bad[0]]), int(columns[bad[0]])
@@ -133,16 +139,71 @@ def entries(value: Any, name: str) -> Entries:
 _MOST_PLACES = 2**31 - 1
 
 
+def _coordinates(value: Any, name: str) -> tuple[np.ndarray, ...]:
+    """(values, rows, columns).
+
+    SciPy converts in compiled loops that look at few of the indices they are given:
+    what was edited by hand is looked at before.
+    """
+    if hasattr(value, "indptr"):
+        block = getattr(value, "blocksize", (1, 1))
+        major = value.shape[1 if getattr(value, "format", "") == "csc" else 0]
+        compressed(value, major // block[0], name)
+        if value.indptr[-1] < len(value.indices):
+            value = value.copy()  # beyond are places that were never filled
+            value.prune()
+    elif getattr(value, "format", "") == "lil":
+        pairs = zip(value.rows, value.data, strict=True)
+        if any(len(places) != len(held) for places, held in pairs):
+            raise Misuse(_apart(name, "a row holds more places than values, or fewer"))
+    elif getattr(value, "format", "") == "dia":
+        offsets, held = np.asarray(value.offsets), np.asarray(value.data)
+        whole = offsets.dtype.kind in "iu" and held.ndim == 2
+        if not whole or offsets.shape != held.shape[:1]:
+            raise Misuse(_apart(name, "it needs one offset for each row of its data"))
+    try:
+        found = value.tocoo()
+        parts = tuple(np.asarray(v) for v in (found.data, found.row, found.col))
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
+        raise Misuse(_apart(name, str(error))) from None
+    if len({v.shape for v in parts}) > 1 or parts[0].ndim != 1:
+        raise Misuse(_apart(name, "values, rows and columns are not equally many"))
+    return parts
+
+
+def compressed(value: Any, major: int, name: str) -> None:
+    """Misuse where `indptr` does not cut the entries into `major` rows (columns)."""
+    starts, places = np.asarray(value.indptr), np.asarray(value.indices)
+    n = len(places)
+    good = starts.dtype.kind in "iu" and places.dtype.kind in "iu"
+    good = good and starts.shape == (major + 1,) and places.ndim == 1
+    good = good and bool(starts[0] == 0 and (starts[1:] >= starts[:-1]).all())
+    if not good or starts[-1] > n or n != len(value.data):
+        raise Misuse(
+            _apart(
+                name,
+                f"its indptr must hold {major + 1} whole numbers that never fall, from "
+                f"0 to the number of its entries, {n} by indices and "
+                f"{len(value.data)} by data",
+            )
+        )
+
+
+def _apart(name: str, why: str) -> str:
+    return (
+        f"{name} is no matrix as it stands, it was put together wrongly: {why}. Build "
+        "it anew from its entries, scipy.sparse.coo_array((values, (rows, columns)), "
+        "shape)"
+    )
+
+
 def _in_places(
     rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], name: str
 ) -> None:
     """Whole numbers within the shape; a matrix may have been edited by hand."""
     for v, size, word in ((rows, shape[0], "row"), (columns, shape[1], "column")):
         if v.dtype.kind not in "iu" or v.min() < 0 or v.max() >= size:
-            raise Misuse(
-                f"{name} has an entry in no {word} of 0 .. {size - 1}; it was put "
-                "together wrongly, build it anew"
-            )
+            raise Misuse(_apart(name, f"an entry lies in no {word} of 0 .. {size - 1}"))
 
 
 def _added(
@@ -189,29 +250,48 @@ def labels(value: Any, name: str) -> np.ndarray:
     if dataframes.is_table(value):
         value = dataframes.labels(value, name)
     a = _rectangular(value, name)
-    if a.dtype.kind == "O":
+    if a.dtype.kind in "OMmT":
         _none_absent(a, name)
         if a.size and all(isinstance(v, bool | np.bool_) for v in a.flat):
             a = a.astype(bool)
     if isinstance(value, list | tuple):
-        texts = [isinstance(v, str) for v in value]
-        if any(texts) and not all(texts):
-            _none_absent(np.fromiter(value, object, len(value)), name)
-            raise Misuse(f"{name} mixes text with other labels; use one type for all")
-        _listed(value, name, exact=a.dtype.kind != "f")
+        if any(isinstance(v, str) for v in value):
+            # NumPy made text of what lies beside text.
+            a = np.fromiter(value, object, len(value))
+            _none_absent(a, name)
+        else:
+            _listed(value, name, exact=a.dtype.kind != "f")
     if a.dtype.kind in "OT":
         flat = [v for v in np.ravel(a)]
         whole = all(isinstance(v, int) and not isinstance(v, bool) for v in flat)
         if not (whole or all(isinstance(v, str) for v in flat)):
-            raise Misuse(
-                f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
-            )
+            raise Misuse(_no_labels(a, name))
         return a.astype(object)
     if a.dtype.kind not in "U" + _REAL:
-        raise Misuse(
-            f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
-        )
+        raise Misuse(_no_labels(a, name))
     return a if a.dtype.isnative else a.astype(a.dtype.newbyteorder("="))
+
+
+def _no_labels(a: np.ndarray, name: str) -> str:
+    """What these are, and the line that makes text or numbers of them."""
+    held = list(np.ravel(a))
+    kinds = sorted({type(v).__name__ for v in held})
+    shown, word = ", ".join(kinds[:4]), _word(name)
+    if a.dtype.kind in "cV":
+        return f"{name} must hold text or whole numbers, got {_why(a, a.dtype, name)}"
+    if not a.ndim:
+        cure = "a list of labels, one a row"
+    elif all(isinstance(v, bytes) for v in held):
+        shown, cure = "bytes", f"[v.decode() for v in {word}]"
+    elif all(isinstance(v, numbers.Real) for v in held):
+        cure = f"np.asarray({word}, dtype=float)"
+    elif any(isinstance(v, bytes) for v in held):
+        decoded = "v.decode() if isinstance(v, bytes) else str(v)"
+        cure = f"[{decoded} for v in {word}]"
+    else:
+        cure = f"[str(v) for v in {word}]"
+    mixed = f"a mixture ({shown})" if len(kinds) > 1 else shown
+    return f"{name} must hold text or whole numbers, got {mixed}; pass {cure}"
 
 
 def number(
@@ -351,8 +431,14 @@ def _rectangular(value: Any, name: str) -> np.ndarray:
             f"{name} is a masked array: banach would read its masked entries as data; "
             f"drop those rows, impute them, or pass {_word(name)}.filled(value)"
         )
+    if is_jax_sparse(value):
+        flat = ".ravel()" if 1 in value.shape and _word(name) != "A" else ""
+        raise Misuse(
+            f"{name} is a sparse array, where dense numbers are needed; pass "
+            f"{_word(name)}.todense(){flat}"
+        )
     if is_sparse(value):
-        flat = ".ravel()" if 1 in value.shape else ""
+        flat = ".ravel()" if 1 in value.shape and _word(name) != "A" else ""
         raise Misuse(
             f"{name} is a sparse matrix, where dense numbers are needed; pass "
             f"{_word(name)}.toarray(){flat}"
@@ -456,6 +542,13 @@ def _why(a: Any, kind: Any, name: str) -> str:
             f"Python objects ({listed}); pass numbers, e.g. "
             f"np.asarray({_word(name)}, dtype=float)"
         )
+    word = _word(name)
+    if kind.kind in "SU":
+        what = "bytes" if kind.kind == "S" else "text"
+        return f"{what}; pass np.asarray({word}, dtype=float) if it spells numbers"
+    if kind.kind in "Mm":
+        since = word if kind.kind == "m" else f"({word} - {word}.min())"
+        return f"{kind}; pass {since} / np.timedelta64(1, 's')"
     return f"{kind}; pass numbers"
 
 

@@ -1,8 +1,9 @@
 """What there is: methods, ready problems, checks, as rows that print as a table.
 
-`bn.methods()`, `bn.problems()` and `bn.checks()` answer as `banach methods`,
-`banach problems` and `banach checks` do. None of them imports jax, but for a kind of
-problem that no method is stated for.
+`bn.methods()`, `bn.problems()`, `bn.checks()` and `bn.explain(name)` answer as
+`banach methods`, `banach problems`, `banach checks` and `banach explain` do: the
+command line prints what these return. None of them imports jax, but for a kind of
+problem that no method is stated for, and to explain.
 """
 
 import shutil

@@ -267,13 +267,24 @@ def _of_dict(one: dict, rows: dict[str, list], x0: PyTree) -> None:
     extra = sorted(set(one) - {"type", "fun", "jac", "args"})
     if kind not in ("eq", "ineq") or not callable(one.get("fun")) or extra:
         raise _strange(one)
-    fun, own = one["fun"], one.get("args", ())
-    own = own if isinstance(own, tuple) else (own,)
+    fun, own = one["fun"], _own(one.get("args", ()))
     if callable(one.get("jac")):
         _same_rows(lambda x: fun(x, *own), one["jac"], own, x0)
     # SciPy's dicts ask for fun(x) >= 0.
     form = _equal if kind == "eq" else _negated
     rows[kind].append(partial(form, fun, own))
+
+
+def _own(args: Any) -> tuple:
+    """The further arguments of a constraint; SciPy hands them on one by one."""
+    if isinstance(args, list | tuple) or getattr(args, "ndim", 0):
+        return tuple(args)
+    if isinstance(args, int | float | np.number | np.ndarray | jax.Array):
+        return (args,)
+    raise Misuse(
+        f"the args of a constraint must be a tuple, got {validation.shown(args)}; "
+        "write 'args': (data,), or leave them out"
+    )
 
 
 def _same_rows(fun: Callable, jac: Callable, own: tuple, x0: PyTree) -> None:
@@ -301,8 +312,12 @@ def _sides(one: Any, m: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_matrix(one: Any, rows: dict[str, list]) -> None:
-    A = one.A.toarray() if validation.is_sparse(one.A) else np.atleast_2d(one.A)
-    A = validation.array(A, "constraints' A", ndim=2)
+    if validation.is_sparse(one.A):
+        found = validation.entries(one.A, "constraints' A")
+        A = np.zeros(found.shape)
+        A[found.rows, found.columns] = found.values
+    else:
+        A = validation.array(np.atleast_2d(one.A), "constraints' A", ndim=2)
     low, high = _sides(one, A.shape[0])
     same = low == high
     if same.any():

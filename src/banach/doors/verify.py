@@ -18,7 +18,14 @@ from banach.core.door import door
 from banach.core.point import Point
 from banach.core.printing import goal_text, grade_text, odds_text
 from banach.core.problem import Misuse, Problem, sound
-from banach.core.result import LeftOut, Result, point_id, problem_id
+from banach.core.result import (
+    Answer,
+    LeftOut,
+    Result,
+    elsewhere,
+    point_id,
+    problem_id,
+)
 from banach.doors import defaults
 from banach.engine import compile_cache, loop, restore
 from banach.engine.finish import look, stamped, without_minimiser
@@ -164,8 +171,11 @@ def verify(
 
 
 @dataclasses.dataclass(frozen=True)
-class Saved:
-    """A run read back from disk: answer, problem and what it claimed."""
+class Saved(Answer):
+    """A run read back from disk: answer, problem and what it claimed.
+
+    coef, intercept, predict and predict_proba are those of a Result.
+    """
 
     problem: Problem
     x: Any
@@ -181,6 +191,23 @@ class Saved:
     def claimed_problem_id(self) -> str:
         """The problem that the certificate names."""
         return self.data["certificate"]["problem_id"]
+
+    def _instead(self, name: str) -> str:
+        said, word = f"a saved run has no field {name!r}", elsewhere(name)
+        field = word.partition(".")[0]
+        if field in ("x", "problem", "coef", "intercept") or "predict" in word:
+            return f"{said}: here it is .{word.replace('result.x', 'x')}"
+        if field == "point":
+            return f"{said}: the multipliers are .dual"
+        if field in ("certified", "require"):
+            field = "status"
+        if field in self.__dict__.get("data", {}):
+            return (
+                f"{said}, which would be a claim: bn.verify(file) judges the answer "
+                f"anew, and .data[{field!r}] is what the file says"
+            )
+        names = ", ".join(f.name for f in dataclasses.fields(self))
+        return f"{said}; it has {names}"
 
 
 @door

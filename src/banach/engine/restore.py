@@ -698,8 +698,9 @@ def _schedule(data: dict[str, Any], store: Store) -> dict[str, Any] | None:
 def carry_of(back: dict[str, Any], problem: Any, point: Point, limits: Limits) -> Any:
     """The carry to go on from; a finished run is looked at again first.
 
-    A run that had stopped goes on. One that was certified stays so if a new look at
-    its point, at the tolerance now asked for, says so too.
+    A run that was cut off goes on. One that ended by itself (certified, refuted,
+    unverifiable, stalled) stays as it is if what ended it holds still at the tolerance
+    now asked for; where a new look passes at that tolerance, it is certified.
     """
     settings = back["settings"]
     absolute = limits.absolute
@@ -724,10 +725,10 @@ def carry_of(back: dict[str, Any], problem: Any, point: Point, limits: Limits) -
     filled = 0 <= int(trace.filled) <= trace.step.shape[0] and int(trace.stride) > 0
     if not (sound and filled):
         raise Misuse("the checkpoint holds counts that no run has")
-    status = int(carry.status)
-    if status in (0, loop.CODE["nonfinite"]):
+    status = loop.STATUSES[int(carry.status)]
+    if status in ("running", "nonfinite"):
         return carry
-    if status == loop.CODE["certified"]:
+    if status in ("certified", "refuted", "unverifiable", "stalled"):
         best = carry.best
         at = int(best.certificate.look)
         certificate, kept = judged(problem, check, best.point, back["key"], at)
@@ -736,9 +737,27 @@ def carry_of(back: dict[str, Any], problem: Any, point: Point, limits: Limits) -
         if fits and bool(certificate.within(limits.tol)):
             best = dataclasses.replace(best, point=kept, certificate=certificate)
             return dataclasses.replace(
-                carry, best=best, last=certificate, look=np.int32(certificate.look)
-            )
+                carry, best=best, last=certificate, look=np.int32(certificate.look),
+                status=np.int32(loop.CODE["certified"]),
+            )  # fmt: skip
+        if _over(status, certificate, method, carry, limits):
+            return carry
     return dataclasses.replace(carry, status=np.int32(0))
+
+
+def _over(
+    status: str, certificate: Any, method: Any, carry: Any, limits: Limits
+) -> bool:
+    """Whether what ended a run holds still, at the tolerance now asked for."""
+    if status == "refuted":
+        return bool(certificate.refuted())
+    if status == "stalled":
+        return bool(method.stuck(carry.state))
+    least = 2 * float(np.finfo(np.asarray(certificate.value).dtype).eps)
+    hopeless = not limits.absolute and limits.tol < least
+    return status == "unverifiable" and (
+        hopeless or bool(certificate.blurred(limits.tol))
+    )
 
 
 def _carry_like(

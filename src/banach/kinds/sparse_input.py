@@ -6,7 +6,6 @@ device, with their values alone.
 """
 
 import hashlib
-import sys
 import weakref
 from typing import Any
 
@@ -20,11 +19,11 @@ from banach.parts.sparse import SparseMatrix
 
 
 def is_sparse(value: Any) -> bool:
-    """Whether a value is a sparse matrix of SciPy's, of JAX's (BCOO), or our own."""
+    """Whether a value is a sparse matrix of SciPy's, of JAX's, or our own."""
     return (
         isinstance(value, SparseMatrix)
         or validation.is_sparse(value)
-        or _is_bcoo(value)
+        or validation.is_jax_sparse(value)
     )
 
 
@@ -32,22 +31,48 @@ def sparse(value: Any, name: str) -> SparseMatrix:
     """A sparse matrix in canonical order; JAX's numbers stay JAX's.
 
     Raises:
-        Misuse: what `reading.entries` refuses; a BCOO with batch or dense axes.
+        Misuse: what `validation.entries` refuses; JAX's with batch or dense axes.
     """
     if isinstance(value, SparseMatrix):
         return _checked(value, name)
-    if not _is_bcoo(value):
+    if not validation.is_jax_sparse(value):
         found = validation.entries(value, name)
         return _made(found.values, found.rows, found.columns, found.shape)
-    if value.n_batch or value.n_dense or value.ndim != 2:
-        raise Misuse(
-            f"{name} must be a BCOO of two axes without batch or dense dimensions"
-        )
+    value = _as_bcoo(value, name)
     if compat.any_tracer((value.data, value.indices)):
         return _traced(value, name)
     found = validation.entries(_Triplets(value), name)
     values = jnp.asarray(found.values, validation.array(value.data, name).dtype)
     return _made(values, found.rows, found.columns, found.shape)
+
+
+def _as_bcoo(value: Any, name: str) -> Any:
+    """Any of JAX's formats by its entries."""
+    from jax.experimental import sparse as formats
+
+    batched = getattr(value, "n_batch", 0) or getattr(value, "n_dense", 0)
+    if batched or len(value.shape) != 2:
+        raise Misuse(
+            f"{name} must be a sparse array of two axes without batch or dense "
+            f"dimensions, got {type(value).__name__} of shape {tuple(value.shape)}; "
+            f"pass jax.experimental.sparse.BCOO.fromdense({name}.todense())"
+        )
+    if isinstance(value, formats.BCOO):
+        return value
+    if isinstance(value, formats.COO):
+        at = jnp.stack([value.row, value.col], axis=1)
+        return formats.BCOO((value.data, at), shape=value.shape)
+    turned = isinstance(value, formats.CSC)
+    if not (turned or isinstance(value, formats.BCSR | formats.CSR)):
+        raise Misuse(
+            f"{name} is a {type(value).__name__}, which is not read here; pass "
+            f"jax.experimental.sparse.BCOO.fromdense({name}.todense())"
+        )
+    shape = value.shape[::-1] if turned else value.shape
+    if not compat.any_tracer((value.indices, value.indptr)):
+        validation.compressed(value, shape[0], name)
+    rows = formats.BCSR((value.data, value.indices, value.indptr), shape=shape)
+    return rows.to_bcoo().T if turned else rows.to_bcoo()
 
 
 class _Triplets:
@@ -64,11 +89,6 @@ class _Triplets:
     def tocoo(self) -> "_Triplets":
         """Itself."""
         return self
-
-
-def _is_bcoo(value: Any) -> bool:
-    loaded = sys.modules.get("jax.experimental.sparse")
-    return loaded is not None and isinstance(value, loaded.BCOO)
 
 
 def _made(values: Any, rows: Any, columns: Any, shape: tuple[int, int]) -> SparseMatrix:

@@ -29,10 +29,13 @@ class SparseMatrix(Operator):
     but for zeros at the very last place, which pad traced matrices. Stored zeros are
     entries. `longest` and `tallest` are the numbers of entries of the fullest row and
     column, or more. It acts on vectors (width,) and on several side by side,
-    (width, c); `A @ x` and `A.T @ y` are its products inside a user's function.
+    (width, c). Inside a user's function it has `A @ x`, `x @ A`, `A.T @ y`, `c * A`,
+    `A / c`, `-A`, `A.diagonal()` and `A.toarray()`.
     """
 
     entrywise: ClassVar[bool] = True
+    # NumPy leaves c * A and x @ A to what is written here.
+    __array_ufunc__: ClassVar[None] = None
 
     values: Float[Array, " nnz"]
     rows: Int[Array, " nnz"]
@@ -68,7 +71,39 @@ class SparseMatrix(Operator):
         return Transposed(self)
 
     def __matmul__(self, x: Any) -> Array:
+        if isinstance(x, SparseMatrix | Transposed):
+            return NotImplemented
         return self.matvec(jnp.asarray(x))
+
+    def __rmatmul__(self, x: Any) -> Array:
+        return self.rmatvec(jnp.asarray(x).T).T
+
+    def __mul__(self, c: Any) -> "SparseMatrix":
+        if not _is_number(c):
+            return NotImplemented
+        return self.with_values(jnp.asarray(self.values) * c)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, c: Any) -> "SparseMatrix":
+        if not _is_number(c):
+            return NotImplemented
+        return self.with_values(jnp.asarray(self.values) / c)
+
+    def __neg__(self) -> "SparseMatrix":
+        return self.with_values(-jnp.asarray(self.values))
+
+    def dot(self, x: Any) -> Array:
+        """A x, by SciPy's word."""
+        return self @ x
+
+    def transpose(self) -> "Transposed":
+        """The transposed matrix, by SciPy's word."""
+        return self.T
+
+    def toarray(self) -> Float[Array, "height width"]:
+        """Dense, by SciPy's word."""
+        return self.matrix()
 
     def matvec(self, x: Block) -> Block:
         """A x."""
@@ -224,6 +259,8 @@ class Picked(eqx.Module):
 class Transposed(eqx.Module):
     """A' of a sparse A, for its products."""
 
+    __array_ufunc__: ClassVar[None] = None
+
     inner: SparseMatrix
 
     @property
@@ -232,16 +269,59 @@ class Transposed(eqx.Module):
         return self.inner.width, self.inner.height
 
     @property
+    def ndim(self) -> int:
+        """2."""
+        return 2
+
+    @property
     def T(self) -> SparseMatrix:
         """A."""
         return self.inner
 
     def __matmul__(self, y: Any) -> Array:
+        if isinstance(y, SparseMatrix | Transposed):
+            return NotImplemented
         return self.inner.rmatvec(jnp.asarray(y))
+
+    def __rmatmul__(self, y: Any) -> Array:
+        return self.inner.matvec(jnp.asarray(y).T).T
+
+    def __mul__(self, c: Any) -> "Transposed":
+        return (self.inner * c).T if _is_number(c) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, c: Any) -> "Transposed":
+        return (self.inner / c).T if _is_number(c) else NotImplemented
+
+    def __neg__(self) -> "Transposed":
+        return (-self.inner).T
+
+    def dot(self, y: Any) -> Array:
+        """A' y, by SciPy's word."""
+        return self @ y
+
+    def transpose(self) -> SparseMatrix:
+        """A, by SciPy's word."""
+        return self.inner
+
+    def diagonal(self) -> Float[Array, " height"]:
+        """That of A."""
+        return self.inner.diagonal()
+
+    def toarray(self) -> Float[Array, "width height"]:
+        """Dense, by SciPy's word."""
+        return self.inner.matrix().T
 
 
 # Places are looked at where they enter: none lies outside, and none is negative.
 _INSIDE = "promise_in_bounds"
+
+
+def _is_number(c: Any) -> bool:
+    """Whether this is one number, traced or not."""
+    known = int | float | np.number | np.ndarray | jax.Array
+    return isinstance(c, known) and np.ndim(c) == 0
 
 
 def _beside(values: Array, axes: int) -> Array:

@@ -33,7 +33,7 @@ DENSE_UP_TO = 2_000_000
     views="without_term root_of_gradient inclusion_of_gradient forward_backward",
     cures={
         "stochastic_grad sample": """State the sum with its terms: \
-bn.FiniteSum(f, x0, data), or glm.as_finite_sum(); of a whole function, optax:sgd"""
+bn.FiniteSum(f, x0, data), or glm.as_finite_sum()"""
     },
     zoo="finite_sum",
 )

@@ -1,5 +1,6 @@
 """Data of generalised linear models, read once: shapes, labels, weights."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -22,7 +23,8 @@ def matrix(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
 def dense(A: Any, name: str = "A", rows: str = "samples by features") -> Any:
     """The data matrix of a kind whose work needs all of its entries."""
     if sparse_input.is_sparse(A):
-        raise Misuse(f"{name} is sparse, and is needed dense; pass {name}.toarray()")
+        own = "todense" if validation.is_jax_sparse(A) else "toarray"
+        raise Misuse(f"{name} is sparse, and is needed dense; pass {name}.{own}()")
     A = validation.array(A, name)
     if A.ndim != 2:
         raise Misuse(
@@ -70,6 +72,8 @@ def named(codes: Any, classes: tuple) -> Any:
 
 def labels(y: Any, n: int, classes: int, loss: Any) -> tuple[Any, tuple]:
     """Codes of labels as numbers, and the classes in order; () for codes as given."""
+    if isinstance(y, Iterator):
+        raise Misuse("y is read once and gone; pass a list of labels, one a row")
     if not known(y):
         return _rows(y, "y", n), ()
     a = _rows(_labels(y), "y", n)

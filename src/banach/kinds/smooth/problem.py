@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.core import validation
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
-from banach.core.kind import kind
+from banach.core.kind import cure, kind
 from banach.core.problem import Problem
 from banach.kinds import inputs
 from banach.kinds.bases import Minimised, Started, check_scalar
@@ -85,6 +85,13 @@ class Smooth(Minimised, Started):
         if self.mu is not None:
             return "strong_gap"
         return "ball_gap" if self.convex and self.radius is not None else None
+
+    def instead(self, oracle: str) -> str | None:
+        """Stochastic methods take sums; those of optax take a whole function."""
+        if oracle not in ("sample", "stochastic_grad"):
+            return None
+        whole = "of a whole function, bn.Optax('sgd', learning_rate=0.01)"
+        return f"{cure(oracle)}; {whole}"
 
     def restated(self) -> "Smooth":
         """Through the constructor, the function as traced."""

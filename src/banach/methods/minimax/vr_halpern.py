@@ -11,7 +11,7 @@ from jaxtyping import Array, Int, PyTree
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, flag, real, upper, usable
-from banach.core.method import Method, Refusal
+from banach.core.method import Method, Refusal, taking
 from banach.core.point import Point
 
 
@@ -74,11 +74,12 @@ class VrHalpern(Method):
         if beta is not None and not inexact:
             return cls(beta / 4, 1 / beta, batch=math.ceil(math.sqrt(problem.n)))
         if L is None:
+            others = taking(("halpern", "extragradient"), problem, facts)
+            use = f", or use {' or '.join(others)}: they need a constant of F alone"
             return Refusal(
                 "L_average",
                 "vr_halpern needs a constant of the components: declare "
-                "cocoercive_average=... or L_average=..., or use halpern or "
-                "extragradient, which need a constant of F alone",
+                f"cocoercive_average=... or L_average=...{use if others else ''}",
             )
         return cls(math.sqrt(problem.n) / L, L, inexact=True)
 
