@@ -234,7 +234,7 @@ def test_the_checker_sees_a_broken_rule(path, source, message):
         ("core/result.py", "def plot(self):\n  from banach.report import figure"),
         ("core/compat.py", "from jax._src import core\nimport equinox.internal"),
         ("kinds/glm/problem.py", "from banach.terms import norms"),
-        ("kinds/glm/gap_check.py", "from banach.checks import common"),
+        ("kinds/glm/gap_check.py", "from banach.checks import evaluation"),
         ("kinds/glm/zoo.py", "from banach.zoo import registry"),
         ("methods/smooth/a.py", "from .b import c\nfrom banach import catalogue"),
         ("doors/solve.py", "def f():\n  from banach import racing"),

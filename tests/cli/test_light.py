@@ -95,7 +95,7 @@ def test_the_tables_are_those_of_the_commands(name):
 
 
 def test_exit_codes_are_the_same_by_both_ways(monkeypatch, capsys):
-    from banach.cli import common
+    from banach.cli import console
 
     def raises(error):
         def command(*args, **given):
@@ -104,7 +104,7 @@ def test_exit_codes_are_the_same_by_both_ways(monkeypatch, capsys):
         monkeypatch.setattr(solving, "solve_command", command)
         return fast_parser.run(["solve", "a"]), app.run(["solve", "a"])
 
-    assert raises(common.Usage("a cure")) == (2, 2)
+    assert raises(console.Usage("a cure")) == (2, 2)
     assert raises(KeyboardInterrupt()) == (130, 130)
     assert raises(FileNotFoundError(2, "no such file", "x")) == (2, 2)
     assert raises(RuntimeError("broken")) == (1, 1)

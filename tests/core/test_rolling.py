@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import compat, function, loop_rerolling
-from banach.core.function import trace
+from banach.core import compat, loop_rerolling, traced_function
+from banach.core.traced_function import trace
 from banach.engine import compile_cache, executors, tiers
 
 rng = np.random.default_rng(5)
@@ -81,7 +81,7 @@ CASES = [terms, signed, nested, listed, inner]
 def unrolled(fun, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(loop_rerolling, "LONG", 10**9)
-        return function._traced(fun, (X,), "the function")
+        return traced_function._traced(fun, (X,), "the function")
 
 
 @pytest.mark.parametrize("fun", CASES, ids=lambda f: f.__name__)
@@ -198,4 +198,4 @@ def test_the_rule_of_a_function_of_jax_is_known_by_its_place():
     f = trace(lambda x: jax.nn.relu(x[0]) + jnp.logaddexp(x[1], x[2]), X)
     rules = [compat.own_rule(e) for e in f.program.jaxpr.eqns]
     assert sum(r is not None for r in rules) == 2
-    assert function.trace(lambda x: x[0] + 1, X).program.jaxpr.eqns
+    assert traced_function.trace(lambda x: x[0] + 1, X).program.jaxpr.eqns

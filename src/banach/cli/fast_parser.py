@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from banach.cli import common
+from banach.cli import console
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.ASCII)
 _INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -107,4 +107,4 @@ def run(argv: list[str]) -> int | None:
         called: Callable[..., int] = getattr(solving, command.function)
         return called(**given)
 
-    return common.guarded(work)
+    return console.guarded(work)

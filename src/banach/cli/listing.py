@@ -4,17 +4,17 @@ import textwrap
 from typing import Any
 
 from banach import catalogue
-from banach.cli import common
+from banach.cli import console
 from banach.doors import listings
 
 
 def listed(rows: Any, json: bool, keys: tuple[str, ...] | None = None) -> int:
     """A listing as a table, or as a JSON list of these keys."""
     if json:
-        common.emit([{k: row[k] for k in keys or row} for row in rows])
+        console.emit([{k: row[k] for k in keys or row} for row in rows])
     else:
-        common.out(str(rows))
-    return common.CERTIFIED
+        console.out(str(rows))
+    return console.CERTIFIED
 
 
 def methods_command(problem: Any, family: Any, json: bool) -> int:
@@ -44,24 +44,24 @@ def explain_command(name: str, json: bool) -> int:
 
     if name in checks.names():
         text = checks.by_name(name).__doc__ or ""
-        common.emit({"check": name, "text": text}) if json else common.out(
+        console.emit({"check": name, "text": text}) if json else console.out(
             f"{name}: a check\n\n{textwrap.dedent(text)}"
         )
-        return common.CERTIFIED
+        return console.CERTIFIED
     from banach import zoo
 
     if zoo.is_file(name) or name in {r["name"] for r in zoo.names()}:
         return _explain_problem(name, json)
     catalogue.find(base)
-    return common.USAGE
+    return console.USAGE
 
 
 def _explain_method(entry: dict[str, Any], json: bool) -> int:
     cls = catalogue.load_method(entry["name"])
     doc = textwrap.dedent("    " + (cls.__doc__ or "")).strip()
     if json:
-        common.emit({**entry, "doc": doc})
-        return common.CERTIFIED
+        console.emit({**entry, "doc": doc})
+        return console.CERTIFIED
     lines = [
         f"{entry['name']} ({entry['family']}, {entry['status']})",
         "",
@@ -73,8 +73,8 @@ def _explain_method(entry: dict[str, Any], json: bool) -> int:
         f"paper     {entry['title']}",
         f"          banach cite {entry['name']}",
     ]
-    common.out("\n".join(lines))
-    return common.CERTIFIED
+    console.out("\n".join(lines))
+    return console.CERTIFIED
 
 
 def _explain_problem(name: str, json: bool) -> int:
@@ -98,23 +98,23 @@ def _explain_problem(name: str, json: bool) -> int:
             },
         }
     if json:
-        common.emit(data)
-        return common.CERTIFIED
-    common.out(f"{name}: {data['kind']}, {data['size']} unknowns\n")
-    common.out(f"objective  {data['objective']}")
-    common.out(f"oracles    {', '.join(data['oracles'])}")
+        console.emit(data)
+        return console.CERTIFIED
+    console.out(f"{name}: {data['kind']}, {data['size']} unknowns\n")
+    console.out(f"objective  {data['objective']}")
+    console.out(f"oracles    {', '.join(data['oracles'])}")
     for k, (value, how) in facts.items():
-        common.out(f"fact       {k} = {value} ({how})")
-    common.out(f"check      {data['check']}")
+        console.out(f"fact       {k} = {value} ({how})")
+    console.out(f"check      {data['check']}")
     for k, view in data["views"].items():
         why = f": missing, {view['missing']}" if view["missing"] else ""
         why = f": by name alone, {view['risk']}" if view["risk"] and not why else why
-        common.out(f"view       {k} ({view['kind']}){why}")
-    return common.CERTIFIED
+        console.out(f"view       {k} ({view['kind']}){why}")
+    return console.CERTIFIED
 
 
 def cite_command(names: list[str]) -> int:
     """BibTeX on stdout."""
     for name in names:
-        common.out(catalogue.reference(name.partition(":")[0]))
-    return common.CERTIFIED
+        console.out(catalogue.reference(name.partition(":")[0]))
+    return console.CERTIFIED

@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Key
 
 from banach.core import compat, validation
 from banach.core.door import door
-from banach.core.fields import count, hyper
 from banach.core.problem import Misuse
+from banach.core.validated_fields import count, hyper
 
 
 class Layers(eqx.Module):

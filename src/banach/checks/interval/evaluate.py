@@ -55,8 +55,8 @@ class Context:
         # strict: a choice that is undecided makes the result unknown, which proves
         # that the function is continuous on the box.
         self.strict = strict
-        # shift: a stop_gradient is known not to change the result (prepare.py), so
-        # any constant may stand for it.
+        # shift: a stop_gradient is known not to change the result (see
+        # derivative_rewriting.py), so any constant may stand for it.
         self.shift = shift
         self.reason = ""
 

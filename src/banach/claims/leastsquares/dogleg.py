@@ -27,7 +27,7 @@ STEPS = 400
 
 def measure() -> dict[str, Any]:
     """Norms, ends and factorisations of both."""
-    from banach.claims.leastsquares import _measure as run
+    from banach.claims.leastsquares import _shared as run
     from banach.methods.leastsquares.dogleg import Dogleg
     from banach.methods.leastsquares.levenberg_marquardt import LevenbergMarquardt
 
@@ -66,7 +66,7 @@ def _at(rows, oracle, enough):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.leastsquares._measure import mean
+    from banach.claims.leastsquares._shared import mean
 
     rows = numbers.items()
     falls = all(r["rise"] <= 1e-12 for _, r in rows)

@@ -24,7 +24,7 @@ STEPS = 400
 
 def measure() -> dict[str, Any]:
     """Norms along runs in other units; evaluations of both."""
-    from banach.claims.leastsquares import _measure as run
+    from banach.claims.leastsquares import _shared as run
     from banach.methods.leastsquares.levenberg_marquardt import LevenbergMarquardt
 
     out: dict[str, Any] = {"runs": {}, "units": {}}
@@ -79,7 +79,7 @@ def _minpack(problem, x0):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.leastsquares._measure import mean
+    from banach.claims.leastsquares._shared import mean
 
     rows = numbers["runs"].values()
     if any(r["ours"] is None for r in rows):

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from banach.core import compat, tree
-from banach.core.fields import count, number, switch
 from banach.core.problem import Misuse
+from banach.core.validated_fields import count, number, switch
 from banach.parts.newton import dual_square
 
 Scalar = Float[Array, ""]

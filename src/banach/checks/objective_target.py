@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from banach.checks import common
+from banach.checks import evaluation
 from banach.core import tree, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -45,21 +45,23 @@ class Goal(Check):
         inside = Point(point.x)
         if _limited(problem):
             inside = Point(_repaired(problem, point.x))
-        judged, at = common.lift(problem, inside)
-        f = common.judge(judged.objective, at.x)
+        judged, at = evaluation.lift(problem, inside)
+        f = evaluation.judge(judged.objective, at.x)
         dtype = f.value.dtype
         target = jnp.asarray(self.target, dtype)
-        slack, notes = 1.01 * f.error, common.believed("objective", f.rounding)
+        slack, notes = 1.01 * f.error, evaluation.believed("objective", f.rounding)
         label = f.rounding
         if _limited(problem):
             far = _distance(judged, at.x)
-            g = common.judge(judged.grad, at.x)
+            g = evaluation.judge(judged.grad, at.x)
             steep = tree.norm(g.value) + tree.norm(g.error)
             slack = slack + 1.01 * far * steep
             # A first-order charge is meant for rounding, not for a failed projection.
             near = jnp.sqrt(jnp.finfo(tree.dtype(point.x)).eps)
             slack = jnp.where(far <= near * _size(judged, at.x), slack, jnp.inf)
-            notes += common.believed("gradient", g.rounding) + common.stopped(problem)
+            notes += evaluation.believed("gradient", g.rounding) + evaluation.stopped(
+                problem
+            )
             label = "estimated" if "estimated" in (label, g.rounding) else label
         # f may be defined where a NaN among the unknowns does not reach it.
         value = jnp.where(tree.all_finite(at.x), f.value, jnp.nan)
@@ -156,7 +158,7 @@ def _parts(term: Term, x: PyTree) -> PyTree:
 def _repaired(problem: Problem, x: PyTree) -> PyTree:
     """The projection of x in the dtype that is returned; x where it is NaN."""
     near = tree.cast(_nearest(problem, x), tree.dtype(x))
-    return common.fixed(tree.where(tree.all_finite(x), near, x))
+    return evaluation.fixed(tree.where(tree.all_finite(x), near, x))
 
 
 def _distance(problem: Problem, x: PyTree) -> Array:

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from banach.core import function
-from banach.core.function import trace
+from banach.core import traced_function
 from banach.core.problem import Misuse
+from banach.core.traced_function import trace
 from banach.core.tree import norm
 from banach.engine import compile_cache
 
@@ -114,7 +114,7 @@ def test_a_third_program_of_one_code_object_warns_with_the_cure():
 
     fresh = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(function, "_SEEN", fresh)
+        patch.setattr(traced_function, "_SEEN", fresh)
         trace(make(2), X)
         trace(make(2), X)
         trace(make(3), X)
@@ -223,7 +223,9 @@ def test_whose_stop_it_is_tells_programs_apart():
 
     assert theirs.text.count("stop_gradient") == 1 and not theirs.stops_gradient
     assert trace(mine, X).program.stops_gradient
-    twin = function.Program(theirs.jaxpr, theirs.in_tree, theirs.out_tree, "f", True)
+    twin = traced_function.Program(
+        theirs.jaxpr, theirs.in_tree, theirs.out_tree, "f", True
+    )
     assert twin.text == theirs.text and twin != theirs
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import host_calls
+from banach.core import memoised_calls
 from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -67,12 +67,12 @@ def test_outside_of_a_plan_every_question_is_asked():
 
 def test_inside_it_is_asked_once_and_of_that_object_alone():
     one, other = Line(np.float64(1)), Line(np.float64(-1))
-    with host_calls.once(one):
+    with memoised_calls.once(one):
         count, found = asked(one)
         assert count == 1 and found[0] is found[2] and found[0].has("convex")
         count, found = asked(other)
         assert count == 3 and not found[0].has("convex")
-        with host_calls.once(other):
+        with memoised_calls.once(other):
             assert asked(other)[0] == 1
             assert asked(one)[0] == 3
     assert asked(one)[0] == 3
@@ -80,7 +80,7 @@ def test_inside_it_is_asked_once_and_of_that_object_alone():
 
 def test_the_question_that_is_overridden_is_another():
     problem = Longer(np.float64(1))
-    with host_calls.once(problem):
+    with memoised_calls.once(problem):
         count, found = asked(problem)
         assert count == 1
         assert set(found[0].properties) == {"convex", "smooth"}
@@ -92,7 +92,7 @@ def test_an_answer_given_within_a_trace_is_not_kept():
             return jnp.ones(()) * self.a  # a tracer, where it is asked in a trace
 
     problem = Traced(np.float64(3))
-    with host_calls.once(problem):
+    with memoised_calls.once(problem):
         jax.jit(lambda x: x + problem.default_check())(1.0)
         assert float(problem.default_check()) == 3
 
@@ -119,23 +119,23 @@ def test_a_number_of_arrays_lives_as_long_as_what_stands_for_them():
             made.append(1)
             return float(array.sum())
 
-        return host_calls.of_arrays("sum", (array, None), compute)
+        return memoised_calls.of_arrays("sum", (array, None), compute)
 
     A = np.arange(3.0)
     problem, stands = bn.Ridge(np.eye(3), A, 1.0), jnp.arange(3.0)
     assert number(A) == number(A) == 3 and len(made) == 2  # nothing stands for A
-    with host_calls.once(problem, {id(A): stands}):
+    with memoised_calls.once(problem, {id(A): stands}):
         assert number(A) == number(A) == 3 and len(made) == 3
         other = np.ones(3)
         assert number(other) == 3 and len(made) == 4
     A[0] = 5
     later = jnp.asarray(A)
-    with host_calls.once(problem, {id(A): later}):
+    with memoised_calls.once(problem, {id(A): later}):
         assert number(A) == 8 and len(made) == 5
-    with host_calls.once(problem, {id(A): stands}):
+    with memoised_calls.once(problem, {id(A): stands}):
         assert number(A) == 3 and len(made) == 5
     del stands
-    with host_calls.once(problem, {id(A): jnp.asarray(A)}):
+    with memoised_calls.once(problem, {id(A): jnp.asarray(A)}):
         assert number(A) == 8
 
 
@@ -147,9 +147,9 @@ def test_an_array_that_died_is_not_the_absence_of_one():
 
     A, w, of_A, of_w = np.ones(2), np.ones(3), Bits(), Bits()
     problem = Line(1.0)
-    with host_calls.once(problem, {id(A): of_A, id(w): of_w}):
-        assert host_calls.of_arrays("n", (A, w), lambda: "both") == "both"
+    with memoised_calls.once(problem, {id(A): of_A, id(w): of_w}):
+        assert memoised_calls.of_arrays("n", (A, w), lambda: "both") == "both"
     del of_w
-    with host_calls.once(problem, {id(A): of_A}):
-        assert host_calls.of_arrays("n", (A, None), lambda: "one") == "one"
-        assert host_calls.of_arrays("n", (A, None), lambda: "anew") == "one"
+    with memoised_calls.once(problem, {id(A): of_A}):
+        assert memoised_calls.of_arrays("n", (A, None), lambda: "one") == "one"
+        assert memoised_calls.of_arrays("n", (A, None), lambda: "anew") == "one"

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from banach.checks import common
-from banach.checks.common import Scalar
+from banach.checks import evaluation
+from banach.checks.evaluation import Scalar
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
@@ -29,7 +29,7 @@ class Scaled(Check):
     scale: Any = None
 
     def __check_init__(self):
-        common.read(self, screen="positive", scale="positive")
+        evaluation.read(self, screen="positive", scale="positive")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -66,14 +66,14 @@ def at_reference(
     `measure` gives a value and its slack at a point, both in float64; `cheap` the
     value alone.
     """
-    found = common.lifted_reference(problem)
+    found = evaluation.lifted_reference(problem)
     if found is None:
-        judged, at = common.lift(problem, problem.start())
+        judged, at = evaluation.lift(problem, problem.start())
         value = cheap(judged, at.x) if cheap else measure(judged, at.x)[0]
         return at_most_one(value)
     judged, at = found
     value, slack, *_ = measure(judged, at.x)
-    return common.usable(value, slack, common.ordinary(judged, at.x))
+    return evaluation.usable(value, slack, evaluation.ordinary(judged, at.x))
 
 
 def at_most_one(value: Scalar) -> Scalar:
@@ -123,13 +123,15 @@ class Sizes(NamedTuple):
 
 def sizes(problem: Problem) -> Sizes | None:
     """The units of the gradient's components; None where they carry one unit."""
-    found = common.lifted_reference(problem)
+    found = evaluation.lifted_reference(problem)
     if found is None or problem.companion(found[1].x) is None:
         return None
     judged, at = found
-    size = common.judge(judged.companion, at.x)
-    plain = common.ordinary(judged, at.x)
-    unit = jax.tree.map(lambda v, e: common.usable(v, e, plain), size.value, size.error)
+    size = evaluation.judge(judged.companion, at.x)
+    plain = evaluation.ordinary(judged, at.x)
+    unit = jax.tree.map(
+        lambda v, e: evaluation.usable(v, e, plain), size.value, size.error
+    )
     return Sizes(unit, jax.tree.map(lambda v, e: v <= e, size.value, size.error))
 
 
@@ -183,7 +185,7 @@ def component_parts(
     def whole() -> tuple[tuple[Scalar, Scalar], ...]:
         value, error = full()
         norm = tree.norm(value)
-        own = (norm, common.norm_slack(norm, error, tree.size(value)))
+        own = (norm, evaluation.norm_slack(norm, error, tree.size(value)))
         return (*by_component(value, error, sizes), own)
 
     if screen is None:
@@ -193,8 +195,8 @@ def component_parts(
         pair = by_component(value, tree.zeros_like(value), sizes)
         rough = tuple((v, v / 8) for v in (pair[0][0], pair[1][0], tree.norm(value)))
         worst = jnp.maximum(rough[0][0], rough[1][0])
-        passes = common.below(screen, worst, jnp.ones_like(worst))
-        seen = common.screened(passes, lambda: rough, whole)
+        passes = evaluation.below(screen, worst, jnp.ones_like(worst))
+        seen = evaluation.screened(passes, lambda: rough, whole)
     (main, e), (rest, f), own = seen
     one, word = jnp.ones_like(main), names[2]
     return (

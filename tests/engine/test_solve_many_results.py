@@ -11,7 +11,7 @@ import pytest
 import banach as bn
 from banach.core.problem import Misuse
 from banach.core.result import problem_id
-from banach.engine import results as columns
+from banach.engine import solve_many_results as columns
 
 LANES = 12
 rng = np.random.default_rng(3)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import nnls
 
-from banach.terms.polyhedral_cone import cone_multipliers, project_cone
+from banach.parts.polyhedral_projection import cone_multipliers, project_cone
 
 RNG = np.random.default_rng(0)
 N, D, COUNT = 12, 4, 40

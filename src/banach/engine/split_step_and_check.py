@@ -25,7 +25,7 @@ from banach.engine.step_programs import Move
 
 
 class Book:
-    """Everything that a run is at a border between blocks, as `run.Carry` is.
+    """Everything that a run is at a border between blocks, as `loop.Carry` is.
 
     Leaves of state, point and certificates are in flat lists; a book that was handed
     out is never written again.
@@ -74,7 +74,7 @@ class Book:
 
 
 class Split:
-    """Drives a move and a judge; the interface is that of `programs.Kernel`."""
+    """Drives a move and a judge; the interface is that of `compile_cache.Kernel`."""
 
     place = None
     dtype = np.dtype(np.float64)

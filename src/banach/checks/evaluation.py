@@ -12,10 +12,10 @@ from jaxtyping import Array, Float, PyTree
 from banach.checks import rounding
 from banach.core import tree, validation
 from banach.core.check import Check
-from banach.core.function import TracedFunction
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least, some, subnormal
+from banach.core.traced_function import TracedFunction
 
 Scalar = Float[Array, ""]
 # By the bits of a number: a power of ten, and a slack above which it is rounding of

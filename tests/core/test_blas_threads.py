@@ -4,7 +4,7 @@ import pytest
 import scipy.linalg  # noqa: F401
 import threadpoolctl
 
-from banach.core import blas
+from banach.core import blas_threads
 
 
 def threads():
@@ -26,10 +26,10 @@ def two():
 
 
 def test_small_data_get_one_thread_and_large_data_what_there_is(two):
-    with blas.threads_for(blas.SMALL - 1):
+    with blas_threads.threads_for(blas_threads.SMALL - 1):
         assert set(threads().values()) == {1}
     assert threads() == two
-    with blas.threads_for(blas.SMALL):
+    with blas_threads.threads_for(blas_threads.SMALL):
         assert threads() == two
 
 
@@ -37,13 +37,13 @@ def test_blocks_nest_and_the_first_thread_gives_the_threads_back(two):
     entered, leave = threading.Event(), threading.Event()
 
     def other():
-        with blas.threads_for(0):
+        with blas_threads.threads_for(0):
             entered.set()
             leave.wait(10)
 
     thread = threading.Thread(target=other)
-    with blas.threads_for(0):
-        with blas.threads_for(0):
+    with blas_threads.threads_for(0):
+        with blas_threads.threads_for(0):
             thread.start()
             assert entered.wait(10)
         assert set(threads().values()) == {1}
@@ -52,24 +52,26 @@ def test_blocks_nest_and_the_first_thread_gives_the_threads_back(two):
     thread.join()
     # The other one does not give back what it found.
     assert threads() == two
-    with blas.threads_for(0):
+    with blas_threads.threads_for(0):
         assert set(threads().values()) == {1}
 
 
 def test_an_error_inside_gives_the_threads_back(two):
-    with pytest.raises(ZeroDivisionError), blas.threads_for(0):
+    with pytest.raises(ZeroDivisionError), blas_threads.threads_for(0):
         raise ZeroDivisionError
     assert threads() == two
 
 
 def test_a_library_that_comes_inside_the_block_is_limited_too(two, monkeypatch):
     asked = []
-    found = blas._controller
-    monkeypatch.setattr(blas, "_controller", lambda k: (asked.append(k), found(k))[1])
-    monkeypatch.setattr(blas, "_loaded", lambda: (True, False))
-    with blas.threads_for(0):
-        monkeypatch.setattr(blas, "_loaded", lambda: (True, True))
-        with blas.threads_for(0):
+    found = blas_threads._controller
+    monkeypatch.setattr(
+        blas_threads, "_controller", lambda k: (asked.append(k), found(k))[1]
+    )
+    monkeypatch.setattr(blas_threads, "_loaded", lambda: (True, False))
+    with blas_threads.threads_for(0):
+        monkeypatch.setattr(blas_threads, "_loaded", lambda: (True, True))
+        with blas_threads.threads_for(0):
             assert set(threads().values()) == {1}
     assert asked == [(True, False), (True, True)]
     assert threads() == two

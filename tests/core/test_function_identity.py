@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import function
-from banach.core.closures import reached
+from banach.core import traced_function
+from banach.core.function_identity import reached
 
 X = np.array([1.0, 2.0, -1.0])
 SCALE = 3.0
@@ -33,26 +33,26 @@ def make(scale, power=2):
 
 
 def value(fun):
-    function._SEEN.clear()  # what warns of a function that is never the same
-    return float(function.trace(fun, X)(X))
+    traced_function._SEEN.clear()  # what warns of a function that is never the same
+    return float(traced_function.trace(fun, X)(X))
 
 
 @pytest.fixture(autouse=True)
 def forgotten():
-    function._KNOWN.clear()
+    traced_function._KNOWN.clear()
 
 
 @pytest.fixture
 def traces(monkeypatch):
     """How often a function was traced."""
     seen = []
-    real = function._traced
+    real = traced_function._traced
 
     def counted(*args):
         seen.append(args[0])
         return real(*args)
 
-    monkeypatch.setattr(function, "_traced", counted)
+    monkeypatch.setattr(traced_function, "_traced", counted)
     return seen
 
 

@@ -16,11 +16,11 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
 from banach.core.card import Card
-from banach.core.fields import count, number
 from banach.core.hyperparameters import part
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
+from banach.core.validated_fields import count, number
 from banach.parts import line_search
 from banach.parts.line_search import LineSearchResult
 

@@ -8,8 +8,8 @@ a jaxpr with
 - calls inlined and custom rules dropped: the primal program is differentiated;
 - `logaddexp` called afresh, so that its rule is JAX's own;
 - `max`, `min` and their reductions differentiated by comparing the operands;
-- `stop_gradient` as the identity, unless `shift.py` proves the results independent
-  of the value it wraps, as in logsumexp and softmax; then it stays.
+- `stop_gradient` as the identity, unless `shift_invariance.py` proves the results
+  independent of the value it wraps, as in logsumexp and softmax; then it stays.
 """
 
 import functools

@@ -15,7 +15,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 import banach as bn
-from banach.engine import executable_cache, tiers
+from banach.engine import disk_cache, tiers
 from banach.engine.executors import FAST
 
 A = np.random.default_rng(3).standard_normal((4, 4))
@@ -27,7 +27,7 @@ POINT = jax.ShapeDtypeStruct((4,), np.float64)
 def place(tmp_path, monkeypatch):
     """An empty store of this test's own, and none of JAX's."""
     monkeypatch.setenv("BANACH_CACHE", str(tmp_path / "kept"))
-    monkeypatch.setattr(executable_cache, "_warned", set())
+    monkeypatch.setattr(disk_cache, "_warned", set())
     names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
     before = {name: getattr(jax.config, name) for name in names}
     jax.config.update(names[0], None)
@@ -40,8 +40,8 @@ def place(tmp_path, monkeypatch):
 
 def spent():
     """(loaded, compiled, kept) since this was called."""
-    before = dict(executable_cache.COUNTS)
-    return lambda: tuple(executable_cache.COUNTS[k] - before[k] for k in before)
+    before = dict(disk_cache.COUNTS)
+    return lambda: tuple(disk_cache.COUNTS[k] - before[k] for k in before)
 
 
 def lowered(function, *shapes, **options):
@@ -63,8 +63,8 @@ def bits(tree):
 
 def test_a_loaded_program_has_the_bits_and_trees_of_the_compiled_one(place):
     counts = spent()
-    made = executable_cache.compiled(lowered(solve, SHAPE, POINT), FAST)
-    again = executable_cache.compiled(lowered(solve, SHAPE, POINT), FAST)
+    made = disk_cache.compiled(lowered(solve, SHAPE, POINT), FAST)
+    again = disk_cache.compiled(lowered(solve, SHAPE, POINT), FAST)
     assert counts() == (1, 1, 1)
     assert oct(os.stat(place).st_mode)[-3:] == "700"
     (file,) = place.iterdir()
@@ -95,17 +95,17 @@ def test_programs_whose_texts_agree_but_whose_calls_differ_are_two(place):
     right = lowered(lambda a, b: b + 1, POINT, POINT)
     assert left.as_text() == right.as_text()
     for program in (left, right):
-        executable_cache.compiled(program)
+        disk_cache.compiled(program)
     counts = spent()
-    assert float(executable_cache.compiled(left)(A[0], A[1])[2]) == A[0, 2] + 1
-    assert float(executable_cache.compiled(right)(A[0], A[1])[2]) == A[1, 2] + 1
+    assert float(disk_cache.compiled(left)(A[0], A[1])[2]) == A[0, 2] + 1
+    assert float(disk_cache.compiled(right)(A[0], A[1])[2]) == A[1, 2] + 1
     assert counts() == (2, 0, 0)
     strong = lowered(lambda: np.float64(1.5))
     weak = lowered(lambda: 1.5)
     assert strong.as_text() == weak.as_text()
     single = np.float32(2)
     for program, dtype in [(strong, "float64"), (weak, "float32")] * 2:
-        assert (executable_cache.compiled(program)() * single).dtype == dtype
+        assert (disk_cache.compiled(program)() * single).dtype == dtype
 
 
 def test_the_key_sees_every_constant_and_option_and_no_source_line(monkeypatch):
@@ -114,12 +114,10 @@ def test_the_key_sees_every_constant_and_option_and_no_source_line(monkeypatch):
     other[2500] = np.nextafter(other[2500], 0)
     line = jax.ShapeDtypeStruct((5000,), np.float64)
     keys = [
-        executable_cache.key(lowered(lambda x, c=c: x * jnp.asarray(c), line), o)
+        disk_cache.key(lowered(lambda x, c=c: x * jnp.asarray(c), line), o)
         for c, o in [(large, None), (other, None), (large, {"xla_cpu_x": 1})]
     ]
-    keys.append(
-        executable_cache.key(lowered(lambda x: x * jnp.asarray(large), line), None)
-    )
+    keys.append(disk_cache.key(lowered(lambda x: x * jnp.asarray(large), line), None))
     assert keys[0] == keys[3] and len(set(keys)) == 3 and None not in keys
 
     moved = []
@@ -128,21 +126,19 @@ def test_the_key_sees_every_constant_and_option_and_no_source_line(monkeypatch):
         exec(compile(code, file, "exec"), space)
         moved.append(lowered(space["f"], POINT))
     assert moved[0].as_text(debug_info=True) != moved[1].as_text(debug_info=True)
-    assert executable_cache.key(moved[0], None) == executable_cache.key(moved[1], None)
+    assert disk_cache.key(moved[0], None) == disk_cache.key(moved[1], None)
 
     given = lowered(lambda x: x * 2, POINT, donate_argnums=0)
     kept = lowered(lambda x: x * 2, POINT)
-    assert executable_cache.key(given, None) != executable_cache.key(kept, None)
-    before = executable_cache.key(kept, None)
+    assert disk_cache.key(given, None) != disk_cache.key(kept, None)
+    before = disk_cache.key(kept, None)
     with jax.enable_x64(False):
-        assert executable_cache.key(lowered(lambda x: x * 2, POINT), None) != before
+        assert disk_cache.key(lowered(lambda x: x * 2, POINT), None) != before
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-    assert executable_cache.key(kept, None) != before
+    assert disk_cache.key(kept, None) != before
     monkeypatch.undo()
-    monkeypatch.setattr(
-        executable_cache, "_machine", lambda device: "another processor"
-    )
-    assert executable_cache.key(kept, None) != before
+    monkeypatch.setattr(disk_cache, "_machine", lambda device: "another processor")
+    assert disk_cache.key(kept, None) != before
 
 
 def called_back(x):
@@ -157,12 +153,12 @@ def printed(x):
 @pytest.mark.parametrize("function", [called_back, printed])
 def test_what_calls_back_into_python_is_compiled_every_time(place, function):
     program = lowered(function, POINT)
-    assert executable_cache.key(program, None) is None
+    assert disk_cache.key(program, None) is None
     counts = spent()
     for factor in (1, 3):
         expected = factor * A[0] * (2 if function is called_back else 1)
         np.testing.assert_array_equal(
-            executable_cache.compiled(program)(factor * A[0]), expected
+            disk_cache.compiled(program)(factor * A[0]), expected
         )
     assert counts() == (0, 2, 0) and not list(place.iterdir())
 
@@ -177,7 +173,7 @@ def test_what_jax_keeps_itself_is_not_kept_again(place):
     first, second = lambda *a: solve(*a), lambda *a: solve(*a)
     for function in (first, second, second):
         counts = spent()
-        found = executable_cache.compiled(lowered(function, SHAPE, POINT))(A, A[0])
+        found = disk_cache.compiled(lowered(function, SHAPE, POINT))(A, A[0])
         expected = bits(found) if expected is None else expected
         assert bits(found) == expected
         seen.append(counts())
@@ -188,16 +184,14 @@ def test_what_jax_keeps_itself_is_not_kept_again(place):
 
 def test_a_call_into_an_unknown_library_is_not_kept():
     text = 'stablehlo.custom_call @"mine.solver"(%0) custom_call @lapack_dpotrf_ffi(%0)'
-    names = [
-        quoted or plain for quoted, plain in executable_cache._CALLED.findall(text)
-    ]
+    names = [quoted or plain for quoted, plain in disk_cache._CALLED.findall(text)]
     assert names == ["mine.solver", "lapack_dpotrf_ffi"]
-    assert [bool(executable_cache._STATELESS.fullmatch(n)) for n in names] == [
+    assert [bool(disk_cache._STATELESS.fullmatch(n)) for n in names] == [
         False,
         True,
     ]
     for name in ("xla_ffi_python_cpu_callback", "xla_python_gpu_callback", "lapack"):
-        assert not executable_cache._STATELESS.fullmatch(name)
+        assert not disk_cache._STATELESS.fullmatch(name)
 
 
 def spoiled(data):
@@ -206,33 +200,31 @@ def spoiled(data):
     flipped[-20] ^= 1
     return {
         "empty": b"", "half": data[: len(data) // 2], "a bit": bytes(flipped),
-        "no pickle": executable_cache.MAGIC + bytes(32) + b"x" * 50,
+        "no pickle": disk_cache.MAGIC + bytes(32) + b"x" * 50,
         "more": data + b"x",
     }  # fmt: skip
 
 
 def test_a_broken_or_foreign_file_is_a_miss_and_is_replaced(place):
     program = lowered(solve, SHAPE, POINT)
-    executable_cache.compiled(program)
+    disk_cache.compiled(program)
     (file,) = place.iterdir()
     good = file.read_bytes()
-    executable_cache.compiled(lowered(lambda x: x + 5, POINT))
+    disk_cache.compiled(lowered(lambda x: x + 5, POINT))
     (foreign,) = {*place.iterdir()} - {file}
     faults = spoiled(good) | {"of another program": foreign.read_bytes()}
     for fault, data in faults.items():
         file.write_bytes(data)
         counts = spent()
-        assert np.isfinite(executable_cache.compiled(program)(A, A[0])["x"]).all(), (
-            fault
-        )
+        assert np.isfinite(disk_cache.compiled(program)(A, A[0])["x"]).all(), fault
         assert counts() == (0, 1, 1), fault
         counts = spent()
-        executable_cache.compiled(program)
+        disk_cache.compiled(program)
         assert counts() == (1, 0, 0), fault
     file.unlink()
     file.mkdir()
     counts = spent()
-    executable_cache.compiled(program)
+    disk_cache.compiled(program)
     assert counts() == (0, 1, 0)
     assert sorted(place.iterdir()) == sorted([file, foreign])
 
@@ -240,54 +232,51 @@ def test_a_broken_or_foreign_file_is_a_miss_and_is_replaced(place):
 def test_bytes_that_load_as_nothing_are_a_miss(place):
     """Whole by its digest, and still not what this version of JAX can load."""
     program = lowered(lambda x: x - 3, POINT)
-    name = executable_cache.key(program, None)
-    executable_cache.compiled(program)
-    assert executable_cache._write(place, name, b"not an executable")
+    name = disk_cache.key(program, None)
+    disk_cache.compiled(program)
+    assert disk_cache._write(place, name, b"not an executable")
     counts = spent()
-    np.testing.assert_array_equal(executable_cache.compiled(program)(A[0]), A[0] - 3)
+    np.testing.assert_array_equal(disk_cache.compiled(program)(A[0]), A[0] - 3)
     assert counts() == (0, 1, 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners are POSIX")
 def test_a_folder_that_others_can_write_is_neither_read_nor_written(place, monkeypatch):
     program = lowered(lambda x: x * 7, POINT)
-    executable_cache.compiled(program)
+    disk_cache.compiled(program)
     (file,) = place.iterdir()
     for mode in (0o720, 0o702):
         place.chmod(mode)
         counts = spent()
         with pytest.warns(UserWarning, match="others can write.*BANACH_CACHE"):
-            executable_cache._warned.clear()
-            executable_cache.compiled(program)
-        executable_cache.compiled(program)  # warnings are errors here: it is said once
+            disk_cache._warned.clear()
+            disk_cache.compiled(program)
+        disk_cache.compiled(program)  # warnings are errors here: it is said once
         assert counts() == (0, 2, 0)
-        assert executable_cache.state()[0] is False
+        assert disk_cache.state()[0] is False
     place.chmod(0o700)
     file.chmod(0o620)
     counts = spent()
-    executable_cache.compiled(program)
+    disk_cache.compiled(program)
     assert counts() == (0, 1, 1) and oct(file.stat().st_mode)[-3:] == "600"
     me = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: me + 1)
     counts = spent()
     with pytest.warns(UserWarning, match="belongs to another user"):
-        executable_cache._warned.clear()
-        executable_cache.compiled(program)
+        disk_cache._warned.clear()
+        disk_cache.compiled(program)
     assert counts() == (0, 1, 0)
 
 
 def test_where_nothing_can_be_kept_programs_still_run(place, monkeypatch):
     program = lowered(lambda x: x * 11, POINT)
     place.write_text("a file, no folder")
-    assert (
-        executable_cache.state()[0] is False
-        and "BANACH_CACHE" in executable_cache.state()[1]
-    )
+    assert disk_cache.state()[0] is False and "BANACH_CACHE" in disk_cache.state()[1]
     counts = spent()
-    np.testing.assert_array_equal(executable_cache.compiled(program)(A[0]), 11 * A[0])
+    np.testing.assert_array_equal(disk_cache.compiled(program)(A[0]), 11 * A[0])
     monkeypatch.setenv("BANACH_CACHE", "off")
-    executable_cache.compiled(program)
-    assert counts() == (0, 2, 0) and executable_cache.state() == (
+    disk_cache.compiled(program)
+    assert counts() == (0, 2, 0) and disk_cache.state() == (
         True,
         "BANACH_CACHE=off",
     )
@@ -295,18 +284,18 @@ def test_where_nothing_can_be_kept_programs_still_run(place, monkeypatch):
 
     monkeypatch.setenv("BANACH_CACHE", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(place.parent / "base"))
-    kept, where = executable_cache.state()
+    kept, where = disk_cache.state()
     home = place.parent / "base" / "banach" / "executables"
     assert kept and where == f"{home} (0 programs, 0.0 MB)" and home.is_dir()
 
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(executable_cache.os, "replace", full)
+    monkeypatch.setattr(disk_cache.os, "replace", full)
     counts = spent()
-    executable_cache.compiled(program)
+    disk_cache.compiled(program)
     assert counts() == (0, 1, 0) and not list(home.iterdir())
-    assert executable_cache.state()[0] is False
+    assert disk_cache.state()[0] is False
 
 
 @pytest.mark.parametrize("moment", ["fdopen", "replace"])
@@ -332,29 +321,29 @@ def test_an_interrupt_while_writing_leaves_no_half_file(place, monkeypatch, mome
 
     fake = Stopped if moment == "fdopen" else stopped
     with monkeypatch.context() as patch:
-        patch.setattr(executable_cache.os, moment, fake)
+        patch.setattr(disk_cache.os, moment, fake)
         with pytest.raises(KeyboardInterrupt):
-            executable_cache.compiled(program)
+            disk_cache.compiled(program)
     assert not list(place.iterdir())
     counts = spent()
-    executable_cache.compiled(program)
+    disk_cache.compiled(program)
     assert counts() == (0, 1, 1) and len(list(place.iterdir())) == 1
 
 
 def test_readers_beside_writers_of_one_name_see_whole_files(place):
-    executable_cache.state()
+    disk_cache.state()
     name, contents = "ab" * 32, [bytes([i]) * 40_000 for i in range(3)]
-    assert executable_cache._write(place, name, contents[0])
+    assert disk_cache._write(place, name, contents[0])
     until, seen, failed = time.monotonic() + 0.5, set(), []
 
     def write(data):
         while time.monotonic() < until:
-            if not executable_cache._write(place, name, data):
+            if not disk_cache._write(place, name, data):
                 failed.append(data[:1])
 
     def read():
         while time.monotonic() < until:
-            found = executable_cache._read(place / name, name)
+            found = disk_cache._read(place / name, name)
             seen.add(found if found is None else found[:1])
             if found not in contents:
                 failed.append(found)
@@ -372,23 +361,23 @@ def test_readers_beside_writers_of_one_name_see_whole_files(place):
 def test_the_least_recently_used_go_and_nothing_else_is_touched(place, monkeypatch):
     programs_ = [lowered(lambda x, k=k: x + k, POINT) for k in range(4)]
     for program in programs_:
-        executable_cache.compiled(program)
-    names = [executable_cache.key(program, None) for program in programs_]
+        disk_cache.compiled(program)
+    names = [disk_cache.key(program, None) for program in programs_]
     for age, name in enumerate(names):
         os.utime(place / name, (time.time() - 1000 + age,) * 2)
     size = max((place / n).stat().st_size for n in names)
-    executable_cache.compiled(programs_[0])  # used just now: the oldest are 1 and 2
+    disk_cache.compiled(programs_[0])  # used just now: the oldest are 1 and 2
     stranger, fresh = place / "notes.txt", place / f"{names[0]}.{'0' * 16}.tmp"
     dead = place / f"{names[1]}.{'1' * 16}.tmp"
     for path in (stranger, fresh, dead):
         path.write_bytes(b"x" * 3 * size)
-    os.utime(dead, (time.time() - 2 * executable_cache.STALE,) * 2)
-    executable_cache.prune(place, limit=2 * size)
+    os.utime(dead, (time.time() - 2 * disk_cache.STALE,) * 2)
+    disk_cache.prune(place, limit=2 * size)
     left = {p.name for p in place.iterdir()}
     assert left == {names[0], names[3], stranger.name, fresh.name}
-    monkeypatch.setattr(executable_cache, "LIMIT", 2 * size)
-    monkeypatch.setattr(executable_cache, "ROOM", 1)
-    executable_cache.compiled(programs_[1])
+    monkeypatch.setattr(disk_cache, "LIMIT", 2 * size)
+    monkeypatch.setattr(disk_cache, "ROOM", 1)
+    disk_cache.compiled(programs_[1])
     assert {names[1], names[0]} <= {p.name for p in place.iterdir()}
     assert not (place / names[3]).exists()
 
@@ -398,7 +387,7 @@ import json, sys
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import banach as bn
-from banach.engine import executable_cache as store
+from banach.engine import disk_cache as store
 
 before = dict(jax.config.values)
 A = np.random.default_rng(3).standard_normal((6, 4))

@@ -7,8 +7,8 @@ from jax import numpy as jnp
 
 import banach as bn
 from banach.methods.distributed._stragglers import Bursts
+from banach.methods.smooth import _damped_newton_steps as damping
 from banach.methods.smooth import _hessian_models as curvature
-from banach.methods.smooth import _step_lengths as damping
 
 THIRD = 1 / 3
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import closures, compat, loop_rerolling, trace_errors
+from banach.core import compat, function_identity, loop_rerolling, trace_errors
 from banach.core.problem import Misuse
 
 # Stops in banach's own files keep every derivative, as JAX's do.
@@ -97,9 +97,9 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
     """Trace `fun` at arguments (arrays or ShapeDtypeStructs), hoisting captures.
 
     A function that reaches only what is known not to have changed is not traced again
-    (`core/closures.py`).
+    (`core/function_identity.py`).
     """
-    found = closures.reached(fun)
+    found = function_identity.reached(fun)
     if found is None or sum(a.nbytes for a in found.arrays) > _LARGEST:
         return _traced(fun, args, name)
     leaves, in_tree = jax.tree.flatten(jax.tree.map(_struct, args))
