@@ -29,7 +29,7 @@ class GaussNewtonState(eqx.Module):
 
 @method(
     name="gauss_newton",
-    family="leastsquares",
+    family="least_squares",
     problem="NonlinearLeastSquares",
     needs={"residual", "jacobian"},
     assumes={"smooth"},

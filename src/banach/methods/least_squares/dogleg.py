@@ -32,7 +32,7 @@ class DoglegState(eqx.Module):
 
 @method(
     name="dogleg",
-    family="leastsquares",
+    family="least_squares",
     problem="NonlinearLeastSquares",
     needs={"residual", "jacobian"},
     assumes={"smooth"},

@@ -8,7 +8,7 @@ from fixed_point_drive import iterates
 from reference import convergent_graph_solver as reference
 
 import banach as bn
-from banach.methods.fixedpoint.convergent_graph_solver import ConvergentGraphSolver
+from banach.methods.fixed_point.convergent_graph_solver import ConvergentGraphSolver
 
 rng = np.random.default_rng(2)
 NODES, EDGES, GAMMA = 9, 25, 0.8

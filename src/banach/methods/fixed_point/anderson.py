@@ -27,7 +27,7 @@ class AndersonState(eqx.Module):
 
 @method(
     name="anderson",
-    family="fixedpoint",
+    family="fixed_point",
     problem="FixedPoint",
     needs={"map"},
     paper="walker2011anderson",

@@ -27,7 +27,7 @@ STEPS, LONG = 300, 2000
 
 def measure() -> dict[str, Any]:
     """Errors and bounds of the contractions, residuals of the nonexpansive maps."""
-    from banach.methods.fixedpoint.picard import Picard
+    from banach.methods.fixed_point.picard import Picard
 
     with jax.enable_x64(True):
         rows = {f"damping {q}": _contraction(q) for q in (0.85, 0.99)}
@@ -119,9 +119,9 @@ def _path(problem: Any, method: Any, steps: int) -> tuple[np.ndarray, np.ndarray
 
 def _contraction(q: float) -> dict[str, Any]:
     """PageRank with damping q: errors over bounds, in the 1-norm."""
-    from banach.claims.fixedpoint._graphs import digits_pagerank
+    from banach.claims.fixed_point._graphs import digits_pagerank
     from banach.kinds.fixed_point.problem import FixedPoint
-    from banach.methods.fixedpoint.picard import Picard
+    from banach.methods.fixed_point.picard import Picard
 
     n = 500
     M, b = digits_pagerank(n, q)

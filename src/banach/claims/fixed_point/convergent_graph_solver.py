@@ -38,7 +38,7 @@ WIDTHS = range(3, 40)
 
 def measure() -> dict[str, Any]:
     """Errors on larger graphs, the gradient's error, and bounds against errors."""
-    from banach.claims.fixedpoint import _graphs
+    from banach.claims.fixed_point import _graphs
 
     rows: dict[str, Any] = {}
     data = {}
@@ -104,7 +104,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 
 def _models(graphs: Any) -> dict[str, Any]:
-    from banach.claims.fixedpoint import _graphs
+    from banach.claims.fixed_point import _graphs
     from banach.parts.graph_solver import graph_solver
 
     p, r = graphs.features.shape[-1], graphs.edges.shape[-1]

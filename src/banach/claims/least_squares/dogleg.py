@@ -27,9 +27,9 @@ STEPS = 400
 
 def measure() -> dict[str, Any]:
     """Norms, ends and factorisations of both."""
-    from banach.claims.leastsquares import _shared as run
-    from banach.methods.leastsquares.dogleg import Dogleg
-    from banach.methods.leastsquares.levenberg_marquardt import LevenbergMarquardt
+    from banach.claims.least_squares import _shared as run
+    from banach.methods.least_squares.dogleg import Dogleg
+    from banach.methods.least_squares.levenberg_marquardt import LevenbergMarquardt
 
     out: dict[str, Any] = {}
     with jax.enable_x64(True):
@@ -66,7 +66,7 @@ def _at(rows, oracle, enough):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.leastsquares._shared import mean
+    from banach.claims.least_squares._shared import mean
 
     rows = numbers.items()
     falls = all(r["rise"] <= 1e-12 for _, r in rows)

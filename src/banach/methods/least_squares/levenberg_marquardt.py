@@ -10,7 +10,7 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
-from banach.methods.leastsquares._hebden import hebden
+from banach.methods.least_squares._hebden import hebden
 from banach.parts import least_squares as ls
 
 QUIET = 30  # steps in a row that rounding hides
@@ -34,7 +34,7 @@ class LevenbergMarquardtState(eqx.Module):
 
 @method(
     name="levenberg_marquardt",
-    family="leastsquares",
+    family="least_squares",
     problem="NonlinearLeastSquares",
     needs={"residual", "jacobian"},
     assumes={"smooth"},

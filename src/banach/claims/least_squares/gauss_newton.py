@@ -24,8 +24,8 @@ NOISE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
 
 def measure() -> dict[str, Any]:
     """Factors per step beside rho, orders, and what coordinates change."""
-    from banach.claims.leastsquares import _shared as run
-    from banach.methods.leastsquares.gauss_newton import GaussNewton
+    from banach.claims.least_squares import _shared as run
+    from banach.methods.least_squares.gauss_newton import GaussNewton
 
     out: dict[str, Any] = {"rates": [], "units": 0.0, "curves": {}}
     with jax.enable_x64(True):

@@ -7,7 +7,7 @@ from fixed_point_drive import iterates
 from reference import picard as reference
 
 import banach as bn
-from banach.methods.fixedpoint.picard import Picard
+from banach.methods.fixed_point.picard import Picard
 
 rng = np.random.default_rng(0)
 W = rng.standard_normal((6, 6))

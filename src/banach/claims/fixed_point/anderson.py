@@ -27,8 +27,8 @@ POOR = ("(0, 1, 2)", "(0, 0.5, 1)")
 
 def measure() -> dict[str, Any]:
     """Distances to GMRES, and residuals of EM and of accelerated EM."""
-    from banach.methods.fixedpoint.anderson import Anderson
-    from banach.methods.fixedpoint.picard import Picard
+    from banach.methods.fixed_point.anderson import Anderson
+    from banach.methods.fixed_point.picard import Picard
 
     with jax.enable_x64(True):
         mixtures = {}
@@ -146,9 +146,9 @@ def _against_gmres() -> float:
     """Largest relative distance of Anderson's x_{k+1} from g(x_k of GMRES)."""
     import jax.numpy as jnp
 
-    from banach.claims.fixedpoint._graphs import digits_pagerank
+    from banach.claims.fixed_point._graphs import digits_pagerank
     from banach.kinds.fixed_point.problem import FixedPoint
-    from banach.methods.fixedpoint.anderson import Anderson
+    from banach.methods.fixed_point.anderson import Anderson
 
     M, b = digits_pagerank(200, 0.85)
     problem = FixedPoint(lambda x, M, b: M @ x + b, np.zeros(len(b)), (M, b))

@@ -26,7 +26,7 @@ class ConvergentGraphSolverState(eqx.Module):
 
 @method(
     name="convergent_graph_solver",
-    family="fixedpoint",
+    family="fixed_point",
     problem="GraphFixedPoint",
     needs={"linear_part"},
     assumes={"contractive"},

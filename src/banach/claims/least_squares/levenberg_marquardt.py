@@ -24,8 +24,8 @@ STEPS = 400
 
 def measure() -> dict[str, Any]:
     """Norms along runs in other units; evaluations of both."""
-    from banach.claims.leastsquares import _shared as run
-    from banach.methods.leastsquares.levenberg_marquardt import LevenbergMarquardt
+    from banach.claims.least_squares import _shared as run
+    from banach.methods.least_squares.levenberg_marquardt import LevenbergMarquardt
 
     out: dict[str, Any] = {"runs": {}, "units": {}}
     with jax.enable_x64(True):
@@ -79,7 +79,7 @@ def _minpack(problem, x0):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.leastsquares._shared import mean
+    from banach.claims.least_squares._shared import mean
 
     rows = numbers["runs"].values()
     if any(r["ours"] is None for r in rows):

@@ -6,7 +6,7 @@ from fixed_point_drive import iterates
 from reference import anderson as reference
 
 import banach as bn
-from banach.methods.fixedpoint.anderson import Anderson
+from banach.methods.fixed_point.anderson import Anderson
 
 rng = np.random.default_rng(1)
 W = rng.standard_normal((12, 12))

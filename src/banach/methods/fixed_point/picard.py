@@ -22,7 +22,7 @@ class PicardState(eqx.Module):
 
 @method(
     name="picard",
-    family="fixedpoint",
+    family="fixed_point",
     problem="FixedPoint",
     needs={"map"},
     assumes={"nonexpansive"},
