@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from banach.checks import evaluation
 from banach.checks.interval import NoEnclosure, krawczyk
-from banach.checks.scales import refuse_unless
+from banach.checks.refusals import refuse_unless
 from banach.core import compat, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point

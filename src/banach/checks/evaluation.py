@@ -1,4 +1,4 @@
-"""What the checks share: judged dtype, norms with their slack, screens, scales."""
+"""How checks evaluate at a point: judged dtype, values with their slack, screens."""
 
 import math
 from collections.abc import Callable

@@ -7,18 +7,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
 from banach.checks.refute_contraction import EVALUATIONS, refute_contraction
 from banach.checks.scales import (
     Scaled,
     at_reference,
-    extended,
     held_against,
-    refuse_unless,
     screen_scale,
     source,
 )
 from banach.core import tree
-from banach.core.check import Certificate, Part, single
+from banach.core.check import Certificate, Part, extended, single
 from banach.core.facts import DECLARED
 from banach.core.point import Point
 from banach.core.problem import Problem

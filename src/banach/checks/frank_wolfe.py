@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import evaluation
+from banach.checks.refusals import refuse_without
 from banach.checks.refute_convexity import midpoint_calls, midpoint_part
-from banach.checks.scales import Scaled, extended, refuse_without
+from banach.checks.scales import Scaled
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least, outside

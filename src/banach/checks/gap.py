@@ -19,10 +19,9 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from banach.checks import evaluation
-from banach.checks.scales import offered
 from banach.core import tree, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -213,6 +212,16 @@ def _null(problem: Problem, x: Array) -> Scalar:
     # A x may be 0 because it vanished.
     exact = jnp.all(problem.split(x)[0] == 0) | evaluation.ordinary(problem, x)
     return evaluation.null_scale(problem.objective(x), exact & jnp.all(zero | unfelt))
+
+
+def offered(dual: PyTree, like: Array) -> Array | None:
+    """The offer of a dual point if it is one floating array of this shape."""
+    leaves = jax.tree.leaves(dual)
+    if len(leaves) != 1 or jnp.shape(leaves[0]) != like.shape:
+        return None
+    if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
+        return None
+    return jnp.asarray(leaves[0], like.dtype)
 
 
 def _each(w: Array, z: Array) -> Array:

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import evaluation
+from banach.checks.refusals import refuse_without
 from banach.checks.scales import (
     Scaled,
     Sizes,
     at_most_one,
     component_parts,
     held_against,
-    refuse_without,
     screen_scale,
     sizes,
     source,

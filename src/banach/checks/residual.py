@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import evaluation, rounding
-from banach.checks.scales import refuse_unless, source
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import source
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point

@@ -1,10 +1,9 @@
-"""What surrounds the mathematics of a check: its scale, its refusals, more parts."""
+"""What a checked value is small against: scales of values, units of components."""
 
 import abc
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
@@ -202,36 +201,4 @@ def component_parts(
     return (
         Part(names[0], main, e, one, own, word, "reference"),
         Part(names[1], rest, f, one, own, word, "none"),
-    )
-
-
-def extended(certificate: Certificate, parts: tuple[Part, ...]) -> Certificate:
-    """The certificate with more parts."""
-    return eqx.tree_at(lambda c: c.parts, certificate, certificate.parts + parts)
-
-
-def offered(dual: PyTree, like: Array) -> Array | None:
-    """The offer of a dual point if it is one floating array of this shape."""
-    leaves = jax.tree.leaves(dual)
-    if len(leaves) != 1 or jnp.shape(leaves[0]) != like.shape:
-        return None
-    if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
-        return None
-    return jnp.asarray(leaves[0], like.dtype)
-
-
-def refuse_unless(fits: bool, problem: Problem, says: str) -> str | None:
-    """None where the problem fits, else what the check says and what to use."""
-    if fits:
-        return None
-    return f"{says}; for this {problem.kind} use check='{problem.default_check()}'"
-
-
-def refuse_without(oracle: str, problem: Problem, says: str) -> str | None:
-    """None where the problem has the oracle, else what the check says that it needs."""
-    if oracle in problem.oracles():
-        return None
-    return (
-        f"{says}, which this {problem.kind} lacks; "
-        f"use check='{problem.default_check()}'"
     )

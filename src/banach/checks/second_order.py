@@ -11,7 +11,8 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.checks import evaluation
 from banach.checks.lanczos import lanczos_lower_bound
-from banach.checks.scales import at_most_one, held_against, refuse_without, source
+from banach.checks.refusals import refuse_without
+from banach.checks.scales import at_most_one, held_against, source
 from banach.checks.stationarity import gradient_scale, no_term
 from banach.core import tree, validation
 from banach.core.check import Certificate, Check, Part

@@ -14,14 +14,13 @@ from banach.checks.scales import (
     Scaled,
     at_most_one,
     at_reference,
-    extended,
     held_against,
     screen_scale,
     source,
 )
 from banach.checks.stationarity import no_term
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least

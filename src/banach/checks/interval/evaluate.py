@@ -6,7 +6,7 @@ equations that the results need are evaluated. The enclosed quantity is the jaxp
 read over the real numbers, with its floating literals taken exactly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -212,6 +212,11 @@ def exact(v: Any) -> Value:
     if a.dtype.kind not in "fV":
         raise NoEnclosure(f"values of dtype {a.dtype} have no interval rule")
     return point(a.astype(np.float64))
+
+
+def all_exact(values: Sequence[Value]) -> bool:
+    """Whether all values are plain arrays, which hold no interval."""
+    return all(isinstance(v, np.ndarray) for v in values)
 
 
 def decided(v: Value) -> Value:

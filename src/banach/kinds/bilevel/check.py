@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import evaluation
-from banach.checks.scales import held_against, refuse_unless
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import held_against
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point

@@ -9,14 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from banach.checks import evaluation
-from banach.checks.scales import (
-    Scaled,
-    at_most_one,
-    held_against,
-    refuse_without,
-    screen_scale,
-    source,
-)
+from banach.checks.refusals import refuse_without
+from banach.checks.scales import Scaled, at_most_one, held_against, screen_scale, source
 from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point

@@ -28,7 +28,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import evaluation
-from banach.checks.scales import Scaled, offered, refuse_unless
+from banach.checks.gap import offered
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import Scaled
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point

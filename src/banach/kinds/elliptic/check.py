@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Array
 
 from banach.checks import evaluation
-from banach.checks.scales import Scaled, extended, refuse_unless
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import Scaled
 from banach.core import tree
-from banach.core.check import Certificate, Part, single
+from banach.core.check import Certificate, Part, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.checks import evaluation
-from banach.checks.scales import refuse_unless
+from banach.checks.refusals import refuse_unless
 from banach.checks.stationarity import Stationarity, no_term
 from banach.core import validation
 from banach.core.check import Certificate, Check, Part

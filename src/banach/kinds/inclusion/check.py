@@ -7,18 +7,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
 from banach.checks.refute_monotonicity import pair_calls, pair_parts
 from banach.checks.scales import (
     Scaled,
     at_reference,
-    extended,
     held_against,
-    refuse_unless,
     screen_scale,
     source,
 )
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least

@@ -8,9 +8,9 @@ from jaxtyping import Array
 
 from banach.checks import evaluation
 from banach.checks.refute_monotonicity import pair_calls, pair_parts
-from banach.checks.scales import Scaled, extended
+from banach.checks.scales import Scaled
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.checks import evaluation
-from banach.checks.scales import Scaled, refuse_unless
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import Scaled
 from banach.checks.second_order import proved_lower_bound
 from banach.core import tree
 from banach.core.check import Certificate, single

@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.checks import evaluation
-from banach.checks.scales import refuse_unless
+from banach.checks.refusals import refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
