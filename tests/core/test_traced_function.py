@@ -280,7 +280,9 @@ def test_the_line_at_fault_is_named():
         y = 2 * x
         return jnp.sum(np.exp(y))
 
-    with pytest.raises(Misuse, match=r"test_function\.py:\d+: return jnp.sum\(np.exp"):
+    with pytest.raises(
+        Misuse, match=r"test_traced_function\.py:\d+: return jnp.sum\(np.exp"
+    ):
         trace(objective, X)
 
 

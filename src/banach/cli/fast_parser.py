@@ -2,8 +2,8 @@
 
 Only what is plainly right is read here: known options with plain values. Anything else
 (help, a word that is unknown, a number in another form, a missing argument) is left to
-typer, which says what is wrong. `tests/cli/test_light.py` holds these tables against
-the commands of `app.py`.
+typer, which says what is wrong. `tests/cli/test_fast_parser.py` holds these tables
+against the commands of `app.py`.
 """
 
 import re
