@@ -5,6 +5,7 @@ it sees imports inside functions and branches too.
 """
 
 import ast
+import importlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -173,6 +174,15 @@ def test_an_optional_library_has_one_file():
             users[library].append(path)
     shared = {library: paths for library, paths in users.items() if len(paths) > 1}
     assert not shared
+
+
+@pytest.mark.parametrize("package", ["banach", "banach.parts", "banach.terms"])
+def test_no_lazy_name_is_that_of_a_file(package):
+    # An imported submodule becomes an attribute, and would be what is found next time.
+    module = importlib.import_module(package)
+    files = {file.stem for file in Path(module.__file__).parent.glob("*.py")}
+    assert len(dir(module)) > 5 and len(files) > 5
+    assert not files & set(dir(module))
 
 
 # The checker itself: each bad snippet breaks exactly one rule, each good one none.

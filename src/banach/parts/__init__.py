@@ -13,7 +13,7 @@ __getattr__, __dir__ = names(
         "wrappers": "Averaged Momentum Restarted",
         "batch_size": "adadagrad_transform",
         "schedules": "linear_decay refine_schedule refined_schedule last_iterate_bound",
-        "graph_solver": "GraphSolver graph_solver",
+        "graph_network": "GraphSolver graph_solver",
         "grid_laplacians": "GridLaplacian grid_laplacian poisson_grid",
         "preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
     },

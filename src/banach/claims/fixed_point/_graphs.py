@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from banach.parts.graph_solver import (
+from banach.parts.graph_network import (
     Layers,
     Messages,
     layers,

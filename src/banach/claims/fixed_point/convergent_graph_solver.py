@@ -105,7 +105,7 @@ def figure(numbers: dict[str, Any], path: Any) -> None:
 
 def _models(graphs: Any) -> dict[str, Any]:
     from banach.claims.fixed_point import _graphs
-    from banach.parts.graph_solver import graph_solver
+    from banach.parts.graph_network import graph_solver
 
     p, r = graphs.features.shape[-1], graphs.edges.shape[-1]
     key = jax.random.key(1)

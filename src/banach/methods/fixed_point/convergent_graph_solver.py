@@ -45,7 +45,7 @@ class ConvergentGraphSolver(Method):
     step is iterative refinement. `iterative` needs only products with A and
     contracts by gamma a step in the maximum norm. The network that builds A and B
     from the features of a graph, and that is trained through the fixed point by
-    implicit gradients, is `banach.parts.graph_solver.GraphSolver`; its `maps` are
+    implicit gradients, is `banach.parts.graph_network.GraphSolver`; its `maps` are
     the data of a `GraphFixedPoint`. Written from the paper's abstract and a summary
     of its method; details of its networks are reconstructed.
 

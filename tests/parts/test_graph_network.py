@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.parts.graph_solver import graph_solver, row_stochastic
+from banach.parts.graph_network import graph_solver, row_stochastic
 
 rng = np.random.default_rng(3)
 N = 7
