@@ -5,6 +5,7 @@ it sees imports inside functions and branches too.
 """
 
 import ast
+import importlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -175,6 +176,15 @@ def test_an_optional_library_has_one_file():
     assert not shared
 
 
+@pytest.mark.parametrize("package", ["banach", "banach.parts", "banach.terms"])
+def test_no_lazy_name_is_that_of_a_file(package):
+    # An imported submodule becomes an attribute, and would be what is found next time.
+    module = importlib.import_module(package)
+    files = {file.stem for file in Path(module.__file__).parent.glob("*.py")}
+    assert len(dir(module)) > 5 and len(files) > 5
+    assert not files & set(dir(module))
+
+
 # The checker itself: each bad snippet breaks exactly one rule, each good one none.
 
 MODULES = {"core", "engine", "terms", "parts", "estimate", "kinds", "checks", "methods"}
@@ -234,7 +244,7 @@ def test_the_checker_sees_a_broken_rule(path, source, message):
         ("core/result.py", "def plot(self):\n  from banach.report import figure"),
         ("core/compat.py", "from jax._src import core\nimport equinox.internal"),
         ("kinds/glm/problem.py", "from banach.terms import norms"),
-        ("kinds/glm/gap_check.py", "from banach.checks import common"),
+        ("kinds/glm/gap_check.py", "from banach.checks import evaluation"),
         ("kinds/glm/zoo.py", "from banach.zoo import registry"),
         ("methods/smooth/a.py", "from .b import c\nfrom banach import catalogue"),
         ("doors/solve.py", "def f():\n  from banach import racing"),

@@ -33,7 +33,7 @@ _TYPES = {
     "banach.core.card": "Card method",
     "banach.core.kind": "KindCard kind",
     "banach.core.result": "Result NotCertified",
-    "banach.engine.results": "Results",
+    "banach.engine.solve_many_results": "Results",
     "banach.core.stacked": "Stacked",
     "banach.bridge._from_optax": "FromOptax",
     "banach.racing": "Race",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from banach import checks
-from banach.checks import common
+from banach.checks import evaluation
 from banach.core.check import Certificate, Part, single
 from banach.core.point import Point
 from banach.core.tree import all_finite
@@ -183,9 +183,9 @@ def test_declared_cost_equals_counted_calls(name, monkeypatch):
     counts = {}
 
     # Tracing for the rounding rules is no evaluation.
-    monkeypatch.setattr(common, "Traced", Evaluated)
-    monkeypatch.setattr(common, "provenance", lambda fun, x: Evaluated.rounding)
-    monkeypatch.setattr(common, "lift", lambda p, q: (p, q))
+    monkeypatch.setattr(evaluation, "Traced", Evaluated)
+    monkeypatch.setattr(evaluation, "provenance", lambda fun, x: Evaluated.rounding)
+    monkeypatch.setattr(evaluation, "lift", lambda p, q: (p, q))
     check(Counting(problem, counts), Point(jnp.asarray(C)), jax.random.key(0), 0)
     assert counts == dict(check.cost(problem))
 
@@ -200,7 +200,9 @@ class Evaluated:
 
     def judge(self):
         value = self.fun(self.x)
-        return common.Judged(value, jax.tree.map(jnp.zeros_like, value), self.rounding)
+        return evaluation.Judged(
+            value, jax.tree.map(jnp.zeros_like, value), self.rounding
+        )
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"enclosure"}))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.checks.goal import Goal
+from banach.checks.objective_target import Goal
 from banach.checks.residual import Residual
 from banach.core.point import Point
 from banach.kinds.composite.problem import Composite

@@ -13,7 +13,7 @@ import banach as bn
 from banach.core.point import Point
 from banach.kinds.linear.check import EnergyError, LinearDistance, LinearResidual
 from banach.kinds.linear.problem import Linear
-from banach.parts.grid import obstacles, poisson_grid
+from banach.parts.grid_laplacians import obstacles, poisson_grid
 
 RNG = np.random.default_rng(8)
 KEY = 0

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from banach.checks.common import lift
+from banach.checks.evaluation import lift
 from banach.checks.gap import Gap, GapDistance
 from banach.core.point import Point
 from banach.core.rounding import subnormal

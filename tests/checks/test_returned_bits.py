@@ -2,7 +2,7 @@
 
 XLA may copy what makes a point into everything that reads it, and round each copy
 otherwise: of 2,048 float32 transports judged at once, 204 had a certificate of other
-bits than those returned before `common.fixed`.
+bits than those returned before `evaluation.fixed`.
 """
 
 import jax

@@ -18,7 +18,7 @@ from core_bed import bits
 
 import banach as bn
 from banach import zoo
-from banach.core import files, save
+from banach.core import atomic_files, save
 from banach.core.problem import Misuse
 from banach.core.result import problem_id
 from banach.engine import restore, tiers
@@ -194,7 +194,7 @@ def test_only_classes_of_banach_are_built_from_a_file():
         "banach.claims.figures:Path": "not one of banach's",
         "banach.kinds.nothing:Here": "does not have",
         "banach.kinds.glm.problem:Any": "no banach class",
-        "banach.checks.frame:Scaled": "nothing can be built",
+        "banach.checks.scales:Scaled": "nothing can be built",
         "banach.terms.norms:Norm": "nothing can be built",
         "banach.kinds.glm.problem:GLM.__init__": "not one of banach's",
     }.items():
@@ -330,7 +330,7 @@ def test_a_failed_write_leaves_the_old_run(tmp_path, wide, monkeypatch):
     changed = wide.replaced(problem=moved)
     for what in ("replace", "fsync"):
         with monkeypatch.context() as m:
-            m.setattr(files.os, what, full)
+            m.setattr(atomic_files.os, what, full)
             with pytest.raises(Misuse, match="cannot be written: No space"):
                 changed.save(path)
         assert old == {p.name: p.read_bytes() for p in tmp_path.iterdir()}

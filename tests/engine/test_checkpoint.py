@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import files, save
+from banach.core import atomic_files, save
 from banach.core.problem import Misuse
 
 rng = np.random.default_rng(5)
@@ -23,8 +23,8 @@ Y = A @ np.array([1.0, -2.0, 0.5])
 HOLDER = """
 import sys, time
 from pathlib import Path
-from banach.core import files
-lock = files.Lock(Path(sys.argv[1])).take()
+from banach.core import atomic_files
+lock = atomic_files.Lock(Path(sys.argv[1])).take()
 print("held", flush=True)
 time.sleep(1000)
 """
@@ -32,12 +32,14 @@ WRITER = """
 import sys
 import numpy as np
 from pathlib import Path
-from banach.core import files
+from banach.core import atomic_files
 path, mark = Path(sys.argv[1]), sys.argv[2]
 for i in range(60):
     text = '{"npz": "x.%s.npz", "who": "%s"}' % (mark * 16, mark)
-    with files.Lock(path):
-        files.write(path, text, (mark * 16, lambda f: f.write(mark.encode() * 9)))
+    with atomic_files.Lock(path):
+        atomic_files.write(
+            path, text, (mark * 16, lambda f: f.write(mark.encode() * 9))
+        )
 """
 
 
@@ -105,7 +107,7 @@ def test_paths_are_tried_before_the_run(ridge, tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as m:
-        m.setattr(files.Path, "touch", read_only)
+        m.setattr(atomic_files.Path, "touch", read_only)
         with pytest.raises(Misuse, match="cannot be written: Permission denied"):
             bn.solve(ridge, checkpoint=tmp_path / "x.json")
     assert names(tmp_path) == before
@@ -130,7 +132,7 @@ def test_a_write_that_fails_later_takes_nothing_away(ridge, tmp_path, monkeypatc
 
     for what in ("replace", "fsync"):
         with monkeypatch.context() as m:
-            m.setattr(files.os, what, full)
+            m.setattr(atomic_files.os, what, full)
             with pytest.warns(UserWarning, match=r"No space.*returned unsaved"):
                 r = bn.solve(ridge, checkpoint=path)
         assert r.certified and np.array_equal(r.x, want.x) and not names(folder)
@@ -168,7 +170,7 @@ def test_a_file_that_another_process_writes_is_refused(ridge, tmp_path, monkeypa
     path = tmp_path / "run.json"
     child = python(HOLDER, path)
     assert child.stdout.readline() == "held\n"
-    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    monkeypatch.setattr(atomic_files, "PATIENCE", 0.1)
     r = bn.solve(ridge)
     with pytest.raises(Misuse, match=rf"written by process {child.pid}"):
         bn.solve(ridge, checkpoint=path)
@@ -203,9 +205,11 @@ def test_processes_that_save_to_one_file_lose_nothing(tmp_path):
 
 def test_a_lock_waits_and_survives_a_removed_file(tmp_path):
     path = tmp_path / "x.json"
-    first = files.Lock(path).take()
+    first = atomic_files.Lock(path).take()
     taken = []
-    waiter = threading.Thread(target=lambda: taken.append(files.Lock(path).take()))
+    waiter = threading.Thread(
+        target=lambda: taken.append(atomic_files.Lock(path).take())
+    )
     waiter.start()
     time.sleep(0.1)
     assert not taken
@@ -214,11 +218,11 @@ def test_a_lock_waits_and_survives_a_removed_file(tmp_path):
     assert taken[0].held is not None
     # Somebody removes the lock's file: the next writer makes its own.
     (tmp_path / ".x.json.lock").unlink()
-    second = files.Lock(path).take()
+    second = atomic_files.Lock(path).take()
     taken[0].give()
     assert names(tmp_path) == [".x.json.lock"]
     with pytest.raises(Misuse, match="being written"):
-        files.Lock(path).take(patience=0)
+        atomic_files.Lock(path).take(patience=0)
     second.give()
     assert names(tmp_path) == []
 
@@ -229,7 +233,7 @@ def test_a_file_system_without_locks_warns(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "flock", none)
     with pytest.warns(UserWarning, match="has no locks"):
-        lock = files.Lock(tmp_path / "x.json").take()
+        lock = atomic_files.Lock(tmp_path / "x.json").take()
     lock.give()
     assert os.listdir(tmp_path) == [".x.json.lock"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import compat, host_calls
+from banach.core import compat, memoised_calls
 from banach.doors.solve import _plan
 from banach.engine import problem_cache, tiers
 
@@ -119,7 +119,7 @@ def decided(problem):
 def forget():
     problem_cache.forget()
     problem_cache._KEPT.clear()
-    host_calls._OF_ARRAYS.clear()
+    memoised_calls._OF_ARRAYS.clear()
     tiers.clear()
 
 

@@ -14,7 +14,7 @@ import banach as bn
 from banach.core import compat, save
 from banach.core.check import Check, single
 from banach.core.point import Point
-from banach.engine import executors, loop, problem_cache, split_run, tiers
+from banach.engine import executors, loop, problem_cache, split_step_and_check, tiers
 from banach.engine.loop import TIERS
 from banach.methods.smooth.gradient_descent import GradientDescent
 
@@ -230,7 +230,7 @@ def test_a_look_that_turns_out_long_is_compiled_from_then_on(monkeypatch):
         def cost(self, problem):
             return {"grad": 1}
 
-    monkeypatch.setattr(split_run, "ONCE", 3_000.0)
+    monkeypatch.setattr(split_step_and_check, "ONCE", 3_000.0)
     tiers.clear()
     run = dict(tol=1e-12, max_steps=60)
     r = bn.solve(valley(), LONG["method"], check=Slow(), **run)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.kinds import affine_rows
+from banach.kinds import affine_detection
 from banach.kinds.constrained import contradictions
 
 
@@ -198,7 +198,9 @@ def test_intervals_prove_what_is_too_long_for_fractions():
 
 def test_the_radius_is_one_that_no_solution_lies_in():
     # x >= 1 and x <= 1e-6 y: the nearest solution has y = 1e6.
-    rows = affine_rows.of_matrix(np.array([[-1.0, 0.0], [1.0, -1e-6]]), [-1.0, 0.0])
+    rows = affine_detection.of_matrix(
+        np.array([[-1.0, 0.0], [1.0, -1e-6]]), [-1.0, 0.0]
+    )
     far = np.full(2, np.inf)
     system = contradictions.joined([(rows, "ineq", False)], -far, far)
     radius = contradictions._radius(system, np.ones(2))
@@ -222,13 +224,13 @@ def test_rows_are_read_without_the_compiler(monkeypatch):
 
     problem = stated(3, eq=eq)
 
-    bind = affine_rows.compat.bind
+    bind = affine_detection.compat.bind
 
     def traced(eqn, values):
-        assert all(map(affine_rows.compat.is_tracer, values)), "handed to XLA"
+        assert all(map(affine_detection.compat.is_tracer, values)), "handed to XLA"
         return bind(eqn, values)
 
-    monkeypatch.setattr(affine_rows.compat, "bind", traced)
+    monkeypatch.setattr(affine_detection.compat, "bind", traced)
     assert exact_rows(problem) == {
         ("eq[0]", 1): 1,
         ("eq[0]", 3): Fraction(-2.5),
@@ -242,8 +244,10 @@ def test_rows_are_read_without_the_compiler(monkeypatch):
 
 def test_rows_that_numpy_cannot_read_are_read_all_the_same(monkeypatch):
     problem = stated(3, eq=lambda x: x[::-1] - 1)
-    monkeypatch.setattr(affine_rows.interpret, "refusal", lambda closed: "not today")
-    monkeypatch.setattr(affine_rows.interpret, "compile", None)
+    monkeypatch.setattr(
+        affine_detection.interpret, "refusal", lambda closed: "not today"
+    )
+    monkeypatch.setattr(affine_detection.interpret, "compile", None)
     assert exact_rows(problem) == {
         (f"eq[{i}]", j): v for i in range(3) for j, v in ((2 - i, 1), (3, -1))
     }

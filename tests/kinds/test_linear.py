@@ -9,7 +9,7 @@ import banach as bn
 from banach.core import tree
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.point import Point
-from banach.parts.grid import grid_laplacian, obstacles, poisson_grid
+from banach.parts.grid_laplacians import grid_laplacian, obstacles, poisson_grid
 from banach.parts.sparse import SparseMatrix
 
 RNG = np.random.default_rng(6)

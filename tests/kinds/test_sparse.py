@@ -15,7 +15,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.estimate import spectrum
 from banach.kinds import sparse_input
-from banach.kinds.glm import bounds, columns
+from banach.kinds.glm import bounds, column_scaling
 from banach.kinds.glm.problem import GLM
 from banach.parts.sparse import SparseMatrix
 
@@ -179,7 +179,7 @@ def test_the_view_of_scaled_and_centred_columns_is_the_dense_one(intercept, loss
             a, b = (getattr(p, oracle)(x) for p in seen)
             assert _close(a, b, 1e-11)
         # What is traced is the same view.
-        traced = jax.jit(lambda p: columns.of(p, always=True))(both[0])
+        traced = jax.jit(lambda p: column_scaling.of(p, always=True))(both[0])
         for mine, theirs in zip(*map(jax.tree.leaves, (traced, views[0])), strict=True):
             assert _close(mine, theirs)
     mine, theirs = (p.facts() for p in seen)

@@ -8,7 +8,7 @@ import pytest
 from banach.core.problem import Misuse
 from banach.methods.constrained._merit import convexified
 from banach.methods.constrained._sketch import Sketch
-from banach.parts import multipliers
+from banach.parts import multiplier_estimates
 
 RNG = np.random.default_rng(0)
 
@@ -72,17 +72,17 @@ def test_the_least_shift_makes_the_reduced_hessian_positive():
 def test_multipliers_are_fitted_signed_and_differentiable():
     g, J = np.array([1.0, 2.0, 0.0]), np.array([[1.0, 0, 0], [0, 1, 0], [0, 2, 0]])
     free, zero = np.ones(3), np.zeros(3)
-    np.testing.assert_allclose(multipliers.fitted(g, J, zero, free)[0], -1.0)
+    np.testing.assert_allclose(multiplier_estimates.fitted(g, J, zero, free)[0], -1.0)
     # Row 1 inactive (c = -5): row 2 takes it all.
-    lam = multipliers.fitted(g, J, np.array([0, 5.0, 0]), free)
+    lam = multiplier_estimates.fitted(g, J, np.array([0, 5.0, 0]), free)
     np.testing.assert_allclose(lam, [-1, 0, -1], atol=1e-12)
     # As an inequality a negative multiplier becomes 0.
     np.testing.assert_allclose(
-        multipliers.signed(g, J, zero, free, 1), [-1, 0, 0], atol=1e-12
+        multiplier_estimates.signed(g, J, zero, free, 1), [-1, 0, 0], atol=1e-12
     )
-    other = multipliers.signed(-g, J, zero, free, 1)
+    other = multiplier_estimates.signed(-g, J, zero, free, 1)
     np.testing.assert_allclose(float(other[1] + 2 * other[2]), 2.0)
-    slope = jax.jacfwd(lambda g: multipliers.function(g, J[:2], zero[:2], free))(
-        jnp.asarray(g)
-    )
+    slope = jax.jacfwd(
+        lambda g: multiplier_estimates.function(g, J[:2], zero[:2], free)
+    )(jnp.asarray(g))
     np.testing.assert_allclose(slope, [[-1, 0, 0], [0, -1, 0]], atol=1e-12)

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from banach.checks import common
-from banach.checks.frame import refuse_unless
+from banach.checks import evaluation
 from banach.checks.interval import NoEnclosure, krawczyk
+from banach.checks.refusals import refuse_unless
 from banach.core import compat, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -44,7 +44,7 @@ class EnclosureCheck(Check):
                 "check and call this one on the answer"
             )
         with compat.double():
-            judged, at = common.lift(problem, point)
+            judged, at = evaluation.lift(problem, point)
             minimise = "grad" in problem.oracles()
             convex = problem.facts().has("convex")
             F = judged.grad if minimise else judged.residual
@@ -60,8 +60,8 @@ class EnclosureCheck(Check):
             if self.rigor == "libm":
                 notes += ("libm <= 4 ulp",)
             if minimise and convex:
-                notes += common.declared(problem, "convex")
-            notes += common.stopped(problem) if minimise else ()
+                notes += evaluation.declared(problem, "convex")
+            notes += evaluation.stopped(problem) if minimise else ()
             what = "minimiser" if convex else "strict local minimiser"
             return single(
                 f"||x-x*||_inf, x* {what if minimise else 'the root'}",

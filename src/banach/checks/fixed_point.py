@@ -6,19 +6,18 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from banach.checks import common
-from banach.checks.frame import (
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
+from banach.checks.refute_contraction import EVALUATIONS, refute_contraction
+from banach.checks.scales import (
     Scaled,
     at_reference,
-    extended,
     held_against,
-    refuse_unless,
     screen_scale,
     source,
 )
-from banach.checks.refute_contraction import EVALUATIONS, refute_contraction
 from banach.core import tree
-from banach.core.check import Certificate, Part, single
+from banach.core.check import Certificate, Part, extended, single
 from banach.core.facts import DECLARED
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -43,7 +42,7 @@ class Contraction(Scaled):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        judged, at = common.lift(problem, point)
+        judged, at = evaluation.lift(problem, point)
         against = screen_scale(problem, self.scale)
         value, slack, label = _distance(judged, at.x, self.screen, against)
         certificate = single(
@@ -52,15 +51,16 @@ class Contraction(Scaled):
             slack,
             held_against(problem, value, slack, self.scale, label),
             grade="bound",
-            assumes=common.declared(problem, "q") + common.believed("map", label),
+            assumes=evaluation.declared(problem, "q")
+            + evaluation.believed("map", label),
             rounding=label,
             look=look,
             scale_from=source(problem),
         )
         if problem.facts().provenance("q") == DECLARED:
             zero = jnp.zeros_like(value)
-            found = common.screened(
-                common.below(self.screen, value, against),
+            found = evaluation.screened(
+                evaluation.below(self.screen, value, against),
                 lambda: zero,
                 lambda: refute_contraction(judged, at, key),
             )
@@ -110,7 +110,7 @@ class FixedPointResidual(Scaled):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The residual at the point itself."""
-        judged, at = common.lift(problem, point)
+        judged, at = evaluation.lift(problem, point)
         against = screen_scale(problem, self.scale)
         value, slack, label = _residual(judged, at.x, self.screen, against)
         certificate = single(
@@ -119,7 +119,7 @@ class FixedPointResidual(Scaled):
             slack,
             held_against(problem, value, slack, self.scale, label),
             grade="residual",
-            assumes=common.believed("map", label),
+            assumes=evaluation.believed("map", label),
             rounding=label,
             look=look,
             scale_from=source(problem),
@@ -152,15 +152,15 @@ def _residual(problem: Problem, x: PyTree, screen: Any, scale: Any):
         return problem.weighted(tree.sub(v, problem.map(v)))
 
     def full():
-        r = common.judge(move, x)
+        r = evaluation.judge(move, x)
         value = _norm(problem, r.value)
         return value, norm_slack(problem, value, r.error)
 
     def cheap():
         return _norm(problem, move(x))
 
-    value, slack = common.behind(screen, scale, cheap, full, 8)
-    return value, slack, common.provenance(move, x)
+    value, slack = evaluation.behind(screen, scale, cheap, full, 8)
+    return value, slack, evaluation.provenance(move, x)
 
 
 def _moved(problem: Problem, x: PyTree) -> Array:
@@ -188,7 +188,7 @@ def _distance(problem: Problem, x: PyTree, screen: Any, scale: Any):
 def norm_slack(problem: Problem, value: Array, error: PyTree) -> Array:
     """Slack of the problem's norm of entries whose errors are at most `error`."""
     if problem.norm == "2":
-        return common.norm_slack(value, error, problem.size())
+        return evaluation.norm_slack(value, error, problem.size())
     tiny = float(jnp.finfo(value.dtype).tiny)
     return 1.01 * tree.max_abs(error) + gam(4, value.dtype) * value + tiny
 

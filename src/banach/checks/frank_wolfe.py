@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from banach.checks import common
-from banach.checks.frame import Scaled, extended, refuse_without
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_without
 from banach.checks.refute_convexity import midpoint_calls, midpoint_part
+from banach.checks.scales import Scaled
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least, outside
@@ -40,26 +41,26 @@ class FrankWolfeGap(Scaled):
             slack,
             self.scale,
             grade="bound" if convex else "residual",
-            assumes=(common.declared(problem, "convex") if convex else ())
-            + common.believed("gradient", label)
-            + common.stopped(problem),
+            assumes=(evaluation.declared(problem, "convex") if convex else ())
+            + evaluation.believed("gradient", label)
+            + evaluation.stopped(problem),
             rounding=label,
             look=look,
         )
         if convex:
-            passes = common.below(self.screen, value, self.scale)
+            passes = evaluation.below(self.screen, value, self.scale)
             parts = midpoint_part(problem, inside, key, passes)
             certificate = extended(certificate, parts)
         return certificate, inside
 
     def measured(self, problem: Problem) -> tuple[Array]:
         """The gap at the centre of C."""
-        one = jnp.ones((), common.judged_dtype(problem))
+        one = jnp.ones((), evaluation.judged_dtype(problem))
         # The centre in the judged dtype: rounded, it may be outside C.
-        judged, start = common.lift(problem, problem.start())
+        judged, start = evaluation.lift(problem, problem.start())
         centre = judged.term.center(start.x)
         value, slack, _ = _gap(judged, Point(centre), None, one)
-        return (common.usable(value, slack, common.ordinary(judged, centre)),)
+        return (evaluation.usable(value, slack, evaluation.ordinary(judged, centre)),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One value, gradient and LMO; without a screen also the convexity test."""
@@ -81,15 +82,15 @@ def _repaired(problem: Problem, x: Any) -> Any:
     size, dtype = problem.size(), tree.dtype(x)
     allowed = gam(size + 8, dtype) * (tree.norm(x) + 1)
     off = problem.term.violation(x) > allowed
-    return common.fixed(tree.where(off, problem.project(x), x))
+    return evaluation.fixed(tree.where(off, problem.project(x), x))
 
 
 def _gap(problem: Problem, point: Point, screen: Any, scale: Array):
     """The gap, its slack and how that is known."""
-    judged, at = common.lift(problem, point)
+    judged, at = evaluation.lift(problem, point)
     x, term = at.x, judged.term
     size = problem.size()
-    label = common.provenance(judged.grad, x)
+    label = evaluation.provenance(judged.grad, x)
 
     def bracket(g, error):
         norm = tree.norm(g)
@@ -109,12 +110,12 @@ def _gap(problem: Problem, point: Point, screen: Any, scale: Array):
         return value, jnp.where(outside([term, g, x]), jnp.inf, slack)
 
     def full():
-        g = common.judge(judged.grad, x)
+        g = evaluation.judge(judged.grad, x)
         return bracket(g.value, g.error)
 
     def cheap():
         g = judged.grad(x)
         return bracket(g, tree.zeros_like(g))[0]
 
-    value, slack = common.behind(screen, scale, cheap, full, 2)
-    return common.where_defined(judged, x, value), slack, label
+    value, slack = evaluation.behind(screen, scale, cheap, full, 2)
+    return evaluation.where_defined(judged, x, value), slack, label

@@ -19,10 +19,9 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
-from banach.checks import common
-from banach.checks.frame import offered
+from banach.checks import evaluation
 from banach.core import tree, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -57,7 +56,7 @@ class Gap(Check):
     scale: Any = None
 
     def __check_init__(self):
-        common.read(self, scale="positive")
+        evaluation.read(self, scale="positive")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -71,7 +70,7 @@ class Gap(Check):
             seen.slack,
             ready.scale,
             grade="bound",
-            assumes=common.declared(problem, "convex"),
+            assumes=evaluation.declared(problem, "convex"),
             look=look,
             witness=seen.offered,
             scale_from="reference",
@@ -80,7 +79,7 @@ class Gap(Check):
 
     def prepared(self, problem: Problem) -> "Gap":
         """With row and column norms, F at the null model, and the slack there."""
-        judged, at = common.lifted_reference(problem)
+        judged, at = evaluation.lifted_reference(problem)
         norms = judged.data_norms(tree.dtype(at.x))
         # Data that are read as 0 are another problem: nothing is said of this one.
         rows = jnp.where(outside(judged), jnp.inf, norms.rows)
@@ -135,7 +134,7 @@ class GapDistance(Check):
             jnp.maximum(slack, 0) + 8 * gam(1, high.dtype) * high + least(high.dtype),
             root(ready.gap.scale),
             grade="bound",
-            assumes=common.declared(problem, "convex", "mu"),
+            assumes=evaluation.declared(problem, "convex", "mu"),
             look=look,
             witness=seen.offered,
             scale_from="reference",
@@ -175,11 +174,11 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
     """The best bound at the point, and the point in the bits that it speaks of."""
     kind = tree.dtype(point.x)
     # An entry that is read as 0 is certified, and returned, as 0.
-    x = common.settled(jnp.asarray(point.x))
+    x = evaluation.settled(jnp.asarray(point.x))
     if "project" in problem.oracles():
         out = problem.term.violation(problem.split(x)[0]) > 0
-        x = common.fixed(jnp.where(out, problem.project(x), x))
-    judged, at = common.lift(problem, Point(x, point.dual))
+        x = evaluation.fixed(jnp.where(out, problem.project(x), x))
+    judged, at = evaluation.lift(problem, Point(x, point.dual))
     x, w = at.x, judged.weights(tree.dtype(at.x))
     z = judged.linear(x)
     y = jnp.asarray(judged.y)
@@ -211,8 +210,18 @@ def _null(problem: Problem, x: Array) -> Scalar:
     zero = problem.loss.exact_zero(problem.linear(x), jnp.asarray(problem.y))
     unfelt = problem.weights(x.dtype) == 0
     # A x may be 0 because it vanished.
-    exact = jnp.all(problem.split(x)[0] == 0) | common.ordinary(problem, x)
-    return common.null_scale(problem.objective(x), exact & jnp.all(zero | unfelt))
+    exact = jnp.all(problem.split(x)[0] == 0) | evaluation.ordinary(problem, x)
+    return evaluation.null_scale(problem.objective(x), exact & jnp.all(zero | unfelt))
+
+
+def offered(dual: PyTree, like: Array) -> Array | None:
+    """The offer of a dual point if it is one floating array of this shape."""
+    leaves = jax.tree.leaves(dual)
+    if len(leaves) != 1 or jnp.shape(leaves[0]) != like.shape:
+        return None
+    if not jnp.issubdtype(jnp.result_type(leaves[0]), jnp.floating):
+        return None
+    return jnp.asarray(leaves[0], like.dtype)
 
 
 def _each(w: Array, z: Array) -> Array:

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from banach.checks import common
-from banach.checks.frame import (
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_without
+from banach.checks.scales import (
     Scaled,
     Sizes,
     at_most_one,
     component_parts,
     held_against,
-    refuse_without,
     screen_scale,
     sizes,
     source,
@@ -63,8 +63,8 @@ class ProxStep(Scaled):
     ) -> tuple[Certificate, Point]:
         """The bound, and x+."""
         step = _step(problem, point)
-        label = common.provenance(step.judged.grad, step.wide)
-        says = common.believed("gradient", label) + common.stopped(problem)
+        label = evaluation.provenance(step.judged.grad, step.wide)
+        says = evaluation.believed("gradient", label) + evaluation.stopped(problem)
         if self.sizes is not None:
             parts = component_parts(
                 _NAMES,
@@ -75,12 +75,12 @@ class ProxStep(Scaled):
             )
             defined = tuple(
                 dataclasses.replace(
-                    p, value=common.where_defined(step.judged, step.wide, p.value)
+                    p, value=evaluation.where_defined(step.judged, step.wide, p.value)
                 )
                 for p in parts
             )
             return of_parts(defined, says, label, look), Point(step.after)
-        value, slack = common.behind(
+        value, slack = evaluation.behind(
             self.screen,
             screen_scale(problem, self.scale),
             lambda: tree.norm(_distance(step, step.judged.grad(step.wide))),
@@ -89,7 +89,7 @@ class ProxStep(Scaled):
         )
         certificate = single(
             QUANTITY,
-            common.where_defined(step.judged, step.wide, value),
+            evaluation.where_defined(step.judged, step.wide, value),
             slack,
             held_against(problem, value, slack, self.scale, label),
             grade="residual",
@@ -104,17 +104,17 @@ class ProxStep(Scaled):
         """e / t at the reference, or min(1, that at x0); or companions."""
         found = sizes(problem)
         if found is not None:
-            return jnp.ones((), common.judged_dtype(problem)), found
-        reference = common.lifted_reference(problem)
+            return jnp.ones((), evaluation.judged_dtype(problem)), found
+        reference = evaluation.lifted_reference(problem)
         # In the judged dtype: a cast of x+ would be charged, and hide a small scale.
-        step = _step(*(reference or common.lift(problem, problem.start())))
+        step = _step(*(reference or evaluation.lift(problem, problem.start())))
         value = tree.norm(tree.sub(step.x, step.wide)) / step.t
         if reference is None:
             return at_most_one(value), None
-        error = common.judge(step.judged.grad, step.x).error
-        slack = common.norm_slack(value, error, problem.size()) + _moved(step)
-        plain = common.ordinary(step.judged, step.x)
-        return common.usable(value, slack, plain), None
+        error = evaluation.judge(step.judged.grad, step.x).error
+        slack = evaluation.norm_slack(value, error, problem.size()) + _moved(step)
+        plain = evaluation.ordinary(step.judged, step.x)
+        return evaluation.usable(value, slack, plain), None
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """A value, two gradients and a prox; a gradient more where a screen passes."""
@@ -138,13 +138,13 @@ class _Step(NamedTuple):
 
 def _step(problem: Problem, point: Point) -> _Step:
     """The step from the point; `after` is x+ in the dtype that is returned."""
-    judged, at = common.lift(problem, point)
+    judged, at = evaluation.lift(problem, point)
     x, t = at.x, jnp.asarray(judged.residual_step(), tree.dtype(at.x))
     g = judged.grad(x)
     # A number, or one for each component.
     v = jax.tree.map(lambda p, q: p - t * q, x, g)
     exact = judged.prox(v, t)
-    after = common.fixed(tree.cast(exact, tree.dtype(point.x)))
+    after = evaluation.fixed(tree.cast(exact, tree.dtype(point.x)))
     return _Step(judged, x, t, g, v, exact, after, tree.cast(after, tree.dtype(x)))
 
 
@@ -164,7 +164,7 @@ def _each(step: _Step) -> tuple[PyTree, PyTree]:
     result; a cast moves x+ by d, see `_moved`. Where coordinates meet in the prox each
     is charged with the whole.
     """
-    end = common.judge(step.judged.grad, step.wide)
+    end = evaluation.judge(step.judged.grad, step.wide)
     value = _distance(step, end.value)
     k = gam(24, tree.dtype(step.x))
     whole = 0 if jnp.ndim(step.t) else _moved(step)
@@ -187,10 +187,10 @@ def _each(step: _Step) -> tuple[PyTree, PyTree]:
 
 def _charged(step: _Step) -> tuple[Array, Array]:
     """The bound with the rounding of everything in it."""
-    end = common.judge(step.judged.grad, step.wide)
+    end = evaluation.judge(step.judged.grad, step.wide)
     value = tree.norm(_distance(step, end.value))
     size = step.judged.size()
-    slack = common.norm_slack(tree.norm(end.value), end.error, size)
+    slack = evaluation.norm_slack(tree.norm(end.value), end.error, size)
     return value, 1.01 * (slack + _moved(step)) + gam(size + 8, value.dtype) * value
 
 

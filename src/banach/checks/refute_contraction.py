@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.checks import common
+from banach.checks import evaluation
 from banach.core import tree
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -51,7 +51,7 @@ def refute_contraction(problem: Problem, point: Point, key: Array) -> Array:
     radii = unit * jnp.asarray(RADII, dtype)
     ends = x + (directions[:, None] * radii[None, :, None]).reshape(-1, size)
     b = jnp.concatenate([ends, start[None]])
-    values = common.judge(jax.vmap(mapped), jnp.concatenate([x[None], b]))
+    values = evaluation.judge(jax.vmap(mapped), jnp.concatenate([x[None], b]))
     moved = values.value[1:] - values.value[0]
     error = values.error[1:] + values.error[0]
     gaps = jax.vmap(length)(b - x)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from banach.checks import common
+from banach.checks import evaluation
 from banach.core import tree
 from banach.core.check import Part
 from banach.core.facts import DECLARED
@@ -31,11 +31,11 @@ def refute_convexity(problem: Problem, point: Point, key: Array) -> Array:
     proves nothing: the declaration stays among the assumptions. Samples outside the
     domain (NaN, infinity) are ignored; those outside a set are projected to it.
     """
-    problem, point = common.lift(problem, point)
+    problem, point = evaluation.lift(problem, point)
     project = problem.project if "project" in problem.oracles() else None
     a, b, back = sampled_pairs(problem, point, key, project)
     dtype, m = a.dtype, (a + b) / 2
-    values = common.judge(
+    values = evaluation.judge(
         lambda v: jax.vmap(lambda p: problem.value(back(p)))(v),
         jnp.concatenate([a, b, m]),
     )
@@ -84,8 +84,8 @@ def midpoint_part(
     """The part that refutes a declared convexity; empty where it is constructed."""
     if problem.facts().provenance("convex") != DECLARED:
         return ()
-    zero = jnp.zeros((), common.judged_dtype(problem))
-    found = common.screened(
+    zero = jnp.zeros((), evaluation.judged_dtype(problem))
+    found = evaluation.screened(
         passes, lambda: zero, lambda: refute_convexity(problem, point, key)
     )
     return (Part(NAME, found, zero, zero + 1),)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from banach.checks import common
+from banach.checks import evaluation
 from banach.checks.refute_convexity import PAIRS, sampled_pairs
 from banach.core import tree
 from banach.core.check import Part
@@ -37,7 +37,7 @@ def refute(problem: Problem, point: Point, key: Array) -> dict[str, Array]:
     """
     narrow = tree.dtype(point.x)
     names, constants = sampled(problem), problem.facts()
-    problem, point = common.lift(problem, point)
+    problem, point = evaluation.lift(problem, point)
     term = problem.term
     known = term is not None and "project" in term.offers()
     project = term.project if known else None
@@ -45,7 +45,7 @@ def refute(problem: Problem, point: Point, key: Array) -> dict[str, Array]:
     dtype, size = a.dtype, a.shape[1]
 
     def judged(v):
-        F = common.judge(problem.operator, back(v))
+        F = evaluation.judge(problem.operator, back(v))
         return tree.ravel(F.value)[0], tree.ravel(F.error)[0]
 
     # One after the other: a batched program takes far longer to compile.
@@ -80,11 +80,11 @@ def refute(problem: Problem, point: Point, key: Array) -> dict[str, Array]:
 
 def pair_parts(problem: Problem, point: Point, key: Array, passes) -> tuple[Part, ...]:
     """A part for each declared fact, negative where a sampled pair refutes it."""
-    zero = jnp.zeros((), common.judged_dtype(problem))
+    zero = jnp.zeros((), evaluation.judged_dtype(problem))
     names = sampled(problem)
     if not names:
         return ()
-    found = common.screened(
+    found = evaluation.screened(
         passes,
         lambda: dict.fromkeys(names, zero),
         lambda: refute(problem, point, key),

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from banach.checks import common, rounding
-from banach.checks.frame import refuse_unless, source
+from banach.checks import evaluation, rounding
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import source
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
@@ -44,8 +45,8 @@ class Residual(Check):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The worst equation at the point itself."""
-        judged, at = common.lift(problem, point)
-        F = common.judge(judged.residual, at.x)
+        judged, at = evaluation.lift(problem, point)
+        F = evaluation.judge(judged.residual, at.x)
         sizes = jnp.abs(tree.ravel(F.value)[0])
         errors = tree.ravel(F.error)[0]
         units = self.units if self.units is not None else _units(problem)
@@ -68,7 +69,7 @@ class Residual(Check):
             (part,),
             "||F(x)||, each equation in its unit",
             "residual",
-            (_source(problem), *common.believed("residual", F.rounding)),
+            (_source(problem), *evaluation.believed("residual", F.rounding)),
             F.rounding,
             delta=jnp.zeros_like(part.value),
             look=jnp.asarray(look, jnp.int32),
@@ -113,7 +114,7 @@ def terms(fun: Any, x: PyTree, value: PyTree) -> Array:
 
 def _units(problem: Problem) -> Array:
     """The units from the problem alone: declared, or the terms at reference or x0."""
-    judged, at = common.lift(problem, problem.reference_point() or problem.start())
+    judged, at = evaluation.lift(problem, problem.reference_point() or problem.start())
     if judged.scale is not None:
         return jnp.asarray(tree.ravel(judged.scale)[0])
     found = terms(judged.residual, at.x, judged.residual(at.x))
@@ -127,7 +128,7 @@ def _source(problem: Problem) -> str:
     return f"units of the equations: their terms at {at}"
 
 
-def _norm(judged: Problem, F: common.Judged) -> tuple[Array, Array]:
+def _norm(judged: Problem, F: evaluation.Judged) -> tuple[Array, Array]:
     """||F / scale||_2 and its slack, for absolute tolerances."""
     value, error = F.value, F.error
     if judged.scale is not None:
@@ -136,7 +137,7 @@ def _norm(judged: Problem, F: common.Judged) -> tuple[Array, Array]:
         value, error = _over(value, judged.scale), _over(error, judged.scale)
         error = tree.add(error, lost)
     norm = tree.norm(value)
-    return norm, common.norm_slack(norm, error, judged.size())
+    return norm, evaluation.norm_slack(norm, error, judged.size())
 
 
 def _over(x: PyTree, units: PyTree) -> PyTree:

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from banach.checks import common
-from banach.checks.frame import at_most_one, held_against, refuse_without, source
+from banach.checks import evaluation
 from banach.checks.lanczos import lanczos_lower_bound
+from banach.checks.refusals import refuse_without
+from banach.checks.scales import at_most_one, held_against, source
 from banach.checks.stationarity import gradient_scale, no_term
 from banach.core import tree, validation
 from banach.core.check import Certificate, Check, Part
@@ -68,17 +69,17 @@ class SecondOrder(Check):
     ) -> tuple[Certificate, Point]:
         """Both parts at the point itself."""
         ready = self if self.scales is not None else self.prepared(problem)
-        judged, at = common.lift(problem, point)
-        norm, slack, label = common.grad_norm(judged, at.x, None, None)
-        norm = common.where_defined(judged, at.x, norm)
+        judged, at = evaluation.lift(problem, point)
+        norm, slack, label = evaluation.grad_norm(judged, at.x, None, None)
+        norm = evaluation.where_defined(judged, at.x, norm)
         first, bend = ready.scales
         dtype = norm.dtype
         tol = jnp.asarray(self.tol, dtype)
         own = jnp.sqrt(tol) if self.curvature is None else self.curvature
-        notes = common.believed("gradient", label) + common.stopped(problem)
+        notes = evaluation.believed("gradient", label) + evaluation.stopped(problem)
         if self._dense(problem):
             lower, how = cholesky_lower_bound(judged, at.x)
-            notes += common.believed("Hessian", how)
+            notes += evaluation.believed("Hessian", how)
             spent, turn = jnp.zeros((), dtype), look
         else:
             m = jnp.asarray(look, dtype) + 1
@@ -115,7 +116,7 @@ class SecondOrder(Check):
         """With gradient norm and curvature at the reference, or at most 1 at x0."""
         first = gradient_scale(problem)
         reference = problem.reference_point()
-        judged, at = common.lift(problem, reference or problem.start())
+        judged, at = evaluation.lift(problem, reference or problem.start())
         g = judged.grad(at.x)
         square = tree.vdot(g, g)
         curve = jnp.abs(tree.vdot(g, judged.hvp(at.x, g)))
@@ -124,7 +125,7 @@ class SecondOrder(Check):
         if reference is None:
             bend = jnp.where(ratio > 0, at_most_one(ratio), 1)
         else:
-            bend = common.usable(ratio, 0 * ratio, common.ordinary(judged))
+            bend = evaluation.usable(ratio, 0 * ratio, evaluation.ordinary(judged))
         return eqx.tree_at(
             lambda c: c.scales, self, (first, bend), is_leaf=lambda v: v is None
         )
@@ -152,7 +153,7 @@ def cholesky_lower_bound(problem: Problem, x: PyTree) -> tuple[Float[Array, ""],
     4 u max |h_ii| + ||dH||_F proves it. s is tried at the computed eigenvalue less
     growing margins; if all fail, -||H||_F - ||dH||_F.
     """
-    H = common.judge(problem.hess, x)
+    H = evaluation.judge(problem.hess, x)
     error = tree.norm(H.error) + tree.norm(H.value - H.value.T)
     return proved_lower_bound((H.value + H.value.T) / 2, error), H.rounding
 
@@ -163,7 +164,7 @@ def proved_lower_bound(
     """Lower bound of lambda_min of every symmetric matrix within `error` (2-norm)."""
     n, dtype = H.shape[0], H.dtype
     # Of H over a power of two: every margin below is a normal number.
-    power = common.power_of_two(jnp.maximum(tree.max_abs(H), error))
+    power = evaluation.power_of_two(jnp.maximum(tree.max_abs(H), error))
     H, error = H / power, error / power + 2 * n * least(dtype)
     unit = float(jnp.finfo(dtype).eps) / 2
     g = gam(n + 2, dtype)

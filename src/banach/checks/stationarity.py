@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from banach.checks import common
-from banach.checks.frame import (
+from banach.checks import evaluation
+from banach.checks.scales import (
     Scaled,
     Sizes,
     at_most_one,
@@ -60,7 +60,7 @@ class Stationarity(Scaled):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The norm of the gradient at the point itself."""
-        judged, at = common.lift(problem, point)
+        judged, at = evaluation.lift(problem, point)
         if self.sizes is not None:
             return self._by_component(judged, at.x, look), Point(point.x, None)
         if self.terms is not None:
@@ -68,15 +68,18 @@ class Stationarity(Scaled):
             label = "modelled"
         else:
             against = screen_scale(problem, self.scale)
-            value, slack, label = common.grad_norm(judged, at.x, self.screen, against)
+            value, slack, label = evaluation.grad_norm(
+                judged, at.x, self.screen, against
+            )
             scale = held_against(problem, value, slack, self.scale, label)
         certificate = single(
             QUANTITY,
-            common.where_defined(judged, at.x, value),
+            evaluation.where_defined(judged, at.x, value),
             slack,
             scale,
             grade="residual",
-            assumes=common.believed("gradient", label) + common.stopped(problem),
+            assumes=evaluation.believed("gradient", label)
+            + evaluation.stopped(problem),
             rounding=label,
             look=look,
             scale_from=source(problem),
@@ -88,9 +91,9 @@ class Stationarity(Scaled):
         size, dtype = problem.size(), self.scale.dtype
 
         def full() -> tuple[Array, Array, Array]:
-            g = common.judge(problem.grad, x)
+            g = evaluation.judge(problem.grad, x)
             norm = tree.norm(g.value)
-            slack = common.norm_slack(norm, g.error, size)
+            slack = evaluation.norm_slack(norm, g.error, size)
             # Of the components that are more than rounding.
             each = [
                 jnp.min(
@@ -108,15 +111,15 @@ class Stationarity(Scaled):
         if self.screen is None:
             return full()
         norm = tree.norm(problem.grad(x))
-        passes = common.below(self.screen, norm, jnp.ones_like(norm))
-        return common.screened(passes, lambda: (norm, norm / 8, self.scale), full)
+        passes = evaluation.below(self.screen, norm, jnp.ones_like(norm))
+        return evaluation.screened(passes, lambda: (norm, norm / 8, self.scale), full)
 
     def _by_component(self, problem: Problem, x: PyTree, look: Any) -> Certificate:
         """The largest component relative to its companion."""
-        label = common.provenance(problem.grad, x)
+        label = evaluation.provenance(problem.grad, x)
 
         def full() -> tuple[PyTree, PyTree]:
-            g = common.judge(problem.grad, x)
+            g = evaluation.judge(problem.grad, x)
             return g.value, g.error
 
         parts = component_parts(
@@ -128,7 +131,7 @@ class Stationarity(Scaled):
                 dataclasses.replace(p, value=jnp.where(lost, jnp.nan, p.value))
                 for p in parts
             ),
-            common.believed("gradient", label) + common.stopped(problem),
+            evaluation.believed("gradient", label) + evaluation.stopped(problem),
             label,
             look,
         )
@@ -137,16 +140,17 @@ class Stationarity(Scaled):
         """The gradient norm at the reference, or min(1, that at x0); or companions."""
         found = sizes(problem)
         if found is not None:
-            return jnp.ones((), common.judged_dtype(problem)), found, None
+            return jnp.ones((), evaluation.judged_dtype(problem)), found, None
         if problem.reference_point() is not None:
             return gradient_scale(problem), None, None
-        judged, at = common.lift(problem, problem.start())
-        if common.provenance(judged.grad, at.x) == "estimated":
+        judged, at = evaluation.lift(problem, problem.start())
+        if evaluation.provenance(judged.grad, at.x) == "estimated":
             return gradient_scale(problem), None, None
-        g = common.judge(judged.grad, at.x)
+        g = evaluation.judge(judged.grad, at.x)
         # A component without terms at x0 is held against nothing.
         terms = jax.tree.map(
-            lambda e: jnp.where(common.terms(e) > 0, common.terms(e), jnp.inf), g.error
+            lambda e: jnp.where(evaluation.terms(e) > 0, evaluation.terms(e), jnp.inf),
+            g.error,
         )
         return at_most_one(tree.norm(g.value)), None, terms
 
@@ -181,7 +185,7 @@ def gradient_scale(problem: Problem) -> Array:
     """||grad f|| at the reference, or min(1, that at x0)."""
     return at_reference(
         problem,
-        lambda f, x: common.grad_norm(f, x, None, None),
+        lambda f, x: evaluation.grad_norm(f, x, None, None),
         lambda f, x: tree.norm(f.grad(x)),
     )
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from banach.checks import common
+from banach.checks import evaluation
 from banach.core import compat, tree, validation
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -228,7 +228,7 @@ class MeanCheck(Check):
         wrong = self._wrong(problem, point.x, key)
         if wrong:
             raise Misuse(wrong)
-        dtype = common.judged_dtype(problem)
+        dtype = evaluation.judged_dtype(problem)
         width = jnp.asarray(self.high, dtype) - jnp.asarray(self.low, dtype)
         look = jnp.asarray(look, jnp.int32)
         # Distinct streams for the screen and for the confirmation.
@@ -352,7 +352,7 @@ class HeldOutRisk(Check):
         wrong = self._wrong(problem, point.x)
         if wrong:
             raise Misuse(wrong)
-        dtype = common.judged_dtype(problem)
+        dtype = evaluation.judged_dtype(problem)
         look = jnp.asarray(look, jnp.int32)
 
         def one(row):

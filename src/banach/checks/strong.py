@@ -8,20 +8,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from banach.checks import common
-from banach.checks.frame import (
+from banach.checks import evaluation
+from banach.checks.refute_convexity import midpoint_calls, midpoint_part
+from banach.checks.scales import (
     Scaled,
     at_most_one,
     at_reference,
-    extended,
     held_against,
     screen_scale,
     source,
 )
-from banach.checks.refute_convexity import midpoint_calls, midpoint_part
 from banach.checks.stationarity import no_term
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least
@@ -42,23 +41,23 @@ class StrongGap(Scaled):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        judged, at = common.lift(problem, point)
-        dtype = common.judged_dtype(problem)
-        mu = common.rounded_down(problem.facts().mu, dtype)
+        judged, at = evaluation.lift(problem, point)
+        dtype = evaluation.judged_dtype(problem)
+        mu = evaluation.rounded_down(problem.facts().mu, dtype)
         screen = None
         if self.screen is not None:
             # (g^2 / (2 mu) <= screen * scale) in terms of g, for the shared screen.
             root = jnp.sqrt(mu) * math.sqrt(2.0)
             against = screen_scale(problem, self.scale)
             screen = root * jnp.sqrt(self.screen * against)
-        norm, e, label = common.grad_norm(judged, at.x, screen, 1)
-        value, slack = common.half_square(norm, e, mu)
+        norm, e, label = evaluation.grad_norm(judged, at.x, screen, 1)
+        value, slack = evaluation.half_square(norm, e, mu)
         return _bound(problem, point, "f(x)-f*", value, slack, self, key, look, label)
 
     def measured(self, problem: Problem) -> tuple[Array]:
         """The predicted decrease at the reference, or min(1, that at x0)."""
         reference = problem.reference_point()
-        judged, at = common.lift(problem, reference or problem.start())
+        judged, at = evaluation.lift(problem, reference or problem.start())
         found = _decrease(judged, at.x)
         return (found if reference is not None else at_most_one(found),)
 
@@ -83,10 +82,12 @@ class StrongDistance(Scaled):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        judged, at = common.lift(problem, point)
-        mu = common.rounded_down(problem.facts().mu, common.judged_dtype(problem))
+        judged, at = evaluation.lift(problem, point)
+        mu = evaluation.rounded_down(
+            problem.facts().mu, evaluation.judged_dtype(problem)
+        )
         against = screen_scale(problem, self.scale) * mu
-        norm, e, label = common.grad_norm(judged, at.x, self.screen, against)
+        norm, e, label = evaluation.grad_norm(judged, at.x, self.screen, against)
         value = norm / mu
         slack = 1.01 * (e / mu) + gam(4, value.dtype) * value
         # Quotients, and 1 / mu.
@@ -99,13 +100,13 @@ class StrongDistance(Scaled):
         """The bound at the reference."""
 
         def bound(judged, x):
-            value, slack, _ = common.grad_norm(judged, x, None, None)
-            mu = common.rounded_down(problem.facts().mu, value.dtype)
+            value, slack, _ = evaluation.grad_norm(judged, x, None, None)
+            mu = evaluation.rounded_down(problem.facts().mu, value.dtype)
             return value / mu, slack / mu
 
         def cheap(judged, x):
             value = tree.norm(judged.grad(x))
-            return value / common.rounded_down(problem.facts().mu, value.dtype)
+            return value / evaluation.rounded_down(problem.facts().mu, value.dtype)
 
         return (at_reference(problem, bound, cheap),)
 
@@ -132,15 +133,17 @@ class BallGap(Scaled):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        judged, at = common.lift(problem, point)
-        label = common.provenance(judged.grad, at.x)
+        judged, at = evaluation.lift(problem, point)
+        label = evaluation.provenance(judged.grad, at.x)
 
         def cheap():
             g = judged.grad(at.x)
-            return _ball(judged, at.x, common.Judged(g, tree.zeros_like(g), label))[0]
+            return _ball(judged, at.x, evaluation.Judged(g, tree.zeros_like(g), label))[
+                0
+            ]
 
         against = screen_scale(problem, self.scale)
-        value, slack = common.behind(
+        value, slack = evaluation.behind(
             self.screen, against, cheap, lambda: _judged_ball(judged, at.x), 2
         )
         return _bound(
@@ -185,7 +188,7 @@ def _decrease(problem, x):
 
 
 def _judged_ball(problem, x):
-    return _ball(problem, x, common.judge(problem.grad, x))
+    return _ball(problem, x, evaluation.judge(problem.grad, x))
 
 
 def _ball(problem, x, g):
@@ -195,7 +198,7 @@ def _ball(problem, x, g):
     dots, size = tree.vdot(g.value, d), problem.size()
     rough = tree.norm(g.value) * tree.norm(d)
     norm = tree.norm(g.value)
-    e = common.norm_slack(norm, g.error, size)
+    e = evaluation.norm_slack(norm, g.error, size)
     far = tree.norm(d) + R
     slack = 1.01 * (e * far + gam(size + 6, dtype) * (rough + R * norm))
     # Products, and differences from x0, that vanish.
@@ -205,21 +208,21 @@ def _ball(problem, x, g):
 
 def _bound(problem, point, quantity, value, slack, check, key, look, label, *facts):
     names = ("mu",) if not facts else ("convex", *facts)
-    judged, at = common.lift(problem, point)
+    judged, at = evaluation.lift(problem, point)
     certificate = single(
         quantity,
-        common.where_defined(judged, at.x, value),
+        evaluation.where_defined(judged, at.x, value),
         slack,
         held_against(problem, value, slack, check.scale, label),
         grade="bound",
-        assumes=common.declared(problem, *names)
-        + common.believed("gradient", label)
-        + common.stopped(problem),
+        assumes=evaluation.declared(problem, *names)
+        + evaluation.believed("gradient", label)
+        + evaluation.stopped(problem),
         rounding=label,
         look=look,
         scale_from=source(problem),
     )
-    passes = common.below(check.screen, value, screen_scale(problem, check.scale))
+    passes = evaluation.below(check.screen, value, screen_scale(problem, check.scale))
     parts = midpoint_part(problem, point, key, passes)
     return extended(certificate, parts), Point(point.x)
 

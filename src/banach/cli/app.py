@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from banach.cli import common
+from banach.cli import console
 
 app = typer.Typer(
     name="banach",
@@ -206,10 +206,10 @@ def run(argv: list[str]) -> int:
             )
         except _UsageError as e:
             e.show(file=sys.stderr)
-            return common.USAGE
+            return console.USAGE
         except typer.Exit as e:
             return e.exit_code
         except typer.Abort:
             raise KeyboardInterrupt from None
 
-    return common.guarded(work)
+    return console.guarded(work)

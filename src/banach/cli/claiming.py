@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from banach import catalogue, claims
-from banach.cli import common, interrupt
+from banach.cli import console, interrupt
 
 
 def list_command(json: bool) -> int:
@@ -19,11 +19,11 @@ def list_command(json: bool) -> int:
         for n, f in claims.names().items()
     ]
     if json:
-        common.emit(rows)
-        return common.CERTIFIED
+        console.emit(rows)
+        return console.CERTIFIED
     for r in rows:
-        common.out(f"{r['name']:<28} {r['family']:<12} {r['title']}")
-    return common.CERTIFIED
+        console.out(f"{r['name']:<28} {r['family']:<12} {r['title']}")
+    return console.CERTIFIED
 
 
 def run_command(
@@ -34,10 +34,10 @@ def run_command(
     if everything:
         names = list(known)
     if not names:
-        raise common.Usage("name a claim, or use --all; see banach claims list")
+        raise console.Usage("name a claim, or use --all; see banach claims list")
     for name in names:
         if name not in known:
-            raise common.Usage(f"no claim {name!r}; see banach claims list")
+            raise console.Usage(f"no claim {name!r}; see banach claims list")
     if figures is not None:
         Path(figures).mkdir(parents=True, exist_ok=True)
     rows = []
@@ -48,13 +48,13 @@ def run_command(
             rows.append(row)
             tick(row)
             if json:
-                common.emit({k: v for k, v in row.items() if k != "traceback"})
+                console.emit({k: v for k, v in row.items() if k != "traceback"})
             else:
-                common.out(_line(row))
+                console.out(_line(row))
             if row["verdict"] == "error":
-                common.say(row.get("traceback", ""))
+                console.say(row.get("traceback", ""))
     failed = any(r["verdict"] == "error" for r in rows)
-    return common.INTERNAL if failed else common.CERTIFIED
+    return console.INTERNAL if failed else console.CERTIFIED
 
 
 def _measure(name: str, figures: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class _bar:
         self.progress: Any = None
 
     def __enter__(self) -> Any:
-        if common.on_terminal():
+        if console.on_terminal():
             from rich.console import Console
             from rich.progress import Progress
 

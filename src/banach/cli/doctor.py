@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from banach import __version__, catalogue
-from banach.cli import common
+from banach.cli import console
 
 REQUIRED = ("jax", "jaxlib", "equinox", "lineax", "optax", "numpy", "scipy")
 OPTIONAL = {
@@ -41,11 +41,11 @@ def doctor_command(json: bool) -> int:
             "healthy": good,
             "rows": [{"what": w, "ok": ok, "says": s} for w, ok, s in rows],
         }
-        common.emit(data)
+        console.emit(data)
     else:
         for what, ok, text in rows:
-            common.out(f"{'ok  ' if ok else 'FAIL'}  {what:<22} {text}")
-    return common.CERTIFIED if good else common.UNCERTIFIED
+            console.out(f"{'ok  ' if ok else 'FAIL'}  {what:<22} {text}")
+    return console.CERTIFIED if good else console.UNCERTIFIED
 
 
 def _index() -> tuple[str, bool, str]:
@@ -57,12 +57,12 @@ def _jax() -> list[tuple[str, bool, str]]:
     import jax
     import jax.numpy as jnp
 
-    from banach.engine import executable_cache
+    from banach.engine import disk_cache
 
     with jax.enable_x64(True):
         precise = float(jnp.asarray(1.0) + jnp.asarray(2.0**-40)) != 1.0
     device = jax.devices()[0]
-    kept, where = executable_cache.state()
+    kept, where = disk_cache.state()
     return [
         ("device", True, f"{device.platform} ({device.device_kind})"),
         ("64 bits", precise, "local float64 works" if precise else "no float64"),

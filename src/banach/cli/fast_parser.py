@@ -2,15 +2,15 @@
 
 Only what is plainly right is read here: known options with plain values. Anything else
 (help, a word that is unknown, a number in another form, a missing argument) is left to
-typer, which says what is wrong. `tests/cli/test_light.py` holds these tables against
-the commands of `app.py`.
+typer, which says what is wrong. `tests/cli/test_fast_parser.py` holds these tables
+against the commands of `app.py`.
 """
 
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from banach.cli import common
+from banach.cli import console
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.ASCII)
 _INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -107,4 +107,4 @@ def run(argv: list[str]) -> int | None:
         called: Callable[..., int] = getattr(solving, command.function)
         return called(**given)
 
-    return common.guarded(work)
+    return console.guarded(work)

@@ -3,17 +3,17 @@
 from typing import Any
 
 from banach import catalogue
-from banach.cli import common
+from banach.cli import console
 from banach.doors import listings
 
 
 def listed(rows: Any, json: bool) -> int:
     """What a listing or an explanation says, or the same as JSON."""
     if json:
-        common.emit(rows)
+        console.emit(rows)
     else:
-        common.out(str(rows))
-    return common.CERTIFIED
+        console.out(str(rows))
+    return console.CERTIFIED
 
 
 def methods_command(problem: Any, family: Any, json: bool) -> int:
@@ -41,5 +41,5 @@ def explain_command(name: str, json: bool) -> int:
 def cite_command(names: list[str]) -> int:
     """BibTeX on stdout."""
     for name in names:
-        common.out(catalogue.reference(name.partition(":")[0]))
-    return common.CERTIFIED
+        console.out(catalogue.reference(name.partition(":")[0]))
+    return console.CERTIFIED

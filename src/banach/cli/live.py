@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from banach.cli import common, interrupt
+from banach.cli import console, interrupt
 
 
 class Board:
@@ -16,16 +16,16 @@ class Board:
         self._live: Any = None
 
     def __enter__(self) -> "Board":
-        if common.on_terminal():
+        if console.on_terminal():
             from rich.console import Console
             from rich.live import Live
 
-            console = Console(file=sys.stderr)
-            self._live = Live(self._table(), console=console, refresh_per_second=8,
+            stderr = Console(file=sys.stderr)
+            self._live = Live(self._table(), console=stderr, refresh_per_second=8,
                               transient=True)  # fmt: skip
             self._live.__enter__()
         else:
-            common.say(f"race: {self.title}")
+            console.say(f"race: {self.title}")
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -43,7 +43,7 @@ class Board:
                 interrupt.keep()
             self.rows[label] = _row(label, what)
             if self._live is None and what.status != "running":
-                common.say("  " + _line(self.rows[label]))
+                console.say("  " + _line(self.rows[label]))
         if self._live is not None:
             self._live.update(self._table())
 

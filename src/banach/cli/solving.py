@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from banach.cli import common, interrupt
+from banach.cli import console, interrupt
 from banach.cli.live import Board
 
 
@@ -13,7 +13,7 @@ def race_command(
     problems: list[str], method: Any, *, html: Any, json: bool, **o
 ) -> int:
     """Run the races; table on stdout, progress on stderr, page in a file."""
-    with common.loading():
+    with console.loading():
         from banach.engine import driver
         from banach.racing import race
         from banach.report.page import write_page
@@ -22,7 +22,7 @@ def race_command(
     if html is not None:
         _page(html)
     command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
-    tol = common.tolerance(o["tol"], o["absolute"])
+    tol = console.tolerance(o["tol"], o["absolute"])
     races, interrupted = [], False
     with driver.interrupts(armed=False) as stop:
         for name in problems:
@@ -49,46 +49,46 @@ def race_command(
         _written("report", lambda: write_page(dicts, html))
     if json:
         one = len(problems) == 1
-        common.emit(dicts[0] if one else {"schema_version": 1, "races": dicts})
+        console.emit(dicts[0] if one else {"schema_version": 1, "races": dicts})
     if interrupted or interrupt.noted():
         if not any(r.status == "interrupted" for r in races[-1].runs):
-            common.say(common.STOPPED)
-        return common.INTERRUPTED
+            console.say(console.STOPPED)
+        return console.INTERRUPTED
     if all(r.certified for r in races):
-        return common.CERTIFIED
+        return console.CERTIFIED
     worst = next(r for r in races if not r.certified)
     if not worst.runs:
-        common.say("banach: no method applies; the cures:")
+        console.say("banach: no method applies; the cures:")
         for r in worst.refused:
-            common.say(f"  {r.reason}")
-        return common.USAGE
-    return common.code_of(worst.best.status, worst.best.timed_out)
+            console.say(f"  {r.reason}")
+        return console.USAGE
+    return console.code_of(worst.best.status, worst.best.timed_out)
 
 
 def _tell_refused(done: Any, asked: bool) -> None:
     """Why each method that was asked for by name does not run; else how many do not."""
     if asked:
         for r in done.refused:
-            common.say(f"  {r.method:<28} not applicable: {r.reason}")
+            console.say(f"  {r.method:<28} not applicable: {r.reason}")
     elif done.refused:
         n = len(done.refused)
-        common.say(f"  {n} more do not apply; --json and --html say why")
+        console.say(f"  {n} more do not apply; --json and --html say why")
 
 
 def _page(path: str) -> None:
-    from banach.core import files
+    from banach.core import atomic_files
 
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    files.tried(path, ".html")
+    atomic_files.tried(path, ".html")
 
 
 def _written(what: str, write: Any) -> None:
     """Write, and say where; a failure is told, and the answer stands."""
     try:
-        common.say(f"{what}: {write()}")
+        console.say(f"{what}: {write()}")
     except (OSError, ValueError) as e:
-        common.say(f"banach: not {what}: {e}")
+        console.say(f"banach: not {what}: {e}")
 
 
 def _print_table(data: Any, rich_table: Any, plain_lines: Any) -> None:
@@ -97,9 +97,9 @@ def _print_table(data: Any, rich_table: Any, plain_lines: Any) -> None:
 
         Console().print(rich_table(data))
         return
-    common.out(f"{data['problem']['name']}: {data['check']}, tol {data['tol']:g}")
+    console.out(f"{data['problem']['name']}: {data['check']}, tol {data['tol']:g}")
     for run in data["runs"]:
-        common.out(plain_lines(run))
+        console.out(plain_lines(run))
 
 
 def solve_command(
@@ -113,7 +113,7 @@ def solve_command(
     **o,
 ) -> int:
     """One run, printed or as JSON; the answer can be saved and verified later."""
-    with common.loading():
+    with console.loading():
         from banach.doors import solve
 
     if save is not None:
@@ -127,7 +127,7 @@ def solve_command(
             shown(result)
 
     result = solve.solve(
-        problem, method, tol=common.tolerance(o["tol"], o["absolute"]),
+        problem, method, tol=console.tolerance(o["tol"], o["absolute"]),
         check=o["check"], max_steps=o["max_steps"], time_limit=o["time_limit"],
         seed=o["seed"], checkpoint=checkpoint, resume=resume, progress=progress,
     )  # fmt: skip
@@ -135,26 +135,26 @@ def solve_command(
     if json:
         from banach.core.save import as_document
 
-        common.emit(as_document(result))
+        console.emit(as_document(result))
     else:
-        common.out(str(result))
+        console.out(str(result))
     if save is not None:
         _written("saved", lambda: result.save(save))
     if interrupt.noted():
-        common.say(common.STOPPED)
-        return common.INTERRUPTED
-    return common.code_of(result.status, result.timed_out)
+        console.say(console.STOPPED)
+        return console.INTERRUPTED
+    return console.code_of(result.status, result.timed_out)
 
 
 def _json_file(path: str) -> None:
     """Find out before the run whether its answer can be written there."""
-    from banach.core import files
+    from banach.core import atomic_files
 
-    files.tried(path)
+    atomic_files.tried(path)
 
 
 def _progress() -> Any:
-    if not common.on_terminal():
+    if not console.on_terminal():
         return None
 
     def show(result: Any) -> None:
@@ -168,7 +168,7 @@ def _progress() -> Any:
 
 
 def _end_progress() -> None:
-    if common.on_terminal():
+    if console.on_terminal():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
@@ -176,14 +176,14 @@ def verify_command(
     file: str, problem: Any, tol: Any, check: Any, seed: int, json: bool, trust: bool
 ) -> int:
     """Judge a saved answer again."""
-    with common.loading():
+    with console.loading():
         from banach.core.printing import certificate_json
         from banach.doors.verify import verify
 
     options = dict(problem=problem, tol=tol, check=check, seed=seed, trust=trust)
     verdict = verify(file, **options)
     if json:
-        common.emit(
+        console.emit(
             {
                 "schema_version": 1,
                 "status": verdict.status,
@@ -195,5 +195,5 @@ def verify_command(
             }
         )
     else:
-        common.out(str(verdict))
-    return common.code_of(verdict.status)
+        console.out(str(verdict))
+    return console.code_of(verdict.status)

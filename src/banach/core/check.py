@@ -339,6 +339,11 @@ def single(
     )
 
 
+def extended(certificate: Certificate, parts: tuple[Part, ...]) -> Certificate:
+    """The certificate with more parts."""
+    return eqx.tree_at(lambda c: c.parts, certificate, certificate.parts + parts)
+
+
 def _valid(xp: Any, p: Part) -> Any:
     good = xp.isfinite(p.value) & xp.isfinite(p.slack) & (p.slack >= 0)
     return good & xp.isfinite(p.scale) & (p.scale > 0)

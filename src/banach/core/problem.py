@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, host_calls
+from banach.core import compat, memoised_calls
 from banach.core.door import Made
 from banach.core.facts import Facts
 from banach.core.kind import KindCard
@@ -50,9 +50,10 @@ class _Kind(Made):
             k: in_own_precision(space[k]) for k in ORACLES if k in space
             and inspect.isfunction(space[k])}  # fmt: skip
         own |= {
-            k: host_calls.Question(v, k in host_calls.ONCE)
-            for k, v in space.items() if k in host_calls.ASKED and inspect.isfunction(v)
-        }  # fmt: skip
+            k: memoised_calls.Question(v, k in memoised_calls.ONCE)
+            for k, v in space.items()
+            if k in memoised_calls.ASKED and inspect.isfunction(v)
+        }
         return super().__new__(mcs, name, bases, space | own, **options)
 
 

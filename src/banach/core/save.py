@@ -22,10 +22,10 @@ import jax
 import numpy as np
 
 from banach import catalogue
-from banach.core import files
-from banach.core.function import Program
+from banach.core import atomic_files
 from banach.core.problem import Misuse
 from banach.core.result import point_id
+from banach.core.traced_function import Program
 
 SCHEMA = 2
 _INLINE = 1 << 16
@@ -161,13 +161,17 @@ def as_document(result: Any) -> dict[str, Any]:
 
 
 def save_result(
-    result: Any, path: Any, *, checkpoint: bool = False, lock: files.Lock | None = None
+    result: Any,
+    path: Any,
+    *,
+    checkpoint: bool = False,
+    lock: atomic_files.Lock | None = None,
 ) -> Path:
     """Write `path` (JSON) and, for large arrays, an npz beside it; atomically.
 
     `lock` is that of a writer who holds it already.
     """
-    path = files.named(path)
+    path = atomic_files.named(path)
     store = Store()
     saved = document(result, store)
     if checkpoint:
@@ -184,11 +188,11 @@ def save_result(
             "schedule": encode(result.manifest["schedule"], store),
             "carry": [store.put(v) for v in carry],
         }
-    with files.unwritable(path):
+    with atomic_files.unwritable(path):
         if lock is not None:
             write(path, saved, store)
         else:
-            with files.Lock(path):
+            with atomic_files.Lock(path):
                 write(path, saved, store)
     return path
 
@@ -201,7 +205,7 @@ def write(path: Path, saved: dict[str, Any], store: Store) -> None:
         for a in store.arrays.values():
             digest.update(hashlib.sha256(a.tobytes()).digest())
         mark = digest.hexdigest()[:16]
-        saved["npz"] = f"{files.real(path).stem}.{mark}.npz"
+        saved["npz"] = f"{atomic_files.real(path).stem}.{mark}.npz"
         kept: dict[str, Any] = store.arrays
         arrays = (mark, lambda f: np.savez(f, **kept))
-    files.write(path, json.dumps(seal(saved), allow_nan=False), arrays)
+    atomic_files.write(path, json.dumps(seal(saved), allow_nan=False), arrays)

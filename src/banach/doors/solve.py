@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, host_calls, tree, validation
+from banach.core import compat, memoised_calls, tree, validation
 from banach.core import implicit_diff as adj
 from banach.core.door import door
 from banach.core.method import HostMethod, Refusal
@@ -33,7 +33,7 @@ from banach.engine import (
 from banach.engine.finish import Asked, Clock, OneLook, finish
 from banach.engine.judge import judged
 from banach.engine.plan import Limits, Manner, Past, Plan, seconds
-from banach.engine.results import Results
+from banach.engine.solve_many_results import Results
 
 
 @door
@@ -399,7 +399,7 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> P
     found = problem_cache.shared(problem) if known is None else known.leaves
     pairs = zip(jax.tree.leaves(problem), found, strict=False)
     lasting = {id(leaf): there for leaf, there in pairs if there is not None}
-    with host_calls.once(problem, lasting):
+    with memoised_calls.once(problem, lasting):
         plan = _decided(problem, method, check, start, back)
         on_host = plan.check.host or isinstance(plan.method, HostMethod)
         if asked is None or plan.proof is not None or on_host:

@@ -19,7 +19,7 @@ from banach.doors.verify import arrays, fits
 from banach.engine import lanes as batch
 from banach.engine import loop
 from banach.engine.plan import Limits
-from banach.engine.results import Many, Methods, Results
+from banach.engine.solve_many_results import Many, Methods, Results
 
 # Of the steps between looks of one run, where no instance of a method was given: lanes
 # wait for the slowest, and each of them pays for steps beyond its verdict (ours: looks

@@ -4,7 +4,7 @@ import contextlib
 import warnings
 from typing import Any
 
-from banach.core import files, save
+from banach.core import atomic_files, save
 from banach.core.check import Check
 from banach.core.method import Method, open_fields
 from banach.core.problem import Misuse, Problem
@@ -19,9 +19,9 @@ class Checkpoint:
     """
 
     def __init__(self, path: Any, *parts: Any):
-        self.path = files.tried(path)
+        self.path = atomic_files.tried(path)
         self._savable(*parts)
-        self.lock = files.Lock(self.path)
+        self.lock = atomic_files.Lock(self.path)
         self.offered = False
 
     @staticmethod
@@ -33,7 +33,7 @@ class Checkpoint:
                 save.encode(part, save.Store())
 
     def __enter__(self) -> "Checkpoint":
-        with files.unwritable(self.path):
+        with atomic_files.unwritable(self.path):
             self.lock.take(patience=1.0)
         return self
 

@@ -1,4 +1,4 @@
-"""Compiled kernels, kept by structure: a new value never compiles again."""
+"""Compiled kernels, kept in memory by structure: a new value never compiles again."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

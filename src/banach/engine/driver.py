@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from banach.core import blas, compat, mesh
+from banach.core import blas_threads, compat, mesh
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.core.result import Result, TraceView
@@ -116,7 +116,7 @@ def iterate(
         while True:
             t0, made = time.perf_counter(), executors.making()
             try:
-                with blas.threads_for(ready.nbytes // 8):
+                with blas_threads.threads_for(ready.nbytes // 8):
                     after = runner.call(
                         raw, state, (fresh, blocks, limits.steps), limits.tol
                     )

@@ -11,8 +11,8 @@ from typing import Any
 
 import jax
 
-from banach.core import blas, mesh
-from banach.engine import executable_cache, interpret
+from banach.core import blas_threads, mesh
+from banach.engine import disk_cache, interpret
 
 # Work of one evaluation above which compiling pays at once (ours): an interpreted
 # unit takes about 1 us, so this is a tenth of a second.
@@ -133,7 +133,7 @@ class Program:
     def interpreted(self, leaves: list[Any], limit: float) -> tuple[list[Any], float]:
         """(outputs, work) by NumPy; interpret.Exhausted where that is too much."""
         before = self.numpy.spent
-        with blas.threads_for(self._size):
+        with blas_threads.threads_for(self._size):
             out = self.numpy(leaves, limit=limit)
         return out, self.numpy.spent - before
 
@@ -141,7 +141,7 @@ class Program:
     def xla(self, options: dict[str, Any] | None = None) -> Any:
         """The program compiled, for arguments of the structure it was traced with."""
         cpu = jax.default_backend() == "cpu"
-        return executable_cache.compiled(
+        return disk_cache.compiled(
             self._traced.lower(), (options or self._options) if cpu else None
         )
 

@@ -27,7 +27,7 @@ import numpy as np
 from banach.core import compat
 from banach.core.check import Certificate
 from banach.core.point import Point
-from banach.engine import compile_cache, executable_cache, loop
+from banach.engine import compile_cache, disk_cache, loop
 from banach.engine.batched_control_flow import lockstep
 from banach.engine.driver import interrupts
 from banach.engine.executors import FAST, QUICK
@@ -529,8 +529,8 @@ def _compiled(lowered: list[tuple[Any, bool]]) -> list[Any]:
         with compat.double():
             low, quick = item
             if jax.default_backend() != "cpu":
-                return executable_cache.compiled(low, None)
-            return executable_cache.compiled(low, QUICK if quick else FAST)
+                return disk_cache.compiled(low, None)
+            return disk_cache.compiled(low, QUICK if quick else FAST)
 
     with concurrent.futures.ThreadPoolExecutor(len(lowered)) as pool:
         return list(pool.map(one, lowered))

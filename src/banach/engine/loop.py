@@ -43,7 +43,8 @@ MOST_STEPS = 2**31 - 1  # steps are counted in 32 bits
 LARGE = 2**11
 CODE = {name: i for i, name in enumerate(STATUSES)}
 UNVERIFIABLE_AFTER = 3
-# How a block may end, the first that is true: see `block`, and engine/split_run.py.
+# How a block may end, the first that is true: see `block`, and
+# engine/split_step_and_check.py.
 ENDS = (
     "certified nonfinite nonfinite refuted unverifiable unverifiable stalled budget"
 ).split()

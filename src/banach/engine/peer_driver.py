@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from banach.core import blas, mesh, tree
+from banach.core import blas_threads, mesh, tree
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.core.result import Result, TraceView, problem_id
@@ -91,7 +91,7 @@ def iterate_host(plan: Plan, limits: Limits, how: Manner = PLAIN) -> Iterator[Re
             last: tuple[int, Point, dict[str, int]] | None = None
             try:
                 while True:
-                    with blas.threads_for(size):
+                    with blas_threads.threads_for(size):
                         t0 = time.perf_counter()
                         try:
                             item = next(source)

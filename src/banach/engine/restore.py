@@ -30,7 +30,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from banach.core import files, tree
+from banach.core import atomic_files, tree
 from banach.core import save as saving
 from banach.core.check import GRADES, ROUNDINGS, SCALES_FROM, Check, Prepared
 from banach.core.method import Method, completed
@@ -398,7 +398,7 @@ def _arrays(path: Path, saved: dict[str, Any]) -> dict[str, np.ndarray]:
         raise Misuse(
             f"{path} names {_short(name)} as its arrays, which is no file beside it"
         )
-    beside = files.real(path).with_name(name)
+    beside = atomic_files.real(path).with_name(name)
     try:
         _regular(beside)
         with open(beside, "rb") as f, zipfile.ZipFile(f) as z:

@@ -19,7 +19,7 @@ from banach.core.problem import Misuse
 from banach.engine import compile_cache, judge, loop, step_programs
 from banach.engine.donated_buffers import Turns
 from banach.engine.problem_cache import Ready
-from banach.engine.split_run import Split
+from banach.engine.split_step_and_check import Split
 
 # Units of work (of about 1 us each) that an executor does in one run (ours): the next
 # one costs about as much to compile as this one has then cost to run.

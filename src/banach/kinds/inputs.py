@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach.core import compat, trace_errors, tree, validation
-from banach.core.function import TracedFunction, trace
 from banach.core.problem import Misuse, recheck
+from banach.core.traced_function import TracedFunction, trace
 from banach.kinds import sparse_input
 from banach.parts.sparse import SparseMatrix
 from banach.terms.term import Term

@@ -8,13 +8,13 @@ from banach.lazy import names
 __getattr__, __dir__ = names(
     __name__,
     {
-        "searched": """Searched Direction Steepest Search UnitWolfe Wolfe Nonmonotone
-        Fixed""",
+        "line_search_methods": """Searched Direction Steepest Search UnitWolfe Wolfe
+        Nonmonotone Fixed""",
         "wrappers": "Averaged Momentum Restarted",
         "batch_size": "adadagrad_transform",
         "schedules": "linear_decay refine_schedule refined_schedule last_iterate_bound",
-        "graph_solver": "GraphSolver graph_solver",
-        "grid": "GridLaplacian grid_laplacian poisson_grid",
+        "graph_network": "GraphSolver graph_solver",
+        "grid_laplacians": "GridLaplacian grid_laplacian poisson_grid",
         "preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
     },
 )

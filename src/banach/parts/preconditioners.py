@@ -17,9 +17,9 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import compat, tree
 from banach.core.door import Made
-from banach.core.fields import count, number
 from banach.core.problem import Misuse
-from banach.parts.grid import Grid, GridLaplacian
+from banach.core.validated_fields import count, number
+from banach.parts.grid_laplacians import Grid, GridLaplacian
 from banach.parts.operators import FunctionOperator, Operator
 
 

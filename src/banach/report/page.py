@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from banach.core import files
+from banach.core import atomic_files
 from banach.core.problem import Misuse
 from banach.report import words
 from banach.report.bands import charted
@@ -25,8 +25,8 @@ def write_page(race: Mapping | Sequence[Mapping], path: str | Path) -> Path:
     any other. Raises Misuse on another schema version, on no race at all, and where
     the file cannot be written, which is tried first.
     """
-    path = files.tried(path, ".html")
-    files.write_text(path, render(race))
+    path = atomic_files.tried(path, ".html")
+    atomic_files.write_text(path, render(race))
     return path
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.core import tree, validation
-from banach.core.fields import hyper
 from banach.core.problem import Misuse
 from banach.core.tree import PRECISION
+from banach.core.validated_fields import hyper
 from banach.terms.term import (
     Scalar,
     Set,

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.core import validation
-from banach.core.fields import keep
 from banach.core.problem import Misuse
+from banach.core.validated_fields import keep
 from banach.terms.term import (
     Norm,
     Partition,

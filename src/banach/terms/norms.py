@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach.core import tree
-from banach.core.fields import hyper
 from banach.core.rounding import gam, least
+from banach.core.validated_fields import hyper
 from banach.terms.term import (
     Norm,
     Partition,

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.core import tree, validation
-from banach.core.fields import hyper, keep
 from banach.core.problem import Misuse
 from banach.core.rounding import gam, least
+from banach.core.validated_fields import hyper, keep
 from banach.terms.term import (
     Partition,
     Scalar,

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
-from banach.core.fields import hyper
 from banach.core.problem import Misuse
 from banach.core.rounding import gam, least
 from banach.core.tree import PRECISION
+from banach.core.validated_fields import hyper
 from banach.terms.term import (
     Norm,
     Scalar,

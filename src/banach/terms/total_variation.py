@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from banach.core.fields import hyper
+from banach.core.validated_fields import hyper
 from banach.terms.term import Norm, Scalar, rebuild, single
 
 

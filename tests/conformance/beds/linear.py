@@ -7,7 +7,7 @@ import numpy as np
 from bed import Bed, distance
 
 from banach.kinds.linear.problem import Linear
-from banach.parts.grid import poisson_grid
+from banach.parts.grid_laplacians import poisson_grid
 
 _rng = np.random.default_rng(3)
 _Q = _rng.standard_normal((6, 6))

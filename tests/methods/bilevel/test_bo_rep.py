@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from reference import bo_rep as reference
 
-from banach.methods.bilevel._blocks import draw_rows
+from banach.methods.bilevel._block_estimators import draw_rows
 from banach.methods.bilevel.bo_rep import BoRep
 
 BATCH, STEPS = 4, 9

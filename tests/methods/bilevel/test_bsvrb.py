@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from reference import bsvrb as reference
 
-from banach.methods.bilevel._blocks import draw_blocks, draw_rows, msvr, project_blocks
+from banach.methods.bilevel._block_estimators import (
+    draw_blocks,
+    draw_rows,
+    msvr,
+    project_blocks,
+)
 from banach.methods.bilevel.bsvrb import Bsvrb
 
 STEPS = 10

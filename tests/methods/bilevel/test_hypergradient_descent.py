@@ -7,7 +7,7 @@ import pytest
 from reference import hypergradient_descent as reference
 
 from banach.methods.bilevel.hypergradient_descent import HypergradientDescent
-from banach.parts import implicit
+from banach.parts import bilevel_solves
 
 KEYS = jax.random.split(jax.random.key(0), 16)
 
@@ -53,7 +53,7 @@ def test_loose_solves_at_first_still_end_at_the_solution():
 
 def test_the_lower_solver_counts_and_converges_from_afar():
     p = case.single()
-    out = implicit.solve_lower(p, case.X0, np.full(case.P, 1e3), 1e-9)
+    out = bilevel_solves.solve_lower(p, case.X0, np.full(case.P, 1e3), 1e-9)
     exact = case.phi_grad(case.X0, [0])[1][0]
     np.testing.assert_allclose(out.y, exact, atol=1e-9)
     assert float(out.norm) <= 1e-9
@@ -64,9 +64,9 @@ def test_curvatures_at_the_start():
     p = case.problem()
     H = [case.A[i].T @ case.A[i] / case.N + np.diag(np.exp(case.X0)) for i in range(4)]
     top = max(np.linalg.eigvalsh(h)[-1] for h in H)
-    assert float(implicit.lower_curvature(p)) == pytest.approx(top, rel=1e-2)
+    assert float(bilevel_solves.lower_curvature(p)) == pytest.approx(top, rel=1e-2)
     g = case.phi_grad(case.X0)[0]
     d, h = g / np.linalg.norm(g), 1e-5
     bent = (case.phi_grad(case.X0 + h * d)[0] - case.phi_grad(case.X0 - h * d)[0]) / h
     want = max(np.linalg.norm(bent) / 2, np.linalg.norm(g) / 3**0.5)
-    assert float(implicit.upper_curvature(p)) == pytest.approx(want, rel=1e-2)
+    assert float(bilevel_solves.upper_curvature(p)) == pytest.approx(want, rel=1e-2)

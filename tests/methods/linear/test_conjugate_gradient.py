@@ -10,7 +10,7 @@ from banach.core.method import Refusal
 from banach.engine.loop import leaves_in
 from banach.kinds.linear.zoo import right_side
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
-from banach.parts.grid import obstacles, poisson_grid
+from banach.parts.grid_laplacians import obstacles, poisson_grid
 from banach.parts.preconditioners import (
     IncompleteCholesky,
     Jacobi,

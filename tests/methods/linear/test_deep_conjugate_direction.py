@@ -15,7 +15,7 @@ from banach.kinds.linear.zoo import right_side
 from banach.methods.linear import _direction_network as dn
 from banach.methods.linear._ritz import ritz_vectors
 from banach.methods.linear.deep_conjugate_direction import DeepConjugateDirection
-from banach.parts.grid import obstacles, poisson_grid
+from banach.parts.grid_laplacians import obstacles, poisson_grid
 
 RNG = np.random.default_rng(4)
 Q = RNG.standard_normal((14, 14))

@@ -6,7 +6,7 @@ import numpy as np
 from reference import root_newton as reference
 
 from banach.kinds.smooth.problem import Smooth
-from banach.methods.smooth._step_lengths import Backtracking, Explicit, Search
+from banach.methods.smooth._damped_newton_steps import Backtracking, Explicit, Search
 from banach.methods.smooth.root_newton import RootNewton
 
 

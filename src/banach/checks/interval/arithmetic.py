@@ -246,6 +246,16 @@ def hull(a: Interval, b: Interval) -> Interval:
     return Interval(np.minimum(a.lo, b.lo), np.maximum(a.hi, b.hi))
 
 
+def maximum(a: Interval, b: Interval) -> Interval:
+    """Return max(a, b), entry by entry."""
+    return Interval(np.maximum(a.lo, b.lo), np.maximum(a.hi, b.hi))
+
+
+def minimum(a: Interval, b: Interval) -> Interval:
+    """Return min(a, b), entry by entry."""
+    return Interval(np.minimum(a.lo, b.lo), np.minimum(a.hi, b.hi))
+
+
 def less(a: Interval, b: Interval) -> Trool:
     """Return a < b; unknown entries are undecided."""
     return Trool(a.hi < b.lo, ~(a.lo >= b.hi))

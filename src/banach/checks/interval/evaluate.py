@@ -6,7 +6,7 @@ equations that the results need are evaluated. The enclosed quantity is the jaxp
 read over the real numbers, with its floating literals taken exactly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,8 @@ class Context:
         # strict: a choice that is undecided makes the result unknown, which proves
         # that the function is continuous on the box.
         self.strict = strict
-        # shift: a stop_gradient is known not to change the result (prepare.py), so
-        # any constant may stand for it.
+        # shift: a stop_gradient is known not to change the result (see
+        # derivative_rewriting.py), so any constant may stand for it.
         self.shift = shift
         self.reason = ""
 
@@ -212,6 +212,11 @@ def exact(v: Any) -> Value:
     if a.dtype.kind not in "fV":
         raise NoEnclosure(f"values of dtype {a.dtype} have no interval rule")
     return point(a.astype(np.float64))
+
+
+def all_exact(values: Sequence[Value]) -> bool:
+    """Whether all values are plain arrays, which hold no interval."""
+    return all(isinstance(v, np.ndarray) for v in values)
 
 
 def decided(v: Value) -> Value:

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import PyTree
 
 from banach.checks.interval.arithmetic import Interval
+from banach.checks.interval.derivative_rewriting import prepared
 from banach.checks.interval.evaluate import eval_jaxpr_interval
-from banach.checks.interval.prepare import prepared
 
 
 def _is_box(v: Any) -> bool:

@@ -20,9 +20,9 @@ from jaxtyping import Float, PyTree
 
 from banach.checks.interval import arithmetic as ar
 from banach.checks.interval.arithmetic import Interval
+from banach.checks.interval.derivative_rewriting import prepared
 from banach.checks.interval.evaluate import NoEnclosure, eval_jaxpr_interval
 from banach.checks.interval.function import float64
-from banach.checks.interval.prepare import prepared
 from banach.core.rounding import gam
 
 MAX_SIZE = 200

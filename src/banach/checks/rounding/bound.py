@@ -32,8 +32,8 @@ from jax.extend.core import ClosedJaxpr
 from jaxtyping import Key, PyTree
 
 from banach.checks.rounding import elementwise as elementwise
+from banach.checks.rounding import interpreter as rules
 from banach.checks.rounding import moves as moves
-from banach.checks.rounding import pairs as rules
 from banach.checks.rounding import sums as sums
 from banach.core.rounding import subnormal
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import lax
 
-from banach.checks.rounding.pairs import (
+from banach.checks.rounding.interpreter import (
     Pair,
     bind,
     error,

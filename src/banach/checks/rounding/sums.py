@@ -6,7 +6,7 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-from banach.checks.rounding.pairs import (
+from banach.checks.rounding.interpreter import (
     Pair,
     bind,
     error,

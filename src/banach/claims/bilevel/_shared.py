@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from banach.core import tree
-from banach.methods.bilevel._blocks import draw_blocks, draw_rows
+from banach.methods.bilevel._block_estimators import draw_blocks, draw_rows
 
 Step = Callable[[Any, Array], Any]
 

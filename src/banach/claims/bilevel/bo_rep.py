@@ -171,13 +171,13 @@ def _experiment() -> tuple[Any, Any, Any]:
 @jax.enable_x64(True)
 def _refitted() -> dict[str, Any]:
     """Accuracies without cleaning, and with the weights that cleaning should find."""
-    from banach.parts import implicit
+    from banach.parts import bilevel_solves
 
     data, problem, accuracy = _experiment()
 
     def refit(x):
         y = jnp.zeros(problem.y0.shape)
-        return accuracy(implicit.solve_lower(problem, x, y, 1e-6).y)
+        return accuracy(bilevel_solves.solve_lower(problem, x, y, 1e-6).y)
 
     # Sigmoid(20) and sigmoid(-20) are weights of one and none.
     known = np.where(data.corrupted, -20.0, 20.0)

@@ -232,7 +232,7 @@ def _random(problem: Any, dims: int, calls: int | None) -> float | None:
     """Mean over draws of the best validation loss of as many trials as fit."""
     import jax.numpy as jnp
 
-    from banach.parts.implicit import solve_lower
+    from banach.parts.bilevel_solves import solve_lower
 
     if calls is None:
         return None

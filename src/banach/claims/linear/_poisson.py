@@ -16,7 +16,7 @@ def problem(n: int, seed: int | None) -> Any:
     """Poisson on n x n with obstacles of a seed (None: empty), a source and noise."""
     from banach.kinds.linear.problem import Linear
     from banach.kinds.linear.zoo import right_side
-    from banach.parts.grid import obstacles, poisson_grid
+    from banach.parts.grid_laplacians import obstacles, poisson_grid
 
     solid = np.zeros((n, n), bool) if seed is None else obstacles(n, seed)
     return Linear(poisson_grid(solid), right_side(solid, 1000 + n + (seed or 0)))

@@ -21,7 +21,7 @@ REQUIRED = (
 
 def measure() -> dict[str, Any]:
     """Largest rise of the distance, and evaluations of both."""
-    from banach.claims.minimax._measure import course, reached, thin
+    from banach.claims.minimax._shared import course, reached, thin
     from banach.claims.minimax.golden_ratio import problems
     from banach.methods.minimax.backtracking_extragradient import (
         BacktrackingExtragradient,

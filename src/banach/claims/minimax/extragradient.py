@@ -30,7 +30,7 @@ STEPS = 2000
 
 def measure() -> dict[str, Any]:
     """Residuals and distances of both methods, and the bound."""
-    from banach.claims.minimax._measure import (
+    from banach.claims.minimax._shared import (
         ForwardBackward,
         course,
         residual,

@@ -22,7 +22,7 @@ REQUIRED = (
 
 def measure() -> dict[str, Any]:
     """Evaluations to 1e-6 of both, and what plain steps do."""
-    from banach.claims.minimax._measure import (
+    from banach.claims.minimax._shared import (
         ForwardBackward,
         course,
         reached,

@@ -25,7 +25,7 @@ STEPS = 2000
 
 def measure() -> dict[str, Any]:
     """Residuals with the anchor and without, and the bound."""
-    from banach.claims.minimax._measure import ForwardBackward, course, thin
+    from banach.claims.minimax._shared import ForwardBackward, course, thin
     from banach.kinds.inclusion import zoo as inclusions
     from banach.methods.minimax.extragradient import Extragradient
     from banach.methods.minimax.halpern import Halpern
@@ -116,7 +116,7 @@ def _slope(course: dict[str, np.ndarray]) -> float:
 
 
 def _first(problem: Any) -> float:
-    from banach.claims.minimax._measure import residual
+    from banach.claims.minimax._shared import residual
 
     return float(residual(problem, problem.start().x))
 

@@ -48,7 +48,7 @@ class Card(NamedTuple):
 
 def measure() -> dict[str, Any]:
     """Components needed, on both problems and the game."""
-    from banach.claims.minimax._measure import course, reached, thin
+    from banach.claims.minimax._shared import course, reached, thin
     from banach.kinds.inclusion import zoo as inclusions
     from banach.methods.minimax.extragradient import Extragradient
     from banach.methods.minimax.vr_halpern import VrHalpern
@@ -68,7 +68,7 @@ def measure() -> dict[str, Any]:
 
 
 def _sum(problem: Any) -> dict[str, Any]:
-    from banach.claims.minimax._measure import course, reached, thin
+    from banach.claims.minimax._shared import course, reached, thin
     from banach.methods.minimax.halpern import Halpern
     from banach.methods.minimax.vr_halpern import VrHalpern
 

@@ -25,7 +25,7 @@ NAMES = (
 
 def measure() -> dict[str, Any]:
     """Errors of the course, and evaluations of both."""
-    from banach.claims.roots._measure import course, price
+    from banach.claims.roots._shared import course, price
     from banach.kinds.root import zoo as roots
     from banach.methods.roots.broyden import Broyden
     from banach.methods.roots.newton_root import NewtonRoot

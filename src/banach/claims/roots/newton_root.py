@@ -22,7 +22,7 @@ REQUIRED = (
 
 def measure() -> dict[str, Any]:
     """Courses of the two examples, and the count."""
-    from banach.claims.roots._measure import CLASSICS, course, plain_newton, starts
+    from banach.claims.roots._shared import CLASSICS, course, plain_newton, starts
     from banach.kinds.root.problem import Root
     from banach.kinds.root.zoo import chandrasekhar
     from banach.methods.roots.newton_root import NewtonRoot

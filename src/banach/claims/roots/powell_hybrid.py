@@ -21,7 +21,7 @@ REQUIRED = (
 
 def measure() -> dict[str, Any]:
     """Evaluations of both on each system."""
-    from banach.claims.roots._measure import CLASSICS, price
+    from banach.claims.roots._shared import CLASSICS, price
     from banach.kinds.root import zoo as roots
     from banach.methods.roots.newton_root import NewtonRoot
     from banach.methods.roots.powell_hybrid import PowellHybrid

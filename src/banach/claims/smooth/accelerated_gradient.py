@@ -29,7 +29,7 @@ STEPS = 40_000
 def measure() -> dict[str, Any]:
     """Gradients of the four methods on the three problems."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.accelerated_gradient import AcceleratedGradient
     from banach.methods.smooth.gradient_descent import GradientDescent
     from banach.methods.smooth.trust_region_newton import TrustRegionNewton

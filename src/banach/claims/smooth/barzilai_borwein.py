@@ -37,13 +37,13 @@ TOL, CAP = 1e-6, 20_000
 
 def measure() -> dict[str, Any]:
     """Steps on quadratics, and evaluations."""
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.barzilai_borwein import (
         BarzilaiBorwein,
         BarzilaiBorweinDirection,
     )
     from banach.methods.smooth.gradient_descent import GradientDescent
-    from banach.parts.searched import Fixed, Searched, Steepest, UnitWolfe
+    from banach.parts.line_search_methods import Fixed, Searched, Steepest, UnitWolfe
 
     out: dict[str, Any] = {"quadratics": {}}
     with jax.enable_x64(True):
@@ -69,7 +69,7 @@ def measure() -> dict[str, Any]:
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import ratio
+    from banach.claims.smooth._shared import ratio
 
     steady, far = True, True
     for condition, r in numbers["quadratics"].items():
@@ -89,7 +89,7 @@ def race_of() -> tuple[str, str]:
 
 def measured(numbers: dict[str, Any]) -> str:
     """Steps by condition, and the counts."""
-    from banach.claims.smooth._measure import ratio, told
+    from banach.claims.smooth._shared import ratio, told
 
     rows = "; ".join(
         f"condition {c}: {r['halves'][0]} + {r['halves'][1]}, gradient descent "

@@ -42,9 +42,9 @@ TOL, CAP = 1e-8, 5000
 def measure() -> dict[str, Any]:
     """Ends on quadratics, tails, iterations and evaluations."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.bfgs import Bfgs, BfgsDirection
-    from banach.parts.searched import Searched, UnitWolfe
+    from banach.parts.line_search_methods import Searched, UnitWolfe
 
     out: dict[str, Any] = {"quadratics": {}, "tails": {}}
     with jax.enable_x64(True):
@@ -83,7 +83,7 @@ def _halves(rows):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import ratio
+    from banach.claims.smooth._shared import ratio
 
     ends = all(
         r["conjugacy"] <= 1e-4 and r["gradient"] <= 1e-5 and r["inverse"] <= 1e-3
@@ -98,7 +98,7 @@ def verdict(numbers: dict[str, Any]) -> bool:
 
 def measured(numbers: dict[str, Any]) -> str:
     """The worst ends, the tails, and the counts."""
-    from banach.claims.smooth._measure import ratio, told, worst
+    from banach.claims.smooth._shared import ratio, told, worst
 
     tails = ", ".join(f"{n} {a} + {b}" for n, (a, b) in numbers["tails"].items())
     share = ratio(numbers["race"], "bfgs", "SciPy BFGS")

@@ -34,10 +34,10 @@ TOL, CAP = 1e-8, 5000
 
 def measure() -> dict[str, Any]:
     """Ends on quadratics, and evaluations."""
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.bfgs import Bfgs, BfgsDirection
     from banach.methods.smooth.dfp import Dfp, DfpDirection
-    from banach.parts.searched import Searched, UnitWolfe
+    from banach.parts.line_search_methods import Searched, UnitWolfe
 
     out: dict[str, Any] = {"quadratics": {}}
     with jax.enable_x64(True):
@@ -65,7 +65,7 @@ def measure() -> dict[str, Any]:
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import ratio
+    from banach.claims.smooth._shared import ratio
 
     ends = all(
         r["conjugacy"] <= 1e-4 and r["gradient"] <= 1e-5 and r["from BFGS"] <= 1e-5
@@ -80,7 +80,7 @@ def verdict(numbers: dict[str, Any]) -> bool:
 
 def measured(numbers: dict[str, Any]) -> str:
     """The worst ends, and the counts."""
-    from banach.claims.smooth._measure import ratio, told, worst
+    from banach.claims.smooth._shared import ratio, told, worst
 
     race = numbers["race"]
     return (

@@ -27,7 +27,7 @@ WORST = (1, 10, 100)
 def measure() -> dict[str, Any]:
     """Gap over bound at every step, and at the last step of the worst functions."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.core.problem import Problem
     from banach.kinds.smooth.problem import Smooth
     from banach.methods.smooth.gradient_descent import GradientDescent

@@ -39,7 +39,7 @@ TOL, CAP = 1e-8, 20_000
 def measure() -> dict[str, Any]:
     """Least descent, distances between units, and evaluations."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.hager_zhang import HagerZhang
     from banach.methods.smooth.nonlinear_cg import NonlinearCg
 
@@ -69,7 +69,7 @@ def measure() -> dict[str, Any]:
 def _path(name, c):
     """The first iterates of c f."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.kinds.smooth.problem import Smooth
     from banach.methods.smooth.hager_zhang import HagerZhang
 
@@ -80,7 +80,7 @@ def _path(name, c):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import ratio
+    from banach.claims.smooth._shared import ratio
 
     downhill = all(v >= 7 / 8 * (1 - 1e-6) for v in numbers["descent"].values())
     units = all(v <= 1e-6 for v in numbers["units"].values())
@@ -95,7 +95,7 @@ def verdict(numbers: dict[str, Any]) -> bool:
 
 def measured(numbers: dict[str, Any]) -> str:
     """Least descent, distances, and the counts."""
-    from banach.claims.smooth._measure import ratio, told
+    from banach.claims.smooth._shared import ratio, told
 
     race = numbers["race"]
     return (

@@ -32,7 +32,7 @@ CAP = 20_000
 def measure() -> dict[str, Any]:
     """Evaluations on each problem."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.lbfgs import Lbfgs
 
     out = {}
@@ -60,7 +60,7 @@ def measure() -> dict[str, Any]:
 
 def _ratios(numbers):
     """Geometric means: m = 5 over CG, over L-BFGS-B, and m = 17 over m = 3."""
-    from banach.claims.smooth._measure import mean
+    from banach.claims.smooth._shared import mean
 
     pairs = (("m = 5", "SciPy CG"), ("m = 5", "SciPy L-BFGS-B"), ("m = 17", "m = 3"))
     rows = [r["evaluations"] for r in numbers.values()]

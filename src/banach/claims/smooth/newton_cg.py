@@ -30,7 +30,7 @@ TOL = 1e-10
 def measure() -> dict[str, Any]:
     """Steps, products and gradient norms on each problem."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.newton_cg import NewtonCg
     from banach.methods.smooth.trust_region_newton import TrustRegionNewton
 
@@ -58,7 +58,7 @@ def measure() -> dict[str, Any]:
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import mean
+    from banach.claims.smooth._shared import mean
 
     rows = list(numbers.values())
     return (

@@ -35,7 +35,7 @@ CAP = 20_000
 def measure() -> dict[str, Any]:
     """Least descent and evaluations on each problem."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.lbfgs import Lbfgs
     from banach.methods.smooth.nonlinear_cg import NonlinearCg
 
@@ -61,7 +61,7 @@ def measure() -> dict[str, Any]:
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Descent, arrival, and evaluations against the peer."""
-    from banach.claims.smooth._measure import mean
+    from banach.claims.smooth._shared import mean
 
     rows = list(numbers.values())
     ratios = [

@@ -36,12 +36,12 @@ TOL, CAP = 1e-8, 20_000
 def measure() -> dict[str, Any]:
     """Ends on quadratics, least descent, and evaluations."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.polak_ribiere import (
         PolakRibiere,
         PolakRibiereDirection,
     )
-    from banach.parts.searched import Searched, Wolfe
+    from banach.parts.line_search_methods import Searched, Wolfe
 
     out: dict[str, Any] = {"quadratics": {}, "descent": {}}
     with jax.enable_x64(True):
@@ -66,7 +66,7 @@ def measure() -> dict[str, Any]:
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import ratio
+    from banach.claims.smooth._shared import ratio
 
     ends = all(
         r["conjugacy"] <= 1e-4 and r["gradient"] <= 1e-5
@@ -81,7 +81,7 @@ def verdict(numbers: dict[str, Any]) -> bool:
 
 def measured(numbers: dict[str, Any]) -> str:
     """The worst ends, least descent, and the counts."""
-    from banach.claims.smooth._measure import ratio, told, worst
+    from banach.claims.smooth._shared import ratio, told, worst
 
     race = numbers["race"]
     return (

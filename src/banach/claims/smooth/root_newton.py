@@ -30,7 +30,7 @@ PENALTY = 1e-3
 
 def measure() -> dict[str, Any]:
     """Gaps of Universal Newton and its rivals, invariance, search lengths."""
-    from banach.methods.smooth._step_lengths import Backtracking, Search
+    from banach.methods.smooth._damped_newton_steps import Backtracking, Search
     from banach.methods.smooth.root_newton import RootNewton
 
     with jax.enable_x64(True):
@@ -208,7 +208,7 @@ def _count(values, best):
 
 def _invariance(problem):
     from banach.kinds.smooth.problem import Smooth
-    from banach.methods.smooth._step_lengths import Backtracking
+    from banach.methods.smooth._damped_newton_steps import Backtracking
     from banach.methods.smooth.root_newton import RootNewton
 
     T = np.random.default_rng(1).standard_normal((problem.x0.size,) * 2)

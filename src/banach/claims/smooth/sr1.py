@@ -47,7 +47,7 @@ TOL, CAP = 1e-8, 5000
 def measure() -> dict[str, Any]:
     """Errors of matrices, and evaluations."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.methods.smooth.bfgs import Bfgs
     from banach.methods.smooth.sr1 import Sr1
 
@@ -91,7 +91,7 @@ def _end(rows):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import ratio
+    from banach.claims.smooth._shared import ratio
 
     ends = all(
         r["matrix"] <= 1e-3 and r["gradient"] <= 1e-6
@@ -110,7 +110,7 @@ def verdict(numbers: dict[str, Any]) -> bool:
 
 def measured(numbers: dict[str, Any]) -> str:
     """Errors of matrices, and the counts."""
-    from banach.claims.smooth._measure import ratio, told, worst
+    from banach.claims.smooth._shared import ratio, told, worst
 
     race = numbers["race"]
     errors = "; ".join(

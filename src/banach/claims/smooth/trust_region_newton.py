@@ -33,7 +33,7 @@ TOL = 1e-10
 def measure() -> dict[str, Any]:
     """Ends, orders of convergence and evaluations."""
     from banach import zoo
-    from banach.claims.smooth import _measure as run
+    from banach.claims.smooth import _shared as run
     from banach.kinds.smooth.problem import Smooth
     from banach.methods.smooth.trust_region_newton import TrustRegionNewton
 
@@ -85,7 +85,7 @@ def _order(sizes):
 
 def verdict(numbers: dict[str, Any]) -> bool:
     """Every requirement."""
-    from banach.claims.smooth._measure import mean
+    from banach.claims.smooth._shared import mean
 
     rows = numbers.values()
     ends = all(r["reached"] and r["curvature"] >= -1e-8 for r in rows)

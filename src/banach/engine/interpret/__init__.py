@@ -13,7 +13,7 @@ and has other elementary functions (`banach.checks.rounding` bounds both). Decid
 import banach.engine.interpret.elementwise
 import banach.engine.interpret.indexing
 import banach.engine.interpret.keys
-import banach.engine.interpret.linear
+import banach.engine.interpret.linalg
 import banach.engine.interpret.moves
 import banach.engine.interpret.special
 import banach.engine.interpret.sums

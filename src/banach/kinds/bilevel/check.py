@@ -7,15 +7,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from banach.checks import common
-from banach.checks.frame import held_against, refuse_unless
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import held_against
 from banach.core import tree
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam
 from banach.kinds.bilevel.problem import Bilevel
-from banach.parts import implicit
+from banach.parts import bilevel_solves
 
 Scalar = Float[Array, ""]
 NAMES = ("||grad_y g||", "||G_yy v - F_y||", "||F_x - G_xy v||")
@@ -59,7 +60,7 @@ class Hypergradient(Check):
     scales: Any = None
 
     def __check_init__(self):
-        common.read(self, screen="positive")
+        evaluation.read(self, screen="positive")
 
     def prepared(self, problem: Problem) -> "Hypergradient":
         """With the terms of each residual at the start."""
@@ -74,7 +75,7 @@ class Hypergradient(Check):
         parts = tuple(
             Part(
                 name,
-                common.where_defined(seen.judged, seen.z, value),
+                evaluation.where_defined(seen.judged, seen.z, value),
                 slack,
                 held_against(problem, value, slack, scale, seen.label),
                 scale_from="start",
@@ -85,8 +86,8 @@ class Hypergradient(Check):
         )
         assumes = (
             *_declared(problem),
-            *common.believed("residuals", seen.label),
-            *common.stopped(problem),
+            *evaluation.believed("residuals", seen.label),
+            *evaluation.stopped(problem),
         )
         certificate = _certificate(
             (*parts, seen.bend), "residuals of grad Phi(x)", "residual", assumes,
@@ -119,7 +120,7 @@ class HypergradientBound(Check):
     scales: Any = None
 
     def __check_init__(self):
-        common.read(self, screen="positive")
+        evaluation.read(self, screen="positive")
 
     def prepared(self, problem: Problem) -> "HypergradientBound":
         """With the terms of each residual at the start."""
@@ -149,16 +150,16 @@ class HypergradientBound(Check):
         worst = [a + b for a, b in zip(seen.values, seen.slacks, strict=True)]
         rounds = gam(problem.size() + 40, dtype)
         slack = 1.01 * (bound(*worst, across + blur) - value) + rounds * value
-        value = common.where_defined(judged, z, value)
+        value = evaluation.where_defined(judged, z, value)
         name = "||grad Phi(x)||_2"
         scale = held_against(problem, value, slack, scales[2], label)
         main = Part(name, value, slack, scale, scale_from="start")
         assumes = (
             *_declared(problem),
             "smoothness: declared",
-            *common.believed("residuals", seen.label),
-            *common.believed("cross derivative", how),
-            *common.stopped(problem),
+            *evaluation.believed("residuals", seen.label),
+            *evaluation.believed("cross derivative", how),
+            *evaluation.stopped(problem),
         )
         certificate = _certificate(
             (main, seen.bend), name, "bound", assumes, label, look
@@ -198,7 +199,7 @@ def _scales(problem: Problem) -> tuple[Scalar, Scalar, Scalar]:
     Of v the start knows a step along F_y. The terms are the running error over the
     unit roundoff; where that is only estimated, the norms of the gradients.
     """
-    judged, at = common.lift(problem, problem.start())
+    judged, at = evaluation.lift(problem, problem.start())
     z = at.x
     fx, fy = judged.upper_grad(z)
     square, bent = tree.vdot(fy, fy), tree.vdot(fy, judged.lower_hvp(z, fy))
@@ -209,13 +210,13 @@ def _scales(problem: Problem) -> tuple[Scalar, Scalar, Scalar]:
         own, across = judged.lower_products(z, v)
         return judged.lower_grad(z), tree.sub(own, fy), tree.sub(fx, across)
 
-    if common.provenance(residuals, z) == "estimated":
+    if evaluation.provenance(residuals, z) == "estimated":
         lower = tree.norm(judged.lower_grad(z))
         sizes = (lower, tree.norm(fy), tree.norm(fx) + tree.norm(residuals(z)[2]))
     else:
-        error = common.judge(residuals, z).error
+        error = evaluation.judge(residuals, z).error
         # Products that only vanished are no terms.
-        sizes = tuple(tree.norm(jax.tree.map(common.terms, e)) for e in error)
+        sizes = tuple(tree.norm(jax.tree.map(evaluation.terms, e)) for e in error)
     return tuple(
         jnp.where(jnp.isfinite(s) & (s > 0), jnp.minimum(s, 1), jnp.ones_like(s))
         for s in sizes
@@ -225,7 +226,7 @@ def _scales(problem: Problem) -> tuple[Scalar, Scalar, Scalar]:
 def _look(
     problem: Problem, point: Point, screen: Any, scales: tuple[Scalar, ...]
 ) -> _Looked:
-    judged, at = common.lift(problem, point)
+    judged, at = evaluation.lift(problem, point)
     z = at.x
     gy = judged.lower_grad(z)
     _, fy = judged.upper_grad(z)
@@ -239,7 +240,7 @@ def _look(
         asked = jnp.asarray(screen, lower.dtype)
         goal = jnp.maximum(asked * scales[1] / 10, 10 * eps * size)
         cap = jnp.where(lower <= asked, THOROUGH, QUICK)
-    out = implicit.adjoint(judged, z, fy, begin, goal, cap)
+    out = bilevel_solves.adjoint(judged, z, fy, begin, goal, cap)
     v = jax.lax.stop_gradient(out.x)
 
     def residuals(z):
@@ -250,21 +251,23 @@ def _look(
     sizes = [tree.size(z[1]), tree.size(z[1]), tree.size(z[0])]
 
     def full():
-        r = common.judge(residuals, z)
+        r = evaluation.judge(residuals, z)
         norms = [tree.norm(part) for part in r.value]
         slack = [
-            common.norm_slack(n, e, k)
+            evaluation.norm_slack(n, e, k)
             for n, e, k in zip(norms, r.error, sizes, strict=True)
         ]
         return tuple(norms), tuple(slack)
 
-    label = common.provenance(residuals, z)
+    label = evaluation.provenance(residuals, z)
     if screen is None:
         values, slacks = full()
     else:
         cheap = tuple(tree.norm(part) for part in residuals(z))
-        passes = [common.below(screen, value, jnp.ones_like(value)) for value in cheap]
-        values, slacks = common.screened(
+        passes = [
+            evaluation.below(screen, value, jnp.ones_like(value)) for value in cheap
+        ]
+        values, slacks = evaluation.screened(
             jnp.all(jnp.stack(passes)),
             lambda: (cheap, tuple(value / 8 for value in cheap)),
             full,
@@ -324,9 +327,9 @@ def _cross_norm(problem: Problem, z: PyTree) -> tuple[Scalar, Scalar, str]:
         turn = jax.linear_transpose(fx, flat)
         return jax.vmap(turn)(jnp.eye(n, dtype=flat.dtype))[0]
 
-    found = common.judge(dense, z)
+    found = evaluation.judge(dense, z)
     norm = tree.norm(found.value)
-    slack = common.norm_slack(norm, found.error, n * flat.size)
+    slack = evaluation.norm_slack(norm, found.error, n * flat.size)
     return norm, slack, found.rounding
 
 
@@ -341,7 +344,7 @@ def _certificate(parts, quantity, grade, assumes, label, look) -> Certificate:
 def _declared(problem: Problem) -> tuple[str, ...]:
     names = ["lower_strongly_convex"]
     names += [] if problem.lower_mu is None else ["lower_mu"]
-    return common.declared(problem, *names)
+    return evaluation.declared(problem, *names)
 
 
 def _like(v: PyTree, model: PyTree) -> PyTree:

@@ -16,7 +16,7 @@ from banach.core.problem import Problem
 from banach.kinds import inputs
 from banach.kinds.bases import structs
 from banach.kinds.bilevel import inputs as bilevel_inputs
-from banach.parts import implicit
+from banach.parts import bilevel_solves
 
 Scalar = Float[Array, ""]
 
@@ -149,9 +149,9 @@ class Bilevel(Problem):
             properties["lower_strongly_convex"] = DECLARED
         constants = given({"lower_mu": self.lower_mu, "lower_L": self.lower_L})
         if self.lower_L is None:
-            top = lambda: implicit.lower_curvature(self)  # noqa: E731
+            top = lambda: bilevel_solves.lower_curvature(self)  # noqa: E731
             constants["lower_L"] = Fact(top, ESTIMATED)
-        steep = lambda: implicit.upper_curvature(self)  # noqa: E731
+        steep = lambda: bilevel_solves.upper_curvature(self)  # noqa: E731
         constants["upper_L"] = Fact(steep, ESTIMATED)
         return Facts(properties, constants)
 
@@ -270,7 +270,7 @@ class Bilevel(Problem):
         """(F_x - G_xy v, grad_y g) with G_yy v = F_y solved at the pair."""
         z = point.x
         fx, fy = self.upper_grad(z)
-        v = implicit.exact_adjoint(self, z, fy)
+        v = bilevel_solves.exact_adjoint(self, z, fy)
         return Point((tree.sub(fx, self.cross(z, v)), self.lower_grad(z)))
 
     def formula(self) -> str:

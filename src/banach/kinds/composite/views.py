@@ -17,7 +17,7 @@ from banach.core.facts import Fact, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 
 # Unknowns up to which a dense Jacobian is offered.
 DENSE_UP_TO = 2000
@@ -66,7 +66,7 @@ class InclusionOfGradient(View):
         return f"an inclusion of the gradient{term}"
 
 
-class GradientInclusion(view_targets.AsInclusion):
+class GradientInclusion(view_bases.AsInclusion):
     """F = grad f, G the subgradients of g."""
 
     def essential(self) -> frozenset[str]:
@@ -89,13 +89,13 @@ class GradientInclusion(view_targets.AsInclusion):
 def monotone(problem: Problem) -> Facts:
     """Monotone where f is convex, and then 1/L-cocoercive (Baillon and Haddad)."""
     base = problem.smooth_facts()
-    constants = {name: view_targets.bound(base, name) for name in ("L", "mu", "radius")}
+    constants = {name: view_bases.bound(base, name) for name in ("L", "mu", "radius")}
     if not base.has("convex"):
         return Facts({}, constants)
     if base.provenance("L") is not None:
-        source = view_targets.how(base, "convex", "L")
+        source = view_bases.how(base, "convex", "L")
         constants["cocoercive"] = Fact(lambda: inverse(base.L), source)
-    return Facts({"monotone": view_targets.how(base, "convex")}, constants)
+    return Facts({"monotone": view_bases.how(base, "convex")}, constants)
 
 
 class ForwardBackward(View):
@@ -178,7 +178,7 @@ class ForwardBackward(View):
         return f"a fixed point of {what} steps"
 
 
-class ForwardBackwardMap(view_targets.AsFixedPoint):
+class ForwardBackwardMap(view_bases.AsFixedPoint):
     """V of `ForwardBackward`."""
 
     view: ForwardBackward
@@ -195,14 +195,14 @@ class ForwardBackwardMap(view_targets.AsFixedPoint):
     def map_jacobian(self, x: PyTree) -> Float[Array, "n n"]:
         """(I - t H(p)) P, P the prox's derivative: its limit from one side at kinks."""
         if not self.view.second:
-            return view_targets.jacobian(self.map, x)
+            return view_bases.jacobian(self.map, x)
         t = self.view.step(x)
         p = near(self.base, x, t)
         H = self.base.hess(p)  # type: ignore[attr-defined]
-        after = view_targets.dense(x) - t * H
+        after = view_bases.dense(x) - t * H
         if not self.view.term:
             return after
-        P = view_targets.jacobian(lambda v: near(self.base, v, t), x)
+        P = view_bases.jacobian(lambda v: near(self.base, v, t), x)
         return jnp.matmul(after, P, precision=tree.PRECISION)
 
     def facts(self) -> Facts:
@@ -210,10 +210,10 @@ class ForwardBackwardMap(view_targets.AsFixedPoint):
         base = self.base.smooth_facts()
         if not base.has("convex"):
             return Facts()
-        source = view_targets.how(base, "convex", "L")
+        source = view_bases.how(base, "convex", "L")
         properties, constants = {"nonexpansive": source}, {}
         if base.provenance("mu") is not None:
-            source = view_targets.how(base, "convex", "L", "mu")
+            source = view_bases.how(base, "convex", "L", "mu")
             constants["q"] = Fact(lambda: _factor(base.L, base.mu), source)
             if _below(base):
                 properties["contractive"] = source
@@ -278,7 +278,7 @@ class Envelope(View):
         return "its forward-backward envelope"
 
 
-class EnvelopeOfSum(view_targets.AsSmooth):
+class EnvelopeOfSum(view_bases.AsSmooth):
     """phi of `Envelope`."""
 
     view: Envelope
@@ -297,9 +297,9 @@ class EnvelopeOfSum(view_targets.AsSmooth):
     def facts(self) -> Facts:
         """Differentiable where f is twice; convex with 1 / t for a quadratic f."""
         base, properties, constants = self.base.facts(), {}, {}
-        properties["smooth"] = view_targets.how(base, "smooth")
+        properties["smooth"] = view_bases.how(base, "smooth")
         if self.view.quadratic and base.has("convex"):
-            source = view_targets.how(base, "convex", "L")
+            source = view_bases.how(base, "convex", "L")
             properties["convex"] = source
             constants["L"] = Fact(lambda: inverse(self.view.t), source)
         return Facts(properties, constants)

@@ -8,21 +8,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from banach.checks import common
-from banach.checks.frame import (
-    Scaled,
-    at_most_one,
-    held_against,
-    refuse_without,
-    screen_scale,
-    source,
-)
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_without
+from banach.checks.scales import Scaled, at_most_one, held_against, screen_scale, source
 from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.rounding import gam, least
-from banach.parts import multipliers
+from banach.parts import multiplier_estimates
 
 Scalar = Float[Array, ""]
 
@@ -73,14 +67,14 @@ class KKT(Scaled):
     def __check_init__(self):
         if self.wide is None:
             raise Misuse("wide must be a real number, got None; leave it out")
-        common.read(self, wide=None)
+        evaluation.read(self, wide=None)
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The parts at x clipped to the bounds, and the multipliers used."""
         clipped = problem.clipped(point.x)
-        judged, at = common.lift(problem, Point(clipped, point.dual))
+        judged, at = evaluation.lift(problem, Point(clipped, point.dual))
         look_at = _At(judged, at.x, self)
         own = look_at.values(look_at.fit())
         offer, usable = look_at.offered(at.dual)
@@ -90,13 +84,13 @@ class KKT(Scaled):
             theirs = look_at.values(offer)
             taken = usable & (look_at.worst(theirs) <= look_at.worst(own))
             best = tree.where(taken, theirs, own)
-        slope = common.Traced(look_at.gradient(best.lam), at.x)
-        rows = common.Traced(judged.constraints, at.x)
+        slope = evaluation.Traced(look_at.gradient(best.lam), at.x)
+        rows = evaluation.Traced(judged.constraints, at.x)
         labels = slope.rounding, rows.rounding
         worst = look_at.worst(best, look_at.screens)
-        passes = common.below(self.screen, worst, jnp.ones_like(worst))
+        passes = evaluation.below(self.screen, worst, jnp.ones_like(worst))
         h = slope.judge() if passes is None else None
-        slacks, rough = common.screened(
+        slacks, rough = evaluation.screened(
             passes,
             lambda: (tuple(v / 8 for v in best.parts), look_at.nothing()),
             lambda: look_at.slacks(best, slope.judge() if h is None else h, rows),
@@ -120,9 +114,9 @@ class KKT(Scaled):
             parts,
             "KKT residual",
             "residual",
-            common.believed("gradient", labels[0])
-            + common.believed("constraints", labels[1])
-            + common.stopped(problem),
+            evaluation.believed("gradient", labels[0])
+            + evaluation.believed("constraints", labels[1])
+            + evaluation.stopped(problem),
             "estimated" if "estimated" in labels else "modelled",
             False,
             jnp.zeros_like(best.parts[0]),
@@ -136,7 +130,7 @@ class KKT(Scaled):
         """The unit of f, those of the rows, how far those are off, and lengths of x."""
         reference = problem.reference_point()
         if reference is not None:
-            judged, at = common.lift(problem, reference)
+            judged, at = evaluation.lift(problem, reference)
             if not problem.rows():
                 found = units_of(judged, at.x)
                 none = jnp.ones(0, found.value.dtype)
@@ -151,7 +145,7 @@ class KKT(Scaled):
             units = jnp.where(units > 0, units, 1).astype(found.value.dtype)
             wide = jnp.maximum(wide, spread) + 16 * found.blur
             return found.value, units, wide, found.x
-        judged, at = common.lift(problem, problem.start())
+        judged, at = evaluation.lift(problem, problem.start())
         size = tree.norm(judged.grad(at.x))
         # A start where f itself is least says nothing of small.
         scale = jnp.where(size > 0, at_most_one(size), 1)
@@ -181,12 +175,12 @@ class Rows(NamedTuple):
 
 
 def _rows(problem: Problem, x: Any) -> Rows:
-    found = common.judge(problem.constraints, x)
+    found = evaluation.judge(problem.constraints, x)
     return Rows(found.value, found.error, problem.jacobian(x))
 
 
 def _lifted(problem: Problem) -> tuple[Problem, Any]:
-    judged, at = common.lift(problem, problem.start())
+    judged, at = evaluation.lift(problem, problem.start())
     return judged, at.x
 
 
@@ -213,10 +207,10 @@ def units_of(problem: Problem, x: Any, at: Rows | None = None) -> Units:
     of the problem that follow a change of units of x, f or a row. `at` are the rows
     at x, where there are any.
     """
-    found = common.judge(problem.grad, x)
+    found = evaluation.judge(problem.grad, x)
     g, e = (tree.ravel(v)[0] for v in (found.value, found.error))
     flat, back = tree.ravel(x)
-    G = jnp.where(jnp.abs(g) > e, jnp.abs(g), common.terms(e))
+    G = jnp.where(jnp.abs(g) > e, jnp.abs(g), evaluation.terms(e))
     G = jnp.where(jnp.isfinite(G), G, 0)
     none = jnp.asarray(jnp.inf, g.dtype)
     rows, lost = none, jnp.asarray(False)
@@ -234,13 +228,13 @@ def units_of(problem: Problem, x: Any, at: Rows | None = None) -> Units:
     safe = jnp.where(G > 0, G, 1)
     # Of any length: what f falls along it does not depend on that.
     way = jnp.where(G > 0, g / safe / (safe / jnp.max(G, initial=0)), 0)
-    far = common.power_of_two(tree.max_abs(way))
+    far = evaluation.power_of_two(tree.max_abs(way))
     way = way / far
 
     def along(y: Any) -> Scalar:
         return jnp.vdot(way, tree.ravel(problem.hvp(y, back(way)))[0])
 
-    seen = common.judge(along, x)
+    seen = evaluation.judge(along, x)
     # A curvature that is rounding of terms that cancel is none.
     bend, bent = seen.value, seen.value > 100 * seen.error
     falls = jnp.square(jnp.vdot(g, way)) / (2 * jnp.where(bent, bend, 1))
@@ -254,7 +248,7 @@ def units_of(problem: Problem, x: Any, at: Rows | None = None) -> Units:
     sure = jnp.isfinite(F)
     X = jnp.where(sure & (G > 0), F / safe, 1)
     size = tree.norm(g)
-    plain = common.usable(size, tree.norm(e), common.ordinary(problem, x))
+    plain = evaluation.usable(size, tree.norm(e), evaluation.ordinary(problem, x))
     # Where these numbers or squares of lengths leave the range nothing is certified.
     end = float(jnp.finfo(g.dtype).max) ** 0.25
     inside = jnp.all((X < end) & (X > 1 / end)) & ~lost
@@ -358,9 +352,9 @@ class _At(eqx.Module):
 
     def fit(self) -> Array:
         """Multipliers by least squares, those of inequalities nonnegative."""
-        free = multipliers.freedom(self.flat, *self.bounds)
+        free = multiplier_estimates.freedom(self.flat, *self.bounds)
         rows = jnp.where(jnp.arange(self.c.size) < self.first, 0, jnp.abs(self.c))
-        return multipliers.signed(self.g, self.J, rows, free, self.first)
+        return multiplier_estimates.signed(self.g, self.J, rows, free, self.first)
 
     def offered(self, dual: Any) -> tuple[Array | None, Any]:
         """The offer with its signs clipped, and whether it is finite."""
@@ -410,7 +404,7 @@ class _At(eqx.Module):
         return tuple(parts)
 
     def bare(
-        self, name: str, lam: Array, error: Array, h: common.Judged | None
+        self, name: str, lam: Array, error: Array, h: evaluation.Judged | None
     ) -> tuple[Scalar, Scalar] | None:
         """A part in natural units with its slack; None where it is so already.
 
@@ -426,7 +420,7 @@ class _At(eqx.Module):
             return self._plain(lam, h)
         return None
 
-    def _plain(self, lam: Array, h: common.Judged | None) -> tuple[Scalar, Scalar]:
+    def _plain(self, lam: Array, h: evaluation.Judged | None) -> tuple[Scalar, Scalar]:
         """||x - P(x - grad L)||_2 and its slack; a placeholder behind a screen."""
         x = tree.ravel(self.x)[0]
 
@@ -443,7 +437,7 @@ class _At(eqx.Module):
             eps = jnp.finfo(x.dtype).eps
             error = error + eps * (jnp.abs(x) + jnp.abs(h.value))
         norm = tree.norm(moved(h.value))
-        return norm, common.norm_slack(norm, error, x.size)
+        return norm, evaluation.norm_slack(norm, error, x.size)
 
     def nothing(self) -> Array:
         """Placeholder errors of the rows: an eighth of each."""
@@ -460,7 +454,7 @@ class _At(eqx.Module):
         return lambda x: tree.ravel(self.problem.lagrangian_grad(x, lam))[0]
 
     def slacks(
-        self, v: _Values, h: common.Judged, rows: common.Traced
+        self, v: _Values, h: evaluation.Judged, rows: evaluation.Traced
     ) -> tuple[tuple[Scalar, ...], Array]:
         """Rounding allowances of the parts, and errors of the rows."""
         eps = jnp.finfo(self.c.dtype).eps
@@ -474,7 +468,9 @@ class _At(eqx.Module):
             error = error + 4 * eps * (jnp.abs(self.flat) + jnp.abs(found / by))
         # A gradient over a unit that only vanished is nothing known.
         error = jnp.where(self.unit > 0, error + 4 * least(error.dtype), jnp.inf)
-        slack = common.norm_slack(v.parts[0], error, self.flat.size) + jnp.abs(again)
+        slack = evaluation.norm_slack(v.parts[0], error, self.flat.size) + jnp.abs(
+            again
+        )
         if self.X is not None:
             # Lengths and units are rounded themselves.
             slack = slack + 1.01 * self.wide * (v.parts[0] + slack)

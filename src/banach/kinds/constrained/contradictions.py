@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from banach.core.rounding import gam
-from banach.kinds.affine_rows import Rows
+from banach.kinds.affine_detection import Rows
 
 ACTIVE = 200
 """Rows of y up to which its equations are solved exactly."""

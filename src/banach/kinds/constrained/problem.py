@@ -15,7 +15,7 @@ from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
-from banach.kinds import affine_rows, diagnoses, inputs
+from banach.kinds import affine_detection, diagnoses, inputs
 from banach.kinds.bases import (
     Differentiable,
     Started,
@@ -27,7 +27,7 @@ from banach.kinds.constrained import contradictions
 from banach.kinds.constrained import inputs as stated
 from banach.kinds.constrained import rational_systems as exact
 from banach.kinds.smooth import unbounded
-from banach.parts import multipliers
+from banach.parts import multiplier_estimates
 
 Scalar = Float[Array, ""]
 Rows = Float[Array, " m"]
@@ -280,8 +280,11 @@ class Constrained(Differentiable, Started):
         lower, upper = self.bounds()
         e = self.evaluate(point.x)
         inner = jnp.arange(self.rows()) < self.equations()
-        lam = multipliers.function(
-            e.g, e.J, jnp.where(inner, 0, e.c), multipliers.freedom(x, lower, upper)
+        lam = multiplier_estimates.function(
+            e.g,
+            e.J,
+            jnp.where(inner, 0, e.c),
+            multiplier_estimates.freedom(x, lower, upper),
         )
         w = jnp.where(inner, e.c, jnp.maximum(e.c, -lam))
         h = e.g + jnp.matmul(lam + w, e.J, precision=tree.PRECISION)
@@ -353,7 +356,7 @@ class Constrained(Differentiable, Started):
         parts = [
             (self._affine_rows(self.eq), "eq", True),
             (None if self.linear is None else
-             affine_rows.of_matrix(*map(np.asarray, self.linear)), "linear", True),
+             affine_detection.of_matrix(*map(np.asarray, self.linear)), "linear", True),
             (self._affine_rows(self.ineq), "ineq", False),
         ]  # fmt: skip
         known = [(rows, name, equal) for rows, name, equal in parts if rows is not None]
@@ -363,10 +366,10 @@ class Constrained(Differentiable, Started):
             lower, upper = (np.asarray(v) for v in self.bounds())
         return contradictions.joined(known, lower, upper)
 
-    def _affine_rows(self, fun: inputs.Function | None) -> affine_rows.Rows | None:
+    def _affine_rows(self, fun: inputs.Function | None) -> affine_detection.Rows | None:
         if fun is None:
             return None
-        return affine_rows.of_function(fun, self.x0, self.args)
+        return affine_detection.of_function(fun, self.x0, self.args)
 
     def views(self) -> tuple[Way, ...]:
         """As a sum, and by its KKT conditions."""

@@ -16,9 +16,9 @@ from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.view import Costs, Seen, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 from banach.kinds.composite.views import DENSE_UP_TO
-from banach.parts import multipliers as kkt
+from banach.parts import multiplier_estimates as kkt
 
 _HALF = 0.5**0.5
 
@@ -88,7 +88,7 @@ class KktInclusion(_Multiplied):
         return "an inclusion of its KKT conditions"
 
 
-class SaddleInclusion(view_targets.AsInclusion):
+class SaddleInclusion(view_bases.AsInclusion):
     """The saddle operator of the Lagrangian."""
 
     def space(self) -> PyTree:
@@ -125,7 +125,7 @@ class SaddleInclusion(view_targets.AsInclusion):
 
     def facts(self) -> Facts:
         """Monotone where the problem is convex."""
-        return Facts({"monotone": view_targets.how(self.base.facts(), "convex")})
+        return Facts({"monotone": view_bases.how(self.base.facts(), "convex")})
 
 
 class KktSystem(_Multiplied):
@@ -206,7 +206,7 @@ class KktSystem(_Multiplied):
         return "a root of its KKT conditions"
 
 
-class KktRoot(view_targets.AsRoot):
+class KktRoot(view_bases.AsRoot):
     """F of `KktSystem`."""
 
     def space(self) -> PyTree:

@@ -27,16 +27,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.checks import common
-from banach.checks.frame import Scaled, offered, refuse_unless
+from banach.checks import evaluation
+from banach.checks.gap import offered
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import Scaled
 from banach.core import tree
 from banach.core.check import Certificate, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least, outside
 from banach.kinds.convex_relu.problem import ConvexRelu
+from banach.parts.polyhedral_projection import cone_multipliers
 from banach.terms.groups import GroupL2
-from banach.terms.polyhedral_cone import cone_multipliers
 
 Scalar = Float[Array, ""]
 
@@ -77,20 +79,20 @@ class ReluGap(Scaled):
             best.slack,
             self.scale,
             grade="bound",
-            assumes=common.declared(problem, "convex"),
+            assumes=evaluation.declared(problem, "convex"),
             look=jnp.asarray(look, jnp.int32) + 1,
             witness=best.offered,
             scale_from="reference",
         )
-        x = common.settled(jnp.asarray(point.x))
+        x = evaluation.settled(jnp.asarray(point.x))
         return certificate, Point(x, tree.cast(best.dual, tree.dtype(point.x)))
 
     def measured(self, problem: Problem) -> tuple[Scalar]:
         """F at zero."""
-        judged, at = common.lift(problem, problem.reference_point())
+        judged, at = evaluation.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
         zero = jnp.all(judged.loss.exact_zero(near.z, near.y))
-        return (common.null_scale(judged.objective(at.x), zero),)
+        return (evaluation.null_scale(judged.objective(at.x), zero),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """The products with X of one offered bound, counted as splits."""
@@ -103,8 +105,8 @@ class ReluGap(Scaled):
 
 
 def _look(problem: Problem, point: Point, in_run: bool, look: Any) -> Bound:
-    x = common.settled(jnp.asarray(point.x))
-    judged, at = common.lift(problem, Point(x, point.dual))
+    x = evaluation.settled(jnp.asarray(point.x))
+    judged, at = evaluation.lift(problem, Point(x, point.dual))
     near = _Near(judged, at.x)
     offer = offered(at.dual, near.inside)
     if near.inside.shape[-1] == 0:

@@ -30,7 +30,7 @@ from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm.loss import Loss
 from banach.kinds.glm.losses import SquaredLoss
-from banach.terms.polyhedral_cone import project_cone
+from banach.parts.polyhedral_projection import project_cone
 from banach.terms.term import shrink
 
 Scalar = Float[Array, ""]

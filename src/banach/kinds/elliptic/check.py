@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from banach.checks import common
-from banach.checks.frame import Scaled, extended, refuse_unless
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import Scaled
 from banach.core import tree
-from banach.core.check import Certificate, Part, single
+from banach.core.check import Certificate, Part, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least
@@ -36,17 +37,17 @@ class _Energy(Scaled):
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The bound at the point itself."""
-        judged, at = common.lift(problem, point)
+        judged, at = evaluation.lift(problem, point)
         x = at.x
-        mu = common.rounded_down(judged.facts().get("lower"), x.dtype)
-        label = common.provenance(judged.grad, x)
+        mu = evaluation.rounded_down(judged.facts().get("lower"), x.dtype)
+        label = evaluation.provenance(judged.grad, x)
         if self.screen is None:
             seen = _look(judged, at, key)
         else:
             cheap = judged.h1(judged.riesz(judged.grad(x)))
             value, _ = self.bound(cheap, 0 * cheap, mu)
-            passes = common.below(self.screen, value, self.scale)
-            seen = common.screened(
+            passes = evaluation.below(self.screen, value, self.scale)
+            seen = evaluation.screened(
                 passes,
                 lambda: _Seen(cheap, cheap / 8, 0 * cheap),
                 lambda: _look(judged, at, key),
@@ -54,12 +55,12 @@ class _Energy(Scaled):
         value, slack = self.bound(seen.norm, seen.slack, mu)
         certificate = single(
             self.quantity,
-            common.where_defined(judged, x, value),
+            evaluation.where_defined(judged, x, value),
             slack,
             self.scale,
             grade="bound",
-            assumes=common.declared(problem, "lower")
-            + common.believed("gradient", label),
+            assumes=evaluation.declared(problem, "lower")
+            + evaluation.believed("gradient", label),
             rounding=label,
             look=look,
             scale_from="reference",
@@ -70,14 +71,14 @@ class _Energy(Scaled):
 
     def measured(self, problem: Problem) -> tuple[Array]:
         """The bound at u = 0."""
-        judged, at = common.lift(problem, problem.reference_point())
+        judged, at = evaluation.lift(problem, problem.reference_point())
         g = judged.grad(at.x)
-        mu = common.rounded_down(judged.facts().get("lower"), g.dtype)
+        mu = evaluation.rounded_down(judged.facts().get("lower"), g.dtype)
         # The slopes at u = 0 are exact: a few roundings of the load and of F'(0).
         norm, e = _dual(judged, g, gam(64, g.dtype) * jnp.abs(g))
         # A bound that vanished though its norm did not is no scale.
-        flat = (norm <= e) & common.ordinary(judged)
-        return (common.usable(*self.bound(norm, e, mu), flat),)
+        flat = (norm <= e) & evaluation.ordinary(judged)
+        return (evaluation.usable(*self.bound(norm, e, mu), flat),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One gradient and one solve; without a screen, the sampled pairs."""
@@ -126,7 +127,7 @@ class EnergyGap(_Energy):
     @staticmethod
     def bound(norm: Array, e: Array, mu: Array) -> tuple[Array, Array]:
         """||E'(u)||_H-1^2 / (2 mu) and its slack."""
-        return common.half_square(norm, e, mu)
+        return evaluation.half_square(norm, e, mu)
 
 
 class _Seen(NamedTuple):
@@ -141,7 +142,7 @@ def _look(problem: Problem, point: Point, key: Array) -> _Seen:
     """Both from one pass with rounding errors: the gradients at u and at the pairs."""
     x = point.x
     ends = _samples(problem, x, key)
-    g = common.judge(jax.vmap(problem.grad), jnp.concatenate([x[None], ends]))
+    g = evaluation.judge(jax.vmap(problem.grad), jnp.concatenate([x[None], ends]))
     norm, slack = _dual(problem, g.value[0], g.error[0])
     return _Seen(norm, slack, _refuted(problem, ends - x, g.value, g.error))
 
@@ -150,9 +151,9 @@ def _dual(problem: Problem, g: Array, error: Array) -> tuple[Array, Array]:
     """|z|_H1 with K z = g, and what the solve and the errors of g leave open."""
     size, lowest = problem.size(), problem.poincare() * problem.cell()
     z = problem.riesz(g)
-    rest = common.judge(lambda v: g - problem.stiffness(v), z)
+    rest = evaluation.judge(lambda v: g - problem.stiffness(v), z)
     left = tree.norm(rest.value)
-    left = left + common.norm_slack(left, rest.error, size)
+    left = left + evaluation.norm_slack(left, rest.error, size)
     value = problem.h1(z)
     slack = 1.01 * (tree.norm(error) + left) / np.sqrt(lowest * (1 - 1e-9))
     slack = slack + 8 * size * least(z.dtype)

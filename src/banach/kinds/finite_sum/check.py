@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from banach.checks import common
-from banach.checks.frame import refuse_unless
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
 from banach.checks.stationarity import Stationarity, no_term
 from banach.core import validation
 from banach.core.check import Certificate, Check, Part
@@ -34,7 +34,7 @@ class FullSum(Check):
     screen: Any = None
 
     def __check_init__(self):
-        common.read(self, screen="positive")
+        evaluation.read(self, screen="positive")
         if not isinstance(self.gradient, Stationarity):
             raise Misuse(
                 f"gradient must be a bn.Stationarity, got "
@@ -46,7 +46,7 @@ class FullSum(Check):
     ) -> tuple[Certificate, Point]:
         """The norm of the gradient at the point itself, and the count."""
         seen, at = self._gradient()(problem, point, key, look)
-        judged, lifted = common.lift(problem, point)
+        judged, lifted = evaluation.lift(problem, point)
         count = judged.every_term(lifted.x)[1]
         one = jnp.ones_like(seen.parts[0].value)
         off = jnp.abs(count.astype(one.dtype) - judged.n)

@@ -9,7 +9,7 @@ from banach.core import tree
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.problem import Problem
 from banach.core.view import Costs, Seen, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 from banach.kinds.composite.views import DENSE_UP_TO
 
 
@@ -44,7 +44,7 @@ class RootOfMap(View):
         return "a root of x - T(x)"
 
 
-class MapRoot(view_targets.AsRoot):
+class MapRoot(view_bases.AsRoot):
     """F = x - T(x)."""
 
     def facts(self) -> Facts:
@@ -59,10 +59,10 @@ class MapRoot(view_targets.AsRoot):
 
     def jacobian(self, x: PyTree) -> Float[Array, "n n"]:
         """I - T'."""
-        if isinstance(self.base, view_targets.AsFixedPoint):
-            return view_targets.dense(x) - self.base.map_jacobian(x)
-        moved = view_targets.jacobian(self.base.map, x)  # type: ignore[attr-defined]
-        return view_targets.dense(x) - moved
+        if isinstance(self.base, view_bases.AsFixedPoint):
+            return view_bases.dense(x) - self.base.map_jacobian(x)
+        moved = view_bases.jacobian(self.base.map, x)  # type: ignore[attr-defined]
+        return view_bases.dense(x) - moved
 
 
 class InclusionOfMap(View):
@@ -87,7 +87,7 @@ class InclusionOfMap(View):
         return "an inclusion of x - T(x)"
 
 
-class MapInclusion(view_targets.AsInclusion):
+class MapInclusion(view_bases.AsInclusion):
     """F = I - T."""
 
     def operator(self, z: PyTree) -> PyTree:
@@ -103,12 +103,10 @@ class MapInclusion(view_targets.AsInclusion):
         base = self.base.facts()
         if not base.has("nonexpansive"):
             return Facts()
-        source = view_targets.how(base, "nonexpansive")
+        source = view_bases.how(base, "nonexpansive")
         constants = {"cocoercive": Fact(0.5, source), "L": Fact(2.0, source)}
         if base.provenance("q") is not None:
-            constants["mu"] = Fact(
-                lambda: 1 - base.get("q"), view_targets.how(base, "q")
-            )
+            constants["mu"] = Fact(lambda: 1 - base.get("q"), view_bases.how(base, "q"))
         return Facts({"monotone": source}, constants)
 
 

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core.fields import count, hyper
 from banach.core.rounding import least
+from banach.core.validated_fields import count, hyper
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm.entropy import relative_entropy
 from banach.kinds.glm.loss import ROUNDINGS, Loss, spill, unit

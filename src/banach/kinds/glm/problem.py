@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import compat, host_calls, validation
+from banach.core import compat, memoised_calls, validation
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -18,7 +18,7 @@ from banach.core.view import Way
 from banach.estimate import spectrum
 from banach.kinds import inputs
 from banach.kinds.glm import bounds as glm_bounds
-from banach.kinds.glm import columns as glm_columns
+from banach.kinds.glm import column_scaling as glm_columns
 from banach.kinds.glm import design, separable
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm import named_columns as labelled
@@ -587,7 +587,7 @@ class GLM(Problem):
 
         name = "curvature", self.intercept, bend, self.A.shape
         arrays = *jax.tree.leaves(self.A), self.weight
-        top = host_calls.of_arrays(name, arrays, ritz) if plain else ritz()
+        top = memoised_calls.of_arrays(name, arrays, ritz) if plain else ritz()
         if top is None or not isinstance(self.term, SquaredL2):
             return top
         return top + float(np.max(np.asarray(self.term.lam) * unit))

@@ -16,9 +16,9 @@ import numpy as np
 
 from banach.core import compat, dataframes, validation
 from banach.core.door import door
-from banach.core.fields import keep
 from banach.core.problem import Misuse, modules, recheck
 from banach.core.stacked import Stacked
+from banach.core.validated_fields import keep
 from banach.kinds import inputs, sparse_input
 from banach.kinds.glm import design
 from banach.kinds.glm import inputs as glm_inputs

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Int
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.problem import Problem
 from banach.core.view import Costs, Seen, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 from banach.kinds.composite import views as composite
 from banach.kinds.glm import design
 from banach.kinds.glm.inputs import known
@@ -216,7 +216,7 @@ class ComponentsOfModel(View):
         return f"an inclusion of the rows' gradients{term}"
 
 
-class ModelInclusion(view_targets.AsInclusion):
+class ModelInclusion(view_bases.AsInclusion):
     """F_i = n w_i l'(z_i) a_i, and the smooth term's gradient."""
 
     @property

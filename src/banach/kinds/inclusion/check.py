@@ -6,19 +6,18 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from banach.checks import common
-from banach.checks.frame import (
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
+from banach.checks.refute_monotonicity import pair_calls, pair_parts
+from banach.checks.scales import (
     Scaled,
     at_reference,
-    extended,
     held_against,
-    refuse_unless,
     screen_scale,
     source,
 )
-from banach.checks.refute_monotonicity import pair_calls, pair_parts
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least
@@ -49,8 +48,8 @@ class InclusionResidual(Scaled):
             held_against(problem, value, slack, self.scale, label),
             grade="residual",
             assumes=_claims(problem)
-            + common.believed("operator", label)
-            + common.stopped(problem),
+            + evaluation.believed("operator", label)
+            + evaluation.stopped(problem),
             rounding=label,
             look=look,
             scale_from=source(problem),
@@ -98,9 +97,9 @@ class InclusionDistance(Scaled):
             slack,
             held_against(problem, value, slack, self.scale, label),
             grade="bound",
-            assumes=common.declared(problem, *names)
-            + common.believed("operator", label)
-            + common.stopped(problem),
+            assumes=evaluation.declared(problem, *names)
+            + evaluation.believed("operator", label)
+            + evaluation.stopped(problem),
             rounding=label,
             look=look,
             scale_from=source(problem),
@@ -109,7 +108,7 @@ class InclusionDistance(Scaled):
 
     def measured(self, problem: Problem) -> tuple[Array]:
         """The bound at the reference, or min(1, that at the start)."""
-        factor = _factor(problem, common.judged_dtype(problem))
+        factor = _factor(problem, evaluation.judged_dtype(problem))
         return (_at_reference(problem, factor),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
@@ -136,7 +135,7 @@ class InclusionDistance(Scaled):
 def _tried(check, problem, point, key, certificate):
     """The certificate with the sampled pairs, and the point itself."""
     against = screen_scale(problem, check.scale)
-    passes = common.below(check.screen, certificate.parts[0].value, against)
+    passes = evaluation.below(check.screen, certificate.parts[0].value, against)
     parts = pair_parts(problem, point, key, passes)
     return extended(certificate, parts), Point(point.x)
 
@@ -148,20 +147,20 @@ def _calls(check: Scaled, problem: Problem) -> dict[str, int]:
 
 def _residual(problem: Problem, point: Point, screen: Any, scale: Any):
     """The residual, its slack and how that is known."""
-    judged, at = common.lift(problem, point)
+    judged, at = evaluation.lift(problem, point)
     z, size = at.x, problem.size()
-    label = common.provenance(judged.operator, z)
+    label = evaluation.provenance(judged.operator, z)
     # Without a screen one pass gives F and its error.
-    known = common.judge(judged.operator, z) if screen is None else None
+    known = evaluation.judge(judged.operator, z) if screen is None else None
     F = judged.operator(z) if known is None else known.value
     value, rough = _moved(judged, z, F)
 
     def full():
-        error = (known or common.judge(judged.operator, z)).error
-        return common.norm_slack(tree.norm(F), error, size) + 1.01 * rough
+        error = (known or evaluation.judge(judged.operator, z)).error
+        return evaluation.norm_slack(tree.norm(F), error, size) + 1.01 * rough
 
-    passes = common.below(screen, value, scale)
-    return value, common.screened(passes, lambda: value / 2, full), label
+    passes = evaluation.below(screen, value, scale)
+    return value, evaluation.screened(passes, lambda: value / 2, full), label
 
 
 def _moved(problem: Problem, z: PyTree, F: PyTree) -> tuple[Array, Array]:

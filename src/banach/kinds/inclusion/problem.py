@@ -12,10 +12,10 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from banach.core import compat, trace_errors, tree, validation
 from banach.core.door import door
 from banach.core.facts import DECLARED, Facts, given
-from banach.core.function import trace
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
+from banach.core.traced_function import trace
 from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.bases import check_bare, check_floating, structs

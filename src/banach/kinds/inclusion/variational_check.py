@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from banach.checks import common
-from banach.checks.frame import Scaled, extended
+from banach.checks import evaluation
 from banach.checks.refute_monotonicity import pair_calls, pair_parts
+from banach.checks.scales import Scaled
 from banach.core import tree
-from banach.core.check import Certificate, single
+from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam
@@ -52,19 +52,19 @@ class VariationalGap(Scaled):
             self.scale,
             grade="bound" if problem.facts().has("monotone") else "residual",
             assumes=_claims(problem)
-            + common.believed("operator", label)
-            + common.stopped(problem),
+            + evaluation.believed("operator", label)
+            + evaluation.stopped(problem),
             rounding=label,
             look=look,
         )
-        passes = common.below(self.screen, value, self.scale)
+        passes = evaluation.below(self.screen, value, self.scale)
         parts = pair_parts(problem, inside, key, passes)
         return extended(certificate, parts), inside
 
     def measured(self, problem: Problem) -> tuple[Array]:
         """The gap at the centre of C."""
-        one = jnp.ones((), common.judged_dtype(problem))
-        judged, start = common.lift(problem, problem.start())
+        one = jnp.ones((), evaluation.judged_dtype(problem))
+        judged, start = evaluation.lift(problem, problem.start())
         C = _set(judged)
         centre = C.center(start.x)
         corner = C.lmo(judged.operator(centre))
@@ -72,8 +72,8 @@ class VariationalGap(Scaled):
         other, rough, _ = _gap(judged, Point(corner), None, one)
         flat = ~(value > 2 * slack)
         value, slack = jnp.where(flat, other, value), jnp.where(flat, rough, slack)
-        nothing = common.ordinary(problem) & common.ordinary(judged)
-        return (common.usable(value, slack, nothing),)
+        nothing = evaluation.ordinary(problem) & evaluation.ordinary(judged)
+        return (evaluation.usable(value, slack, nothing),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """One full pass; without a screen also the sampled pairs."""
@@ -112,14 +112,14 @@ def _repaired(problem: Problem, z: Any) -> Any:
         return z
     allowed = gam(problem.size() + 8, tree.dtype(z)) * (tree.norm(z) + 1)
     outside = problem.term.violation(z) > allowed
-    return common.fixed(tree.where(outside, problem.term.project(z), z))
+    return evaluation.fixed(tree.where(outside, problem.term.project(z), z))
 
 
 def _gap(problem: Problem, point: Point, screen: Any, scale: Any):
     """The gap, its slack and how that is known."""
-    judged, at = common.lift(problem, point)
+    judged, at = evaluation.lift(problem, point)
     z, C = at.x, _set(judged)
-    label = common.provenance(judged.operator, z)
+    label = evaluation.provenance(judged.operator, z)
 
     def bracket(F, error):
         value, slack = C.fenchel_young(z, tree.neg(F), error)
@@ -130,14 +130,14 @@ def _gap(problem: Problem, point: Point, screen: Any, scale: Any):
         return value, slack
 
     def full():
-        F = common.judge(judged.operator, z)
+        F = evaluation.judge(judged.operator, z)
         return bracket(F.value, F.error)
 
     def cheap():
         F = judged.operator(z)
         return bracket(F, tree.zeros_like(F))[0]
 
-    value, slack = common.behind(screen, scale, cheap, full, 2)
+    value, slack = evaluation.behind(screen, scale, cheap, full, 2)
     return value, slack, label
 
 

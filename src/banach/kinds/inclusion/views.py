@@ -12,7 +12,7 @@ from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 from banach.kinds.composite.views import DENSE_UP_TO
 
 
@@ -92,7 +92,7 @@ class ForwardBackwardOfInclusion(View):
         return "a fixed point of forward-backward steps"
 
 
-class InclusionMap(view_targets.AsFixedPoint):
+class InclusionMap(view_bases.AsFixedPoint):
     """V of `ForwardBackwardOfInclusion`."""
 
     view: ForwardBackwardOfInclusion
@@ -107,9 +107,7 @@ class InclusionMap(view_targets.AsFixedPoint):
 
     def facts(self) -> Facts:
         """Nonexpansive."""
-        return Facts(
-            {"nonexpansive": view_targets.how(self.base.facts(), "cocoercive")}
-        )
+        return Facts({"nonexpansive": view_bases.how(self.base.facts(), "cocoercive")})
 
 
 class RootOfOperator(View):
@@ -142,7 +140,7 @@ class RootOfOperator(View):
         return "a root of its operator"
 
 
-class OperatorRoot(view_targets.AsRoot):
+class OperatorRoot(view_bases.AsRoot):
     """F(z)."""
 
     def residual(self, x: PyTree) -> PyTree:
@@ -151,7 +149,7 @@ class OperatorRoot(view_targets.AsRoot):
 
     def jacobian(self, x: PyTree) -> Float[Array, "n n"]:
         """By forward derivatives."""
-        return view_targets.jacobian(self.residual, x)
+        return view_bases.jacobian(self.residual, x)
 
 
 def of(problem: Any) -> tuple[Way, ...]:

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from banach.checks import common
-from banach.checks.frame import refuse_unless
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
@@ -55,15 +55,15 @@ class ProjectedResidual(Check):
     start: Any = None
 
     def __check_init__(self):
-        common.read(self, size="nonnegative", start="nonnegative")
+        evaluation.read(self, size="nonnegative", start="nonnegative")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The offset at the point itself."""
         ready = self if self.size is not None else self.prepared(problem)
-        judged, at = common.lift(problem, point)
-        found = common.judge(_evaluated(judged), at.x)
+        judged, at = evaluation.lift(problem, point)
+        found = evaluation.judge(_evaluated(judged), at.x)
         (r, J), (e, E) = found.value, found.error
         grain = _grain(J, at.x, jnp.finfo(tree.dtype(point.x)).eps)
         value, slack = offset(r, J, e, E, ready.size, ready.start, grain)
@@ -73,8 +73,8 @@ class ProjectedResidual(Check):
             slack,
             jnp.ones_like(value),
             grade="residual",
-            assumes=common.believed("residual and Jacobian", found.rounding)
-            + common.stopped(problem),
+            assumes=evaluation.believed("residual and Jacobian", found.rounding)
+            + evaluation.stopped(problem),
             rounding=found.rounding,
             look=look,
         )
@@ -122,13 +122,13 @@ def _grain(J: Array, x: PyTree, eps: Any) -> Scalar:
 
 def sizes(problem: Problem) -> tuple[Scalar, Scalar]:
     """(s, ||r(x0)||), both rounded down; the second serves where s is 0."""
-    judged, at = common.lift(problem, problem.start())
-    dtype = common.judged_dtype(problem)
+    judged, at = evaluation.lift(problem, problem.start())
+    dtype = evaluation.judged_dtype(problem)
     zero = jnp.zeros((), dtype)
     if judged.data is not None:
         return _below(tree.norm(judged.data), tree.size(judged.data)), zero
     if problem.reference is not None:
-        found = common.lifted_reference(problem)
+        found = evaluation.lifted_reference(problem)
         size, _ = _length(found[0], found[1].x)
         return size, zero
     size, terms = _length(judged, at.x)
@@ -137,14 +137,14 @@ def sizes(problem: Problem) -> tuple[Scalar, Scalar]:
 
 
 def _below(norm: Scalar, entries: int) -> Scalar:
-    return jnp.maximum(norm - common.norm_slack(norm, 0 * norm, entries), 0)
+    return jnp.maximum(norm - evaluation.norm_slack(norm, 0 * norm, entries), 0)
 
 
 def _length(problem: Problem, x: PyTree) -> tuple[Scalar, Scalar]:
     """A lower bound of ||r(x)||, and the size of the terms that r is made of."""
-    r = common.judge(problem.residual, x)
+    r = evaluation.judge(problem.residual, x)
     norm, error = tree.norm(r.value), tree.norm(r.error)
-    slack = common.norm_slack(norm, r.error, r.value.size)
+    slack = evaluation.norm_slack(norm, r.error, r.value.size)
     terms = error / jnp.finfo(norm.dtype).eps
     low = jnp.where(jnp.isfinite(slack), jnp.maximum(norm - slack, 0), 0)
     return low, jnp.where(jnp.isfinite(terms), terms, 0)
@@ -170,11 +170,11 @@ def offset(
     dtype = r.dtype
     norm = tree.norm(r)
     # In units of a power of two: exact, and squares stay in range.
-    unit = common.power_of_two(jnp.maximum(tree.max_abs(r), least(dtype)))
+    unit = evaluation.power_of_two(jnp.maximum(tree.max_abs(r), least(dtype)))
     lost = r.size * least(dtype) / unit
     r, e = r / unit, e / unit
     R = tree.norm(r)
-    wide = common.norm_slack(R, e, r.size) + lost
+    wide = evaluation.norm_slack(R, e, r.size) + lost
     low, high = jnp.maximum(R - wide, 0), R + wide
     low = jnp.where(jnp.isfinite(low), low, 0)
     p = projection(r, J, e, E)
@@ -182,7 +182,7 @@ def offset(
     exact = norm <= unit * tree.norm(e) + grain
     size = jnp.asarray(size, dtype)
     size = jnp.where((size == 0) & exact, jnp.asarray(start, dtype), size)
-    big = common.power_of_two(jnp.maximum(size, unit))
+    big = evaluation.power_of_two(jnp.maximum(size, unit))
     down, up = big / unit, size / big
     value = _least_tol(jnp.minimum(p.value, R) / down, R / down, up)
     bound = _least_tol(upper / down, low / down, up)
@@ -209,7 +209,7 @@ def projection(
     dtype, (n, p) = r.dtype, J.shape
     u, tiny = gam(1, dtype), least(dtype)
     # Any positive scaling of the columns leaves the range as it is.
-    unit = jax.vmap(common.power_of_two)(jnp.max(jnp.abs(J), axis=0, initial=0))
+    unit = jax.vmap(evaluation.power_of_two)(jnp.max(jnp.abs(J), axis=0, initial=0))
     A = J / unit
     length = jnp.sqrt(jnp.sum(jnp.square(A), axis=0))
     length = jnp.where(length > 0, length, 1)

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from banach.checks import common
-from banach.checks.frame import Scaled, refuse_unless
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
+from banach.checks.scales import Scaled
 from banach.checks.second_order import proved_lower_bound
 from banach.core import tree
 from banach.core.check import Certificate, single
@@ -43,7 +44,7 @@ class LinearResidual(Scaled):
             slack,
             self.scale,
             grade="residual",
-            assumes=common.believed("A x", label),
+            assumes=evaluation.believed("A x", label),
             rounding=label,
             look=look,
         )
@@ -77,7 +78,7 @@ class LinearDistance(Scaled):
     sigma: Any = None
 
     def __check_init__(self):
-        common.read(self, sigma="positive")
+        evaluation.read(self, sigma="positive")
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -111,7 +112,7 @@ class EnergyError(Scaled):
     sigma: Any = None
 
     def __check_init__(self):
-        common.read(self, sigma="positive")
+        evaluation.read(self, sigma="positive")
 
     def certify(
         self, problem: Problem, point: Point, key: Array, look: Any
@@ -143,11 +144,11 @@ def _residual(
     problem: Problem, point: Point, screen: Any, scale: Scalar
 ) -> tuple[Scalar, Scalar, str]:
     """||b - A x||, its slack, and how that is known."""
-    judged, at = common.lift(problem, point)
+    judged, at = evaluation.lift(problem, point)
     x, size = at.x, problem.size()
     value = tree.norm(judged.residual(x))
     known = judged.A.entrywise
-    label = "modelled" if known else common.provenance(judged.residual, x)
+    label = "modelled" if known else evaluation.provenance(judged.residual, x)
 
     def full() -> Scalar:
         if known:
@@ -158,11 +159,11 @@ def _residual(
             lost = jnp.where(subnormal(judged), jnp.inf, 0)
             error = jax.tree.map(lambda e: e + lost, error)
         else:
-            error = common.judge(judged.residual, x).error
-        return common.norm_slack(value, error, size)
+            error = evaluation.judge(judged.residual, x).error
+        return evaluation.norm_slack(value, error, size)
 
-    passes = common.below(screen, value, scale)
-    return value, common.screened(passes, lambda: value / 2, full), label
+    passes = evaluation.below(screen, value, scale)
+    return value, evaluation.screened(passes, lambda: value / 2, full), label
 
 
 def _times(terms: int, entries: PyTree, b: PyTree) -> PyTree:
@@ -180,13 +181,13 @@ def _right_side(problem: Problem) -> Scalar:
     empty = tree.max_abs(problem.b) == 0
     # Where b is 0 so is the residual, whatever vanishing products are charged.
     known = jnp.where(empty, 0, slack)
-    return common.usable(value, known, empty & ~subnormal(problem.b))
+    return evaluation.usable(value, known, empty & ~subnormal(problem.b))
 
 
 def _shrunk(problem: Problem, by: Any) -> Scalar:
     """||b|| over by(L), rounded down; 1 where either is unknown."""
     size = _right_side(problem)
-    judged, _ = common.lift(problem, problem.start())
+    judged, _ = evaluation.lift(problem, problem.start())
     # Frobenius' for certain; what the facts know better they know but for a chance.
     L = judged.A.norm() if judged.A.entrywise else None
     if L is None:
@@ -213,7 +214,7 @@ def _bounded(quantity, problem, point, ready, sigma, look):
         slack,
         ready.scale,
         grade="bound",
-        assumes=_trusted(problem, quantity) + common.believed("A x", label),
+        assumes=_trusted(problem, quantity) + evaluation.believed("A x", label),
         rounding=label,
         look=look,
     )
@@ -230,15 +231,15 @@ def _trusted(problem: Problem, quantity: str) -> tuple[str, ...]:
 
 def _sigma(problem: Problem) -> Scalar:
     """A lower bound of the least singular value of A."""
-    judged, _ = common.lift(problem, problem.start())
-    dtype = common.judged_dtype(problem)
+    judged, _ = evaluation.lift(problem, problem.start())
+    dtype = evaluation.judged_dtype(problem)
     facts = judged.facts()
     if facts.mu is not None:
-        return common.rounded_down(facts.mu, dtype)
+        return evaluation.rounded_down(facts.mu, dtype)
     A = jnp.asarray(judged.A.entries, dtype)
     # Of A over a power of two, whose squares are in range; exact but for entries
     # that vanish beside the largest one.
-    unit = common.power_of_two(tree.max_abs(A))
+    unit = evaluation.power_of_two(tree.max_abs(A))
     A, n = A / unit, A.shape[0]
     lost = jnp.where(subnormal(judged.A), jnp.inf, n * least(dtype))
     if facts.has("positive_definite"):

@@ -9,7 +9,7 @@ from banach.core import tree
 from banach.core.facts import Facts
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 from banach.kinds.composite.views import DENSE_UP_TO
 from banach.kinds.root import views as root
 
@@ -48,7 +48,7 @@ class QuadraticOfEquations(View):
         return "the quadratic 1/2 <x, A x> - <b, x>"
 
 
-class Quadratic(view_targets.AsSmooth):
+class Quadratic(view_bases.AsSmooth):
     """Its gradient is A x - b."""
 
     def oracles(self) -> frozenset[str]:
@@ -77,11 +77,11 @@ class Quadratic(view_targets.AsSmooth):
     def facts(self) -> Facts:
         """Convex; L is the norm of A, mu its least singular value."""
         base = self.base.facts()
-        how = view_targets.how(base, "positive_definite")
-        constants = {name: view_targets.bound(base, name) for name in ("L", "mu")}
+        how = view_bases.how(base, "positive_definite")
+        constants = {name: view_bases.bound(base, name) for name in ("L", "mu")}
         properties = {"convex": how, "smooth": how}
         if constants["mu"] is not None:
-            properties["strongly_convex"] = view_targets.how(
+            properties["strongly_convex"] = view_bases.how(
                 base, "positive_definite", "mu"
             )
         return Facts(properties, constants)
@@ -116,7 +116,7 @@ class RootOfEquations(View):
         return "a root of A x - b"
 
 
-class EquationsRoot(view_targets.AsRoot):
+class EquationsRoot(view_bases.AsRoot):
     """F = A x - b."""
 
     def residual(self, x: PyTree) -> PyTree:

@@ -25,7 +25,7 @@ def right_side(solid: np.ndarray, seed: int) -> np.ndarray:
 
 def _around(solid: np.ndarray, seed: int) -> Any:
     from banach.kinds.linear.problem import Linear
-    from banach.parts.grid import poisson_grid
+    from banach.parts.grid_laplacians import poisson_grid
 
     return Linear(poisson_grid(solid), right_side(solid, seed))
 
@@ -37,7 +37,7 @@ def _poisson64():
 
 @_named("linear:poisson128", "Poisson around obstacles with walls, 128 x 128")
 def _poisson128():
-    from banach.parts.grid import obstacles
+    from banach.parts.grid_laplacians import obstacles
 
     return _around(obstacles(128, 128), 128)
 

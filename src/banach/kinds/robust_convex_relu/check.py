@@ -27,15 +27,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.checks import common
-from banach.checks.frame import refuse_unless
+from banach.checks import evaluation
+from banach.checks.refusals import refuse_unless
 from banach.core import tree
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.rounding import gam, least, outside
+from banach.parts.polyhedral_projection import cone_multipliers
 from banach.terms.groups import GroupL2
-from banach.terms.polyhedral_cone import cone_multipliers
 
 Scalar = Float[Array, ""]
 
@@ -70,15 +70,15 @@ class RobustReluGap(Check):
     scale: Any = None
 
     def __check_init__(self):
-        common.read(self, scale="positive")
+        evaluation.read(self, scale="positive")
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
         """The smaller of the bounds of the own and of the offered witness."""
         ready = self if self.scale is not None else self.prepared(problem)
-        point = Point(common.settled(jnp.asarray(point.x)), point.dual)
-        judged, at = common.lift(problem, point)
+        point = Point(evaluation.settled(jnp.asarray(point.x)), point.dual)
+        judged, at = evaluation.lift(problem, point)
         near = _Near(judged, at.x)
         best = near.bound(near.own(), 0)
         offer = _offer(at.dual, near)
@@ -94,7 +94,7 @@ class RobustReluGap(Check):
             best.slack,
             ready.scale,
             grade="bound",
-            assumes=common.declared(problem, "convex"),
+            assumes=evaluation.declared(problem, "convex"),
             look=look,
             witness=best.offered,
             scale_from="reference",
@@ -103,10 +103,10 @@ class RobustReluGap(Check):
 
     def prepared(self, problem: Problem) -> "RobustReluGap":
         """With the objective at zero."""
-        judged, at = common.lift(problem, problem.reference_point())
+        judged, at = evaluation.lift(problem, problem.reference_point())
         near = _Near(judged, at.x)
         zero = jnp.all(near.R == 0)
-        return RobustReluGap(common.null_scale(judged.objective(at.x), zero))
+        return RobustReluGap(evaluation.null_scale(judged.objective(at.x), zero))
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
         """Two bounds and a projection on each cone, counted as splits."""

@@ -10,7 +10,7 @@ from banach.core import tree
 from banach.core.facts import Facts
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 
 
 class LeastSquaresOfRoot(View):
@@ -43,7 +43,7 @@ class LeastSquaresOfRoot(View):
         return "least squares of its equations"
 
 
-class RootSquares(view_targets.AsSmooth):
+class RootSquares(view_bases.AsSmooth):
     """r = F, its Jacobian, and what follows."""
 
     kind: ClassVar[str] = "NonlinearLeastSquares"

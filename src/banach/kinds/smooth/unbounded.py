@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from banach.core import compat
-from banach.kinds import affine_rows
+from banach.kinds import affine_detection
 
 LARGEST = 10_000
 """Unknowns up to which an objective is read."""
@@ -31,7 +31,7 @@ def affine(
         return None
     if compat.any_tracer((fun, x0, args)):
         return None
-    found = affine_rows.of_function(fun, x0, args)
+    found = affine_detection.of_function(fun, x0, args)
     if not len(found.which):
         return None
     slopes: dict[int, Fraction] = {}

@@ -8,7 +8,7 @@ from banach.core.facts import Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 from banach.kinds.composite import views as composite
 
 
@@ -34,7 +34,7 @@ class WithoutTerm(View):
         return "a sum with the term 0"
 
 
-class ZeroTerm(view_targets.Seen):
+class ZeroTerm(view_bases.Seen):
     """f + 0."""
 
     kind: ClassVar[str] = "Composite"
@@ -91,7 +91,7 @@ class RootOfGradient(View):
         return "a root of its gradient"
 
 
-class GradientRoot(view_targets.AsRoot):
+class GradientRoot(view_bases.AsRoot):
     """F = grad f."""
 
     def residual(self, x: PyTree) -> PyTree:

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.checks import common
-from banach.checks.frame import Scaled
+from banach.checks import evaluation
+from banach.checks.scales import Scaled
 from banach.core import tree
 from banach.core.check import Certificate, Part
 from banach.core.point import Point
@@ -73,7 +73,7 @@ def typical(problem: Problem) -> Scalar:
     The same of C itself where the centred cost is rounding, so that every plan costs
     the same; eps sum a where C is 0; and 0 where C only vanished.
     """
-    judged, _ = common.lift(problem, problem.reference_point())
+    judged, _ = evaluation.lift(problem, problem.reference_point())
     a, b = jnp.asarray(judged.a), jnp.asarray(judged.b)
     mass = jnp.sum(a)
     p, q = a / mass, b / jnp.sum(b)
@@ -119,8 +119,8 @@ def certified(
     gap: Callable[["Eye", Array], tuple[Scalar, Scalar, Scalar]],
 ) -> tuple[Certificate, Point]:
     """The marginals, and a gap where they pass the screen of a prepared check."""
-    x = common.fixed(transport_newton.centred(jax.tree.map(jnp.asarray, point.x)))
-    judged, at = common.lift(problem, Point(x))
+    x = evaluation.fixed(transport_newton.centred(jax.tree.map(jnp.asarray, point.x)))
+    judged, at = evaluation.lift(problem, Point(x))
     eye = Eye(judged, at.x)
     scale, mass = jnp.asarray(ready.scale, eye.dtype), eye.mass
 
@@ -141,7 +141,7 @@ def certified(
     if ready.screen is not None:
         screen = jnp.asarray(ready.screen, eye.dtype)
         passes = jnp.maximum(row, column) <= screen * mass
-    value, slack, row_slack, column_slack = common.screened(passes, cheap, full)
+    value, slack, row_slack, column_slack = evaluation.screened(passes, cheap, full)
     value, slack = _bounded(total, value, slack)
     row, row_slack = _bounded(total, row, row_slack)
     column, column_slack = _bounded(total, column, column_slack)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from banach.checks.frame import Scaled
+from banach.checks.scales import Scaled
 from banach.core.check import Certificate
 from banach.core.point import Point
 from banach.core.problem import Problem

@@ -9,7 +9,7 @@ from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.point import Point
 from banach.core.problem import Problem
 from banach.core.view import Costs, View, Way, way
-from banach.kinds import view_targets
+from banach.kinds import view_bases
 from banach.kinds.smooth import views as smooth
 from banach.parts.transport_newton import centred
 
@@ -58,7 +58,7 @@ class SinkhornMap(View):
         return "the fixed point of Sinkhorn's sweep"
 
 
-class SweepFixedPoint(view_targets.AsFixedPoint):
+class SweepFixedPoint(view_bases.AsFixedPoint):
     """T of `SinkhornMap`."""
 
     norm: ClassVar[str] = "inf"

@@ -13,7 +13,7 @@ from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.methods.bilevel._blocks import draw_rows
+from banach.methods.bilevel._block_estimators import draw_rows
 
 
 class BoRepState(eqx.Module):

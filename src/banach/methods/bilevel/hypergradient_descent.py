@@ -11,7 +11,7 @@ from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.parts.implicit import adjoint, solve_lower
+from banach.parts.bilevel_solves import adjoint, solve_lower
 
 
 class HypergradientDescentState(eqx.Module):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from banach.core import tree, validation
-from banach.core.fields import count
+from banach.core.validated_fields import count
 
 Vector = Float[Array, " d"]
 Matrix = Float[Array, "d d"]

@@ -14,7 +14,7 @@ from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.methods.constrained._merit import Merit, Weights, convexified, descent
 from banach.methods.constrained._sketch import Sketch
-from banach.parts import multipliers
+from banach.parts import multiplier_estimates
 
 Scalar = Float[Array, ""]
 
@@ -96,7 +96,7 @@ class AdasketchNewton(Method):
         at = problem.evaluate(start.x)
         lam, dtype, none = start.dual, at.g.dtype, jnp.zeros((), jnp.int32)
         if lam is None or jnp.shape(lam) != at.c.shape:
-            lam = multipliers.fitted(at.g, at.J, 0 * at.c, jnp.ones_like(at.g))
+            lam = multiplier_estimates.fitted(at.g, at.J, 0 * at.c, jnp.ones_like(at.g))
         lam = jnp.asarray(lam, dtype)
         weights = (jnp.asarray(v, dtype) for v in (self.mu, self.nu, self.delta))
         first = tree.norm(Merit(at, lam).r)

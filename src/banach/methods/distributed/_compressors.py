@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.core import tree, validation
-from banach.core.fields import count
 from banach.core.problem import Misuse
+from banach.core.validated_fields import count
 
 Vector = Float[Array, " n"]
 

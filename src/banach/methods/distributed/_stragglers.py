@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from banach.core import compat
-from banach.core.fields import number
 from banach.core.problem import Misuse
+from banach.core.validated_fields import number
 
 
 def _number(name: str, **default: Any) -> Any:

@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float
 
 from banach.core import tree
 from banach.methods.linear._ritz import ritz_vectors
-from banach.parts.grid import Grid, GridLaplacian, poisson_grid
+from banach.parts.grid_laplacians import Grid, GridLaplacian, poisson_grid
 
 CHANNELS = 8
 WEIGHTS = Path(__file__).with_suffix(".npy")

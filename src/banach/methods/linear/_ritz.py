@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from banach.parts.grid import GridLaplacian
+from banach.parts.grid_laplacians import GridLaplacian
 
 
 def ritz_vectors(

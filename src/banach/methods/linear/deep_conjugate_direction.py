@@ -14,7 +14,7 @@ from banach.core.hyperparameters import count, function
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.methods.linear._direction_network import as_module, trained
-from banach.parts.grid import GridLaplacian
+from banach.parts.grid_laplacians import GridLaplacian
 
 _map = jax.tree.map
 

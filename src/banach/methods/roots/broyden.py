@@ -12,7 +12,7 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
-from banach.methods.roots import _steps
+from banach.methods.roots import _globalisation
 
 TRIALS, TRIALS_EXACT, SHORT = 8, 40, 3
 
@@ -72,13 +72,13 @@ class Broyden(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
-        return _steps.not_square("broyden", problem) or cls()
+        return _globalisation.not_square("broyden", problem) or cls()
 
     def init(self, problem, start, key):
         x = tree.ravel(start.x)[0]
         F, J = tree.ravel(problem.residual(start.x))[0], problem.jacobian(start.x)
-        w = _steps.weights(F, J, x)
-        C = _steps.columns(w[:, None] * J)
+        w = _globalisation.weights(F, J, x)
+        C = _globalisation.columns(w[:, None] * J)
         zero, no = jnp.zeros((), jnp.int32), jnp.asarray(False)
         H, damped = inverse(w[:, None] * J / C, w * F)
         return BroydenState(
@@ -94,7 +94,7 @@ class Broyden(Method):
             lambda: (state.H, state.damped),
         )
         exact = state.exact | state.renew
-        d = -_steps.product(H, F)
+        d = -_globalisation.product(H, F)
         length = tree.norm(d)
         k = state.k.astype(F.dtype)
 
@@ -105,7 +105,7 @@ class Broyden(Method):
             after, charge = tree.norm(value), self.sigma * (t * length) ** 2
             return after <= (1 + self.slack / (k + 1) ** 2) * size - charge
 
-        found = _steps.search(
+        found = _globalisation.search(
             weighted, x, d / C, passes, lambda t, value: t / 2,
             jnp.where(exact, TRIALS_EXACT, TRIALS),
         )  # fmt: skip
@@ -138,16 +138,16 @@ def inverse(A, F):
     spread = tree.norm(H) * tree.norm(A) * F.size * jnp.finfo(F.dtype).eps
     regular = tree.all_finite(H) & (spread < 1)
     eye = tree.norm(F) * jnp.eye(F.size, dtype=F.dtype)
-    damped = jnp.linalg.solve(_steps.product(A.T, A) + eye, A.T)
+    damped = jnp.linalg.solve(_globalisation.product(A.T, A) + eye, A.T)
     return jnp.where(regular, H, damped), ~regular
 
 
 def updated(H, s, y):
     """Broyden's good update of an inverse, damped so that it stays regular."""
-    Hy, square = _steps.product(H, y), jnp.vdot(s, s)
+    Hy, square = _globalisation.product(H, y), jnp.vdot(s, s)
     square = jnp.where(square > 0, square, 1)
     q = jnp.vdot(s, Hy) / square
     border = jnp.where(q < 0, -0.1, 0.1)
     theta = jnp.where(jnp.abs(q) >= 0.1, 1, (1 - border) / (1 - q))
     change = theta * (Hy - s) / (square * ((1 - theta) + theta * q))
-    return H - change[:, None] * _steps.product(s, H)
+    return H - change[:, None] * _globalisation.product(s, H)

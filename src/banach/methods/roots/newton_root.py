@@ -12,7 +12,7 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
-from banach.methods.roots import _steps
+from banach.methods.roots import _globalisation
 
 NEWTON_TRIALS, LEVENBERG_TRIALS = 4, 40
 
@@ -61,15 +61,15 @@ class NewtonRoot(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
-        return _steps.not_square("newton_root", problem) or cls()
+        return _globalisation.not_square("newton_root", problem) or cls()
 
     def init(self, problem, start, key):
         x = tree.ravel(start.x)[0]
         F, J = tree.ravel(problem.residual(start.x))[0], problem.jacobian(start.x)
-        w = _steps.weights(F, J, x)
+        w = _globalisation.weights(F, J, x)
         one = jnp.ones((), jnp.int32)
         no = jnp.asarray(False)
-        C = _steps.columns(w[:, None] * J)
+        C = _globalisation.columns(w[:, None] * J)
         return NewtonRootState(start.x, w * F, J, w, C, no, one, one, no)
 
     def step(self, problem, state, key):
@@ -79,13 +79,13 @@ class NewtonRoot(Method):
         )
         A, F = state.w[:, None] * J, state.F
         size = tree.norm(F)
-        C = jnp.maximum(state.C, _steps.columns(A))
+        C = jnp.maximum(state.C, _globalisation.columns(A))
 
         def weighted(v):
             return state.w * tree.ravel(problem.residual(back(v)))[0]
 
         def along(d, trials):
-            slope = _steps.product(F, _steps.product(A, d))
+            slope = _globalisation.product(F, _globalisation.product(A, d))
 
             def passes(t, value):
                 return tree.norm(value) ** 2 <= size**2 + 2 * self.decrease * t * slope
@@ -97,16 +97,16 @@ class NewtonRoot(Method):
                 best = jnp.where(rise > 0, best, t)
                 return jnp.clip(best, 0.1 * t, 0.5 * t)
 
-            return _steps.search(weighted, x, d, passes, shorter, trials)
+            return _globalisation.search(weighted, x, d, passes, shorter, trials)
 
         # A singular J gives a step that is not finite: it is not tried.
         newton = jnp.linalg.solve(A, -F)
         usable = tree.all_finite(newton)
         newton = jnp.where(usable, newton, 0)
         first = along(newton, jnp.where(usable, NEWTON_TRIALS, 0))
-        damped = _steps.levenberg_step(A, F, C, size)
+        damped = _globalisation.levenberg_step(A, F, C, size)
         second = along(damped, jnp.where(first.ok, 0, LEVENBERG_TRIALS))
-        found = _steps.Found(
+        found = _globalisation.Found(
             *(jnp.where(first.ok, a, b) for a, b in zip(first, second, strict=True))
         )
         moved = x + found.length * jnp.where(first.ok, newton, damped)

@@ -12,7 +12,7 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
-from banach.methods.roots import _steps
+from banach.methods.roots import _globalisation
 
 SLOW_STEPS, SLOW_JACOBIANS = 10, 5
 
@@ -69,14 +69,14 @@ class PowellHybrid(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
-        return _steps.not_square("powell_hybrid", problem) or cls()
+        return _globalisation.not_square("powell_hybrid", problem) or cls()
 
     def init(self, problem, start, key):
         x = tree.ravel(start.x)[0]
         F, J = tree.ravel(problem.residual(start.x))[0], problem.jacobian(start.x)
-        w = _steps.weights(F, J, x)
+        w = _globalisation.weights(F, J, x)
         B = w[:, None] * J
-        C = _steps.columns(B)
+        C = _globalisation.columns(B)
         far = tree.norm(C * x)
         radius = self.factor * jnp.where(far > 0, far, 1)
         zero, yes = jnp.zeros((), jnp.int32), jnp.asarray(True)
@@ -93,14 +93,14 @@ class PowellHybrid(Method):
             lambda: state.w[:, None] * problem.jacobian(state.x),
             lambda: state.B,
         )
-        norms = _steps.columns(B)
+        norms = _globalisation.columns(B)
         C = jnp.where(renew, jnp.maximum(state.C, norms), state.C)
         bad, good = jnp.where(renew, 0, state.bad), jnp.where(renew, 0, state.good)
         p = dogleg(B, F, C, state.radius)
         length = tree.norm(C * p)
         radius = jnp.where(state.first, jnp.minimum(state.radius, length), state.radius)
         trial = state.w * tree.ravel(problem.residual(back(x + p)))[0]
-        after, model = tree.norm(trial), F + _steps.product(B, p)
+        after, model = tree.norm(trial), F + _globalisation.product(B, p)
         known = tree.all_finite(trial)
         fell = jnp.where(known & (after < size), 1 - (after / size) ** 2, -1.0)
         promised = 1 - (tree.norm(model) / size) ** 2
@@ -147,10 +147,10 @@ def dogleg(B, F, C, radius):
     newton = jnp.where(usable, newton, 0)
     inside = usable & (tree.norm(C * newton) <= radius)
     # Steepest descent in the norm ||C p||.
-    g = -_steps.product(F, B) / C
+    g = -_globalisation.product(F, B) / C
     slope = tree.norm(g)
     u = g / jnp.where(slope > 0, slope, 1)
-    bend = tree.norm(_steps.product(B, u / C))
+    bend = tree.norm(_globalisation.product(B, u / C))
     cauchy = jnp.minimum(slope / jnp.where(bend > 0, bend, 1) ** 2, radius)
     cauchy = jnp.where(slope > 0, cauchy, 0)
     q, d = cauchy * u, jnp.where(usable, C * newton, cauchy * u) - cauchy * u

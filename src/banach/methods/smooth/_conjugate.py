@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
-from banach.parts.searched import Direction
+from banach.parts.line_search_methods import Direction
 
 Scalar = Float[Array, ""]
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from banach.core import tree
-from banach.core.fields import count, number
+from banach.core.validated_fields import count, number
 from banach.parts import newton
 from banach.parts.cg import cg
 

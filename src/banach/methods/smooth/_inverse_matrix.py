@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from banach.core import tree
 from banach.core.method import Refusal
 from banach.core.problem import Problem
-from banach.parts.searched import Direction
+from banach.parts.line_search_methods import Direction
 
 Vector = Float[Array, " n"]
 Matrix = Float[Array, "n n"]

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count
-from banach.parts.searched import Composed, Direction, Nonmonotone, Searched
+from banach.parts.line_search_methods import Composed, Direction, Nonmonotone, Searched
 
 
 class BarzilaiBorweinDirection(Direction):

@@ -6,7 +6,7 @@ from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.methods.smooth._inverse_matrix import InverseMatrix, too_large
 from banach.parts import newton
-from banach.parts.searched import Composed, Searched, UnitWolfe
+from banach.parts.line_search_methods import Composed, Searched, UnitWolfe
 
 
 class BfgsDirection(InverseMatrix):

@@ -8,7 +8,7 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.methods.smooth._inverse_matrix import InverseMatrix, too_large
-from banach.parts.searched import Composed, Searched, UnitWolfe
+from banach.parts.line_search_methods import Composed, Searched, UnitWolfe
 
 
 class DfpDirection(InverseMatrix):

@@ -5,7 +5,7 @@ from typing import Any
 from banach.core.card import method
 from banach.core.hyperparameters import flag, real, upper
 from banach.core.method import Refusal
-from banach.parts.searched import Composed, Fixed, Searched, Steepest, Wolfe
+from banach.parts.line_search_methods import Composed, Fixed, Searched, Steepest, Wolfe
 
 
 @method(

@@ -4,10 +4,10 @@ from typing import Any
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.fields import number
 from banach.core.hyperparameters import real
+from banach.core.validated_fields import number
 from banach.methods.smooth import _conjugate
-from banach.parts.searched import Composed, Searched, Wolfe
+from banach.parts.line_search_methods import Composed, Searched, Wolfe
 
 
 class HagerZhangDirection(_conjugate.ConjugateDirection):

@@ -4,10 +4,10 @@ import jax.numpy as jnp
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.fields import count as whole
 from banach.core.hyperparameters import count
+from banach.core.validated_fields import count as whole
 from banach.methods.smooth import _memory as mem
-from banach.parts.searched import Composed, Direction, Searched, UnitWolfe
+from banach.parts.line_search_methods import Composed, Direction, Searched, UnitWolfe
 
 
 class LbfgsDirection(Direction):

@@ -8,7 +8,7 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.methods.smooth import _conjugate
-from banach.parts.searched import Composed, Searched, Wolfe
+from banach.parts.line_search_methods import Composed, Searched, Wolfe
 
 
 class NonlinearCgDirection(_conjugate.ConjugateDirection):

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.fields import number
 from banach.core.hyperparameters import real
+from banach.core.validated_fields import number
 from banach.methods.smooth._conjugate import ConjugateDirection
-from banach.parts.searched import Composed, Searched, Wolfe
+from banach.parts.line_search_methods import Composed, Searched, Wolfe
 
 
 class PolakRibiereDirection(ConjugateDirection):

@@ -9,7 +9,7 @@ from banach.core.card import method
 from banach.core.hyperparameters import part
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.methods.smooth import _step_lengths as damping
+from banach.methods.smooth import _damped_newton_steps as damping
 from banach.parts import newton
 
 

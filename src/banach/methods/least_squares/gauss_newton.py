@@ -1,0 +1,103 @@
+"""Gauss-Newton with a line search."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from banach.core import tree
+from banach.core.card import method
+from banach.core.hyperparameters import count, real
+from banach.core.method import Method
+from banach.parts import least_squares as ls
+
+QUIET = 30  # steps in a row that rounding hides
+
+
+class GaussNewtonState(eqx.Module):
+    """Iterate and residual; `quiet` counts steps in a row that rounding hides."""
+
+    x: PyTree
+    r: Float[Array, " n"]
+    quiet: Int[Array, ""]
+    steps: Int[Array, ""]
+    residuals: Int[Array, ""]
+    stuck: Bool[Array, ""]
+
+
+@method(
+    name="gauss_newton",
+    family="least_squares",
+    problem="NonlinearLeastSquares",
+    needs={"residual", "jacobian"},
+    assumes={"smooth"},
+    paper="bjorck1996numerical",
+)
+class GaussNewton(Method):
+    """Linearise r, and go as far towards the minimum of the linear model as it pays.
+
+    p = argmin ||r + J p||,  x+ = x + a p
+
+    with a the largest of 1, 1/2, 1/4, ... at which ||r||^2 falls by at least
+    `share` a ||J p||^2 (Bjorck's rule has 1/2). p is found by QR of J with unit
+    columns, and is the shortest such step in those units where J has no full rank: it
+    does not depend on the units of the parameters. Quadratic where r is 0 at the
+    solution, else linear with the largest curvature of the surface of r times ||r||.
+
+    A departure from the book: where the linear model promises a fall of ||r||^2 below
+    its rounding, the whole step is taken.
+
+    Fails where J loses rank away from a solution: steps are then nearly orthogonal to
+    the gradient, and shrink to nothing. Use levenberg_marquardt.
+    """
+
+    share: Any = real(0.5, below=1)
+    halvings: Any = count(30)
+
+    def init(self, problem, start, key):
+        zero = jnp.zeros((), jnp.int32)
+        r = tree.ravel(problem.residual(start.x))[0]
+        return GaussNewtonState(start.x, r, zero, zero, zero + 1, jnp.asarray(False))
+
+    def step(self, problem, state, key):
+        x, back = tree.ravel(state.x)
+        J = problem.jacobian(state.x)
+        D = ls.usable(ls.column_norms(J))
+        model = ls.linear_model(J, state.r, D)
+        z, _ = ls.gauss_newton(model)
+        f = tree.norm(state.r)
+        safe = jnp.where(f > 0, f, 1)
+        promised = jnp.square(tree.norm(ls.along(model, z)) / safe)
+        noise = ls.drowned(safe, tree.norm(ls.along(model, D * x)))
+
+        def more(loop):
+            return ~loop[-1] & (loop[-2] <= self.halvings)
+
+        def turn(loop):
+            a, _, _, tried, _ = loop
+            trial = x + a * z / D
+            r = tree.ravel(problem.residual(back(trial)))[0]
+            after = tree.norm(r)
+            fall = (1 - after / safe) * (1 + after / safe)
+            hidden = (promised <= noise) & (jnp.abs(fall) <= noise)
+            good = (fall >= self.share * a * promised) | hidden
+            good = good & jnp.isfinite(after)
+            return jnp.where(good, a, a / 2), trial, r, tried + 1, good
+
+        zero = jnp.zeros((), jnp.int32)
+        first = (jnp.ones((), x.dtype), x, state.r, zero, jnp.asarray(False))
+        _, trial, r, tried, good = jax.lax.while_loop(more, turn, first)
+        quiet = jnp.where(good & (promised <= noise), state.quiet + 1, 0)
+        return GaussNewtonState(
+            tree.where(good, back(trial), state.x),
+            jnp.where(good, r, state.r),
+            quiet,
+            state.steps + 1,
+            state.residuals + tried,
+            ~good | jnp.all(trial == x) | (quiet >= QUIET),
+        )
+
+    def calls(self, state):
+        return {"residual": state.residuals, "jacobian": state.steps}
