@@ -303,16 +303,6 @@ class Problem(eqx.Module, metaclass=_Kind):
         """The same problem on this process's default device alone."""
         return self
 
-    def as_root(self) -> "Problem":
-        """This problem as F(x) = 0, or a refusal naming the cure."""
-        raise Misuse(f"{self.kind} cannot be stated as a root; use bn.Root(F, x0)")
-
-    def as_composite(self) -> "Problem":
-        """This problem as smooth part plus term, or a refusal naming the cure."""
-        raise Misuse(
-            f"{self.kind} cannot be stated as Composite; use bn.Composite(f, term, x0)"
-        )
-
     def as_finite_sum(self) -> "Problem":
         """This problem as a finite sum, or a refusal naming the cure."""
         raise Misuse(

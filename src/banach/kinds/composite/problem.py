@@ -240,10 +240,6 @@ class Composite(Problem):
             return "frank_wolfe"
         return "step"
 
-    def as_composite(self) -> Problem:
-        """This problem."""
-        return self
-
 
 def _fits(term: Term, x0: PyTree) -> None:
     """Refuse a term that cannot act on the variable."""

@@ -392,15 +392,6 @@ class ConvexRelu(Problem):
             f"z = sum_i {z}, X {n} x {d}, {self.program}"
         )
 
-    def as_composite(self) -> Problem:
-        """This problem, where it is gated."""
-        if self.gated:
-            return self
-        raise Misuse(
-            "the cones of ConvexRelu have no closed prox; use convex_relu_admm, or "
-            "gated=True for the unconstrained program"
-        )
-
     def _shape(self) -> tuple[int, int, int]:
         return (len(self._columns()), self.masks.shape[0], self.X.shape[1])
 

@@ -229,12 +229,6 @@ class FiniteSum(Differentiable, Started):
         """Itself."""
         return self
 
-    def as_root(self) -> Problem:
-        """grad F(x) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(jax.grad(self.value), self.x0)
-
     def _one(self, key: Array | None) -> Callable[..., Scalar]:
         if key is None or self.noisy is None:
             return lambda x, d, k: self.fun(x, d)

@@ -12,7 +12,7 @@ from banach.core import compat, tree, validation
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse
 from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.bases import Started, check_floating
@@ -147,12 +147,6 @@ class FixedPoint(Started):
         from banach.kinds.fixed_point import views
 
         return views.of(self)
-
-    def as_root(self) -> Problem:
-        """x - T(x) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(lambda x: tree.sub(x, self.map(x)), self.x0)
 
 
 def contraction_factor(q: Any, name: str = "contraction") -> Any:

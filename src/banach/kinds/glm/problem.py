@@ -441,10 +441,6 @@ class GLM(Problem):
         given = {"loss": loss, "term": term, "offset": offset, **options}
         return glm_stack.stack(cls, A, y, given)
 
-    def as_composite(self) -> Problem:
-        """This problem: its term offers the prox itself."""
-        return self
-
     def as_finite_sum(self) -> Problem:
         """This objective over n, as the mean of its losses; smooth terms only."""
         from banach.kinds.finite_sum import problem as finite_sum

@@ -158,12 +158,6 @@ class GraphFixedPoint(Problem):
             f"{edges} edges"
         )
 
-    def as_root(self) -> Problem:
-        """H - T(H) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(lambda x: x - self.map(x), self._zero())
-
     def _zero(self):
         zeros = np.zeros if isinstance(self.bias, np.ndarray) else jnp.zeros
         return zeros(self.bias.shape, self.bias.dtype)

@@ -244,17 +244,6 @@ class Inclusion(Problem):
 
         return views.of(self)
 
-    def as_root(self) -> Problem:
-        """F(z) = 0, where there is no term."""
-        if self.term is not None:
-            raise Misuse(
-                f"an Inclusion with the term {type(self.term).__name__} is no system "
-                "of equations; drop the term, or use a method for inclusions"
-            )
-        from banach.kinds.root.problem import Root
-
-        return Root(self.operator, self.z0)
-
 
 class _Single:
     """F as the only component of its sum."""

@@ -176,15 +176,6 @@ class Linear(Problem):
 
         return views.of(self)
 
-    def as_root(self) -> Problem:
-        """The same equations as bn.Root, for its enclosures."""
-        from banach.kinds.root.problem import Root
-
-        def equations(x, A, b):
-            return tree.sub(A.matvec(x), b)
-
-        return Root(equations, self.start().x, (self.A, self.b))
-
 
 @door
 def normal_equations(

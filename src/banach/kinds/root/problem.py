@@ -132,7 +132,3 @@ class Root(Problem):
         from banach.kinds.root import views
 
         return views.of(self)
-
-    def as_root(self) -> Problem:
-        """This problem."""
-        return self

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import validation
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.kind import kind
-from banach.core.problem import Problem
 from banach.kinds import inputs
 from banach.kinds.bases import Minimised, Started, check_scalar
 from banach.kinds.smooth import unbounded
@@ -119,16 +117,3 @@ class Smooth(Minimised, Started):
     def formula(self) -> str:
         """The objective as text."""
         return f"minimise {self.fun.narrow.program.name}(x), {self.size()} unknowns"
-
-    def as_root(self) -> Problem:
-        """grad f(x) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(jax.grad(self.value), self.x0)
-
-    def as_composite(self) -> Problem:
-        """f plus the zero term."""
-        from banach.kinds.composite.problem import Composite
-        from banach.terms.norms import Zero
-
-        return Composite(self, Zero())
