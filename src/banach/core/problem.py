@@ -164,6 +164,15 @@ class Problem(eqx.Module, metaclass=_Kind):
         """
         return None
 
+    def through_constructor(self, **others: Any) -> Any:
+        """What `restated` is where the constructor's arguments are fields.
+
+        Each argument is given the field of its name, or what stands in `others`.
+        """
+        names = inspect.signature(type(self).__init__).parameters
+        own = {f.name for f in dataclasses.fields(self)}
+        return type(self)(**{n: getattr(self, n) for n in names if n in own} | others)
+
     def validate(self) -> None:
         """Make every demand of the constructor again, on this very instance.
 

@@ -133,18 +133,7 @@ class Constrained(Differentiable, Started):
 
     def restated(self) -> "Constrained":
         """Through the constructor, the functions as traced."""
-        return Constrained(
-            self.fun,
-            self.x0,
-            self.args,
-            eq=self.eq,
-            ineq=self.ineq,
-            linear=self.linear,
-            lower=self.lower,
-            upper=self.upper,
-            convex=self.convex,
-            reference=self.reference,
-        )
+        return self.through_constructor()
 
     def _traced(self, fun: Any, name: str) -> inputs.Function | None:
         if fun is None:

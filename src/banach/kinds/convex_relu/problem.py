@@ -118,13 +118,9 @@ class ConvexRelu(Problem):
         "all" is enumerated again; how sampled ones were chosen is only a word.
         """
         everything = self.listed == "all"
-        made = ConvexRelu(
-            self.X,
-            glm_inputs.named(self.y, self.classes),
-            self.beta,
-            "all" if everything else self.masks,
-            loss=self.loss,
-            gated=self.gated,
+        made = self.through_constructor(
+            y=glm_inputs.named(self.y, self.classes),
+            patterns="all" if everything else self.masks,
         )
         validation.choice(self.listed, "listed", ("all", "sampled", "given"))
         object.__setattr__(made, "listed", self.listed)

@@ -89,16 +89,7 @@ class FixedPoint(Started):
 
     def restated(self) -> "FixedPoint":
         """Through the constructor, the map as traced."""
-        return FixedPoint(
-            self.fun,
-            self.x0,
-            self.args,
-            contraction=self.q,
-            norm=self.norm,
-            weights=self.weights,
-            nonexpansive=self.nonexpansive,
-            reference=self.reference,
-        )
+        return self.through_constructor(contraction=self.q)
 
     def facts(self) -> Facts:
         """Contraction factor q and nonexpansiveness, as declared."""

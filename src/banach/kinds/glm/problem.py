@@ -140,14 +140,9 @@ class GLM(Problem):
 
     def restated(self) -> "GLM":
         """Through the constructor, labels by the names of their classes."""
-        return GLM(
-            self.A,
-            glm_inputs.named(self.y, self.classes),
-            self.loss,
-            self.term,
-            intercept=self.intercept,
+        return self.through_constructor(
+            y=glm_inputs.named(self.y, self.classes),
             sample_weight=self.weight,
-            offset=self.offset,
             columns=self.columns or None,
         )
 

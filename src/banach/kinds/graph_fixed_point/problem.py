@@ -65,9 +65,7 @@ class GraphFixedPoint(Problem):
 
     def restated(self) -> "GraphFixedPoint":
         """Through the constructor."""
-        return GraphFixedPoint(
-            self.scores, self.bias, self.senders, self.receivers, self.gamma
-        )
+        return self.through_constructor()
 
     @classmethod
     def from_adjacency(

@@ -137,16 +137,7 @@ class Inclusion(Problem):
 
     def restated(self) -> "Inclusion":
         """Through the constructor, the components as traced."""
-        return Inclusion(
-            self.fun,
-            self.z0,
-            self.data,
-            term=self.term,
-            monotone=self.monotone,
-            is_saddle=self.is_saddle,
-            reference=self.reference,
-            **self.constants,
-        )
+        return self.through_constructor(components=self.fun, **self.constants)
 
     @property
     def n(self) -> int:

@@ -86,17 +86,7 @@ class Smooth(Minimised, Started):
 
     def restated(self) -> "Smooth":
         """Through the constructor, the function as traced."""
-        return Smooth(
-            self.fun,
-            self.x0,
-            self.args,
-            convex=self.convex,
-            L=self.L,
-            mu=self.mu,
-            self_concordant=self.M,
-            radius=self.radius,
-            reference=self.reference,
-        )
+        return self.through_constructor(self_concordant=self.M)
 
     def facts(self) -> Facts:
         """What was declared; differentiability by construction."""
