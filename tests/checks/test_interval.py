@@ -281,10 +281,11 @@ def test_overflow_domain_and_unknown_operations_are_refused():
 def test_unused_domain_errors_do_not_refuse():
     f = jax.grad(lambda v: jnp.sum(jnp.where(v > 0, jnp.log(jnp.abs(v) + 1), 0.0)))
     out = interval_function(f)(Interval([1.0, -2.0], [1.1, -1.9]))
-    assert out.contains(np.array([1 / 2.05, 0.0])).all()
+    inside = np.array([1 / 2.05, 0.0])
+    assert ((out.lo <= inside) & (inside <= out.hi)).all()
     safe = interval_function(lambda v: jnp.where(v > 0, jnp.log(v), 0.0))
     out = safe(Interval([1.0, -2.0], [1.0, -1.9]))
-    assert out.contains(np.zeros(2)).all()
+    assert ((out.lo <= 0) & (out.hi >= 0)).all()
 
 
 def test_ambiguous_choices_give_hulls():

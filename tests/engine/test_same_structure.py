@@ -117,7 +117,7 @@ def decided(problem):
 
 
 def forget():
-    problem_cache.forget()
+    problem_cache._RECENT.clear()
     problem_cache._KEPT.clear()
     memoised_calls._OF_ARRAYS.clear()
     tiers.clear()

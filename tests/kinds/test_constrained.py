@@ -102,17 +102,6 @@ def test_sensitivity_is_the_derivative_of_the_solution():
     assert float(slope) == pytest.approx(-3 / np.sqrt(5), rel=1e-6)
 
 
-def test_as_root_is_the_kkt_system():
-    p = Constrained(lambda x: x[0] + x[1], np.array([-1.0, -0.5]),
-                    eq=lambda x: x @ x - 1)  # fmt: skip
-    root = p.as_root()
-    best = {"dual": np.array([0.5**0.5]), "x": np.full(2, -(0.5**0.5))}
-    out = root.residual(best)
-    assert max(np.abs(v).max() for v in jax.tree.leaves(out)) < 1e-15
-    with pytest.raises(bn.Misuse, match="only equations"):
-        problem().as_root()
-
-
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import tree
 from banach.core.facts import CONSTRUCTION, DECLARED
 from banach.core.point import Point
 from banach.parts.grid_laplacians import grid_laplacian, obstacles, poisson_grid
@@ -223,14 +222,6 @@ def closed():
 def test_lists_and_integers_are_numbers():
     r = bn.solve(bn.Linear([[2, 1], [1, 3]], [3, 4]), tol=1e-12).require()
     np.testing.assert_allclose(r.x, [1, 1], rtol=1e-11)
-
-
-def test_the_same_equations_as_a_root():
-    root = bn.Linear(SPD, B).as_root()
-    x = np.linalg.solve(SPD, B)
-    assert float(tree.norm(root.residual(x))) < 1e-13
-    c = bn.EnclosureCheck()(root, Point(x), jax.random.key(0), 0)[0]
-    assert c.grade == "enclosure" and float(c.value) < 1e-12
 
 
 def test_solve_many_gives_each_its_verdict():

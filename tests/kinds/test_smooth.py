@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from banach.core import tree
-from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.kinds.least_squares.problem import NonlinearLeastSquares, least_squares
 from banach.kinds.root.problem import Root
@@ -151,12 +150,3 @@ def test_root_needs_as_many_equations_as_unknowns():
     p = Root(lambda x, c: x**2 - c, np.ones(2), (np.array([4.0, 9.0]),))
     np.testing.assert_array_equal(p.residual(np.array([2.0, 3.0])), np.zeros(2))
     np.testing.assert_array_equal(p.jacobian(np.array([2.0, 3.0])), np.diag([4.0, 6.0]))
-
-
-def test_smooth_as_root_and_composite_share_the_solution():
-    p = Smooth(quadratic, np.ones(2), L=4.0)
-    x = np.linalg.solve(A, B)
-    np.testing.assert_allclose(p.as_root().residual(x), 0, atol=1e-15)
-    c = p.as_composite()
-    np.testing.assert_allclose(c.optimality(Point(x)).x, 0, atol=1e-15)
-    assert c.facts().L == 4.0

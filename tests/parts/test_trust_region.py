@@ -163,16 +163,14 @@ def test_ratio_above_and_below_the_noise_floor():
 
 def test_radius_rule():
     def go(r, size, edge):
-        out = update_radius(
-            jnp.asarray(2.0), jnp.asarray(r), jnp.asarray(size), edge, max_radius=3.0
-        )
+        out = update_radius(jnp.asarray(2.0), jnp.asarray(r), jnp.asarray(size), edge)
         return float(out)
 
-    assert go(0.9, 2.0, True) == 3.0
+    assert go(0.9, 2.0, True) == 4.0
     assert go(0.9, 1.0, False) == 2.0
     assert go(0.5, 2.0, True) == 2.0
-    assert go(0.1, 1.0, False) == 0.25
-    assert go(-jnp.inf, 2.0, True) == 0.5
+    assert go(0.1, 1.0, False) == 0.5
+    assert go(-jnp.inf, 3.0, True) == 1.0
 
 
 def test_trust_region_newton_passes_the_noise_floor():

@@ -165,6 +165,15 @@ class Problem(eqx.Module, metaclass=_Kind):
         """
         return None
 
+    def through_constructor(self, **others: Any) -> Any:
+        """What `restated` is where the constructor's arguments are fields.
+
+        Each argument is given the field of its name, or what stands in `others`.
+        """
+        names = inspect.signature(type(self).__init__).parameters
+        own = {f.name for f in dataclasses.fields(self)}
+        return type(self)(**{n: getattr(self, n) for n in names if n in own} | others)
+
     def validate(self) -> None:
         """Make every demand of the constructor again, on this very instance.
 
@@ -303,16 +312,6 @@ class Problem(eqx.Module, metaclass=_Kind):
     def local(self) -> "Problem":
         """The same problem on this process's default device alone."""
         return self
-
-    def as_root(self) -> "Problem":
-        """This problem as F(x) = 0, or a refusal naming the cure."""
-        raise Misuse(f"{self.kind} cannot be stated as a root; use bn.Root(F, x0)")
-
-    def as_composite(self) -> "Problem":
-        """This problem as smooth part plus term, or a refusal naming the cure."""
-        raise Misuse(
-            f"{self.kind} cannot be stated as Composite; use bn.Composite(f, term, x0)"
-        )
 
     def as_finite_sum(self) -> "Problem":
         """This problem as a finite sum, or a refusal naming the cure."""

@@ -223,11 +223,6 @@ def clear() -> None:
     _KERNELS.clear()
 
 
-def to_numpy(tree: PyTree) -> PyTree:
-    """Device arrays as NumPy, in one transfer."""
-    return jax.device_get(tree)
-
-
 def raw_key(seed: int) -> np.ndarray:
     """Key data of an integer seed, the bits of `jax.random.key(seed)`."""
     return np.array([(seed >> 32) & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)

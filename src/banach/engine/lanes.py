@@ -510,11 +510,6 @@ def run_lanes(
     return lanes
 
 
-def clear() -> None:
-    """Forget all programs (tests; long-lived processes)."""
-    _PROGRAMS.clear()
-
-
 def _slots(n: int) -> int:
     """n or little more (1, 2, 3, 4, 6, 8, 12, 16 ...): few programs serve all."""
     n = max(1, n)

@@ -312,7 +312,7 @@ def fill(struct: Carry, zeros: Any = jnp.zeros) -> Carry:
     )
 
 
-def outcome(problem: Problem, method: Method, check: Check, carry: Carry) -> Outcome:
+def outcome(method: Method, carry: Carry) -> Outcome:
     """Read a carry."""
     return Outcome(
         carry.best.point,
@@ -388,7 +388,7 @@ def run(
     )  # fmt: skip
     if check.screens() and not absolute:
         carry = _without_placeholder(problem, check, carry, key)
-    out = outcome(problem, method, check, carry)
+    out = outcome(method, carry)
     x = attach_derivative(given, out.point.x, out.certified)
     return eqx.tree_at(lambda o: o.point.x, out, x)
 

@@ -260,11 +260,6 @@ def _candidates() -> list[Kept]:
     return [*_RECENT, *(made for ref, made in live if ref() is not None)]
 
 
-def forget() -> None:
-    """Let go of the problems whose objects are gone."""
-    _RECENT.clear()
-
-
 def _forget(number: int, ref: Any) -> None:
     if number in _KEPT and _KEPT[number][0] is ref:
         del _KEPT[number]

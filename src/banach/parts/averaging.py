@@ -6,8 +6,6 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 
-Scalar = Float[Array, ""]
-
 
 class Average(eqx.Module):
     """A running average and the number of terms in it."""

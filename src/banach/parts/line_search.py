@@ -1,4 +1,4 @@
-"""Line searches: Armijo, strong Wolfe, and one that works at the noise floor.
+"""Line searches: Armijo, and one that works at the noise floor.
 
 A search evaluates the objective at trial steps inside one bounded loop, so the
 objective is traced once. A trial whose value or slope is not finite is
@@ -48,12 +48,11 @@ def armijo(
     initial_step: Scalar,
     *,
     decrease: Float[Array, ""] | float = 1e-4,
-    shrink: Float[Array, ""] | float = 0.5,
     noise: Float[Array, ""] | float = 0.0,
     ceiling: Scalar | None = None,
     max_steps: int = 40,
 ) -> LineSearchResult:
-    """Backtrack until the value falls enough.
+    """Halve the step until the value falls enough.
 
     f(x + a d) <= f(x) + decrease * a * g.d + noise * eps * |f(x)|
 
@@ -82,7 +81,7 @@ def armijo(
         return _Backtrack(
             tree.where(done, trial, s.x),
             jnp.where(done, value_trial, s.f),
-            jnp.where(done, s.step, s.step * jnp.asarray(shrink, f.dtype)),
+            jnp.where(done, s.step, s.step * jnp.asarray(0.5, f.dtype)),
             s.calls + 1,
             done,
         )
@@ -103,54 +102,6 @@ def armijo(
     )
 
 
-def strong_wolfe(
-    value_and_grad: Callable[[PyTree], tuple[Scalar, PyTree]],
-    x: PyTree,
-    f: Scalar,
-    g: PyTree,
-    direction: PyTree,
-    initial_step: Scalar,
-    *,
-    decrease: Float[Array, ""] | float = 1e-4,
-    curvature: Float[Array, ""] | float = 0.9,
-    expand: Float[Array, ""] | float = 10.0,
-    max_steps: int = 40,
-) -> LineSearchResult:
-    """Find a step that meets the strong Wolfe conditions.
-
-    phi(a) <= phi(0) + decrease * a * phi'(0),  |phi'(a)| <= curvature * |phi'(0)|
-
-    for phi(a) = f(x + a d) and 0 < decrease < curvature < 1. Fails (success
-    false) when d is no descent direction, when phi is unbounded below within
-    the budget, and near a minimiser, where the first test drowns in rounding.
-
-    Source: Nocedal and Wright (2006), section 3.5; More and Thuente (1994) for
-    the auxiliary function that justifies the bracket.
-    """
-    f = jnp.asarray(f)
-    slope = jnp.asarray(tree.vdot(g, direction), f.dtype)
-
-    def low(a, phi, dphi):
-        return phi <= f + decrease * a * slope
-
-    def accept(a, phi, dphi):
-        return low(a, phi, dphi) & (jnp.abs(dphi) <= -curvature * slope)
-
-    return _bracket(
-        value_and_grad,
-        x,
-        f,
-        g,
-        direction,
-        initial_step,
-        slope,
-        low,
-        accept,
-        expand,
-        max_steps,
-    )
-
-
 def approximate_wolfe(
     value_and_grad: Callable[[PyTree], tuple[Scalar, PyTree]],
     x: PyTree,
@@ -162,7 +113,6 @@ def approximate_wolfe(
     decrease: Float[Array, ""] | float = 0.1,
     curvature: Float[Array, ""] | float = 0.9,
     noise: Float[Array, ""] | float = 32.0,
-    expand: Float[Array, ""] | float = 10.0,
     max_steps: int = 40,
 ) -> LineSearchResult:
     """Find a step that meets the Wolfe or the approximate Wolfe conditions.
@@ -202,7 +152,6 @@ def approximate_wolfe(
         slope,
         low,
         accept,
-        expand,
         max_steps,
     )
 
@@ -234,14 +183,13 @@ class _Search(eqx.Module):
 
 
 def _bracket(
-    value_and_grad, x, f, g, direction, initial_step, slope, low, accept, expand, limit
+    value_and_grad, x, f, g, direction, initial_step, slope, low, accept, limit
 ):
-    """The state machine shared by the Wolfe searches, one evaluation a turn.
+    """The state machine of the search, one evaluation a turn.
 
     Invariant: lo is low with a negative slope and was not acceptable; hi, once
-    finite, is not low, or has a slope >= 0, or is not finite. For both rules
-    an acceptable interval then lies between them: the minimiser over [lo, hi]
-    of phi (of phi - decrease * a * phi'(0) for strong Wolfe) is interior.
+    finite, is not low, or has a slope >= 0, or is not finite. An acceptable
+    interval then lies between them: the minimiser of phi over [lo, hi] is interior.
     """
     dtype = f.dtype
     tiny = jnp.finfo(dtype).eps
@@ -263,7 +211,7 @@ def _bracket(
         lo = tree.where(keep, new, s.lo)
         hi = tree.where(keep, s.hi, new)
         trial = jnp.where(
-            jnp.isinf(hi.a), _extend(s.lo, new, expand), _interpolate(lo, hi, tiny)
+            jnp.isinf(hi.a), _extend(s.lo, new), _interpolate(lo, hi, tiny)
         )
         # An interpolation that left most of the bracket must not do so twice.
         shrunk = (hi.a - lo.a) <= 0.66 * (s.hi.a - s.lo.a)
@@ -296,11 +244,11 @@ def _bracket(
     )
 
 
-def _extend(old, new, expand):
-    """Extrapolate the slopes linearly to zero, to between 1.1 and `expand` times."""
+def _extend(old, new):
+    """Extrapolate the slopes linearly to zero, to between 1.1 and 10 times."""
     bend = new.d - old.d
     gain = jnp.where(bend > 0, -new.d / jnp.where(bend > 0, bend, 1), jnp.inf)
-    return jnp.clip(new.a + gain * (new.a - old.a), 1.1 * new.a, expand * new.a)
+    return jnp.clip(new.a + gain * (new.a - old.a), 1.1 * new.a, 10.0 * new.a)
 
 
 def _interpolate(lo, hi, tiny):

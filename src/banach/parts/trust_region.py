@@ -231,21 +231,14 @@ def update_radius(
     ratio: Scalar,
     step_norm: Scalar,
     on_boundary: Bool[Array, ""],
-    *,
-    shrink: Float[Array, ""] | float = 0.25,
-    grow: Float[Array, ""] | float = 2.0,
-    poor: Float[Array, ""] | float = 0.25,
-    good: Float[Array, ""] | float = 0.75,
-    max_radius: Float[Array, ""] | float = jnp.inf,
 ) -> Scalar:
-    """Shrink to a part of the step after a poor one, grow after a good one.
+    """Shrink to half of the step after a poor one, double after a good one.
 
     Growth needs a step that reached the boundary: an interior step says nothing
     about the model further out.
 
-    Source: Nocedal and Wright (2006), algorithm 4.1.
+    Source: Nocedal and Wright (2006), algorithm 4.1, which shrinks to a quarter.
     """
-    smaller = shrink * jnp.minimum(step_norm, radius)
-    larger = jnp.minimum(grow * radius, jnp.asarray(max_radius, radius.dtype))
-    larger = jnp.where((ratio > good) & on_boundary, larger, radius)
-    return jnp.where(ratio < poor, smaller, larger)
+    smaller = 0.5 * jnp.minimum(step_norm, radius)
+    larger = jnp.where((ratio > 0.75) & on_boundary, 2.0 * radius, radius)
+    return jnp.where(ratio < 0.25, smaller, larger)

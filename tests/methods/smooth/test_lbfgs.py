@@ -29,7 +29,7 @@ def test_it_is_stuck_at_the_noise_floor_only():
     start = np.linalg.norm(sd.noisy().grad(sd.noisy().x0))
     assert np.linalg.norm(state.g) < 1e-7 * start
     # A failed search first drops the pairs, then the gradient gets its chance.
-    assert int(state.known.pairs.count) == 0
+    assert int(state.known.count) == 0
 
 
 def test_at_a_stationary_start_it_is_stuck_without_evaluating():

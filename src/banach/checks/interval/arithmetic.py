@@ -69,10 +69,6 @@ class Interval:
         """Apply an exact rearrangement of entries to both endpoints."""
         return Interval(move(self.lo), move(self.hi))
 
-    def contains(self, point: Any) -> np.ndarray:
-        """Whether each entry of a float64 array lies inside."""
-        return (self.lo <= point) & (point <= self.hi)
-
     def __repr__(self) -> str:
         return f"Interval({self.lo!r}, {self.hi!r})"
 

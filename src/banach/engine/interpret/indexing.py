@@ -199,7 +199,7 @@ def _scatter(eqn):
     if not shape:
         return _scalar_scatter(ufunc)
     if count == 0 and not indices[-1] == 0:
-        return _one_window(places, windows, kept, clamp, ufunc, dtype, shape)
+        return _one_window(places, windows, kept, clamp, ufunc, dtype)
     if len(shape) == 1 and not kept and places.mapped == (0,):
         return _entries(scattered, shape[0] - 1, clamp, ufunc, dtype)
     return scattered
@@ -231,7 +231,7 @@ def _scalar_scatter(ufunc):
     return lambda x, i, new: ufunc(x, new)
 
 
-def _one_window(places, windows, kept, clamp, ufunc, dtype, shape):
+def _one_window(places, windows, kept, clamp, ufunc, dtype):
     """A scatter of a single window, which is a slice of the operand."""
 
     def scattered(x, indices, new):

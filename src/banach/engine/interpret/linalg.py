@@ -179,7 +179,7 @@ def _triangular_solve(eqn):
     # Always L X = B or U X = B with the matrix on the left: x A = b is A' x' = b'.
     swap = turned == left
     down = lower != swap
-    solve = _rows(n, down, unit) if n <= _LOOP else _trsm(n, down, unit)
+    solve = _rows(n, down, unit) if n <= _LOOP else _trsm(down, unit)
 
     def solved(a, b):
         if swap:
@@ -217,7 +217,7 @@ def _rows(n, down, unit):
     return stacked
 
 
-def _trsm(n, down, unit):
+def _trsm(down, unit):
     """Substitution by BLAS."""
     # Loading it takes longer than many a run: here nobody times one.
     from scipy.linalg import get_blas_funcs

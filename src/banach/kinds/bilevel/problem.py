@@ -118,20 +118,7 @@ class Bilevel(Problem):
 
     def restated(self) -> "Bilevel":
         """Through the constructor, both functions as traced."""
-        return Bilevel(
-            self.upper,
-            self.lower,
-            self.x0,
-            self.y0,
-            self.args,
-            upper_rows=self.upper_rows,
-            lower_rows=self.lower_rows,
-            blocks=self.blocks,
-            lower_strongly_convex=self.lower_strongly_convex,
-            lower_mu=self.lower_mu,
-            lower_L=self.lower_L,
-            smoothness=self.smoothness,
-        )
+        return self.through_constructor()
 
     def space(self) -> PyTree:
         """Structure of (x0, y0)."""

@@ -108,14 +108,7 @@ class Composite(Problem):
     def restated(self) -> "Composite":
         """Through the constructor; the smooth part validates itself."""
         self.smooth.validate()
-        return Composite(
-            self.smooth,
-            self.term,
-            self.x0,
-            step=self.step,
-            rho=self.rho,
-            reference=self.reference,
-        )
+        return self.through_constructor()
 
     def oracles(self) -> frozenset[str]:
         """Those of the smooth part and those of the term."""
@@ -239,10 +232,6 @@ class Composite(Problem):
         if compact or "prox" not in self.term.offers():
             return "frank_wolfe"
         return "step"
-
-    def as_composite(self) -> Problem:
-        """This problem."""
-        return self
 
 
 def _fits(term: Term, x0: PyTree) -> None:

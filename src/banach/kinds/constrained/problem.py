@@ -13,7 +13,7 @@ from banach.core import compat, tree, validation
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse
 from banach.core.view import Way
 from banach.kinds import affine_detection, diagnoses, inputs
 from banach.kinds.bases import (
@@ -133,18 +133,7 @@ class Constrained(Differentiable, Started):
 
     def restated(self) -> "Constrained":
         """Through the constructor, the functions as traced."""
-        return Constrained(
-            self.fun,
-            self.x0,
-            self.args,
-            eq=self.eq,
-            ineq=self.ineq,
-            linear=self.linear,
-            lower=self.lower,
-            upper=self.upper,
-            convex=self.convex,
-            reference=self.reference,
-        )
+        return self.through_constructor()
 
     def _traced(self, fun: Any, name: str) -> inputs.Function | None:
         if fun is None:
@@ -376,23 +365,6 @@ class Constrained(Differentiable, Started):
         from banach.kinds.constrained import views
 
         return views.of(self)
-
-    def as_root(self) -> Problem:
-        """grad L = 0 and c = 0 in {"x": x, "dual": lam}, for equations only."""
-        from banach.kinds.root.problem import Root
-
-        if self.inequalities() or self.bounded():
-            raise Misuse(
-                "only equations make a Constrained a system of equations; this one "
-                "has inequalities or bounds"
-            )
-
-        def system(z):
-            x, lam = z["x"], z["dual"]
-            return {"dual": self.constraints(x), "x": self.lagrangian_grad(x, lam)}
-
-        lam = np.zeros(self.rows(), tree.dtype(self.x0))
-        return Root(system, {"dual": lam, "x": self.x0})
 
 
 def _vector(out: PyTree) -> Rows:

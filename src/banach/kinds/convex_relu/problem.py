@@ -118,13 +118,9 @@ class ConvexRelu(Problem):
         "all" is enumerated again; how sampled ones were chosen is only a word.
         """
         everything = self.listed == "all"
-        made = ConvexRelu(
-            self.X,
-            glm_inputs.named(self.y, self.classes),
-            self.beta,
-            "all" if everything else self.masks,
-            loss=self.loss,
-            gated=self.gated,
+        made = self.through_constructor(
+            y=glm_inputs.named(self.y, self.classes),
+            patterns="all" if everything else self.masks,
         )
         validation.choice(self.listed, "listed", ("all", "sampled", "given"))
         object.__setattr__(made, "listed", self.listed)
@@ -390,15 +386,6 @@ class ConvexRelu(Problem):
         return (
             f"sum_k {self.loss.text.replace('_i', '_k')} + beta sum_i {groups}{cone}, "
             f"z = sum_i {z}, X {n} x {d}, {self.program}"
-        )
-
-    def as_composite(self) -> Problem:
-        """This problem, where it is gated."""
-        if self.gated:
-            return self
-        raise Misuse(
-            "the cones of ConvexRelu have no closed prox; use convex_relu_admm, or "
-            "gated=True for the unconstrained program"
         )
 
     def _shape(self) -> tuple[int, int, int]:

@@ -99,16 +99,7 @@ class EllipticEnergy(Differentiable):
 
     def restated(self) -> "EllipticEnergy":
         """Through the constructor, the functions as traced."""
-        return EllipticEnergy(
-            self.density,
-            self.load,
-            lower=self.lower,
-            upper=self.upper,
-            potential=self.potential,
-            curvature=self.curvature,
-            args=self.args,
-            x0=self.x0,
-        )
+        return self.through_constructor()
 
     def _slopes_struct(self) -> Any:
         n, d = self.load.shape[0], self.load.ndim

@@ -106,18 +106,7 @@ class FiniteSum(Differentiable, Started):
 
     def restated(self) -> "FiniteSum":
         """Through the constructor, the functions as traced."""
-        return FiniteSum(
-            self.fun,
-            self.x0,
-            self.data,
-            l2=self.l2,
-            convex=self.convex,
-            L=self.L,
-            mu=self.mu,
-            reference=self.reference,
-            noisy=self.noisy,
-            provenance=self.provenance,
-        )
+        return self.through_constructor()
 
     def oracles(self) -> frozenset[str]:
         """Those of a smooth function (hess up to DENSE_UP_TO) and of its terms."""
@@ -228,12 +217,6 @@ class FiniteSum(Differentiable, Started):
     def as_finite_sum(self) -> Problem:
         """Itself."""
         return self
-
-    def as_root(self) -> Problem:
-        """grad F(x) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(jax.grad(self.value), self.x0)
 
     def _one(self, key: Array | None) -> Callable[..., Scalar]:
         if key is None or self.noisy is None:

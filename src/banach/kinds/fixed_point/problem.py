@@ -12,7 +12,7 @@ from banach.core import compat, tree, validation
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse
 from banach.core.view import Way
 from banach.kinds import inputs
 from banach.kinds.bases import Started, check_floating
@@ -89,16 +89,7 @@ class FixedPoint(Started):
 
     def restated(self) -> "FixedPoint":
         """Through the constructor, the map as traced."""
-        return FixedPoint(
-            self.fun,
-            self.x0,
-            self.args,
-            contraction=self.q,
-            norm=self.norm,
-            weights=self.weights,
-            nonexpansive=self.nonexpansive,
-            reference=self.reference,
-        )
+        return self.through_constructor(contraction=self.q)
 
     def facts(self) -> Facts:
         """Contraction factor q and nonexpansiveness, as declared."""
@@ -147,12 +138,6 @@ class FixedPoint(Started):
         from banach.kinds.fixed_point import views
 
         return views.of(self)
-
-    def as_root(self) -> Problem:
-        """x - T(x) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(lambda x: tree.sub(x, self.map(x)), self.x0)
 
 
 def contraction_factor(q: Any, name: str = "contraction") -> Any:

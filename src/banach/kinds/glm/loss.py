@@ -71,11 +71,6 @@ class Loss(eqx.Module, metaclass=Made):
         """The second derivative applied to v."""
         return self.curvature(z, y) * v
 
-    def derivative_slack(self, z: Array, y: Array, e: Array) -> Array:
-        """Error of the computed derivative where z is off by at most e."""
-        top = jnp.abs(self.derivative(z, y)) + jnp.abs(z) + jnp.abs(y)
-        return self.steepest(z, e) * e + ROUNDINGS * unit(z) * top
-
     def steepest(self, z: Array, e: Array) -> Array:
         """The largest l'' within e of z."""
         return jnp.full_like(z, self.curvature_bound)

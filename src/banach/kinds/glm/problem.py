@@ -140,14 +140,9 @@ class GLM(Problem):
 
     def restated(self) -> "GLM":
         """Through the constructor, labels by the names of their classes."""
-        return GLM(
-            self.A,
-            glm_inputs.named(self.y, self.classes),
-            self.loss,
-            self.term,
-            intercept=self.intercept,
+        return self.through_constructor(
+            y=glm_inputs.named(self.y, self.classes),
             sample_weight=self.weight,
-            offset=self.offset,
             columns=self.columns or None,
         )
 
@@ -440,10 +435,6 @@ class GLM(Problem):
         options |= {"columns": columns}
         given = {"loss": loss, "term": term, "offset": offset, **options}
         return glm_stack.stack(cls, A, y, given)
-
-    def as_composite(self) -> Problem:
-        """This problem: its term offers the prox itself."""
-        return self
 
     def as_finite_sum(self) -> Problem:
         """This objective over n, as the mean of its losses; smooth terms only."""

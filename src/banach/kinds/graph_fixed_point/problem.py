@@ -65,9 +65,7 @@ class GraphFixedPoint(Problem):
 
     def restated(self) -> "GraphFixedPoint":
         """Through the constructor."""
-        return GraphFixedPoint(
-            self.scores, self.bias, self.senders, self.receivers, self.gamma
-        )
+        return self.through_constructor()
 
     @classmethod
     def from_adjacency(
@@ -157,12 +155,6 @@ class GraphFixedPoint(Problem):
             f"H = gamma A H + B, {heads} heads, {nodes} nodes of width {width}, "
             f"{edges} edges"
         )
-
-    def as_root(self) -> Problem:
-        """H - T(H) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(lambda x: x - self.map(x), self._zero())
 
     def _zero(self):
         zeros = np.zeros if isinstance(self.bias, np.ndarray) else jnp.zeros

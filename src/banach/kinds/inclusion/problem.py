@@ -137,16 +137,7 @@ class Inclusion(Problem):
 
     def restated(self) -> "Inclusion":
         """Through the constructor, the components as traced."""
-        return Inclusion(
-            self.fun,
-            self.z0,
-            self.data,
-            term=self.term,
-            monotone=self.monotone,
-            is_saddle=self.is_saddle,
-            reference=self.reference,
-            **self.constants,
-        )
+        return self.through_constructor(components=self.fun, **self.constants)
 
     @property
     def n(self) -> int:
@@ -243,17 +234,6 @@ class Inclusion(Problem):
         from banach.kinds.inclusion import views
 
         return views.of(self)
-
-    def as_root(self) -> Problem:
-        """F(z) = 0, where there is no term."""
-        if self.term is not None:
-            raise Misuse(
-                f"an Inclusion with the term {type(self.term).__name__} is no system "
-                "of equations; drop the term, or use a method for inclusions"
-            )
-        from banach.kinds.root.problem import Root
-
-        return Root(self.operator, self.z0)
 
 
 class _Single:

@@ -71,9 +71,7 @@ class NonlinearLeastSquares(Differentiable, Started):
 
     def restated(self) -> "NonlinearLeastSquares":
         """Through the constructor, the function as traced."""
-        return NonlinearLeastSquares(
-            self.fun, self.x0, self.args, data=self.data, reference=self.reference
-        )
+        return self.through_constructor(residual=self.fun)
 
     def oracles(self) -> frozenset[str]:
         """Those of the card; no dense ones where data are sparse, see `affordable`."""

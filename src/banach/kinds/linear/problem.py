@@ -83,13 +83,8 @@ class Linear(Problem):
     def restated(self) -> "Linear":
         """Through the constructor; what was declared is declared again."""
         again = {None: False, DECLARED: True, CONSTRUCTION: None}
-        made = Linear(
-            self.A,
-            self.b,
-            self.x0,
-            symmetric=again[self.symmetry],
-            positive_definite=again[self.definiteness],
-            sigma=self.sigma,
+        made = self.through_constructor(
+            symmetric=again[self.symmetry], positive_definite=again[self.definiteness]
         )
         # Declared while it was traced, provable now: less is claimed, rightly.
         for name in ("symmetry", "definiteness"):
@@ -175,15 +170,6 @@ class Linear(Problem):
         from banach.kinds.linear import views
 
         return views.of(self)
-
-    def as_root(self) -> Problem:
-        """The same equations as bn.Root, for its enclosures."""
-        from banach.kinds.root.problem import Root
-
-        def equations(x, A, b):
-            return tree.sub(A.matvec(x), b)
-
-        return Root(equations, self.start().x, (self.A, self.b))
 
 
 @door

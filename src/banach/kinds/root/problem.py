@@ -67,13 +67,7 @@ class Root(Problem):
 
     def restated(self) -> "Root":
         """Through the constructor, the function as traced."""
-        return Root(
-            self.fun,
-            self.x0,
-            self.args,
-            scale=self.scale,
-            reference=self.reference,
-        )
+        return self.through_constructor()
 
     def prices(self) -> Mapping[str, float]:
         """A Jacobian is n directional derivatives."""
@@ -132,7 +126,3 @@ class Root(Problem):
         from banach.kinds.root import views
 
         return views.of(self)
-
-    def as_root(self) -> Problem:
-        """This problem."""
-        return self

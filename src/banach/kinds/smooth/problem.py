@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import validation
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.kind import cure, kind
-from banach.core.problem import Problem
 from banach.kinds import inputs
 from banach.kinds.bases import Minimised, Started, check_scalar
 from banach.kinds.smooth import unbounded
@@ -95,17 +93,7 @@ class Smooth(Minimised, Started):
 
     def restated(self) -> "Smooth":
         """Through the constructor, the function as traced."""
-        return Smooth(
-            self.fun,
-            self.x0,
-            self.args,
-            convex=self.convex,
-            L=self.L,
-            mu=self.mu,
-            self_concordant=self.M,
-            radius=self.radius,
-            reference=self.reference,
-        )
+        return self.through_constructor(self_concordant=self.M)
 
     def facts(self) -> Facts:
         """What was declared; differentiability by construction."""
@@ -126,16 +114,3 @@ class Smooth(Minimised, Started):
     def formula(self) -> str:
         """The objective as text."""
         return f"minimise {self.fun.narrow.program.name}(x), {self.size()} unknowns"
-
-    def as_root(self) -> Problem:
-        """grad f(x) = 0."""
-        from banach.kinds.root.problem import Root
-
-        return Root(jax.grad(self.value), self.x0)
-
-    def as_composite(self) -> Problem:
-        """f plus the zero term."""
-        from banach.kinds.composite.problem import Composite
-        from banach.terms.norms import Zero
-
-        return Composite(self, Zero())

@@ -79,7 +79,7 @@ class Transport(Problem):
 
     def restated(self) -> "Transport":
         """Through the constructor."""
-        return Transport(self.cost, self.a, self.b, self.eps)
+        return self.through_constructor()
 
     @classmethod
     def points(

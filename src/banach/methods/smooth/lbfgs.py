@@ -17,17 +17,17 @@ class LbfgsDirection(Direction):
 
     def init(self, g):
         length = tree.norm(g)
-        pairs = mem.empty_gram(g, self.memory)
+        pairs = mem.empty(g, self.memory)
         return mem.rescaled(pairs, 1 / jnp.where(length > 0, length, 1))
 
     def direction(self, g, state):
-        return tree.neg(mem.apply_gram(state, g))
+        return tree.neg(mem.apply(state, g))
 
     def update(self, s, y, g, state):
-        return mem.push_gram(state, s, y)
+        return mem.push(state, s, y)
 
     def renewed(self, g, state):
-        return mem.forgotten(state, jnp.asarray(True))
+        return mem.forgotten(state)
 
 
 @method(

@@ -81,9 +81,7 @@ class NewtonCg(Method):
         rho = newton.agreement(state.f, f, state.g, g, out.step, out.predicted)
         accept = rho > 1e-4
         size = tree.norm(out.step)
-        radius = trust_region.update_radius(
-            state.radius, rho, size, out.on_boundary, shrink=0.5
-        )
+        radius = trust_region.update_radius(state.radius, rho, size, out.on_boundary)
         still = tree.max_abs(tree.sub(x, state.x)) == 0
         return NewtonCgState(
             x=tree.where(accept, x, state.x),

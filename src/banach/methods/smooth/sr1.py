@@ -88,7 +88,7 @@ class Sr1(Method):
             g=jnp.where(accept, g, state.g),
             matrix=matrix,
             blank=state.blank & ~seen,
-            radius=trust_region.update_radius(reach, rho, size, bounded, shrink=0.5),
+            radius=trust_region.update_radius(reach, rho, size, bounded),
             calls=state.calls + 1,
             stuck=jnp.all(trial == x) | ~(state.radius > 0),
         )

@@ -85,7 +85,7 @@ class TrustRegionNewton(Method):
         accept = rho > 1e-4
         size = tree.norm(p)
         reach = jnp.where(bounded, size, state.radius)
-        radius = trust_region.update_radius(reach, rho, size, bounded, shrink=0.5)
+        radius = trust_region.update_radius(reach, rho, size, bounded)
         return TrustRegionNewtonState(
             x=tree.where(accept, back(trial), state.x),
             f=jnp.where(accept, f, state.f),
