@@ -171,6 +171,7 @@ def race(**changes):
         "check": "gap: f(x) - f* (bound)",
         "tol": 1e-6,
         "time_limit": 10.0,
+        "patience": 100.0,
         "runs": [one_run(spec) for spec in METHODS],
         "refused": [
             {

@@ -44,6 +44,9 @@ def race(
     time_limit: Annotated[
         float | None, typer.Option(help="seconds a run, compile time not counted")
     ] = 10.0,
+    patience: Annotated[
+        float, typer.Option(help="times the third fastest, and a second, for the rest")
+    ] = 100.0,
     max_steps: Steps = 1_000_000,
     check: CheckName = None,
     seed: Seed = 0,
@@ -58,7 +61,8 @@ def race(
 
     return race_command(
         problems, method, tol=tol, absolute=absolute, time_limit=time_limit,
-        max_steps=max_steps, check=check, seed=seed, seeds=seeds, html=html, json=json,
+        patience=patience, max_steps=max_steps, check=check, seed=seed, seeds=seeds,
+        html=html, json=json,
     )  # fmt: skip
 
 

@@ -43,7 +43,8 @@ COMMANDS = {
     ),
     "race": Command(
         "race_command", "problems", True,
-        _RUN | {"time_limit": (float, 10.0), "max_steps": (int, 1_000_000),
+        _RUN | {"time_limit": (float, 10.0), "patience": (float, 100.0),
+                "max_steps": (int, 1_000_000),
                 "seeds": (int, 1), "html": (str, None)},
     ),
     "verify": Command(

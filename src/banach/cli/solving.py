@@ -30,7 +30,8 @@ def race_command(
                 done = race(
                     name, method or None, tol=tol, check=o["check"], seed=o["seed"],
                     seeds=o["seeds"], max_steps=o["max_steps"],
-                    time_limit=o["time_limit"], command=command, progress=board.update,
+                    time_limit=o["time_limit"], patience=o["patience"],
+                    command=command, progress=board.update,
                 )  # fmt: skip
             races.append(done)
             if done.runs:

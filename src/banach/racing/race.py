@@ -31,6 +31,8 @@ from banach.racing import seed_summary as several
 from banach.report import words
 
 RETIMED = 3  # leaders that are run again in one compiled program (ours)
+PODIUM = 3  # certified runs that set the pace for the rest (ours)
+LEAST_SECONDS = 1.0  # what patience leaves to any run (ours)
 MOST_SEEDS = 10_000  # runs of one stochastic method, all kept for its spread
 
 
@@ -52,6 +54,7 @@ class Race:
     refused: list[Refused]
     tol: float
     time_limit: float | None
+    patience: float | None
     command: str
     seeds: tuple[int, ...] = (0,)
     repeats: list[list[Result]] = dataclasses.field(default_factory=list)
@@ -105,6 +108,7 @@ class Race:
                 "check": self._judged(),
                 "tol": self.tol,
                 "time_limit": self.time_limit,
+                "patience": self.patience,
                 "runs": runs,
                 "refused": [dataclasses.asdict(r) for r in self.refused],
             }
@@ -250,6 +254,7 @@ def race(
     check: Any = None,
     max_steps: int = 100_000,
     time_limit: float | None = 10.0,
+    patience: float | None = 100.0,
     seed: int = 0,
     seeds: int = 1,
     family: bool = False,
@@ -265,6 +270,9 @@ def race(
         start, tol, check, max_steps, seed: as in `solve`, shared by all runs.
         time_limit: seconds for each run once it is compiled. Compile seconds are
             listed, and shut nobody out on a slow machine.
+        patience: once three runs are certified, how many times the seconds of the
+            third fastest another one may take, and a second in any case; None: as
+            long as `time_limit` says.
         seeds: runs of every stochastic method, seeds seed, seed + 1, ...; the one in
             the middle stands for them and the report shows quartiles. Deterministic
             methods run once.
@@ -308,6 +316,8 @@ def race(
 
     options = dict(start=start, tol=tol, check=check, max_steps=max_steps,
                    time_limit=time_limit, compile_free=True)  # fmt: skip
+    if patience is not None:
+        patience = float(validation.number(patience, "patience", low="positive"))
     # Once somebody has finished, Ctrl-C ends the race with what there is.
     with driver.interrupts(armed=False) as stop:
         for entrant in field:
@@ -330,9 +340,11 @@ def race(
             card = getattr(built, "card", None)
             stochastic = card is not None and card.random
             done: list[Result] = []
+            limit = _limit(time_limit, patience, groups)
+            within = options | {"time_limit": limit}
             for number in numbers if stochastic else numbers[:1]:
                 result = None
-                for result in solve.iterate(given, built, seed=number, **options):
+                for result in solve.iterate(given, built, seed=number, **within):
                     tell(label, result)
                     if result.status == "interrupted":
                         break
@@ -355,7 +367,21 @@ def race(
         groups.sort(key=lambda g: several.order(several.middle(g)))
     runs = [several.middle(g) for g in groups]
     tol = runs[0].tol if runs else 0.0
-    return Race(given, title, runs, refused, tol, time_limit, command, numbers, groups)
+    return Race(
+        given, title, runs, refused, tol, time_limit, patience, command, numbers, groups
+    )
+
+
+def _limit(
+    time_limit: float | None, patience: float | None, groups: list[list[Result]]
+) -> float | None:
+    """Seconds for the next run, after these."""
+    runs = map(several.middle, groups)
+    seconds = sorted(float(r.seconds["run"]) for r in runs if r.certified)
+    if patience is None or len(seconds) < PODIUM:
+        return time_limit
+    behind = max(LEAST_SECONDS, patience * seconds[PODIUM - 1])
+    return behind if time_limit is None else min(behind, time_limit)
 
 
 def _retime(
