@@ -13,7 +13,9 @@ from banach.core import tree
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
+from banach.engine.precompute import evaluated
 from banach.kinds import diagnoses, inputs
+from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
 
@@ -147,3 +149,12 @@ def check_bare(fun: Any, name: str) -> None:
             f"{name} returns its number inside a container, {tree}; return the number "
             "itself, e.g. value in place of [value]"
         )
+
+
+def within(term: Term, x: PyTree) -> PyTree:
+    """x, projected where the term is a set that it lies outside of."""
+    return evaluated(_within, term, x)
+
+
+def _within(term: Term, x: PyTree) -> PyTree:
+    return tree.where(term.violation(x) > 0, term.project(x), x)

@@ -15,7 +15,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
 from banach.core.view import Way
 from banach.kinds import inputs
-from banach.kinds.bases import check_scalar
+from banach.kinds.bases import check_scalar, within
 from banach.kinds.smooth.problem import Smooth
 from banach.terms.term import Term
 
@@ -126,8 +126,7 @@ class Composite(Problem):
         """x0, projected where the term is a set that x0 lies outside of."""
         if "project" not in self.term.offers():
             return Point(self.x0)
-        out = self.term.violation(self.x0) > 0
-        return Point(tree.where(out, self.term.project(self.x0), self.x0))
+        return Point(within(self.term, self.x0))
 
     def facts(self) -> Facts:
         """Those of the smooth part, joined with the term's."""

@@ -18,7 +18,7 @@ from banach.core.problem import Misuse, Problem
 from banach.core.traced_function import trace
 from banach.core.view import Way
 from banach.kinds import inputs
-from banach.kinds.bases import check_bare, check_floating, structs
+from banach.kinds.bases import check_bare, check_floating, structs, within
 from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
@@ -156,8 +156,7 @@ class Inclusion(Problem):
         """z0, projected where the term is a set that z0 lies outside of."""
         if self.term is None or "project" not in self.term.offers():
             return Point(self.z0)
-        out = self.term.violation(self.z0) > 0
-        return Point(tree.where(out, self.term.project(self.z0), self.z0))
+        return Point(within(self.term, self.z0))
 
     def facts(self) -> Facts:
         """What was declared, and what follows from it."""
