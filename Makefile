@@ -87,7 +87,7 @@ bench: install  ## time banach beside its peers, and print the ratios
 	@$(PYTHON) -m benchmarks
 
 claims: install  ## redo the experiments that the methods' papers are known for
-	@$(BIN)/banach claims run --all --jobs 2 --json --figures reports/claims \
+	@$(BIN)/banach claims run --all --jobs 2 --json --figures docs/images/claims \
 		| $(PYTHON) docs/evidence.py
 
 docs: install  ## build the documentation into site/

@@ -29,44 +29,67 @@ def run(
 ) -> dict[str, Any]:
     """Measure one claim: name, family, title, verdict, statements, seconds, seed.
 
-    An exception inside one statement is that statement's verdict, `error`, with its
-    text; the others are measured all the same.
+    `figures` is a folder for the picture; `seed` that of the instances which no file
+    knows (the date, without one). An exception inside a statement is its verdict,
+    `error`, with its text; the others are measured all the same.
     """
     import jax
 
-    from banach import catalogue
     from banach.claims import course
     from banach.claims import figures as drawing
 
-    family = names()[name]
-    entry = catalogue.load_index().get(name)
     began = time.perf_counter()
     if seed is not None:
         course.use_seed(seed)
-    row: dict[str, Any] = {
-        "name": name,
-        "family": family,
-        "title": "" if entry is None else entry["title"],
-        "seed": course.fresh(),
-    }
+    promise = ""
     try:
-        claim = importlib.import_module(f"banach.claims.{family}.{name}")
+        claim = importlib.import_module(f"banach.claims.{names()[name]}.{name}")
+        promise = (claim.__doc__ or "").strip().splitlines()[0]
         with jax.enable_x64(True):
             rows = [s.row() for s in course.statements(claim)]
     except Exception:
-        text = traceback.format_exc()
-        rows = [course.broken(name, text)]
-    row |= {"verdict": course.verdict(rows), "summary": course.summary(rows)}
-    if figures is not None and row["verdict"] != "error":
+        return failed(name, traceback.format_exc())
+    picture = None
+    if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
-        if drawing.of_claim(rows, figures / f"{name}.png"):
-            row["figure"] = str(figures / f"{name}.png")
-    # Curves are for the figure alone.
-    row["statements"] = [
-        {k: v for k, v in r.items() if k not in ("curves", "axes")} for r in rows
-    ]
-    row["seconds"] = round(time.perf_counter() - began, 2)
-    return row
+        drawn = drawing.of_claim(rows, figures / f"{name}.png")
+        picture = str(figures / f"{name}.png") if drawn else None
+    # Curves are for the picture alone.
+    kept = [{k: v for k, v in r.items() if k not in ("curves", "axes")} for r in rows]
+    return _row(
+        name,
+        promise=promise,
+        verdict=course.verdict(rows),
+        summary=course.summary(rows),
+        statements=kept,
+        figure=picture,
+        seed=course.fresh(),
+        seconds=round(time.perf_counter() - began, 2),
+    )
+
+
+def failed(name: str, text: str) -> dict[str, Any]:
+    """The row of a claim that could not be measured at all; `text` says why."""
+    last = (text.strip().splitlines() or [""])[-1]
+    return _row(
+        name,
+        promise="",
+        verdict="error",
+        summary=last,
+        statements=[],
+        figure=None,
+        seed=0,
+        seconds=0.0,
+        traceback=text,
+    )
+
+
+def _row(name: str, **found: Any) -> dict[str, Any]:
+    from banach import catalogue
+
+    entry = catalogue.load_index().get(name)
+    title = "" if entry is None else entry["title"]
+    return {"name": name, "family": names()[name], "title": title, **found}
 
 
 def main(argv: list[str]) -> int:

@@ -215,19 +215,6 @@ def verdict(rows: list[dict[str, Any]]) -> str:
     return "partly" if held else "not_reproduced"
 
 
-def broken(name: str, text: str) -> dict[str, Any]:
-    """The row of a claim that could not be read at all."""
-    return {
-        "sort": "reported",
-        "source": "",
-        "says": f"{name} could not be measured",
-        "required": "",
-        "verdict": "error",
-        "measured": text.strip().splitlines()[-1],
-        "traceback": text,
-    }
-
-
 def summary(rows: list[dict[str, Any]]) -> str:
     """How many of the paper's statements hold, and which do not."""
     paper = [r for r in rows if r["sort"] != "ours"]
