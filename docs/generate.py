@@ -127,7 +127,9 @@ def statement(row: dict) -> str:
     said = [f"**{prose(row['says'])}**", f"Source: {prose(row['source'])}."]
     if row["verdict"] in ("holds", "fails"):
         near = "; within a tenth of the bar" if row["close"] else ""
-        said.append(f"Required: {row['required']}. {prose(measured(row))}{near}.")
+        said.append(
+            f"Required: {row['required']}. Measured: {prose(measured(row))}{near}."
+        )
         if row["few"]:
             said.append(f"No more instances: {prose(row['few'])}.")
         each = row["numbers"].items()

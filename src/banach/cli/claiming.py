@@ -56,8 +56,9 @@ def run_command(
                 common.emit(_told(row))
             else:
                 common.out(_line(row))
-            for broken in (row, *row["statements"]):
-                common.say(broken.get("traceback", ""))
+            for text in (r.get("traceback") for r in (row, *row["statements"])):
+                if text:
+                    common.say(text)
     failed = any(r["verdict"] == "error" for r in rows)
     return common.INTERNAL if failed else common.CERTIFIED
 
