@@ -10,7 +10,7 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install new check prove test test-fast fuzz race bench claims docs lint \
+.PHONY: help venv install new check prove test test-fast fuzz mutants race bench claims docs lint \
 	index clean
 
 help:  ## list the commands
@@ -78,6 +78,11 @@ N ?= 100000
 SEED ?= 0
 fuzz: install  ## hunt false certificates on N random problems (N=100000, SEED=0)
 	@$(PYTHON) -m fuzz --lanes $(N) --seed $(SEED) $(if $(KIND),--kind $(KIND))
+
+# Hours on two cores: COUNT=100, SEED=1; reports/mutants.jsonl is gone on with.
+COUNT ?= 100
+mutants: install  ## mutate the library at random lines, and see whether tests notice
+	@$(PYTHON) tests/library_mutants.py --count $(COUNT) --seed $(SEED)
 
 race: install  ## race all applicable methods on two real problems
 	@mkdir -p $(dir $(REPORT))
