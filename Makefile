@@ -63,7 +63,8 @@ check:  ## prove one method in under a minute: make check METHOD=name
 
 # Minutes where many methods changed, as after an upgrade of JAX: five seconds a pair.
 prove: install  ## prove compiled loops whose programs changed, for the ledger of tests
-	@$(PYTHON) -m tests.conformance.ledger --prove $(if $(METHOD),--method $(METHOD))
+	@$(PYTHON) -m tests.conformance.ledger --prove $(if $(METHOD),--method $(METHOD)) \
+		$(if $(EVERY),--every)
 
 test: install  ## run every test, and the checks of style and generated files
 	@$(BIN)/ruff check --quiet .
