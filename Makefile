@@ -10,7 +10,7 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install new check prove test test-fast fuzz race bench claims docs lint \
+.PHONY: help venv install new check prove test test-fast fuzz mutants race bench claims docs lint \
 	index clean
 
 help:  ## list the commands
@@ -63,7 +63,8 @@ check:  ## prove one method in under a minute: make check METHOD=name
 
 # Minutes where many methods changed, as after an upgrade of JAX: five seconds a pair.
 prove: install  ## prove compiled loops whose programs changed, for the ledger of tests
-	@$(PYTHON) -m tests.conformance.ledger --prove $(if $(METHOD),--method $(METHOD))
+	@$(PYTHON) -m tests.conformance.ledger --prove $(if $(METHOD),--method $(METHOD)) \
+		$(if $(EVERY),--every)
 
 test: install  ## run every test, and the checks of style and generated files
 	@$(BIN)/ruff check --quiet .
@@ -79,6 +80,11 @@ SEED ?= 0
 fuzz: install  ## hunt false certificates on N random problems (N=100000, SEED=0)
 	@$(PYTHON) -m fuzz --lanes $(N) --seed $(SEED) $(if $(KIND),--kind $(KIND))
 
+# Hours on two cores: COUNT=100, SEED=1; reports/mutants.jsonl is gone on with.
+COUNT ?= 100
+mutants: install  ## mutate the library at random lines, and see whether tests notice
+	@$(PYTHON) tests/library_mutants.py --count $(COUNT) --seed $(SEED)
+
 race: install  ## race all applicable methods on two real problems
 	@mkdir -p $(dir $(REPORT))
 	@$(BIN)/banach race logistic:breast_cancer lasso:diabetes --html $(REPORT)
@@ -87,7 +93,7 @@ bench: install  ## time banach beside its peers, and print the ratios
 	@$(PYTHON) -m benchmarks
 
 claims: install  ## redo the experiments that the methods' papers are known for
-	@$(BIN)/banach claims run --all --jobs 2 --json --figures reports/claims \
+	@$(BIN)/banach claims run --all --jobs 2 --json --figures docs/images/claims \
 		| $(PYTHON) docs/evidence.py
 
 docs: install  ## build the documentation into site/

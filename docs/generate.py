@@ -1,7 +1,8 @@
 """Pages made from the catalogue: one a method, one a kind, their lists, refs.bib.
 
-mkdocs calls `on_config` before it reads docs/, so the pages are never older than the
-index. They go to docs/methods/ and docs/kinds/, which git ignores; refs.bib is
+A page of evidence for each measured claim comes from evidence.json. mkdocs calls
+`on_config` before it reads docs/, so the pages are never older than the index. They go
+to docs/methods/, docs/kinds/ and docs/evidence/, which git ignores; refs.bib is
 committed.
 
     python docs/generate.py --write    regenerate docs/refs.bib
@@ -20,8 +21,15 @@ DOCS = Path(__file__).parent
 EVIDENCE = DOCS / "evidence.json"
 VERDICTS = {
     "reproduced": "Reproduced",
+    "partly": "Partly reproduced",
     "not_reproduced": "Not reproduced",
+    "out_of_reach": "Out of reach",
     "error": "The experiment failed to run",
+}
+SORTS = {
+    "proved": "Proved",
+    "reported": "Reported by the authors",
+    "ours": "Asked by us, no part of the verdict",
 }
 
 
@@ -86,19 +94,56 @@ def card(entry: dict) -> str:
     return "\n".join(["| | |", "| --- | --- |", *lines])
 
 
-def evidence(claims: list[dict]) -> str:
-    """The verdicts on the paper's claim, one line each."""
-    lines = []
-    for claim in claims:
-        verdict = VERDICTS[claim["verdict"]]
-        lines.append(
-            f"- **{verdict}**: measured {claim['measured']}, "
-            f"required {claim['required']}."
+def evidence(claim: dict) -> str:
+    """The verdict on the paper in a sentence, and where the rest stands."""
+    verdict = VERDICTS[claim["verdict"]]
+    more = f"[statement by statement](../evidence/{claim['name']}.md)"
+    return f"**{verdict}** ({cell(claim['summary'])}, {claim['date']}): {more}."
+
+
+def evidence_page(claim: dict, figures: Path) -> str:
+    """What one claim's statements were measured at, with the figure."""
+    name = claim["name"]
+    parts = [
+        f"# {name}: evidence",
+        prose(claim["promise"]),
+        f"**{VERDICTS[claim['verdict']]}** ({prose(claim['summary'])}). Measured "
+        f"{claim['date']} in {claim['seconds']:.0f} s by `banach claims run {name} "
+        f"--seed {claim['seed']}`; the method: [{name}](../methods/{name}.md).",
+    ]
+    for sort, title in SORTS.items():
+        rows = [row for row in claim["statements"] if row["sort"] == sort]
+        if rows:
+            parts += [f"## {title}", *map(statement, rows)]
+    if (figures / f"{name}.png").exists():
+        parts += ["## Figure", f"![{name}](../images/claims/{name}.png)"]
+    return "\n\n".join(parts) + "\n"
+
+
+def statement(row: dict) -> str:
+    """One statement: what is said, where, what was required, and each number."""
+    from banach.claims.course import words as measured
+
+    said = [f"**{prose(row['says'])}**", f"Source: {prose(row['source'])}."]
+    if row["verdict"] in ("holds", "fails"):
+        near = "; within a tenth of the bar" if row["close"] else ""
+        said.append(
+            f"Required: {row['required']}. Measured: {prose(measured(row))}{near}."
         )
-    return "\n".join(lines)
+        if row["few"]:
+            said.append(f"No more instances: {prose(row['few'])}.")
+        each = row["numbers"].items()
+        head = "| instance | number |\n| --- | --- |\n"
+        shown = [
+            f"| {cell(k)} | {'none' if v is None else f'{v:.4g}'} |" for k, v in each
+        ]
+        said.append(head + "\n".join(shown))
+    else:
+        said.append(prose(measured(row)) + ".")
+    return "\n\n".join(said)
 
 
-def page(entry: dict, claims: list[dict]) -> str:
+def page(entry: dict, claim: dict | None) -> str:
     """The page of one method."""
     authors = ", ".join(entry["authors"])
     name = entry["name"]
@@ -111,8 +156,8 @@ def page(entry: dict, claims: list[dict]) -> str:
         f"{prose(authors)} ({entry['year']}). {prose(entry['title'])}.",
         f"```bibtex\n{catalogue.reference(name)}\n```",
     ]
-    if claims:
-        parts += ["## The paper's claim, measured again", evidence(claims)]
+    if claim is not None:
+        parts += ["## The paper's claim, measured again", evidence(claim)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -139,9 +184,9 @@ def pages(index: dict, claims: list[dict]) -> dict[str, str]:
     """The text of every generated page by file name."""
     families = by_family(index)
     found = {"index.md": overview(families)}
+    measured = {claim["name"]: claim for claim in claims}
     for name, entry in index.items():
-        own = [claim for claim in claims if claim["name"] == name]
-        found[f"{name}.md"] = page(entry, own)
+        found[f"{name}.md"] = page(entry, measured.get(name))
     return found
 
 
@@ -221,6 +266,9 @@ def on_config(config):
     if EVIDENCE.exists():
         claims = json.loads(EVIDENCE.read_text(encoding="utf-8"))
     write(DOCS / "methods", pages(index, claims))
+    figures = DOCS / "images" / "claims"
+    rows = {f"{c['name']}.md": evidence_page(c, figures) for c in claims}
+    write(DOCS / "evidence", rows)
     methods = ["methods/index.md"]
     for family, entries in by_family(index).items():
         methods.append(
@@ -229,7 +277,9 @@ def on_config(config):
     kinds = catalogue.own()["kinds"]
     write(DOCS / "kinds", kind_pages(kinds, index, zoo.names()))
     rooms = ["kinds/index.md", *({name: f"kinds/{name}.md"} for name in kinds)]
-    config.nav = [*config.nav, {"Methods": methods}, {"Kinds": rooms}]
+    shown = [{c["name"]: f"evidence/{c['name']}.md"} for c in claims]
+    behind = {"Evidence by method": shown}
+    config.nav = [*config.nav, {"Methods": methods}, {"Kinds": rooms}, behind]
     return config
 
 

@@ -2,6 +2,7 @@
 
     make prove               # run layer C for what differs, and write it down
     make prove METHOD=name   # of one method
+    make prove EVERY=1       # layer E: all pairs, those that stand too, for a release
     python -m tests.conformance.ledger    # what differs from ledger.toml
 
 `ledger.toml` holds, for each pair, the hash of the jaxprs of `init`, `step`, what is
@@ -208,7 +209,10 @@ def main(argv: list[str]) -> int:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prove", action="store_true", help="run layer C, write")
-    parser.add_argument("--method", help="of this method alone")
+    parser.add_argument("--method", help="of these methods alone, by commas")
+    parser.add_argument(
+        "--every", action="store_true", help="also what stands: layer E, for a release"
+    )
     asked = parser.parse_args(argv)
     ledger, known, bad = read(), set(pairs()), 0
     if ledger["jax"] != jax.__version__:
@@ -216,12 +220,14 @@ def main(argv: list[str]) -> int:
     ledger["jax"] = jax.__version__
     for pair in [p for p in ledger["proved"] if p not in known]:
         del ledger["proved"][pair]
+    chosen = set(asked.method.split(",")) if asked.method else None
     for name, bed in pairs():
-        if asked.method not in (None, name):
+        if chosen is not None and name not in chosen:
             continue
         with jax.enable_x64(True):
             case = Case(name, bed)
-            if stands(case, ledger):
+            stood = stands(case, ledger)
+            if stood and not (asked.every and asked.prove):
                 continue
             said = "differs"
             if asked.prove:
@@ -232,7 +238,9 @@ def main(argv: list[str]) -> int:
                     ledger["proved"][name, bed] = digest(case)
                 except Exception as error:
                     said = f"FAILED: {type(error).__name__}: {error}"
-                write(ledger)
+                    ledger["proved"].pop((name, bed), None)
+                if ledger != read():
+                    write(ledger)
             bad += said != "proved"
             print(f"{name}|{bed}: {said}", flush=True)
         tiers.clear()

@@ -1,7 +1,7 @@
 """Claims: the experiment that a method's paper is known for, measured again.
 
-A claim file holds REQUIRED (written before any number was seen), `measure()`,
-`verdict(numbers)`, `measured(numbers)` and `figure(numbers, path)`.
+A claim file holds the statements of the paper, each with its source and its bar: see
+`course`. What they run is in `runs`, data that several share in `instances`.
 """
 
 import importlib
@@ -24,53 +24,82 @@ def names() -> dict[str, str]:
     }
 
 
-def run(name: str, figures: Path | None = None) -> dict[str, Any]:
-    """Measure one claim: name, family, title, verdict, measured, required, seconds.
+def run(
+    name: str, figures: Path | None = None, seed: int | None = None
+) -> dict[str, Any]:
+    """Measure one claim: name, family, title, verdict, statements, seconds, seed.
 
-    An exception inside the experiment is the verdict `error`, with its text.
+    `figures` is a folder for the picture; `seed` that of the instances which no file
+    knows (the date, without one). An exception inside a statement is its verdict,
+    `error`, with its text; the others are measured all the same.
     """
+    import jax
+
+    from banach.claims import course
+    from banach.claims import figures as drawing
+
+    began = time.perf_counter()
+    if seed is not None:
+        course.use_seed(seed)
+    promise = ""
+    try:
+        claim = importlib.import_module(f"banach.claims.{names()[name]}.{name}")
+        promise = (claim.__doc__ or "").strip().splitlines()[0]
+        with jax.enable_x64(True):
+            rows = [s.row() for s in course.statements(claim)]
+    except Exception:
+        return failed(name, traceback.format_exc())
+    picture = None
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+        drawn = drawing.of_claim(rows, figures / f"{name}.png")
+        picture = str(figures / f"{name}.png") if drawn else None
+    # Curves are for the picture alone.
+    kept = [{k: v for k, v in r.items() if k not in ("curves", "axes")} for r in rows]
+    return _row(
+        name,
+        promise=promise,
+        verdict=course.verdict(rows),
+        summary=course.summary(rows),
+        statements=kept,
+        figure=picture,
+        seed=course.fresh(),
+        seconds=round(time.perf_counter() - began, 2),
+    )
+
+
+def failed(name: str, text: str) -> dict[str, Any]:
+    """The row of a claim that could not be measured at all; `text` says why."""
+    last = (text.strip().splitlines() or [""])[-1]
+    return _row(
+        name,
+        promise="",
+        verdict="error",
+        summary=last,
+        statements=[],
+        figure=None,
+        seed=0,
+        seconds=0.0,
+        traceback=text,
+    )
+
+
+def _row(name: str, **found: Any) -> dict[str, Any]:
     from banach import catalogue
 
-    family = names()[name]
     entry = catalogue.load_index().get(name)
-    began = time.perf_counter()
-    row: dict[str, Any] = {
-        "name": name,
-        "family": family,
-        "title": "" if entry is None else entry["title"],
-    }
-    try:
-        claim = importlib.import_module(f"banach.claims.{family}.{name}")
-        row["required"] = claim.REQUIRED
-        numbers = claim.measure()
-        good = claim.verdict(numbers)
-        row |= {
-            "verdict": "reproduced" if good else "not_reproduced",
-            "measured": claim.measured(numbers),
-            "numbers": numbers,
-        }
-        if figures is not None:
-            figures.mkdir(parents=True, exist_ok=True)
-            claim.figure(numbers, figures / f"{name}.png")
-            row["figure"] = str(figures / f"{name}.png")
-    except Exception:
-        row |= {
-            "verdict": "error",
-            "measured": traceback.format_exc(limit=-3).strip().splitlines()[-1],
-            "required": row.get("required", ""),
-            "traceback": traceback.format_exc(),
-        }
-    row["seconds"] = round(time.perf_counter() - began, 2)
-    return row
+    title = "" if entry is None else entry["title"]
+    return {"name": name, "family": names()[name], "title": title, **found}
 
 
 def main(argv: list[str]) -> int:
-    """`python -m banach.claims NAME [FIGURES]`: one JSON line on stdout.
+    """`python -m banach.claims NAME [FIGURES [SEED]]`: one JSON line on stdout.
 
     Numbers that JSON does not know, NaN and infinity, are null there.
     """
-    figures = Path(argv[1]) if len(argv) > 1 else None
-    print(json.dumps(_known_to_json(run(argv[0], figures)), allow_nan=False))
+    figures = Path(argv[1]) if len(argv) > 1 and argv[1] else None
+    seed = int(argv[2]) if len(argv) > 2 else None
+    print(json.dumps(_known_to_json(run(argv[0], figures, seed)), allow_nan=False))
     return 0
 
 

@@ -186,13 +186,16 @@ def claims_run(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
     all_claims: Annotated[bool, typer.Option("--all", help="every claim")] = False,
     figures: Annotated[str | None, typer.Option(metavar="FOLDER")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="of fresh instances; the date, without")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="processes at once")] = 1,
     json: Json = False,
 ) -> int:
     """Measure claims again; one JSON line a claim with --json."""
     from banach.cli.claiming import run_command
 
-    return run_command(names or [], all_claims, figures, jobs, json)
+    return run_command(names or [], all_claims, figures, seed, jobs, json)
 
 
 # Typer carries its own copy of click since 0.26; before, this is click's class.

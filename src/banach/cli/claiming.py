@@ -27,7 +27,12 @@ def list_command(json: bool) -> int:
 
 
 def run_command(
-    names: list[str], everything: bool, figures: Any, jobs: int, json: bool
+    names: list[str],
+    everything: bool,
+    figures: Any,
+    seed: int | None,
+    jobs: int,
+    json: bool,
 ) -> int:
     """Measure; one line a claim. Exit 0 when each ran, whatever its verdict."""
     known = claims.names()
@@ -42,25 +47,26 @@ def run_command(
         Path(figures).mkdir(parents=True, exist_ok=True)
     rows = []
     with ThreadPoolExecutor(jobs) as pool, _bar(len(names)) as tick:
-        waiting = [pool.submit(_measure, n, figures) for n in names]
+        waiting = [pool.submit(_measure, n, figures, seed) for n in names]
         for done in as_completed(waiting):
             row = done.result()
             rows.append(row)
             tick(row)
             if json:
-                console.emit({k: v for k, v in row.items() if k != "traceback"})
+                console.emit(_told(row))
             else:
                 console.out(_line(row))
-            if row["verdict"] == "error":
-                console.say(row.get("traceback", ""))
+            for text in (r.get("traceback") for r in (row, *row["statements"])):
+                if text:
+                    console.say(text)
     failed = any(r["verdict"] == "error" for r in rows)
     return console.INTERNAL if failed else console.CERTIFIED
 
 
-def _measure(name: str, figures: Any) -> dict[str, Any]:
-    command = [sys.executable, "-m", "banach.claims", name]
-    if figures is not None:
-        command.append(str(figures))
+def _measure(name: str, figures: Any, seed: int | None) -> dict[str, Any]:
+    command = [sys.executable, "-m", "banach.claims", name, str(figures or "")]
+    if seed is not None:
+        command.append(str(seed))
     pipe = subprocess.PIPE
     child = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
     with interrupt.with_child(child.pid):
@@ -68,23 +74,28 @@ def _measure(name: str, figures: Any) -> dict[str, Any]:
     lines = out.strip().splitlines()
     if child.returncode == 0 and lines:
         return js.loads(lines[-1])
-    return {
-        "name": name,
-        "family": claims.names()[name],
-        "title": catalogue.load_index().get(name, {}).get("title", ""),
-        "verdict": "error",
-        "measured": f"the process ended with code {child.returncode}",
-        "required": "",
-        "seconds": 0.0,
-        "traceback": err,
-    }
+    ended = f"the process ended with code {child.returncode}"
+    return claims.failed(name, f"{err}\n{ended}")
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without the text of errors, which goes to the other stream."""
+    bare = [{k: v for k, v in s.items() if k != "traceback"} for s in row["statements"]]
+    return {k: v for k, v in row.items() if k != "traceback"} | {"statements": bare}
 
 
 def _line(row: dict[str, Any]) -> str:
-    return (
-        f"{row['name']:<28} {row['verdict']:<15} {row['seconds']:>6.1f} s\n"
-        f"    measured  {row['measured']}\n    required  {row['required']}"
-    )
+    from banach.claims.course import words
+
+    lines = [
+        f"{row['name']:<28} {row['verdict']:<15} {row['seconds']:>6.1f} s  "
+        f"{row['summary']}"
+    ]
+    for s in row["statements"]:
+        lines.append(f"    {s['sort']:<9} {s['says']}\n{'':14}{words(s)}")
+        if s["required"]:
+            lines.append(f"{'':14}required {s['required']}; {s['source']}")
+    return "\n".join(lines)
 
 
 class _bar:
