@@ -1,13 +1,22 @@
 """CG_DESCENT descends by 7/8 ||g||^2 in every step and beats Polak-Ribiere-plus.
 
 Reduced: at most 650 unknowns, theirs were the CUTE problems; evaluations in place of
-their seconds. The baseline is the better, on each function, of SciPy's
-Polak-Ribiere-plus, whose search is a strong Wolfe one, and ours. The paper's
-interpolated first trial is replaced by one that costs no evaluation.
+their seconds. SciPy's Polak-Ribiere-plus has a strong Wolfe search, as theirs, and
+needs fewer evaluations than banach's. The paper's interpolated first trial is replaced
+by one that costs no evaluation. Seen: a tie with who takes the better of both.
 """
 
+import functools
+
 from banach.claims import runs
-from banach.claims.course import at_least, at_most, out_of_reach, proved, reported
+from banach.claims.course import (
+    at_least,
+    at_most,
+    ours,
+    out_of_reach,
+    proved,
+    reported,
+)
 from banach.claims.smooth import _instances, _states
 from banach.methods.smooth.nonlinear_cg import NonlinearCg
 from banach.methods.smooth.polak_ribiere import PolakRibiere
@@ -23,15 +32,21 @@ def descent():
     return {k: _states.least_descent(methods, p, 500) for k, p in problems}
 
 
+@functools.cache
+def race():
+    """Evaluations until ||g|| fell by 1e-8."""
+    mine = {"ours": lambda p: NonlinearCg(0.1)}
+    other, peer = {"banach": lambda p: PolakRibiere(0.1)}, {"SciPy": ("CG", {})}
+    table = _instances.gradients(NAMES, mine, other, peer)
+    for row in table.values():
+        row["better"] = min(row["banach"], row["SciPy"])
+    return table
+
+
 @reported("Hager and Zhang 2005, numerical comparisons", at_most(1.0, "mean"))
 def fewer():
-    """Evaluations until ||g|| fell by 1e-8 over those of Polak-Ribiere-plus."""
-    ours = {"ours": lambda p: NonlinearCg(0.1)}
-    other, peer = {"PR+": lambda p: PolakRibiere(0.1)}, {"SciPy": ("CG", {})}
-    table = _instances.gradients(NAMES, ours, other, peer)
-    for row in table.values():
-        row["PR+"] = min(row["PR+"], row["SciPy"])
-    return runs.ratios(table, "ours", "PR+")
+    """Evaluations until ||g|| fell by 1e-8 over those of SciPy's PR-plus."""
+    return runs.ratios(race(), "ours", "SciPy")
 
 
 seconds = out_of_reach(
@@ -39,3 +54,9 @@ seconds = out_of_reach(
     "CG_DESCENT is faster than L-BFGS in seconds on the CUTE problems",
     "seconds on machines of 2005; in evaluations lbfgs needs fewer (see lbfgs)",
 )
+
+
+@ours("a user's question", at_most(1.0, "mean"))
+def better():
+    """The same over the better, on each function, of SciPy's and banach's PR-plus."""
+    return runs.ratios(race(), "ours", "better")
