@@ -52,11 +52,7 @@ class Lbfgs(Composed):
     functions with kinks.
     """
 
-    memory: int = count(static=True)
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        return cls(memory=10)
+    memory: int = count(10, static=True)
 
     def composition(self):
         """These directions along approximate Wolfe steps from 1."""

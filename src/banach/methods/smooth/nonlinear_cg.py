@@ -43,11 +43,7 @@ class NonlinearCg(Composed):
     `hager_zhang` is the same with a floor that knows no units of f.
     """
 
-    curvature: Any = real(below=1)
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        return cls(curvature=0.1)
+    curvature: Any = real(0.1, below=1)
 
     def composition(self):
         """These directions along approximate Wolfe steps."""
