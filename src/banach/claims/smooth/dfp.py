@@ -37,9 +37,9 @@ def termination():
 @proved("Dixon 1972", at_most(1e-5))
 def same_as_bfgs():
     """The largest distance of an iterate from that of BFGS, relative."""
-    ours, theirs = exact(DfpDirection()), exact(BfgsDirection())
+    mine, theirs = exact(DfpDirection()), exact(BfgsDirection())
     return {
-        k: np.abs(ours[k].x - v.x).max() / np.abs(v.x).max() for k, v in theirs.items()
+        k: np.abs(mine[k].x - v.x).max() / np.abs(v.x).max() for k, v in theirs.items()
     }
 
 
