@@ -53,7 +53,11 @@ class BarzilaiBorwein(Composed):
     fewer evaluations where they are dear.
     """
 
-    memory: int = count(10, static=True)
+    memory: int = count(static=True)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls(memory=10)
 
     def composition(self):
         """The direction along nonmonotone steps from 1."""

@@ -43,7 +43,11 @@ class HagerZhang(Composed):
     Fails slowly on ill-conditioned problems, where lbfgs needs fewer evaluations.
     """
 
-    curvature: Any = real(0.1, below=1)
+    curvature: Any = real(below=1)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls(curvature=0.1)
 
     def composition(self):
         """These directions along approximate Wolfe steps."""

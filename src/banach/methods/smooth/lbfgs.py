@@ -52,7 +52,11 @@ class Lbfgs(Composed):
     functions with kinks.
     """
 
-    memory: int = count(10, static=True)
+    memory: int = count(static=True)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls(memory=10)
 
     def composition(self):
         """These directions along approximate Wolfe steps from 1."""

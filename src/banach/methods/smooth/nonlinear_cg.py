@@ -43,7 +43,11 @@ class NonlinearCg(Composed):
     `hager_zhang` is the same with a floor that knows no units of f.
     """
 
-    curvature: Any = real(0.1, below=1)
+    curvature: Any = real(below=1)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls(curvature=0.1)
 
     def composition(self):
         """These directions along approximate Wolfe steps."""

@@ -46,7 +46,11 @@ class PolakRibiere(Composed):
     `hager_zhang` descends by itself, whatever the search.
     """
 
-    curvature: Any = real(0.1, below=1)
+    curvature: Any = real(below=1)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls(curvature=0.1)
 
     def composition(self):
         """These directions along approximate Wolfe steps."""
