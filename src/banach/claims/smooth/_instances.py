@@ -8,8 +8,9 @@ import jax
 import numpy as np
 
 from banach import zoo
-from banach.claims import runs
-from banach.claims.course import fresh
+from banach.claims import instances, runs
+from banach.claims.course import Seen, fresh
+from banach.methods.smooth.trust_region_newton import TrustRegionNewton
 
 TARGET = 1e-8
 LARGE = (
@@ -37,6 +38,22 @@ def functions(*names: str) -> dict[str, Any]:
     first = found[names[0]]
     near = 0.5 * np.random.default_rng(fresh()).standard_normal(first.x0.shape)
     return found | {"fresh": eqx.tree_at(lambda p: p.x0, first, first.x0 + near)}
+
+
+def against(make: Callable[[Any], Any], bound: Callable[..., Any]) -> Seen:
+    """f(x_t) - f* over bound(L, R, t), the largest of 1,000 steps, on five tables."""
+    worst, curves = {}, {}
+    t = np.arange(1001)
+    for name, problem in instances.logistic().items():
+        watch = {"f": runs.objective, "x": runs.where}
+        best = runs.trace(problem, TrustRegionNewton(np.inf), 30, **watch)
+        rows = runs.trace(problem, make(problem), 1000, **watch)
+        radius = np.linalg.norm(best["x"][-1] - rows["x"][0])
+        gap = rows["f"] - best["f"].min()
+        limit = bound(float(problem.facts().L), radius, t)
+        worst[name] = np.max(gap / limit)
+        curves[name] = {"f(x) - f*": gap, "bound": limit}
+    return Seen(worst, curves, ("steps", "f - f*"))
 
 
 def gradients(

@@ -14,14 +14,13 @@ import numpy as np
 
 from banach import zoo
 from banach.claims import instances, runs
-from banach.claims.course import Seen, at_most, ours, proved, reported
+from banach.claims.course import at_most, ours, proved, reported
+from banach.claims.smooth import _instances
 from banach.core import tree
 from banach.methods.smooth.accelerated_gradient import AcceleratedGradient
 from banach.methods.smooth.trust_region_newton import TrustRegionNewton
 from banach.parts.momentum import constant_weight
 from banach.parts.searched import Direction, Fixed, Searched
-
-STEPS = 1000
 
 
 class Momentum(Direction):
@@ -50,19 +49,9 @@ class Momentum(Direction):
 @proved("Beck and Teboulle 2009, theorem 4.4", at_most(1.0))
 def rate():
     """f(x_t) - f* over 2 L R^2 / (t + 1)^2, the largest of 1,000 steps, no restart."""
-    worst, curves = {}, {}
-    t = np.arange(1, STEPS + 1)
-    for name, problem in instances.logistic().items():
-        watch = {"f": runs.objective, "x": runs.where}
-        best = runs.trace(problem, TrustRegionNewton(np.inf), 30, **watch)
-        L = float(problem.facts().L)
-        rows = runs.trace(problem, AcceleratedGradient(1 / L, False), STEPS, **watch)
-        radius = np.linalg.norm(best["x"][-1] - rows["x"][0])
-        gap = rows["f"][1:] - best["f"].min()
-        bound = 2 * L * radius**2 / (t + 1) ** 2
-        worst[name] = np.max(gap / bound)
-        curves[name] = {"no restart": gap, "bound": bound}
-    return Seen(worst, curves, ("steps", "f - f*"))
+    return _instances.against(
+        METHODS["none"], lambda L, R, t: 2 * L * R**2 / (t + 1) ** 2
+    )
 
 
 def told(problem):
