@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from banach.claims import instances
 from banach.core import tree
 from banach.engine.loop import leaves_in
 from banach.parts.line_search import LineSearchResult
-from banach.parts.searched import Search
+from banach.parts.searched import Search, Searched
 
 
 class Exact(Search):
@@ -55,12 +56,16 @@ def _states(method, problem, start, steps):
     return jax.lax.scan(one, first, None, steps + 1)[1]
 
 
-def conjugacy(rows: Any, H: np.ndarray) -> float:
-    """The largest |s_i.H s_j| / (||s_i||_H ||s_j||_H) of the steps between states."""
-    s = np.diff(rows.x, axis=0)
-    table = s @ H @ s.T
-    size = np.sqrt(np.diag(table))
-    return float((np.abs(table) / np.outer(size, size) - np.eye(len(s))).max())
+def exact(direction: Any, n: int = 8) -> dict[str, tuple[Any, np.ndarray]]:
+    """States of n steps with exact searches, and the Hessian, on five quadratics."""
+    method, problems = Searched(direction, Exact()), instances.bowls(n, 100.0)
+    return {k: (states(method, p, n), p.args[0]) for k, p in problems.items()}
+
+
+def termination(direction: Any) -> dict[str, float]:
+    """||g|| after these n steps over its first value."""
+    sizes = {k: np.linalg.norm(v.g, axis=1) for k, (v, _) in exact(direction).items()}
+    return {k: size[-1] / size[0] for k, size in sizes.items()}
 
 
 def least_descent(methods: list[Any], problem: Any, steps: int) -> float:

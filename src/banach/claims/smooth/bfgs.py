@@ -8,37 +8,27 @@ rounding ends a run of 20 before the limit is seen.
 import numpy as np
 
 from banach import zoo
-from banach.claims import instances, runs
+from banach.claims import runs
 from banach.claims.course import at_most, ours, proved, reported
 from banach.claims.smooth import _instances, _states
 from banach.methods.smooth.bfgs import Bfgs, BfgsDirection
 from banach.methods.smooth.gradient_descent import GradientDescent
-from banach.parts.searched import Searched
 
-N = 8
 TAILS = ("rosenbrock", "beale", "dixon_price:10", "logistic:5", "logistic:10")
-
-
-def ends():
-    """The n-th states with exact searches on five quadratics, and their Hessians."""
-    method = Searched(BfgsDirection(), _states.Exact())
-    problems = instances.bowls(N, 100.0).items()
-    return {k: (_states.states(method, p, N), p.args[0]) for k, p in problems}
 
 
 @proved("Nocedal and Wright 2006, theorem 6.4", at_most(1e-5))
 def termination():
     """||g|| after n steps over its first value, exact searches on a quadratic."""
-    sizes = {k: np.linalg.norm(rows.g, axis=1) for k, (rows, _) in ends().items()}
-    return {k: size[-1] / size[0] for k, size in sizes.items()}
+    return _states.termination(BfgsDirection())
 
 
 @proved("Nocedal and Wright 2006, theorem 6.4", at_most(1e-3))
 def inverse():
     """||H_n A - I|| after these n steps, A the Hessian."""
     return {
-        k: np.linalg.norm(rows.known.matrix[-1] @ A - np.eye(N), 2)
-        for k, (rows, A) in ends().items()
+        k: np.linalg.norm(rows.known.matrix[-1] @ A - np.eye(len(A)), 2)
+        for k, (rows, A) in _states.exact(BfgsDirection()).items()
     }
 
 

@@ -8,7 +8,7 @@ starts are ours.
 import jax.numpy as jnp
 import numpy as np
 
-from banach.claims import instances, runs
+from banach.claims import runs
 from banach.claims.course import at_least, at_most, fresh, ours, proved, reported
 from banach.claims.smooth import _instances, _states
 from banach.kinds.smooth.problem import Smooth
@@ -17,30 +17,21 @@ from banach.methods.smooth.bfgs import Bfgs, BfgsDirection
 from banach.methods.smooth.dfp import Dfp, DfpDirection
 from banach.parts.searched import Fixed, Searched
 
-N = 8
-
-
-def exact(direction):
-    """States of n steps with exact searches on five quadratics."""
-    method = Searched(direction, _states.Exact())
-    problems = instances.bowls(N, 100.0).items()
-    return {k: _states.states(method, p, N) for k, p in problems}
-
 
 @proved("Fletcher and Powell 1963", at_most(1e-5))
 def termination():
     """||g|| after n steps over its first value, exact searches on a quadratic."""
-    sizes = {k: np.linalg.norm(v.g, axis=1) for k, v in exact(DfpDirection()).items()}
-    return {k: size[-1] / size[0] for k, size in sizes.items()}
+    return _states.termination(DfpDirection())
 
 
 @proved("Dixon 1972", at_most(1e-5))
 def same_as_bfgs():
     """The largest distance of an iterate from that of BFGS, relative."""
-    mine, theirs = exact(DfpDirection()), exact(BfgsDirection())
-    return {
-        k: np.abs(mine[k].x - v.x).max() / np.abs(v.x).max() for k, v in theirs.items()
-    }
+    mine, theirs = (
+        {k: v.x for k, (v, _) in _states.exact(d).items()}
+        for d in (DfpDirection(), BfgsDirection())
+    )
+    return {k: np.abs(mine[k] - x).max() / np.abs(x).max() for k, x in theirs.items()}
 
 
 def short(direction):

@@ -8,28 +8,21 @@ ends on a quadratic in n steps, whatever its memory, is Kolda, O'Leary and Nazar
 
 import functools
 
-import numpy as np
-
-from banach.claims import instances, runs
+from banach.claims import runs
 from banach.claims.course import at_most, ours, proved, reported
 from banach.claims.smooth import _instances, _states
 from banach.methods.smooth.hager_zhang import HagerZhang
 from banach.methods.smooth.lbfgs import Lbfgs, LbfgsDirection
-from banach.parts.searched import Searched
-
-N = 8
 
 
 @proved("Kolda, O'Leary and Nazareth 1998", at_most(1e-5))
 def termination():
     """||g|| after n steps over its first value, exact searches, m = 1 and 3."""
-    found = {}
-    for m in (1, 3):
-        method = Searched(LbfgsDirection(m), _states.Exact())
-        for name, problem in instances.bowls(N, 100.0).items():
-            size = np.linalg.norm(_states.states(method, problem, N).g, axis=1)
-            found[f"m = {m}, {name}"] = size[-1] / size[0]
-    return found
+    return {
+        f"m = {m}, {name}": size
+        for m in (1, 3)
+        for name, size in _states.termination(LbfgsDirection(m)).items()
+    }
 
 
 @functools.cache
