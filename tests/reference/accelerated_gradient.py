@@ -2,6 +2,13 @@
 
 import math
 
+from reference._case import Case, bowl
+
+CASES = [
+    Case(*bowl(L=5.0, convex=True), told={"step_size": 0.2, "restart": True}, steps=40),
+    Case(*bowl(convex=True), given={"step_size": 0.2, "restart": False}, steps=40),
+]
+
 
 def iterates(oracles, x0, steps, *, step_size, restart):
     x = y = x0

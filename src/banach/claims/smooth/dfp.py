@@ -1,98 +1,86 @@
 """DFP with exact searches is BFGS; with loose ones it is slower.
 
-Proved: on a strictly convex quadratic of n unknowns DFP with exact searches makes
-conjugate directions and ends after n steps (Fletcher and Powell 1963), and for any f
-its iterates are then those of BFGS (Dixon 1972). Reported: with inexact searches it is
-less effective than BFGS in correcting its matrix (Nocedal and Wright 2006, section 6.1,
-after Powell 1986). Measured on five quadratics of 8 unknowns, one of them of a seed
-drawn last, and in evaluations of (f, grad f) until the gradient norm fell by 1e-8, both
-with the search of BFGS's default. Baseline: bfgs; SciPy's BFGS is shown beside them.
-Reduced: at most 40 unknowns.
+Reduced: at most 40 unknowns. Powell's quadratic of two variables, ||x||^2 / 2 from a
+matrix with eigenvalues 1 and lam and with unit steps, is written from his abstract; the
+starts are ours.
 """
 
-from typing import Any
-
-import jax
+import jax.numpy as jnp
 import numpy as np
 
-REQUIRED = (
-    "quadratics: conjugate to 1e-4, gradient down by 1e-5 after n steps, the iterates "
-    "of BFGS to 1e-5; with curvature 0.9 more evaluations than BFGS in geometric mean "
-    "and on more than half of the problems; by default 1e-8 reached on every problem"
-)
-SEEDS, N = (0, 1, 2, 3, 20261128), 8
-PROBLEMS = (
-    "rosenbrock:40",
-    "dixon_price:20",
-    "powell_singular:40",
-    "beale",
-    "quadratic:30",
-    "logistic:breast_cancer",
-)
-TOL, CAP = 1e-8, 5000
+from banach.claims import runs
+from banach.claims.course import at_least, at_most, fresh, ours, proved, reported
+from banach.claims.smooth import _instances, _states
+from banach.kinds.smooth.problem import Smooth
+from banach.methods.smooth._inverse_matrix import Inverse
+from banach.methods.smooth.bfgs import Bfgs, BfgsDirection
+from banach.methods.smooth.dfp import Dfp, DfpDirection
+from banach.parts.searched import Fixed, Searched
 
 
-def measure() -> dict[str, Any]:
-    """Ends on quadratics, and evaluations."""
-    from banach.claims.smooth import _shared as run
-    from banach.methods.smooth.bfgs import Bfgs, BfgsDirection
-    from banach.methods.smooth.dfp import Dfp, DfpDirection
-    from banach.parts.line_search_methods import Searched, UnitWolfe
-
-    out: dict[str, Any] = {"quadratics": {}}
-    with jax.enable_x64(True):
-        search = UnitWolfe(**run.EXACT)
-        for seed in SEEDS:
-            problem = run.bowl(seed, N, 100.0)
-            rows = run.states(Searched(DfpDirection(), search), problem, N)
-            others = run.states(Searched(BfgsDirection(), search), problem, N)
-            xs, zs = (np.stack([np.asarray(r.x) for r in v]) for v in (rows, others))
-            g = [float(np.linalg.norm(r.g)) for r in rows]
-            out["quadratics"][str(seed)] = {
-                "conjugacy": run.conjugacy(rows, np.asarray(problem.args[0])),
-                "gradient": g[-1] / g[0],
-                "from BFGS": float(np.abs(xs - zs).max() / np.abs(zs).max()),
-            }
-        methods = {
-            "dfp": lambda p: Dfp(0.1),
-            "dfp, 0.9": lambda p: Dfp(0.9),
-            "bfgs": lambda p: Bfgs(0.9),
-        }
-        peers = {"SciPy BFGS": "BFGS"}
-        out["race"] = run.evaluations(methods, peers, PROBLEMS, TOL, CAP)
-    return out
+@proved("Fletcher and Powell 1963", at_most(1e-5))
+def termination():
+    """||g|| after n steps over its first value, exact searches on a quadratic."""
+    return _states.termination(DfpDirection())
 
 
-def verdict(numbers: dict[str, Any]) -> bool:
-    """Every requirement."""
-    from banach.claims.smooth._shared import ratio
-
-    ends = all(
-        r["conjugacy"] <= 1e-4 and r["gradient"] <= 1e-5 and r["from BFGS"] <= 1e-5
-        for r in numbers["quadratics"].values()
+@proved("Dixon 1972", at_most(1e-5))
+def same_as_bfgs():
+    """The largest distance of an iterate from that of BFGS, relative."""
+    mine, theirs = (
+        {k: v.x for k, (v, _) in _states.exact(d).items()}
+        for d in (DfpDirection(), BfgsDirection())
     )
-    race = numbers["race"]
-    counts = [r["evaluations"] for r in race.values()]
-    losses = sum(c["dfp, 0.9"] > c["bfgs"] for c in counts)
-    slower = ratio(race, "dfp, 0.9", "bfgs") > 1 and 2 * losses > len(counts)
-    return ends and slower and all(r["reached"] for r in race.values())
+    return {k: np.abs(mine[k] - x).max() / np.abs(x).max() for k, x in theirs.items()}
 
 
-def measured(numbers: dict[str, Any]) -> str:
-    """The worst ends, and the counts."""
-    from banach.claims.smooth._shared import ratio, told, worst
+def short(direction):
+    """The direction from H = diag(1, 1 / lam), not scaled by the first step."""
 
-    race = numbers["race"]
-    return (
-        f"quadratics: {worst(numbers['quadratics'])}; with curvature 0.9 "
-        f"{ratio(race, 'dfp, 0.9', 'bfgs'):.2f} of the evaluations of BFGS, by default "
-        f"{ratio(race, 'dfp', 'bfgs'):.2f}: {told(race)}"
-    )
+    class From(direction):
+        lam: float = 1.0
+
+        def init(self, g):
+            H = jnp.diag(jnp.stack([jnp.ones_like(g[0]), 1 / self.lam]))
+            return Inverse(H, jnp.asarray(False))
+
+    return lambda lam: Searched(From(lam=np.float64(lam)), Fixed(1.0))
 
 
-def figure(numbers: dict[str, Any], path: Any) -> None:
-    """Evaluations."""
-    from banach.claims.figures import bars
+@reported("Powell 1986, abstract", at_least(1.0))
+def unit_steps():
+    """Steps over those of BFGS until ||x|| fell to a tenth, unit steps, f quadratic."""
+    dfp, bfgs = short(DfpDirection), short(BfgsDirection)
+    angle = np.random.default_rng(fresh()).uniform(0.1, 1.4)
+    cases = {f"lam = {v:g}": (v, np.pi / 4) for v in (10, 100, 1e3, 1e4)}
+    found = {}
+    for name, (lam, a) in {**cases, "fresh": (300.0, angle)}.items():
+        start = np.array([np.cos(a), np.sin(a)])
+        problem = Smooth(half_square, start)
+        steps = [
+            runs.until(problem, made(lam), runs.gradient_norm, 0.1, 100_000)
+            for made in (dfp, bfgs)
+        ]
+        found[name] = steps[0].price("steps") / steps[1].price("steps")
+    return found
 
-    rows = {name: r["evaluations"] for name, r in numbers["race"].items()}
-    bars(path, rows, "evaluations to 1e-8")
+
+def half_square(x):
+    """||x||^2 / 2."""
+    return x @ x / 2
+
+
+@reported("Nocedal and Wright 2006, section 6.1", at_least(1.0, "mean"))
+def inexact():
+    """Evaluations over those of BFGS, both with BFGS's loose search."""
+    bfgs, dfp = {"bfgs": lambda p: Bfgs(0.9)}, {"dfp": lambda p: Dfp(0.9)}
+    table = _instances.gradients(_instances.DENSE, bfgs, dfp, {})
+    return runs.ratios(table, "dfp", "bfgs")
+
+
+@ours("a user's question", at_most(1.5, "mean"))
+def default():
+    """Evaluations over those of BFGS, each with its own default search."""
+    methods = {"dfp": lambda p: Dfp(0.1), "bfgs": lambda p: Bfgs(0.9)}
+    table = _instances.gradients(_instances.DENSE, methods, {}, {})
+    return runs.ratios(table, "dfp", "bfgs")

@@ -7,31 +7,20 @@ function of one variable. Reduced: nothing.
 import jax.numpy as jnp
 import numpy as np
 
-from banach.claims import instances, runs
-from banach.claims.course import Seen, at_most, between, proved
+from banach.claims import runs
+from banach.claims.course import at_most, between, proved
+from banach.claims.smooth import _instances
 from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.gradient_descent import GradientDescent
-from banach.methods.smooth.trust_region_newton import TrustRegionNewton
-
-STEPS = 1000
 
 
 @proved("Drori and Teboulle 2014, theorem 1", at_most(1.0))
 def rate():
     """f(x_t) - f* over L R^2 / (4 t + 2), the largest of 1,000 steps."""
-    worst, curves = {}, {}
-    t = np.arange(STEPS + 1)
-    for name, problem in instances.logistic().items():
-        watch = {"f": runs.objective, "x": runs.where}
-        best = runs.trace(problem, TrustRegionNewton(np.inf), 30, **watch)
-        method = runs.suggested(GradientDescent, problem)
-        rows = runs.trace(problem, method, STEPS, **watch)
-        radius = np.linalg.norm(best["x"][-1] - rows["x"][0])
-        gap = rows["f"] - best["f"].min()
-        bound = float(problem.facts().L) * radius**2 / (4 * t + 2)
-        worst[name] = np.max(gap / bound)
-        curves[name] = {"gradient descent": gap, "bound": bound}
-    return Seen(worst, curves, ("steps", "f - f*"))
+    return _instances.against(
+        lambda p: runs.suggested(GradientDescent, p),
+        lambda L, R, t: L * R**2 / (4 * t + 2),
+    )
 
 
 @proved("Drori and Teboulle 2014, theorem 2", between(1 - 1e-9, 1 + 1e-9))

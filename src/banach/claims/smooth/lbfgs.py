@@ -1,97 +1,55 @@
 """A few pairs suffice: L-BFGS needs fewer evaluations than conjugate gradients.
 
-Liu and Nocedal (1989): with m = 3 to 7 pairs L-BFGS takes fewer evaluations than the
-conjugate gradient method (their CONMIN), and more storage helps a little. Measured as
-evaluations of (f, grad f) until the gradient norm fell by 1e-8, for m = 3, 5, 17.
-Baselines: SciPy's CG (Polak-Ribiere-plus), and SciPy's L-BFGS-B with m = 5, the same
-method by other hands. Reduced: seven problems of at most 650 unknowns.
+Liu and Nocedal compare with CONMIN, a conjugate gradient method with restarts; here it
+is the better of two, SciPy's Polak-Ribiere-plus and CG_DESCENT, on each function.
+Reduced: at most 650 unknowns, theirs had up to 10,000. That L-BFGS with exact searches
+ends on a quadratic in n steps, whatever its memory, is Kolda, O'Leary and Nazareth's.
 """
 
-from typing import Any
+import functools
 
-import jax
-
-REQUIRED = (
-    "1e-8 reached on every problem; in geometric mean m = 5 takes at most 0.7 times "
-    "the evaluations of SciPy's CG and at most 1.1 times those of SciPy's L-BFGS-B; "
-    "m = 17 takes no more than m = 3"
-)
-PROBLEMS = (
-    "logistic:breast_cancer",
-    "logistic:digits",
-    "softmax:digits",
-    "rosenbrock:100",
-    "dixon_price:20",
-    "powell_singular:40",
-    "quadratic:50",
-)
-TOL = 1e-8
-CAP = 20_000
+from banach.claims import runs
+from banach.claims.course import at_most, ours, proved, reported
+from banach.claims.smooth import _instances, _states
+from banach.methods.smooth.hager_zhang import HagerZhang
+from banach.methods.smooth.lbfgs import Lbfgs, LbfgsDirection
 
 
-def measure() -> dict[str, Any]:
-    """Evaluations on each problem."""
-    from banach import zoo
-    from banach.claims.smooth import _shared as run
-    from banach.methods.smooth.lbfgs import Lbfgs
-
-    out = {}
-    with jax.enable_x64(True):
-        for name in PROBLEMS:
-            problem = zoo.load(name)
-            ours = {m: run.count(Lbfgs(m), problem, TOL, CAP) for m in (3, 5, 17)}
-            cg = run.peer("CG", problem, TOL)
-            box = run.peer("L-BFGS-B", problem, TOL, maxcor=5)
-            out[name] = {
-                "reached": all(v["reached"] for v in ours.values()),
-                "gave_up": [
-                    k
-                    for k, v in (("SciPy CG", cg), ("SciPy L-BFGS-B", box))
-                    if not v["reached"]
-                ],
-                "evaluations": {
-                    **{f"m = {m}": v["grad"] for m, v in ours.items()},
-                    "SciPy CG": cg["grad"],
-                    "SciPy L-BFGS-B": box["grad"],
-                },
-            }
-    return out
+@proved("Kolda, O'Leary and Nazareth 1998", at_most(1e-5))
+def termination():
+    """||g|| after n steps over its first value, exact searches, m = 1 and 3."""
+    return {
+        f"m = {m}, {name}": size
+        for m in (1, 3)
+        for name, size in _states.termination(LbfgsDirection(m)).items()
+    }
 
 
-def _ratios(numbers):
-    """Geometric means: m = 5 over CG, over L-BFGS-B, and m = 17 over m = 3."""
-    from banach.claims.smooth._shared import mean
-
-    pairs = (("m = 5", "SciPy CG"), ("m = 5", "SciPy L-BFGS-B"), ("m = 17", "m = 3"))
-    rows = [r["evaluations"] for r in numbers.values()]
-    return [mean([r[a] / r[b] for r in rows]) for a, b in pairs]
-
-
-def verdict(numbers: dict[str, Any]) -> bool:
-    """Arrival and the three ratios."""
-    cg, box, more = _ratios(numbers)
-    reached = all(r["reached"] for r in numbers.values())
-    return reached and cg <= 0.7 and box <= 1.1 and more <= 1
+@functools.cache
+def race():
+    """Evaluations until ||g|| fell by 1e-8."""
+    methods = {f"m = {m}": lambda p, m=m: Lbfgs(m) for m in (3, 5, 17)}
+    others = {"CG_DESCENT": lambda p: HagerZhang(0.1)}
+    peers = {"SciPy's CG": ("CG", {}), "SciPy": ("L-BFGS-B", {"maxcor": 5})}
+    table = _instances.gradients(_instances.LARGE, methods, others, peers)
+    for row in table.values():
+        row["CG"] = min(row["CG_DESCENT"], row["SciPy's CG"])
+    return table
 
 
-def measured(numbers: dict[str, Any]) -> str:
-    """The three ratios and the counts."""
-    cg, box, more = _ratios(numbers)
-    counts = "; ".join(
-        f"{name} "
-        + ", ".join(f"{k} {v}" for k, v in r["evaluations"].items())
-        + "".join(f" ({k} gave up)" for k in r["gave_up"])
-        for name, r in numbers.items()
-    )
-    return (
-        f"m = 5 over SciPy CG {cg:.2f}, over SciPy L-BFGS-B {box:.2f}, m = 17 over "
-        f"m = 3 {more:.2f}; evaluations: {counts}"
-    )
+@reported("Liu and Nocedal 1989, tables", at_most(1.0, "mean"))
+def fewer():
+    """Evaluations with m = 5 until ||g|| fell by 1e-8 over those of the better CG."""
+    return runs.ratios(race(), "m = 5", "CG")
 
 
-def figure(numbers: dict[str, Any], path: Any) -> None:
-    """Evaluations of all methods."""
-    from banach.claims.figures import bars
+@reported("Liu and Nocedal 1989, tables", at_most(1.0, "mean"))
+def storage():
+    """Evaluations with m = 17 over those with m = 3."""
+    return runs.ratios(race(), "m = 17", "m = 3")
 
-    rows = {name: r["evaluations"] for name, r in numbers.items()}
-    bars(path, rows, "evaluations to 1e-8")
+
+@ours("a user's question", at_most(1.1, "mean"))
+def scipy():
+    """Evaluations with m = 5 over those of SciPy's L-BFGS-B with m = 5."""
+    return runs.ratios(race(), "m = 5", "SciPy")

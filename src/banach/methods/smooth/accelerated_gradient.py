@@ -1,14 +1,15 @@
 """Nesterov's accelerated gradient method with adaptive restart."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import flag, real, upper
-from banach.core.method import Method, Refusal
-from banach.core.point import Point
+from banach.core.hyperparameters import fact, flag
+from banach.core.method import Method
 from banach.parts.momentum import gradient_restart, nesterov_theta, weight
 
 
@@ -44,19 +45,12 @@ class AcceleratedGradient(Method):
     Fails when `step_size` is above 1 / L: it may diverge. Not monotone.
     """
 
-    step_size: Float[Array, ""] = real()
-    restart: bool = flag(static=True)
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        L = upper(facts, "L")
-        if L is None:
-            return Refusal(
-                "L",
-                "declare L on the problem, e.g. bn.Smooth(f, x0, L=...), or use lbfgs "
-                "or gradient_descent, which search along a line",
-            )
-        return cls(step_size=1 / L, restart=True)
+    step_size: Any = fact(
+        "L",
+        lambda L: 1 / L,
+        instead="lbfgs or gradient_descent, which search along a line",
+    )
+    restart: bool = flag(True, static=True)
 
     def init(self, problem, start, key):
         one = jnp.ones((), tree.dtype(start.x))
@@ -73,6 +67,3 @@ class AcceleratedGradient(Method):
         y = tree.axpy(weight(theta, after), moved, x)
         still = tree.max_abs(moved) + tree.max_abs(tree.sub(y, state.y)) == 0
         return AcceleratedGradientState(x, y, after, still)
-
-    def point(self, state):
-        return Point(state.x)

@@ -8,7 +8,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.parts import newton, trust_region
 
 
@@ -93,9 +92,6 @@ class NewtonCg(Method):
             products=state.products + out.calls,
             stuck=still | ~(radius > 0),
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         n = state.evaluations

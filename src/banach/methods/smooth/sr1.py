@@ -93,9 +93,6 @@ class Sr1(Method):
             stuck=jnp.all(trial == x) | ~(state.radius > 0),
         )
 
-    def stuck(self, state):
-        return state.stuck
-
     def calls(self, state):
         return {"value": state.calls, "grad": state.calls}
 

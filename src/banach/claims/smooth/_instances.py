@@ -1,0 +1,93 @@
+"""What the claims of this family race on."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from banach import zoo
+from banach.claims import instances, runs
+from banach.claims.course import Seen, fresh
+from banach.methods.smooth.trust_region_newton import TrustRegionNewton
+
+TARGET = 1e-8
+LARGE = (
+    "rosenbrock:100",
+    "logistic:breast_cancer",
+    "logistic:digits",
+    "softmax:digits",
+    "dixon_price:20",
+    "powell_singular:40",
+    "quadratic:50",
+)
+DENSE = (
+    "rosenbrock:40",
+    "dixon_price:20",
+    "powell_singular:40",
+    "beale",
+    "quadratic:30",
+    "logistic:breast_cancer",
+)
+
+
+def functions(*names: str) -> dict[str, Any]:
+    """Problems by name, and the first of them from a start near its own, drawn."""
+    found = {name: zoo.load(name) for name in names}
+    first = found[names[0]]
+    near = 0.5 * np.random.default_rng(fresh()).standard_normal(first.x0.shape)
+    return found | {"fresh": eqx.tree_at(lambda p: p.x0, first, first.x0 + near)}
+
+
+def against(make: Callable[[Any], Any], bound: Callable[..., Any]) -> Seen:
+    """f(x_t) - f* over bound(L, R, t), the largest of 1,000 steps, on five tables."""
+    worst, curves = {}, {}
+    t = np.arange(1001)
+    for name, problem in instances.logistic().items():
+        watch = {"f": runs.objective, "x": runs.where}
+        best = runs.trace(problem, TrustRegionNewton(np.inf), 30, **watch)
+        rows = runs.trace(problem, make(problem), 1000, **watch)
+        radius = np.linalg.norm(best["x"][-1] - rows["x"][0])
+        gap = rows["f"] - best["f"].min()
+        limit = bound(float(problem.facts().L), radius, t)
+        worst[name] = np.max(gap / limit)
+        curves[name] = {"f(x) - f*": gap, "bound": limit}
+    return Seen(worst, curves, ("steps", "f - f*"))
+
+
+def gradients(
+    names: tuple[str, ...],
+    methods: Mapping[str, Callable[[Any], Any]],
+    others: Mapping[str, Callable[[Any], Any]],
+    peers: Mapping[str, tuple[str, dict[str, Any]]],
+    cap: int = 20_000,
+) -> dict[str, dict[str, float]]:
+    """Gradients until ||g|| fell by 1e-8: problem -> label -> count.
+
+    Infinite where a method did not arrive. Of `others` and of the minimisers of SciPy
+    in `peers` (label -> name, options) what they had used by then is taken, less than
+    they need. All of them evaluate f where they evaluate its gradient.
+    """
+    problems, small = functions(*names), runs.gradient_norm
+    table = runs.prices(problems, methods, small, TARGET, cap, "grad")
+    for name, problem in problems.items():
+        for label, make in others.items():
+            end = runs.until(problem, make(problem), small, TARGET, cap)
+            table[name][label] = float(end.calls["grad"])
+        for label, (scipy, options) in peers.items():
+            stream = runs.scipy(scipy, problem, **options)
+            table[name][label] = used(stream, problem)
+    return table
+
+
+def used(stream: Any, problem: Any) -> float:
+    """Gradients of a peer until ||g|| fell by 1e-8, or until it gave up."""
+    size = jax.jit(runs.gradient_norm)
+    enough = TARGET * float(size(problem, problem.start()))
+    count = np.nan
+    for point, calls in stream:
+        count = float(calls["grad"])
+        if float(size(problem, point)) <= enough:
+            break
+    return count
