@@ -26,6 +26,7 @@ CASES = [
 ]
 EXEMPT = {
     "else 0.1": "says how often to look",
+    "(rho >= 0.1)": "trials of the cases promise well or fail: none lies near",
     "near = ": "steps near the resolution of x, which end a run",
 }
 
