@@ -1,11 +1,25 @@
 """Trust-region Newton: More and Sorensen (1983); the easy case by bisection."""
 
 import numpy as np
+from reference._case import Case
+from reference._newton import logistic, rosenbrock, steep
 from scipy.optimize import brentq
 
+CASES = [
+    Case(*logistic(), told={"radius": np.inf}, steps=5),
+    Case(*rosenbrock([-1.2, 1.0, -0.5]), given={"radius": 0.3}, steps=9),
+    # Indefinite, where the eigenvectors serve.
+    Case(*rosenbrock([0.1, 1.0, 0.9]), given={"radius": 0.3}, steps=9),
+    # Steps that overshoot are rejected.
+    Case(*steep([30.0, -7.0]), told={"radius": np.inf}),
+]
+EXEMPT = {
+    "rho > 1e-4": "no trial of a case gains so little of what was predicted",
+}
 
-def iterates(oracles, x0, steps, *, radius):
-    x, out = x0, []
+
+def iterates(oracles, x, steps, *, radius):
+    out = []
     for _ in range(steps):
         f, g, H = oracles.value(x), oracles.grad(x), oracles.hess(x)
         eye, least = np.eye(x.size), np.linalg.eigvalsh(H)[0]

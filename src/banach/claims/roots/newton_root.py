@@ -1,88 +1,78 @@
 """Newton with a line search: global where plain Newton diverges, quadratic at the end.
 
-Kelley (2003): arctan(x) = 0 from x = 10 is his example of a plain Newton iteration
-that diverges and of Armijo's rule that repairs it; near a root with a regular Jacobian
-convergence is q-quadratic, here on Chandrasekhar's H-equation with c = 0.9 on 100
-points. Beside the book, and no part of the verdict: how many of the classical systems
-of More, Garbow and Hillstrom, from their starts and ten and a hundred times those,
-reach ||F|| <= 1e-6 within 300 steps, beside plain Newton.
+Kelley (2003): near a root with a regular Jacobian ||e+|| <= K ||e||^2 (section 1.2.1),
+and on arctan(x) = 0, where plain Newton diverges from |x| > 1.392, Armijo's rule finds
+the root (section 1.6, from 10). Reduced: nothing; K = gamma ||J(x*)^-1||, gamma the
+Lipschitz constant of J, and ||e|| <= 1 / (2 K), as Dennis and Schnabel (1983) have it.
 """
 
-from typing import Any
-
-import jax
+import jax.numpy as jnp
 import numpy as np
 
-REQUIRED = (
-    "arctan from 10: plain Newton exceeds 1e50 within 10 steps, the damped one has "
-    "|F| <= 1e-12 within 15; H-equation: e+ <= 10 e^2 at every step with e >= 1e-6, "
-    "and an error of 1e-12 after at most 6 steps"
-)
+from banach.claims import runs
+from banach.claims.course import Seen, at_least, at_most, fresh, ours, proved, reported
+from banach.claims.roots import _instances
+from banach.kinds.root.problem import Root
+from banach.methods.roots.newton_root import NewtonRoot
 
 
-def measure() -> dict[str, Any]:
-    """Courses of the two examples, and the count."""
-    from banach.claims.roots._shared import CLASSICS, course, plain_newton, starts
-    from banach.kinds.root.problem import Root
-    from banach.kinds.root.zoo import chandrasekhar
-    from banach.methods.roots.newton_root import NewtonRoot
-
-    with jax.enable_x64(True):
-        import jax.numpy as jnp
-
-        x, plain = 10.0, []
-        while abs(x) < 1e100 and len(plain) < 10:
-            x = x - np.arctan(x) * (1 + x * x)
-            plain.append(abs(x))
-        bend = Root(lambda x: jnp.arctan(x), np.array([10.0]))
-        _, damped, _ = course(bend, NewtonRoot(1e-4), 15)
-        h = chandrasekhar(100, 0.9)
-        xs, sizes, _ = course(h, NewtonRoot(1e-4), 10)
-        errors = np.linalg.norm(xs - xs[-1], axis=1)
-        solved = {"newton": 0, "plain": 0}
-        for name in CLASSICS:
-            for problem in starts(name):
-                _, ours, _ = course(problem, NewtonRoot(1e-4), 300)
-                solved["newton"] += bool(np.nanmin(ours) <= 1e-6)
-                solved["plain"] += bool(plain_newton(problem, 300) <= 1e-6)
-    e = errors[errors >= 1e-6]
-    return {
-        "escape": float(np.nanmax(plain)),
-        "damped": [float(v) for v in damped],
-        "rate": float(np.max(errors[1 : len(e) + 1] / e**2)),
-        "steps": int(np.argmax(errors <= 1e-12)),
-        "sizes": [float(v) for v in sizes],
-        "solved": solved,
-    }
+def absolute(problem, point):
+    """The largest |F_i|."""
+    return jnp.max(jnp.abs(problem.residual(point.x)))
 
 
-def verdict(numbers: dict[str, Any]) -> bool:
-    """The book's two examples."""
-    bent = numbers["escape"] >= 1e50 and numbers["damped"][-1] <= 1e-12
-    fast = numbers["rate"] <= 10 and 0 < numbers["steps"] <= 6
-    return bent and fast
+def gamma(problem):
+    """The Lipschitz constant of J: 4 of Broyden's tridiagonal system."""
+    if not problem.args:
+        return 4.0
+    Q = problem.args[0]
+    return np.linalg.norm((Q + Q.transpose(0, 2, 1)).reshape(len(Q), -1), 2)
 
 
-def measured(numbers: dict[str, Any]) -> str:
-    """The worst quotient of errors, and both counts."""
-    solved = numbers["solved"]
-    return (
-        f"arctan: plain Newton reaches {numbers['escape']:.1e}, damped ends at "
-        f"{numbers['damped'][-1]:.1e}; H-equation: e+ <= {numbers['rate']:.2g} e^2, "
-        f"1e-12 after {numbers['steps']} steps; beside it, classical runs "
-        f"solved: {solved['newton']} of 33, plain Newton {solved['plain']}"
-    )
+@proved("Kelley 2003, section 1.2.1", at_most(1))
+def quadratic():
+    """||e+|| over K ||e||^2, the largest where 1e-7 < ||e|| <= 1 / (2 K).
+
+    On systems of quadratic equations, of which gamma is known.
+    """
+    problems = _instances.systems("broyden_tridiagonal")
+    problems |= {f"seed {s}": _instances.drawn(seed=s) for s in range(3)}
+    problems["fresh"] = _instances.drawn()
+    found, curves = {}, {}
+    for name, problem in problems.items():
+        x = runs.trace(problem, NewtonRoot(), 20, x=runs.where)["x"]
+        best, error = x[-1], np.linalg.norm(x - x[-1], axis=1)
+        K = gamma(problem) * np.linalg.norm(np.linalg.inv(problem.jacobian(best)), 2)
+        e, after = error[:-1], error[1:]
+        near = (e > 1e-7) & (e <= 1 / (2 * K))
+        found[name] = np.max(after[near] / (K * e[near] ** 2))
+        curves[name] = {"Newton": error}
+    return Seen(found, curves, ("steps", "||x - x*||"))
 
 
-def figure(numbers: dict[str, Any], path: Any) -> None:
-    """||F|| against steps on both examples."""
-    from banach.claims.figures import curves
+@reported("Kelley 2003, section 1.6", at_most(1e-12))
+def arctan():
+    """|arctan(x)| after 20 steps, from starts where plain Newton diverges."""
+    starts = (1.5, 5.0, 10.0, 100.0)
+    starts = {f"x0 = {v:g}": v for v in starts}
+    starts["fresh"] = np.random.default_rng(fresh()).uniform(2, 200)
+    found = {}
+    for name, start in starts.items():
+        problem = Root(jnp.arctan, np.array([start]))
+        found[name] = runs.trace(problem, NewtonRoot(), 20, F=absolute)["F"][-1]
+    return found
 
-    def line(sizes):
-        return list(range(1, len(sizes) + 1)), [max(v, 1e-17) for v in sizes]
 
-    panels = {
-        "arctan from 10": {"damped Newton": line(numbers["damped"])},
-        "H-equation, c = 0.9": {"damped Newton": line(numbers["sizes"])},
-    }
-    curves(path, panels, "step", "||F||", top=1e2)
+@ours("a user's question", at_least(3))
+def classical():
+    """How many of three starts, x0, 10 x0 and 100 x0, reach ||F|| <= 1e-6."""
+    found = {}
+    for name, problem in _instances.systems(
+        *_instances.SMALL, *_instances.REGULAR
+    ).items():
+        prices = [
+            _instances.price(_instances.from_far(problem, f), NewtonRoot(), 1e-6)
+            for f in (1, 10, 100)
+        ]
+        found[name] = np.isfinite(prices).sum()
+    return found

@@ -9,7 +9,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, matrix, part, real
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.methods.smooth import _hessian_models as curvature
 from banach.methods.smooth._hessian_models import Curvature
 from banach.parts import newton
@@ -17,6 +16,8 @@ from banach.parts.trust_region import ratio
 
 
 class GradientNormalizedNewtonState(eqx.Module):
+    """Iterate, value, gradient, radius, the last solve's residual, and counts."""
+
     x: PyTree
     f: Float[Array, ""]
     g: Float[Array, " n"]
@@ -36,7 +37,6 @@ class GradientNormalizedNewtonState(eqx.Module):
     needs={"value", "grad"},
     assumes={"smooth"},
     paper="semenov2025gradient",
-    cost=None,
 )
 class GradientNormalizedNewton(Method):
     """Newton steps regularised by the gradient over an adaptive radius gamma.
@@ -73,18 +73,10 @@ class GradientNormalizedNewton(Method):
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
         g = tree.ravel(g)[0]
-        zero = jnp.zeros((), jnp.int32)
+        gamma, zero = jnp.asarray(self.gamma, g.dtype), jnp.zeros((), jnp.int32)
+        nil, no = jnp.zeros((), g.dtype), jnp.asarray(False)
         return GradientNormalizedNewtonState(
-            x=start.x,
-            f=f,
-            g=g,
-            gamma=jnp.asarray(self.gamma, g.dtype),
-            residual=jnp.zeros((), g.dtype),
-            stuck=jnp.asarray(False),
-            evaluations=zero + 1,
-            steps=zero,
-            products=zero,
-            factorisations=zero,
+            start.x, f, g, gamma, nil, no, zero + 1, zero, zero, zero
         )
 
     def step(self, problem, state, key):
@@ -134,9 +126,6 @@ class GradientNormalizedNewton(Method):
             lambda t: (t.stuck, t.steps), state, (jnp.asarray(True), state.steps + 1)
         )
         return jax.lax.while_loop(again, attempt, first)
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         counts = {"value": state.evaluations, "grad": state.evaluations}

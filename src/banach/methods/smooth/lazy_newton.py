@@ -11,11 +11,12 @@ from banach.core import compat, tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, part, real
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.parts import newton
 
 
 class LazyNewtonState(eqx.Module):
+    """Iterate, value, gradient, what the model keeps, M, and counts."""
+
     x: PyTree
     f: Float[Array, ""]
     g: Float[Array, " n"]
@@ -36,7 +37,6 @@ class LazyNewtonState(eqx.Module):
     needs={"value", "grad", "hess"},
     assumes={"smooth"},
     paper="doikov2023lazy",
-    cost=None,
 )
 class LazyNewton(Method):
     """Regularised Newton steps that keep one Hessian for up to `period` steps.
@@ -92,19 +92,14 @@ class LazyNewton(Method):
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
         g = tree.ravel(g)[0]
-        zero = jnp.zeros((), jnp.int32)
+        M = jnp.asarray(0 if self.M is None else self.M, g.dtype)
+        blank, yes, zero = (
+            self.model.blank(g),
+            jnp.asarray(True),
+            jnp.zeros((), jnp.int32),
+        )
         return LazyNewtonState(
-            x=start.x,
-            f=f,
-            g=g,
-            curvature=self.model.blank(g),
-            M=jnp.asarray(0 if self.M is None else self.M, g.dtype),
-            age=zero,
-            refresh=jnp.asarray(True),
-            stuck=jnp.asarray(False),
-            evaluations=zero + 1,
-            hessians=zero,
-            factorisations=zero,
+            start.x, f, g, blank, M, zero, yes, ~yes, zero + 1, zero, zero
         )
 
     def step(self, problem, state, key):
@@ -147,9 +142,6 @@ class LazyNewton(Method):
             hessians=state.hessians + state.refresh,
             factorisations=state.factorisations + out.factorisations,
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         n = state.evaluations

@@ -8,12 +8,13 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import part
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.methods.smooth import _damped_newton_steps as damping
 from banach.parts import newton
 
 
 class RootNewtonState(eqx.Module):
+    """Iterate, value, gradient, the last length and damping, and counts."""
+
     x: PyTree
     f: Float[Array, ""]
     g: Float[Array, " n"]
@@ -31,7 +32,6 @@ class RootNewtonState(eqx.Module):
     needs={"value", "grad", "hess"},
     assumes={"convex", "smooth"},
     paper="hanzely2024damped",
-    cost=None,
 )
 class RootNewton(Method):
     """Newton steps of length alpha = 1 / (1 + theta), chosen in the local norm.
@@ -62,17 +62,9 @@ class RootNewton(Method):
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
         g = tree.ravel(g)[0]
-        zero = jnp.zeros((), jnp.int32)
-        return RootNewtonState(
-            x=start.x,
-            f=f,
-            g=g,
-            alpha=jnp.zeros((), g.dtype),
-            theta=self.rule.first(g.dtype),
-            stuck=jnp.asarray(False),
-            evaluations=zero + 1,
-            steps=zero,
-        )
+        nil, zero = jnp.zeros((), g.dtype), jnp.zeros((), jnp.int32)
+        theta, no = self.rule.first(g.dtype), jnp.asarray(False)
+        return RootNewtonState(start.x, f, g, nil, theta, no, zero + 1, zero)
 
     def step(self, problem, state, key):
         x, back = tree.ravel(state.x)
@@ -101,9 +93,6 @@ class RootNewton(Method):
             evaluations=state.evaluations + out.calls,
             steps=state.steps + 1,
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         n = state.evaluations

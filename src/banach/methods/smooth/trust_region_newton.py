@@ -9,11 +9,12 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.parts import newton, trust_region
 
 
 class TrustRegionNewtonState(eqx.Module):
+    """Iterate, value, gradient, Hessian and whether it is old, radius, and counts."""
+
     x: PyTree
     f: Float[Array, ""]
     g: Float[Array, " n"]
@@ -50,26 +51,16 @@ class TrustRegionNewton(Method):
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
 
-    radius: Float[Array, ""] = real(infinite=True)
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        return cls(radius=float("inf"))
+    radius: Float[Array, ""] = real(float("inf"), infinite=True)
 
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
         g = tree.ravel(g)[0]
-        zero = jnp.zeros((), jnp.int32)
+        f, radius = jnp.asarray(f, g.dtype), jnp.asarray(self.radius, g.dtype)
+        blank, zero = jnp.zeros((g.size, g.size), g.dtype), jnp.zeros((), jnp.int32)
+        yes = jnp.asarray(True)
         return TrustRegionNewtonState(
-            x=start.x,
-            f=jnp.asarray(f, g.dtype),
-            g=g,
-            hessian=jnp.zeros((g.size, g.size), g.dtype),
-            stale=jnp.asarray(True),
-            radius=jnp.asarray(self.radius, g.dtype),
-            evaluations=zero + 1,
-            hessians=zero,
-            stuck=jnp.asarray(False),
+            start.x, f, g, blank, yes, radius, zero + 1, zero, ~yes
         )
 
     def step(self, problem, state, key):
@@ -97,9 +88,6 @@ class TrustRegionNewton(Method):
             hessians=state.hessians + state.stale,
             stuck=jnp.all(trial == x) | ~(radius > 0),
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         n = state.evaluations
