@@ -98,7 +98,7 @@ def share(problems):
     return runs.ratios(rows, "ours", "EM")
 
 
-@reported("Walker and Ni 2011, section 5, mixtures poorly separated", at_most(1.0))
+@reported("Walker and Ni 2011, experiments with mixtures", at_most(1.0))
 def poor():
     """Steps over those of EM, means (0, 1, 2) and (0, 0.5, 1), five draws each."""
     seeds = [0, 1, 2, 3, fresh()]
