@@ -6,9 +6,9 @@ linear and nonlinear systems competitively, on graphs larger than those it was t
 on. Tried on their decision processes (section 6.2), as their script makes them.
 Reduced: graphs of 12 nodes for training (20 to 50), 400 steps of Adam on the relative
 error (5,000 on squares), about 700 weights; baselines are a network of five layers and
-an equilibrium layer without a guarantee, with as many weights. A maximum is no linear
-map, and neither is any of the three. The authors clip scores to [0, 1] and divide by
-degrees where ours takes a softmax.
+an equilibrium layer without a guarantee, with as many weights. The authors clip scores
+to [0, 1] and divide by degrees where ours takes a softmax. What is seen: at this scale
+it stays behind both baselines, here and on two systems of our own.
 """
 
 import jax
