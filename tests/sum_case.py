@@ -30,6 +30,11 @@ def term_gradients(x):
     return -A * (Y * s)[:, None] + L2 * x
 
 
+def plain_gradients(x):
+    """Of the terms without l2."""
+    return term_gradients(x) - L2 * x
+
+
 def objective(x):
     return np.mean(np.logaddexp(0, -Y * (A @ x))) + L2 / 2 * x @ x
 

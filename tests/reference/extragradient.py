@@ -1,5 +1,12 @@
 """Extragradient: Korpelevich (1976), equations 2 and 3."""
 
+from reference._case import Case, boxed
+
+CASES = [
+    Case(*boxed(L=4.0), told={"step_size": 0.5**0.5 / 4}),
+    Case(*boxed(), given={"step_size": 0.3}),
+]
+
 
 def iterates(oracles, z0, steps, *, step_size):
     z, out = z0, []

@@ -1,29 +1,93 @@
-"""Cai, Alacaoglu and Diakonikolas (2024): algorithms 1 and 2, with given draws."""
+"""Cai, Alacaoglu and Diakonikolas (2024): algorithms 1 and 2, with the same draws."""
 
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
 import numpy as np
+from reference._case import Case
+
+from banach.kinds.inclusion.problem import Inclusion
+from banach.terms.sets import Box
+
+_rng = np.random.default_rng(4)
+_half, _turn = _rng.standard_normal((2, 9, 3, 3)) / 2
+M = _half @ _half.swapaxes(1, 2) + _turn - _turn.swapaxes(1, 2) + 0.1 * np.eye(3)
+Q = _rng.standard_normal((9, 3)) + np.array([2.0, 0.1, -0.1])
 
 
-def cocoercive(o, z0, draws, *, step_size):
+def affine(z, datum):
+    matrix, q = datum
+    return jnp.matmul(matrix, z, precision="highest") + q
+
+
+def sums(**facts):
+    """The mean of nine affine operators over a box of 3 unknowns: both parts."""
+    start = np.array([0.4, -0.3, 0.2])
+    return Inclusion(
+        affine, start, (M, Q), term=Box(-0.5, 0.5), monotone=True, **facts
+    ), SimpleNamespace(
+        n=9,
+        operator=lambda z: M.mean(0) @ z + Q.mean(0),
+        sample=lambda batch, z: np.mean(M[batch] @ z + Q[batch], axis=0),
+        resolvent=lambda v, t: np.clip(v, -0.5, 0.5),
+    )
+
+
+def draws(key, batch):
+    """The coin and the indices that a step takes from its key."""
+    coin, draw = jax.random.split(key)
+    return float(jax.random.uniform(coin)), np.asarray(
+        jax.random.randint(draw, (batch,), 0, 9)
+    )
+
+
+def told(**values):
+    return lambda keys: {"keys": keys[1:], **values}
+
+
+CASES = [
+    Case(
+        *sums(cocoercive_average=0.2),
+        told=told(step_size=0.05, L=5.0, batch=3),
+        steps=20,
+    ),
+    Case(*sums(L_average=3.0), told=told(step_size=1.0, L=3.0, inexact=True), steps=8),
+    Case(
+        *sums(),
+        given={"step_size": 0.7, "L": 2.0, "effort": 2.0, "batch": 2, "inexact": True},
+        told=told(),
+        steps=5,
+    ),
+]
+
+
+def iterates(o, z0, steps, *, keys, step_size, L, effort=1.0, batch=1, inexact=False):
+    if inexact:
+        return lipschitz(o, z0, keys, step_size, L, effort, batch)
     z, F, out = z0, o.operator(z0), []
-    for k, (coin, batch) in enumerate(draws):
+    for k, key in enumerate(keys):
+        coin, drawn = draws(key, batch)
         lam, old = 2 / (k + 4), z
-        z = lam * z0 + (1 - lam) * o.resolvent(z - step_size * F, step_size)
+        pulled = lam * z0 + (1 - lam) * z
+        z = o.resolvent(pulled - step_size * F, step_size)
         p = 4 / (k + 5) if k <= np.sqrt(o.n) else 4 / (np.sqrt(o.n) + 5)
-        change = np.mean([o.one(i, z) - o.one(i, old) for i in batch], axis=0)
-        F = o.operator(z) if coin < p else F + change
+        F = o.operator(z) if coin < p else F + o.sample(drawn, z) - o.sample(drawn, old)
         out.append(z)
     return out
 
 
-def lipschitz(o, z0, draws, *, step_size, L, p):
-    z, out, q = z0, [], 0.9 * np.sqrt(p) / (2 * (1 + step_size * L))
-    for k, inner in enumerate(draws):
-        u = z
-        A = lambda i, v: step_size * o.one(i, v) + v - u  # noqa: B023, E731
-        v = w = old = u
-        for coin, i in inner:
-            step = np.mean([A(j, w) for j in range(o.n)], axis=0) + A(i, v) - A(i, old)
-            v = o.resolvent((1 - p) * v + p * w - q * step, q * step_size)
+def lipschitz(o, z0, keys, s, L, effort, batch):
+    p = batch / o.n
+    z, out, q = z0, [], 0.9 * np.sqrt(p) / (2 * (1 + s * L))
+    for k, key in enumerate(keys):
+        u = v = w = old = z
+        for j in range(int(np.ceil(effort / q * np.log(k + 2)))):
+            coin, drawn = draws(jax.random.fold_in(key, j), batch)
+            # A(z) = s F(z) + z - u, whole at w, sampled at v and at the w before.
+            A = s * o.operator(w) + w - u
+            A = A + s * (o.sample(drawn, v) - o.sample(drawn, old)) + v - old
+            v = o.resolvent((1 - p) * v + p * w - q * A, q * s)
             w, old = (v if coin < p else w), w
         z = z0 / (k + 2) + (k + 1) / (k + 2) * v
         out.append(z)

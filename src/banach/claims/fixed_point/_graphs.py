@@ -1,21 +1,27 @@
-"""Generated graphs with their stationary states, and the baselines of the claim."""
+"""Generated graphs with their stationary states, baselines, and how all are trained."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array
 
 from banach.parts.graph_network import (
     Layers,
     Messages,
+    graph_solver,
     layers,
     messages,
     pairs,
     row_stochastic,
 )
+
+STEPS, BATCH, RATE = 400, 25, 1e-2
 
 
 class Graphs(NamedTuple):
@@ -54,19 +60,25 @@ def pagerank(rng: Any, count: int, nodes: int) -> Graphs:
     return Graphs(features, A[..., None].astype(float), A, targets)
 
 
-def digits_pagerank(n: int, q: float) -> tuple[np.ndarray, np.ndarray]:
-    """(M, b) of x = M x + b, PageRank with damping q among n handwritten digits.
+def decisions(rng: Any, count: int, nodes: int, actions: int) -> Graphs:
+    """Values of deterministic decision processes, as in the authors' script.
 
-    Each points to its ten nearest neighbours, so that M = q P' is not symmetric.
+    Every node may go to `actions` others drawn with repetition, for a reward in
+    [-1, 1] on the edge; the target is a tenth of v_i = max over j of r_ij + 0.9 v_j,
+    a reward a step. A node has no features but 1.
     """
-    from banach.zoo import datasets
-
-    A = datasets.digits().A[:n]
-    square = ((A[:, None] - A[None]) ** 2).sum(-1)
-    np.fill_diagonal(square, np.inf)
-    P = np.zeros((n, n))
-    np.put_along_axis(P, np.argsort(square, axis=1)[:, :10], 0.1, axis=1)
-    return q * P.T, np.full(n, (1 - q) / n)
+    A = np.zeros((count, nodes, nodes), bool)
+    r = np.full(A.shape, -1.0)
+    for g in range(count):
+        for i in range(nodes):
+            others = np.delete(np.arange(nodes), i)
+            for j in rng.choice(others, actions):
+                A[g, i, j] = True
+                r[g, i, j] = max(r[g, i, j], rng.uniform(-1, 1))
+    v = np.zeros((count, nodes))
+    for _ in range(400):
+        v = np.max(np.where(A, r + 0.9 * v[:, None], -np.inf), axis=-1)
+    return Graphs(np.ones((count, nodes, 1)), np.where(A, r, 0)[..., None], A, 0.1 * v)
 
 
 def diodes(rng: Any, count: int, nodes: int) -> Graphs:
@@ -160,3 +172,60 @@ def parameters(build: Any) -> int:
     """Number of trained entries of the model that `build()` would make."""
     leaves = jax.tree.leaves(eqx.filter_eval_shape(build))
     return sum(v.size for v in leaves if jnp.issubdtype(v.dtype, jnp.inexact))
+
+
+def models(graphs: Graphs) -> dict[str, Any]:
+    """The graph solver, and baselines with as many parameters within a tenth."""
+    p, r = graphs.features.shape[-1], graphs.edges.shape[-1]
+    key = jax.random.key(1)
+    found = {"graph solver": graph_solver(key, p, r, gamma=0.9)}
+    size = parameters(lambda: found["graph solver"])
+    for kind, build in (
+        ("five layers", five_layers),
+        ("deep equilibrium", equilibrium),
+    ):
+        sizes = {w: parameters(partial(build, key, p, r, w)) for w in range(3, 40)}
+        width = min(sizes, key=lambda w: abs(sizes[w] - size))
+        found[kind] = build(key, p, r, width)
+    return found
+
+
+def trained(model: Any, graphs: Graphs) -> Callable[[Graphs], float]:
+    """Train by Adam on the relative squared error; the mean absolute one, as function.
+
+    In float32, all models alike: steps, batches and the decay of the rate.
+    """
+    model = jax.tree.map(_single, model)
+    params, static = eqx.partition(model, eqx.is_inexact_array)
+    if hasattr(model, "gamma"):  # is none of the weights
+        params = eqx.tree_at(lambda m: m.gamma, params, None)
+        static = eqx.tree_at(
+            lambda m: m.gamma, static, model.gamma, is_leaf=lambda v: v is None
+        )
+
+    def relative(params, features, edges, adjacency, targets):
+        said = jax.vmap(eqx.combine(params, static))(features, edges, adjacency)
+        return (said[..., 0] - targets) / targets
+
+    adam = optax.adam(optax.cosine_decay_schedule(RATE, STEPS))
+
+    @jax.jit
+    def train(params, data):
+        def one(carry, key):
+            params, state = carry
+            at = jax.random.choice(key, len(data[0]), (BATCH,), replace=False)
+            batch = [v[at] for v in data]
+            g = jax.grad(lambda p: jnp.mean(relative(p, *batch) ** 2))(params)
+            change, state = adam.update(g, state)
+            return (optax.apply_updates(params, change), state), None
+
+        keys = jax.random.split(jax.random.key(7), STEPS)
+        return jax.lax.scan(one, (params, adam.init(params)), keys)[0][0]
+
+    weights = train(params, [jnp.asarray(_single(v)) for v in graphs])
+    error = jax.jit(lambda p, *graphs: jnp.mean(abs(relative(p, *graphs))))
+    return lambda graphs: float(error(weights, *map(_single, graphs)))
+
+
+def _single(v: Any) -> Any:
+    return v.astype(np.float32) if np.issubdtype(v.dtype, np.floating) else v

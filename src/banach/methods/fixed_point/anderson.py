@@ -10,7 +10,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.core.method import Method
-from banach.core.point import Point
 
 
 class AndersonState(eqx.Module):
@@ -77,6 +76,3 @@ class Anderson(Method):
         after = g - jnp.matmul(dg, c, precision=tree.PRECISION)
         stuck = jnp.all(after == x)
         return AndersonState(back(after), g, f, dg, df, state.count + 1, stuck)
-
-    def point(self, state):
-        return Point(state.x)

@@ -8,7 +8,6 @@ from jaxtyping import Array, Bool, Float, Int
 from banach.core.card import method
 from banach.core.hyperparameters import flag
 from banach.core.method import Method
-from banach.core.point import Point
 
 Heads = Float[Array, "heads nodes width"]
 # Entries of the dense factors (heads x nodes x nodes) up to which they are worth it.
@@ -85,9 +84,6 @@ class ConvergentGraphSolver(Method):
         x = state.x + moved
         stuck = jnp.all(x == state.x)
         return ConvergentGraphSolverState(x, state.factors, state.products + 1, stuck)
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         return {"linear_part": state.products}

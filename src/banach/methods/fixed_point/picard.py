@@ -10,7 +10,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
-from banach.core.point import Point
 
 
 class PicardState(eqx.Module):
@@ -57,6 +56,3 @@ class Picard(Method):
         x = tree.axpy(self.relaxation, problem.map(state.x), kept)
         stuck = tree.max_abs(tree.sub(x, state.x)) == 0
         return PicardState(x, stuck)
-
-    def point(self, state):
-        return Point(state.x)

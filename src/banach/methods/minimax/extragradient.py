@@ -10,7 +10,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real, upper
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 
 
 class ExtragradientState(eqx.Module):
@@ -68,6 +67,3 @@ class Extragradient(Method):
         z = move(move(state.z))
         stuck = tree.max_abs(tree.sub(z, state.z)) == 0
         return ExtragradientState(z, stuck)
-
-    def point(self, state):
-        return Point(state.z)

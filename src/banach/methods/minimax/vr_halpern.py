@@ -12,7 +12,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, flag, real, upper, usable
 from banach.core.method import Method, Refusal, taking
-from banach.core.point import Point
 
 
 class VrHalpernState(eqx.Module):
@@ -39,7 +38,7 @@ class VrHalpern(Method):
     """Halpern iteration whose operator, or resolvent, is estimated from samples.
 
     inexact=False, F cocoercive on average with 1/L, s = 1/(4L):
-      z+ = lam z0 + (1 - lam) J_s(z - s F~),  lam = 2/(k+4);  then, with probability
+      z+ = J_s(lam z0 + (1 - lam) z - s F~),  lam = 2/(k+4);  then, with probability
       p = 4/(min(k, sqrt n) + 5),  F~+ = F(z+),  else  F~+ = F~ + mean over a batch B
       of F_i(z+) - F_i(z)  (PAGE), |B| = ceil(sqrt n).
     inexact=True, F monotone with mean-square Lipschitz constant L, s = sqrt(n)/L:
@@ -52,8 +51,8 @@ class VrHalpern(Method):
     length is effort / q log(k+2). The paper's, 56 max(n, sqrt(n) (1 + s L))
     log(1.252 (k+2)), is effort 25; with effort 1, the default here and not proved, the
     inner error falls like the steps of Halpern. The paper's text was at hand only in
-    part: the placing of the resolvent, q and the inner start are reconstructed from it
-    and from the inner solver's paper. Fails when L is that of F, not of the F_i.
+    part; resolvent and inner start stand where the authors' scripts have them, q is
+    that of the inner solver's paper. Fails when L is that of F, not of the F_i.
     """
 
     step_size: Any = real()
@@ -96,8 +95,8 @@ class VrHalpern(Method):
         k, n = state.k.astype(tree.dtype(state.z)), problem.n
         s = jnp.asarray(self.step_size, k.dtype)
         coin, draw = jax.random.split(key)
-        after = problem.resolvent(tree.axpy(-s, state.estimate, state.z), s)
-        z = tree.lerp(2 / (k + 4), after, state.anchor)
+        pulled = tree.lerp(2 / (k + 4), state.z, state.anchor)
+        z = problem.resolvent(tree.axpy(-s, state.estimate, pulled), s)
         renew = jax.random.uniform(coin) < 4 / (jnp.minimum(k, math.sqrt(n)) + 5)
         batch = jax.random.randint(draw, (self.batch,), 0, n)
 
@@ -111,7 +110,7 @@ class VrHalpern(Method):
         return VrHalpernState(z, state.anchor, F, state.k + 1, state.calls + calls)
 
     def _resolvent(self, problem, state, key):
-        z, n, p = state.z, problem.n, min(1.0, self.batch / problem.n)
+        z, n, p = state.z, problem.n, min(1, self.batch / problem.n)
         k = state.k.astype(tree.dtype(z))
         s, L = (jnp.asarray(v, k.dtype) for v in (self.step_size, self.L))
         q = 0.9 * math.sqrt(p) / (2 * (1 + s * L))
@@ -134,9 +133,6 @@ class VrHalpern(Method):
         new = tree.lerp(1 / (k + 2), v, state.anchor)
         calls = state.calls + jnp.stack([full, 2 * self.batch * length, length])
         return VrHalpernState(new, state.anchor, state.estimate, state.k + 1, calls)
-
-    def point(self, state):
-        return Point(state.z)
 
     def calls(self, state):
         """Full passes, sampled components (a full pass is n more) and resolvents."""

@@ -11,7 +11,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real, upper
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 from banach.parts import batches
 
 BATCH = 32
@@ -83,9 +82,6 @@ class Sgd(Method):
         slower = 1 + jnp.asarray(self.decay, dtype) * state.t.astype(dtype)
         x = tree.axpy(-step_size / slower, g, state.x)
         return SgdState(x, batches.spent(order, self.batch), state.t + 1)
-
-    def point(self, state):
-        return Point(state.x)
 
     @property
     def typical(self):
