@@ -7,6 +7,7 @@ verified. Errors are against LU. Reduced: nothing.
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def bound():
 
 @proved("Hestenes and Stiefel 1952", at_most(1e-13))
 def closer():
-    """The largest rise of ||x - x*|| over the first and, for rounding, the condition."""
+    """The largest rise of ||x - x*|| over the first, and over the condition."""
     found = {}
     for name, problem in systems().items():
         _, e, K = errors(problem, 80)
@@ -102,9 +103,8 @@ def preconditioners():
     made = {k: lambda p, r=r: ConjugateGradient(r) for k, r in recipes.items()}
     problems = {"obstacles 1": poisson(64, 1), "fresh": poisson(64, fresh())}
     table = runs.prices(problems, made, runs.residual_norm, 1e-8, 1000, "steps")
-    names = list(recipes)
     return {
         f"{k}: {a} / {b}": row[a] / row[b]
         for k, row in table.items()
-        for a, b in zip(names[:-1], names[1:], strict=True)
+        for a, b in itertools.pairwise(recipes)
     }
