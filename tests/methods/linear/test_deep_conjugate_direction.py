@@ -91,7 +91,7 @@ def test_training_lowers_the_loss_which_is_the_least_over_all_lengths():
     assert float(after) < 0.5 * float(judge(dn.fresh(jax.random.key(0), np.single))[0])
     a = np.sum(unseen * curved, (1, 2)) / np.sum(curved * curved, (1, 2))
     least = np.sum((unseen - a[:, None, None] * curved) ** 2, (1, 2)).mean()
-    assert float(after) == pytest.approx(least, rel=1e-4)
+    assert float(after) == pytest.approx(float(least), rel=1e-4)
 
 
 def test_without_a_grid_it_asks_for_a_network():
