@@ -64,7 +64,10 @@ def lasso(**facts):
         return np.sign(v) * np.maximum(np.abs(v) - 0.4 * t, 0)
 
     return problem, SimpleNamespace(
-        grad=lambda x: H @ x - c, prox=prox, L=float(np.linalg.eigvalsh(H)[-1])
+        value=lambda x: np.sum((A @ x - b) ** 2) / 2,
+        grad=lambda x: H @ x - c,
+        prox=prox,
+        L=float(np.linalg.eigvalsh(H)[-1]),
     )
 
 

@@ -1,5 +1,13 @@
 """ISTA with backtracking: Beck and Teboulle (2009), section 3, L cut between steps."""
 
+from reference._case import Case, lasso
+
+CASES = [
+    Case(*lasso(L=30.0), told={"lipschitz": 30.0, "backtrack": False}),
+    Case(*lasso(), given={"lipschitz": 0.01, "backtrack": True}, steps=15),
+    Case(*lasso(L=None), told={"lipschitz": 1.0, "backtrack": True}, steps=15),
+]
+
 
 def iterates(oracles, x0, steps, *, lipschitz, backtrack, cut=0.9):
     x, L, out = x0, lipschitz, []
@@ -8,8 +16,8 @@ def iterates(oracles, x0, steps, *, lipschitz, backtrack, cut=0.9):
         while True:
             y = oracles.prox(x - g / L, 1 / L)
             d = y - x
-            bound = oracles.f(x) + g @ d + L / 2 * d @ d
-            if not backtrack or oracles.f(y) <= bound:
+            bound = oracles.value(x) + g @ d + L / 2 * d @ d
+            if not backtrack or oracles.value(y) <= bound:
                 break
             L = 2 * L
         L = cut * L if backtrack else L

@@ -148,8 +148,8 @@ class Sparse(eqx.Module):
         return Sparse(self.i, self.j, w, self.problem, x, self.eps, r, c)
 
     def reach(self) -> Scalar:
-        """No limit."""
-        return jnp.asarray(jnp.inf, self.w.dtype)
+        """Beyond it an entry may overflow: no trial there can be judged."""
+        return 4 * self.eps * _limit(self.w.dtype)
 
     def roomy(self) -> Bool[Array, ""]:
         """Always."""

@@ -7,7 +7,6 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from banach.core import tree
 from banach.core.card import method
 from banach.core.method import Method
-from banach.core.point import Point
 
 
 class FrankWolfeState(eqx.Module):
@@ -46,10 +45,6 @@ class FrankWolfe(Method):
     below 1e-6 are out of reach. The start must lie in the domain of f.
     """
 
-    @classmethod
-    def suggest(cls, problem, facts):
-        return cls()
-
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
         f = jnp.asarray(f, tree.dtype(start.x))
@@ -65,6 +60,3 @@ class FrankWolfe(Method):
         stuck = tree.max_abs(tree.sub(y, state.x)) == 0
         x, f, g = tree.where(good, (y, f, g), (state.x, state.f, state.g))
         return FrankWolfeState(x, f, g, state.t + 1, stuck)
-
-    def point(self, state):
-        return Point(state.x)

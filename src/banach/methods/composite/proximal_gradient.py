@@ -11,7 +11,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import flag, real, upper
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 
 _TRIALS = 60
 
@@ -113,9 +112,6 @@ class ProximalGradient(Method):
         bend = tree.vdot(tree.sub(g, state.g), d)
         ok = (above <= square / 2) | ((square <= noise) & (bend <= square))
         return ok & jnp.isfinite(f) & tree.all_finite(g)
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         return {"value": state.trials, "grad": state.trials, "prox": state.trials - 1}

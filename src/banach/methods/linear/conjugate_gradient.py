@@ -10,7 +10,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import Open, part
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.parts.preconditioners import RECIPES, Applied, Preconditioner, suggested
 
@@ -112,9 +111,6 @@ class ConjugateGradient(Method):
             state.inverse,
             bad,
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def label(self):
         if isinstance(self.preconditioner, Open):

@@ -12,7 +12,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, function
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 from banach.methods.linear._direction_network import as_module, trained
 from banach.parts.grid_laplacians import GridLaplacian
 
@@ -139,9 +138,6 @@ class DeepConjugateDirection(Method):
             old, curved = _map(lambda v, at=at: v[at], (state.d, state.curved))
             d = tree.axpy(-tree.vdot(d, curved) / state.curvature[at], old, d)
         return d
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         return {"matvec": state.products, "residual": 1}

@@ -10,7 +10,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
-from banach.core.point import Point
 
 
 class SobolevGradientFlowState(eqx.Module):
@@ -52,8 +51,7 @@ class SobolevGradientFlow(Method):
     shift: Any = real(1.0, low="nonnegative")
 
     @classmethod
-    def suggest(cls, problem, facts):
-        shift = 1.0
+    def suggest(cls, problem, facts, shift=1.0):
         low, high = problem.ellipticity(shift)
         return cls(step_size=2 / (low + high), shift=shift)
 
@@ -64,6 +62,3 @@ class SobolevGradientFlow(Method):
         direction = problem.riesz(problem.grad(state.u), self.shift)
         u = tree.axpy(-jnp.asarray(self.step_size), direction, state.u)
         return SobolevGradientFlowState(u, jnp.all(u == state.u))
-
-    def point(self, state):
-        return Point(state.u)

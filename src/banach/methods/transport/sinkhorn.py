@@ -43,10 +43,6 @@ class Sinkhorn(Method):
     decay: Float[Array, ""] = real(1.0, most=1)
     first: Float[Array, ""] = real(1.0)
 
-    @classmethod
-    def suggest(cls, problem, facts):
-        return cls()
-
     def init(self, problem, start, key):
         eps = jnp.asarray(problem.eps, tree.dtype(start.x))
         above = jnp.maximum(eps, self.first * problem.average_cost())

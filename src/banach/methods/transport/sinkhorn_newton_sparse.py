@@ -12,7 +12,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.parts import transport_newton
 
 
@@ -120,9 +119,6 @@ class SinkhornNewtonSparse(Method):
             iterations=state.iterations + due + out.steps,
             stuck=transport_newton.still(out.x, state.x) & tried & (eps <= last),
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         return {"transform": state.transforms, "plan": state.plans}
