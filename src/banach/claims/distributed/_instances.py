@@ -14,19 +14,14 @@ def logistic(A: Any, y: Any, workers: int, ridge: float, sort: bool = True) -> A
 
     Sorted by label each worker sees one class or nearly so; else shuffled.
     """
-    n, signs = len(y), np.where(y > 0, 1.0, -1.0)
+    n = len(y)
     whole = LogisticRegression(A, y, ridge * n, intercept=False).as_finite_sum()
     order = np.argsort(y, kind="stable")
     if not sort:
         order = np.random.default_rng(0).permutation(n)
     pieces = np.array_split(order, workers)
     L = workers / n * max(np.linalg.norm(A[p], 2) ** 2 for p in pieces) / 4 + ridge
-    x = np.zeros(A.shape[1])
-    for _ in range(50):
-        s = 1 / (1 + np.exp(signs * (A @ x)))
-        g = ridge * x - A.T @ (signs * s) / n
-        H = ridge * np.eye(x.size) + (A.T * (s * (1 - s))) @ A / n
-        x = x - np.linalg.solve(H, g)
+    x = instances.logistic_minimiser(A, y, ridge)
     return DistributedSum(whole, workers, order=order, L=L), x
 
 

@@ -26,9 +26,9 @@ WORKERS, JOBS = 64, 200
 SOURCE = "Krishnan, Ebrahimi and Khisti 2023, "
 CODES = {
     "uncoded": [(0,)],
-    "GC": [(1,), (3,), (7,)],
-    "SR-SGC": [(1, 2, 4), (2, 3, 6), (2, 3, 12), (3, 4, 6)],
-    "M-SGC": [(1, 2, 7), (1, 4, 7), (2, 3, 4), (2, 3, 7), (2, 3, 14)],
+    "GC": [(1,), (3,), (7,), (15,), (31,)],
+    "SR-SGC": [(1, 2, 4), (2, 3, 6), (1, 2, 16), (2, 3, 12), (2, 3, 24)],
+    "M-SGC": [(1, 2, 14), (1, 2, 28), (1, 4, 28), (2, 3, 7), (2, 3, 14), (2, 3, 28)],
 }
 
 
@@ -74,14 +74,14 @@ def least_load():
 
 
 def places():
-    """Stragglers of five sorts; the last has its chances drawn."""
+    """The usual stragglers, three that differ in one thing, and some drawn chances."""
     rng = np.random.default_rng(fresh())
     return {
-        "rare": Bursts(0.01, 0.8, 3.0, 0.25),
-        "usual": Bursts(0.02, 0.5, 3.0, 0.25),
-        "long": Bursts(0.01, 0.3, 3.0, 0.25),
-        "slower": Bursts(0.02, 0.5, 8.0, 0.25),
-        "fresh": Bursts(*rng.uniform([0.01, 0.3, 2.0, 0.1], [0.03, 0.8, 8.0, 0.5])),
+        "usual": Bursts(),
+        "short bursts": Bursts(recovers=0.9),
+        "latency": Bursts(latency=0.25),
+        "slower": Bursts(factor=10.0),
+        "fresh": Bursts(*rng.uniform([0.02, 0.4, 3.0, 0.0], [0.08, 0.9, 8.0, 0.2])),
     }
 
 
