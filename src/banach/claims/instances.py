@@ -36,9 +36,11 @@ def tables() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
-def drawn_table(n: int = 300, p: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Correlated columns and noisy labels of two classes, from the fresh seed."""
-    rng = np.random.default_rng(fresh())
+def drawn_table(
+    n: int = 300, p: int = 12, seed: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correlated columns and noisy labels of two classes; None: the fresh seed."""
+    rng = np.random.default_rng(fresh() if seed is None else seed)
     mix = rng.standard_normal((p, p)) / np.sqrt(p)
     A = rng.standard_normal((n, p)) @ (np.eye(p) + mix)
     y = A @ rng.standard_normal(p) + rng.logistic(size=n) > 0

@@ -1,6 +1,6 @@
 """BO-REP: its reference on the same draws, the ball, and steps of fixed length."""
 
-import bilevel_case as case
+from reference import _bilevel as case
 import jax
 import jax.numpy as jnp
 import numpy as np

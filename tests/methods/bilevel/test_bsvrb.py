@@ -1,6 +1,6 @@
 """BSVRB: its reference on the same draws, and what its trackers do."""
 
-import bilevel_case as case
+from reference import _bilevel as case
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,6 +1,6 @@
 """Hypergradient descent: its reference, and the accuracy of its inner solves."""
 
-import bilevel_case as case
+from reference import _bilevel as case
 import jax
 import numpy as np
 import pytest

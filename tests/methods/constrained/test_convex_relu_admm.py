@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-import relu_case as case
+from reference import _relu as case
 from reference import convex_relu_admm as reference
 
 import banach as bn

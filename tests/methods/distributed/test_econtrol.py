@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-import workers_case as case
+from reference import _workers as case
 from reference import econtrol as reference
 
 import banach as bn

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import workers_case as case
+from reference import _workers as case
 from reference import sequential_gradient_coding as reference
 
 import banach as bn

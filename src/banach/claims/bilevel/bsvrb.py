@@ -60,7 +60,7 @@ def bsvrb(problem, s, eta, tau, key, sampled, batch):
 
     state, goal = (
         method.init(problem, problem.start(), key),
-        SHARE * slope(problem, 0.0),
+        SHARE * slope(problem, problem.x0),
     )
     return _peers.arrival(step, size, state, key, goal, CAP)
 
@@ -69,7 +69,7 @@ def bsvrb(problem, s, eta, tau, key, sampled, batch):
 def sgd(problem, s, eta, tau, key, sampled, batch):
     """Steps of SOBA, the same without trackers, whose blocks not drawn stay."""
     step = _peers.soba(problem, (eta, tau, jnp.inf), batch, sampled)
-    state, goal = _peers.begin(problem), SHARE * slope(problem, 0.0)
+    state, goal = _peers.begin(problem), SHARE * slope(problem, problem.x0)
     return _peers.arrival(step, lambda s: slope(problem, s[0]), state, key, goal, CAP)
 
 

@@ -19,7 +19,6 @@ from banach.claims.course import (
     Seen,
     at_least,
     at_most,
-    between,
     ours,
     proved,
     reported,
@@ -51,7 +50,7 @@ def points(problem, steps, every=1, relaxation=1.0):
     return found.reshape(len(found), 2, -1, problem.X.shape[1])
 
 
-@proved(SOURCE + "linear convergence of ADMM", between(0.5, 2.0))
+@proved(SOURCE + "linear convergence of ADMM", at_most(2.0))
 def linear():
     """Steps of the third decade of the distance to the limit over the second's.
 
