@@ -43,9 +43,10 @@ def tables(n=120):
     return found
 
 
-def points(problem, steps, every=1, relaxation=1.0):
+def points(problem, steps, every=1, relaxation=1.0, rho=None):
     """x after every `every` steps of ADMM."""
-    method = ConvexReluAdmm(problem.penalty(), relaxation)
+    rho = problem.penalty() if rho is None else rho
+    method = ConvexReluAdmm(rho, relaxation)
     found = runs.trace(problem, method, steps, every=every, x=runs.where)["x"]
     return found.reshape(len(found), 2, -1, problem.X.shape[1])
 
@@ -54,11 +55,11 @@ def points(problem, steps, every=1, relaxation=1.0):
 def linear():
     """Steps of the third decade of the distance to the limit over the second's.
 
-    Counted from step 500; the limit is the iterate of step 20,000.
+    Counted from step 500; the limit is the iterate of step 10,000.
     """
     found, curves = {}, {}
     for name, ((X, y), _) in tables().items():
-        x = points(ConvexRelu(X, y, BETA, PATTERNS), 20_000, every=20)
+        x = points(ConvexRelu(X, y, BETA, PATTERNS), 10_000, every=20)
         away = np.linalg.norm((x - x[-1]).reshape(len(x), -1), axis=1)[25:]
         at = [np.argmax(away <= level * away[0]) for level in (1e-1, 1e-2, 1e-3)]
         found[name] = (at[2] - at[1]) / (at[1] - at[0])
@@ -89,17 +90,24 @@ def least(X, y, masks):
 
 @reported(SOURCE + "accurate after several iterations, abstract", at_least(0.9, 0.6))
 def few_iterations():
-    """Accuracy on other rows after five iterations over that after 2,000."""
+    """Accuracy on other rows after five iterations over that after 2,000.
+
+    beta = 0.01; the penalty is that of a grid with the best accuracy on its own rows.
+    """
     found = {}
-    for name, ((X, y), (A, labels)) in tables().items():
-        x = points(ConvexRelu(X, y, BETA, PATTERNS), 2000, every=5)
-
-        def right(x, A=A, labels=labels):
-            v, w = (np.maximum(A @ part.T, 0).sum(axis=1) for part in x)
-            return np.mean((v > w) == (labels > 0))
-
-        found[name] = right(x[1]) / right(x[-1])
+    for name, (own, others) in tables().items():
+        problem = ConvexRelu(*own, 0.01, PATTERNS)
+        courses = [points(problem, 5, rho=0.01 * 4.0**k)[-1] for k in range(6)]
+        early = max(courses, key=lambda x, own=own: right(x, *own))
+        late = points(problem, 2000, every=2000)[-1]
+        found[name] = right(early, *others) / right(late, *others)
     return found
+
+
+def right(x, A, labels):
+    """The share of signs that a network gets right."""
+    v, w = (np.maximum(A @ part.T, 0).sum(axis=1) for part in x)
+    return np.mean((v > w) == (labels > 0))
 
 
 @ours("local training of as many units", at_most(1.0))
@@ -112,7 +120,7 @@ def against_adam():
     for name, ((X, y), _) in tables().items():
         cost = functools.partial(adam, X, y)
         best = tuned([1e-3, 1e-2, 1e-1, 1.0], cost)[1]
-        for P in (PATTERNS, 400) if name != "iris" else (PATTERNS,):
+        for P in (PATTERNS, 400) if name in ("wine", "fresh") else (PATTERNS,):
             problem = ConvexRelu(X, y, BETA, P)
             x = points(problem, 2000, every=2000, relaxation=1.6)[-1]
             network = problem.to_network(jnp.asarray(x))

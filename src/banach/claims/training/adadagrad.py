@@ -22,6 +22,7 @@ RATES = [0.005 * 4.0**k for k in range(8)]
 SOURCE = "Lau, Liu and Kolar 2024, "
 
 
+@functools.cache
 def course(name, rate, steps=STEPS, **given):
     """The loss or the gradient by step, and the terms seen so far."""
     problem = sums()[name]

@@ -22,8 +22,8 @@ from banach.claims.training._instances import L2, sums, tables
 from banach.core import tree
 from banach.parts import batches, schedules
 
-PASSES, BATCH, SEEDS = 10, 16, 4
-PEAKS = [0.003 * 3.0**k for k in range(11)]
+PASSES, BATCH, SEEDS = 10, 16, 3
+PEAKS = [0.01 * 3.0**k for k in range(9)]
 SOURCE = "Defazio, Cutkosky, Mehta and Mishchenko 2023, "
 
 
