@@ -9,6 +9,7 @@ has. Steps in x are tuned, those in y are 0.5 / L for all.
 
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -84,17 +85,14 @@ def error(method, seed, share):
 
 @functools.cache
 def shared():
-    """One upper and one lower function, so that all draws share a program."""
+    """The functions of all draws, so that they share a program."""
     return hypercleaning(cleaning_data(500, 300, 0.4))
 
 
 def cleaning(data):
     """Hyper-cleaning of these rows."""
-    one, (n, p) = shared(), data.train[0].shape
-    rows = dict(upper_rows=data.held, lower_rows=(*data.train, np.arange(n)))
-    return Bilevel(
-        one.upper, one.lower, np.zeros(n), np.zeros((p, 10)), **rows, lower_mu=0.01
-    )
+    rows = data.held, (*data.train, np.arange(len(data.corrupted)))
+    return eqx.tree_at(lambda p: (p.upper_rows, p.lower_rows), shared(), rows)
 
 
 @reported(SOURCE + "hyper-cleaning, test accuracy", at_most(1.0, "mean"))
