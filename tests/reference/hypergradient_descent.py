@@ -16,7 +16,6 @@ EXEMPT = {
     "lower = value <= state.value": _tested,
     "level = jnp.abs": _tested,
     "flat = level": _tested,
-    "safe = jnp.where(bent > 0.1": "only where curvature is negative or nearly so",
     "blur = ": "only where an inner solve failed",
 }
 

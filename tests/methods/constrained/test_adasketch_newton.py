@@ -1,11 +1,14 @@
-"""Sketched Newton for equations: unit steps, rates, honest ends."""
+"""Sketched Newton for equations: reference, unit steps, rates, honest ends."""
 
+import functools
 import itertools
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from reference.adasketch_newton import valley
+import pytest
+from reference import adasketch_newton as reference
 
 import banach as bn
 from banach.core.method import Refusal
@@ -14,7 +17,38 @@ from banach.methods.constrained._merit import Merit
 from banach.methods.constrained._sketch import Sketch
 from banach.methods.constrained.adasketch_newton import AdasketchNewton
 
+X0 = np.array([0.8, 0.8, 1.2])
 LAM0 = np.array([-0.4])
+# With these the weights must change and a step is cut.
+WEIGHTS = dict(mu=0.1, nu=0.1)
+
+
+def valley(x0=X0):
+    """A nonconvex valley on a sphere that is not centred."""
+
+    def f(x):
+        return (x[0] - 1) ** 2 + 2 * (x[1] - x[0] ** 2) ** 2 + jnp.cos(x[2])
+
+    return bn.Constrained(f, x0, eq=lambda x: x @ x + x[0] * x[2] - 3, reference=x0)
+
+
+def numpy_oracles():
+    def first(x):
+        a, b, c = x
+        f = (a - 1) ** 2 + 2 * (b - a**2) ** 2 + np.cos(c)
+        g = [2 * (a - 1) - 8 * a * (b - a**2), 4 * (b - a**2), -np.sin(c)]
+        J = np.array([[2 * a + c, 2 * b, 2 * c + a]])
+        return f, np.array(g), np.array([x @ x + a * c - 3]), J
+
+    def hess(x, lam):
+        a, b, c = x
+        H = np.diag([2 - 8 * b + 24 * a**2, 4.0, -np.cos(c)])
+        H[0, 1] = H[1, 0] = -8 * a
+        C = 2 * np.eye(3)
+        C[0, 2] = C[2, 0] = 1
+        return H + lam[0] * C
+
+    return SimpleNamespace(first=first, hess=hess)
 
 
 def drive(method, problem, steps, dual=None):
@@ -29,6 +63,41 @@ def drive(method, problem, steps, dual=None):
         state = step(method, problem, state, k)
         states.append(state)
     return states, keys
+
+
+@pytest.mark.parametrize(
+    "sketch", [Sketch("rows", 1), Sketch("rows", 2), Sketch("gaussian", 2)], ids=str
+)
+def test_iterates_equal_the_reference_with_the_same_draws(sketch):
+    d, steps, many = 4, 8, 64
+    method = AdasketchNewton(sketch, max_sweeps=10**6, **WEIGHTS)
+    states, keys = drive(method, valley(), steps, LAM0)
+
+    @jax.jit
+    def chunk(key, first):
+        def one(sweep, i):
+            at = jax.random.fold_in(jax.random.fold_in(key, sweep), i)
+            return sketch.draw(at, d, np.float64)
+
+        both = jax.vmap(jax.vmap(one, (None, 0)), (0, None))
+        return both(first + jnp.arange(many), jnp.arange(sketch.projections(d)))
+
+    @functools.cache
+    def drawn(k, tries, part):
+        return np.asarray(chunk(jax.random.fold_in(keys[k], tries), part * many))
+
+    def draws(k, tries, sweep):
+        for S in drawn(k, tries, sweep // many)[sweep % many]:
+            yield S if sketch.kind == "gaussian" else np.eye(d)[:, S]
+
+    theirs = reference.iterates(
+        numpy_oracles(), X0, LAM0, steps, draws,
+        delta=0.1, rho=1.5, beta=0.1, shift=0.1, **WEIGHTS,
+    )  # fmt: skip
+    ours = [np.append(s.x, s.dual) for s in states[1:]]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10)
+    alphas = [float(s.alpha) for s in states[1:]]
+    assert min(alphas) < 1 and float(states[-1].weights.mu) > 0.2
 
 
 def residuals(states):
