@@ -4,7 +4,8 @@ Reduced: a linear softmax model of digits with wrong labels in place of recurren
 networks on text. The steep problem is ours: F = mean cosh(x_k) + 1/2 ||y - c||^2, whose
 smoothness grows with its gradient, from x0 = 12 (cosh is 81,377). SOBA whose step in x
 is clipped does better there: only the normalisation is shown, not what else the method
-has. On digits BO-REP and SOBA are even, within the noise of the draws. Steps in x are tuned, those in y are 0.5 / L for all.
+has. On digits BO-REP and SOBA are even, within the noise of the draws. Steps in x are
+tuned, those in y are 0.5 / L for all.
 """
 
 import functools
