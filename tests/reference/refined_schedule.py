@@ -21,7 +21,7 @@ CASES = [
 ]
 
 
-def refined(norms, power, width=0.2):
+def refined(norms, power=2, width=0.2):
     T = len(norms)
     r = round(width * T) // 2
     padded = np.pad(norms, r, mode="reflect")

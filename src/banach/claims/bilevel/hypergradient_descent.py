@@ -4,6 +4,9 @@ Reduced: two real tables and three drawn ones, half to fit and half to judge, on
 log-penalty, in place of 20news, real-sim and MNIST. The work is inner gradients and
 Hessian products; losses are judged at inner problems solved by Newton's method. The
 paper's step size rule accepts every step; here a trial has to lower the loss.
+
+What is seen: loose solves cost a fifth to two thirds of exact ones, but on
+breast_cancer a third more.
 """
 
 import functools
