@@ -3,19 +3,39 @@
 import math
 
 import numpy as np
+import sum_case
+from reference._case import Case
+from reference._draws import ORACLES, taker
+
+
+def _case(told=None, **given):
+    def drawn(keys):
+        return {"take": taker(keys)} | (told or {})
+
+    return Case(sum_case.problem(), ORACLES, given, drawn, steps=12)
+
+
+_some = {"learning_rate": 0.3, "most": sum_case.N, "batch": 4, "chunk": 7}
+_own = {"learning_rate": 0.1, "most": sum_case.N, "batch": 5, "chunk": 32}
+CASES = [
+    _case(**_some, eta=0.8, initial=0.02, test=test, coordinatewise=each)
+    for test in ("norm", "coordinate")
+    for each in (True, False)
+] + [_case(told=_own)]
+EXEMPT = {"eta: Any = real(0.5)": "asks for all 40 terms at once; other cases feel eta"}
 
 
 def iterates(
-    term_gradients, x0, draws, *, rate, eta, batch, most, initial, test, coordinatewise
-):
-    x, b, out, sizes = x0, batch, [], []
+    oracles, x0, steps, *, take, learning_rate, most, batch, chunk, eta=0.5,
+    initial=0.01, test="norm", coordinatewise=True,
+):  # fmt: skip
+    x, b, out = x0, batch, []
     v = np.full(x.shape, initial) if coordinatewise else initial
-    for index in draws:
-        sizes.append(b)
-        rows = term_gradients(x)[index]
+    for t in range(steps):
+        rows = oracles.term_gradients(x)[take(t, b)]
         g, var = rows.mean(axis=0), rows.var(axis=0, ddof=1)
         v = v + (g**2 if coordinatewise else g @ g)
-        x = x - rate * g / np.sqrt(v)
+        x = x - learning_rate * g / np.sqrt(v)
         if test == "norm":
             need = var.sum() / (eta**2 * (g @ g))
         else:
@@ -23,4 +43,4 @@ def iterates(
         if need > b:
             b = min(math.ceil(need), most)
         out.append(x)
-    return out, sizes
+    return out

@@ -14,7 +14,7 @@ def iterates(oracles, x, lam, steps, draws, *, mu, nu, delta, rho, beta, shift):
         (_, g, c, J), H = oracles.first(w[:n]), oracles.hess(w[:n], w[n:])
         s, Z = g + w[n:] @ J, np.linalg.qr(J.T, mode="complete")[0][:, len(J) :]
         low = np.linalg.eigvalsh(Z.T @ H @ Z)[0]
-        B = H + (shift - low) * (low <= 0) * np.eye(n)
+        B = H + (shift + norm(H)) * (low <= 0) * np.eye(n)
         K, r = np.block([[B, J.T], [J, np.zeros((len(J),) * 2)]]), np.append(s, c)
         z, tries, alpha, slope = 0 * r, 0, 1.0, np.inf
         while slope > -nu / 2 * r @ r:

@@ -36,9 +36,11 @@ def tables() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
-def drawn_table(n: int = 300, p: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Correlated columns and noisy labels of two classes, from the fresh seed."""
-    rng = np.random.default_rng(fresh())
+def drawn_table(
+    n: int = 300, p: int = 12, seed: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correlated columns and noisy labels of two classes; None: the fresh seed."""
+    rng = np.random.default_rng(fresh() if seed is None else seed)
     mix = rng.standard_normal((p, p)) / np.sqrt(p)
     A = rng.standard_normal((n, p)) @ (np.eye(p) + mix)
     y = A @ rng.standard_normal(p) + rng.logistic(size=n) > 0
@@ -59,6 +61,17 @@ def logistic(l2: float = 1e-3) -> dict[str, Any]:
         start = np.zeros(A.shape[1])
         found[name] = Smooth(f, start, args, L=L, mu=l2, convex=True)
     return found
+
+
+def logistic_minimiser(A: Any, y: Any, l2: float) -> np.ndarray:
+    """The least of mean logistic loss plus l2 / 2 ||x||^2, labels {0, 1}, by Newton."""
+    signs, x = np.where(y > 0, 1.0, -1.0), np.zeros(A.shape[1])
+    for _ in range(50):
+        s = 1 / (1 + np.exp(signs * (A @ x)))
+        g = l2 * x - A.T @ (signs * s) / len(y)
+        H = l2 * np.eye(x.size) + (A.T * (s * (1 - s))) @ A / len(y)
+        x = x - np.linalg.solve(H, g)
+    return x
 
 
 def glm_logistic(l2: float = 1.0) -> dict[str, GLM]:

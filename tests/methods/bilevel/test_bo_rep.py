@@ -1,60 +1,13 @@
-"""BO-REP: its reference on the same draws, the ball, and steps of fixed length."""
+"""BO-REP: its refined start, and where it ends."""
 
-import bilevel_case as case
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
-from reference import bo_rep as reference
+from reference import _bilevel as case
 
-from banach.methods.bilevel._block_estimators import draw_rows
 from banach.methods.bilevel.bo_rep import BoRep
 
-BATCH, STEPS = 4, 9
-SHAPE = dict(batch=BATCH, period=2, updates=3, epochs=2, first_epoch=2)
 HYPER = dict(eta=0.05, lower_step=0.1, nu=0.2, beta=0.8)
-
-
-def drawn(method, keys):
-    """The rows that init and each step draw from their keys."""
-
-    def rows(key):
-        return np.asarray(draw_rows(key, case.M, BATCH, case.N))
-
-    def run(key, count):
-        return [rows(jax.random.fold_in(key, j)) for j in range(count)]
-
-    refining = [
-        run(jax.random.fold_in(keys[0], e), method.first_epoch * 2**e)
-        for e in range(method.epochs)
-    ]
-    split = [jax.random.split(k, 4) for k in keys[1:]]
-    updating = [run(k[0], method.updates) for k in split]
-    return refining, updating, [[rows(k) for k in ks[1:]] for ks in split]
-
-
-@pytest.mark.parametrize("radius", [0.05, 1e3])
-def test_iterates_equal_the_reference(radius):
-    method = BoRep(**HYPER, radius=radius, **SHAPE)
-    keys = jax.random.split(jax.random.key(3), STEPS + 1)
-    ours, states = case.iterates(case.problem(), method, keys)
-    hyper = HYPER | {"radius": radius, "period": method.period}
-    theirs = reference.iterates(
-        case.ORACLES, case.X0, case.Y0, hyper, *drawn(method, keys)
-    )
-    np.testing.assert_allclose(ours[1:], theirs, rtol=1e-10, atol=1e-12)
-    assert int(states[-1].lower) == 2 + 4 + 3 * 4
-
-
-def test_every_step_has_the_stated_length():
-    method = BoRep(**HYPER, half_life=4.0, batch=5)
-    xs, _ = case.iterates(case.problem(), method, jax.random.split(jax.random.key(0)))
-    assert np.linalg.norm(xs[1] - xs[0]) == pytest.approx(0.05, rel=1e-12)
-    xs, _ = case.iterates(
-        case.problem(), method, jax.random.split(jax.random.key(0), 10)
-    )
-    lengths = np.linalg.norm(np.diff(xs, axis=0), axis=1)
-    np.testing.assert_allclose(lengths, 0.05 * 0.5 ** (np.arange(9) / 4), rtol=1e-10)
 
 
 def test_the_refinement_brings_y_to_the_minimiser():

@@ -1,9 +1,8 @@
-"""Coded gradient descent: its reference, exact decoding, and its clock."""
+"""Coded gradient descent: exact decoding, its clock, and what it sends."""
 
 import numpy as np
 import pytest
-import workers_case as case
-from reference import sequential_gradient_coding as reference
+from reference import _workers as case
 
 import banach as bn
 from banach.methods.distributed import _coding_schemes as schemes
@@ -21,24 +20,12 @@ SCHEMES = {
 }
 
 
-class Oracles:
-    @staticmethod
-    def grad(x):
-        return case.local_grad(x).mean(axis=0)
-
-
-@pytest.mark.parametrize("name", SCHEMES)
-def test_iterates_equal_the_reference_whoever_straggles(name):
-    scheme = SCHEMES[name]
-    method = Coded(1 / case.L, scheme, OFTEN, 1.0, 0.5)
-    s = case.states(method, 40)
-    theirs = reference.iterates(
-        Oracles, case.X0, 40, gamma=1 / case.L, spread=0.5, lanes=scheme.lanes
-    )
-    np.testing.assert_allclose(s.x, theirs, rtol=1e-10, atol=1e-12)
-    assert np.max(s.error) < 1e-12
-    # Somebody was slow, or nothing was tested.
-    assert np.any(s.slow)
+def test_decoding_is_exact_whoever_straggles():
+    for scheme in SCHEMES.values():
+        s = case.states(Coded(1 / case.L, scheme, OFTEN), 40)
+        assert np.max(s.error) < 1e-12
+        # Somebody was slow, or nothing was tested.
+        assert np.any(s.slow)
 
 
 def test_the_clock_is_that_of_those_who_were_waited_for():

@@ -1,4 +1,4 @@
-"""AdAdaGrad: its reference on the same draws, its tests of size, and optax."""
+"""AdAdaGrad: its batches, its tests of size, and optax."""
 
 import jax
 import jax.numpy as jnp
@@ -6,27 +6,11 @@ import numpy as np
 import optax
 import pytest
 import sum_case as case
-from reference import adadagrad as reference
 
 import banach as bn
 from banach.methods.training.adadagrad import Adadagrad
 from banach.parts import batches
 from banach.parts.batch_size import adadagrad_transform
-
-
-@pytest.mark.parametrize("test", ["norm", "coordinate"])
-@pytest.mark.parametrize("coordinatewise", [True, False])
-def test_iterates_and_sizes_equal_the_reference_on_the_same_draws(test, coordinatewise):
-    settings = dict(eta=0.8, batch=4, initial=0.02, test=test)
-    settings["coordinatewise"] = coordinatewise
-    method = Adadagrad(0.3, case.N, chunk=7, **settings)
-    xs, draws, _ = case.drive(case.problem(), method, 12)
-    theirs, sizes = reference.iterates(
-        case.term_gradients, case.X0, draws, rate=0.3, most=case.N, **settings
-    )
-    np.testing.assert_allclose(xs, theirs, rtol=1e-10)
-    assert [len(d) for d in draws] == sizes
-    assert sizes[0] == 4 and sizes[-1] > 8 and sizes == sorted(sizes)
 
 
 def test_batches_have_no_term_twice_and_the_last_are_the_whole_sum():

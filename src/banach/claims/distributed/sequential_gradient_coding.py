@@ -1,130 +1,144 @@
 """Sequential gradient codes beat one-round codes where stragglers come in bursts.
 
-Krishnan, Ebrahimi and Khisti (2023): M-SGC bears bursts of stragglers with much less
-redundant work than a gradient code that has to decode every round; training on 256
-workers took 16 % less time than with GC.
+Reduced: 64 workers on a simulated clock in place of 256 on AWS: stragglers come and go
+at random (Gilbert and Elliott), and a round takes a latency beside its load. Each code
+is the best of a small grid, delays up to 3 rounds, on other draws than those reported.
 
-Measured on a simulated clock: 16 workers, Gilbert-Elliott stragglers (5 % become slow
-a round, half of them recover, slow is 5 times), 400 gradients of logistic regression
-on breast_cancer. GC's s, SR-SGC's and M-SGC's (burst, window, stragglers) are each the
-best of a small grid on other draws than those that are reported. The gradients are
-computed and decoded; the times are drawn. Reduced: 16 simulated workers in place of
-256 real ones.
-
-What is seen: M-SGC saves a quarter of GC's time, and decoding is exact. GC itself is no
-faster than no code at all: a round's time is nearly all load here, and to bear three
-stragglers every worker does four times the work, while a slow one takes five times as
-long. That half was required by us, not by the paper, and stays as it was written.
+What is seen: M-SGC takes half to two thirds of GC's time where rounds are mostly load,
+and more than GC's where latency hides the load, or bursts outlast what the code bears;
+in the mean the saving is just short of the paper's.
 """
 
-from typing import Any
+import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-REQUIRED = (
-    "decoded gradients exact to 1e-10 in every round; simulated time M-SGC < GC < "
-    "uncoded"
+from banach.claims import runs
+from banach.claims.course import at_most, between, fresh, ours, proved, reported
+from banach.claims.distributed._instances import logistic, tables
+from banach.engine.loop import leaves_in
+from banach.methods.distributed import _coding_schemes as schemes
+from banach.methods.distributed._stragglers import Bursts
+from banach.methods.distributed.sequential_gradient_coding import (
+    SequentialGradientCoding,
 )
-WORKERS, JOBS = 16, 400
-GRID = {
+from banach.methods.smooth.gradient_descent import GradientDescent
+
+WORKERS, JOBS = 64, 200
+SOURCE = "Krishnan, Ebrahimi and Khisti 2023, "
+CODES = {
     "uncoded": [(0,)],
-    "GC": [(1,), (2,), (3,), (5,)],
-    "SR-SGC": [(1, 2, 2), (1, 2, 4), (1, 2, 6)],
-    "M-SGC": [(1, 2, 2), (1, 2, 4), (1, 2, 6), (2, 3, 4)],
+    "GC": [(1,), (3,), (7,), (15,), (31,)],
+    "SR-SGC": [(1, 2, 4), (2, 3, 6), (1, 2, 16), (2, 3, 12), (2, 3, 24)],
+    "M-SGC": [(1, 2, 14), (1, 2, 28), (1, 4, 28), (2, 3, 7), (2, 3, 14), (2, 3, 28)],
 }
 
 
-def measure() -> dict[str, Any]:
-    """Simulated seconds, loads, decoding errors, and the best settings."""
-    from banach.claims.distributed import _shared
-    from banach.methods.distributed.sequential_gradient_coding import (
-        SequentialGradientCoding,
-    )
-
-    rows = {}
-    with jax.enable_x64(True):
-        problem, best = _shared.logistic(WORKERS, 0.1)
-        L = float(problem.facts().L)
-        for name, settings in GRID.items():
-            tuned = {s: float(_clock(_scheme(name, s), seed=1)[-1]) for s in settings}
-            chosen = min(tuned, key=lambda s: tuned[s])
-            scheme = _scheme(name, chosen)
-            clocks = [_clock(scheme, seed).tolist() for seed in (2, 3, 4, 5, 6)]
-            method = SequentialGradientCoding(1 / L, scheme)
-            e, state = _shared.errors(problem, method, best, JOBS)
-            rows[name] = {
-                "settings": list(chosen),
-                "load": scheme.load,
-                "seconds": float(np.mean([c[-1] for c in clocks])),
-                "spread": float(np.std([c[-1] for c in clocks])),
-                "decoding": float(state.error),
-                "error": float(e[-1]),
-                "clock": clocks[0],
-            }
-    return rows
-
-
-def _scheme(name: str, settings: tuple[int, ...]) -> Any:
-    from banach.methods.distributed import _coding_schemes as schemes
-
+def scheme(name, settings, workers=WORKERS):
+    """GC(s), or a code for (burst, window, stragglers)."""
     make = {"SR-SGC": schemes.sr_sgc, "M-SGC": schemes.m_sgc}.get(name, schemes.gc)
-    return make(WORKERS, *settings)
+    return make(workers, *settings)
 
 
-def _clock(scheme: Any, seed: int) -> Any:
-    """The clock after each of JOBS rounds, without the gradients."""
-    import jax.numpy as jnp
-
-    from banach.engine.loop import leaves_in
-    from banach.methods.distributed.sequential_gradient_coding import (
-        SequentialGradientCoding,
-    )
-
-    method = leaves_in(np.float64, SequentialGradientCoding(1.0, scheme))
-
-    def step(carry, key):
-        slow, history, clock = carry
-        slow, seconds = method.bursts.round(slow, scheme.load, key, clock.dtype)
-        _, took, history = method.waited(history, seconds)
-        return (slow, history, clock + took), clock + took
-
-    first = (
-        jnp.zeros(WORKERS, bool),
-        jnp.zeros((scheme.memory, WORKERS), bool),
-        jnp.zeros(()),
-    )
-    keys = jax.random.split(jax.random.key(seed), JOBS)
-    return np.asarray(jax.jit(lambda c, k: jax.lax.scan(step, c, k)[1])(first, keys))
-
-
-def verdict(numbers: dict[str, Any]) -> bool:
-    """Exact, and in this order."""
-    time = {k: v["seconds"] for k, v in numbers.items()}
-    exact = all(v["decoding"] <= 1e-10 for v in numbers.values())
-    return exact and time["M-SGC"] < time["GC"] < time["uncoded"]
-
-
-def measured(numbers: dict[str, Any]) -> str:
-    """One line."""
-    parts = [
-        f"{k}{tuple(v['settings'])} load {v['load']:.3f}: {v['seconds']:.1f} s"
-        for k, v in numbers.items()
-    ]
-    worst = max(v["decoding"] for v in numbers.values())
-    saved = 1 - numbers["M-SGC"]["seconds"] / numbers["GC"]["seconds"]
-    return f"{'; '.join(parts)}; M-SGC saves {saved:.0%} of GC; decoding {worst:.1e}"
-
-
-def figure(numbers: dict[str, Any], path: Any) -> None:
-    """Gradients done against simulated seconds."""
-    from banach.claims.figures import canvas
-
-    with canvas(path, figsize=(6, 4)) as ax:
-        for name, row in numbers.items():
-            label = f"{name} {tuple(row['settings'])}, load {row['load']:.3f}"
-            ax.plot(row["clock"], np.arange(1, JOBS + 1), label=label)
-        ax.set(
-            xlabel="simulated seconds", ylabel="gradients", title="16 workers in bursts"
+@proved(SOURCE + "every job is decoded after its delay", at_most(1e-9))
+def decodes():
+    """The distance of coded runs, 60 rounds, from gradient descent, over ||x||."""
+    codes = {"GC": (3,), "SR-SGC": (1, 2, 4), "M-SGC": (2, 3, 4)}
+    often, found = Bursts(slows=0.2, recovers=0.6), {}
+    for table in ("breast_cancer", "fresh"):
+        problem, _ = logistic(*tables()[table], 16, 0.1)
+        step = 1 / float(problem.facts().get("L"))
+        plain = runs.trace(
+            problem, GradientDescent(step, search=False), 60, x=runs.where
         )
-        ax.legend()
+        for name, settings in codes.items():
+            code = scheme(name, settings, 16)
+            method = SequentialGradientCoding(step, code, often, spread=0.0)
+            x = runs.trace(problem, method, 60, x=runs.where)["x"]
+            # After `lanes` - 1 rounds a job ends each round, lane after lane.
+            ended = np.maximum(np.arange(61) + 1 - code.lanes, 0)
+            exact = plain["x"][-(-ended // code.lanes)]
+            far = np.linalg.norm(x - exact, axis=1).max()
+            found[f"{name}, {table}"] = far / np.linalg.norm(exact[-1])
+    return found
+
+
+@proved(SOURCE + "M-SGC's load is least at n - 1 stragglers", between(0.9999, 1.0001))
+def least_load():
+    """Load a round of M-SGC over the least of any code, n - 1 stragglers of n."""
+    found = {}
+    for n, B, W in ((4, 1, 2), (8, 2, 3), (8, 1, 5), (16, 3, 4), (16, 2, 9)):
+        code = schemes.m_sgc(n, B, W, n - 1)
+        # In a period of W - 1 + B rounds all work in W - 1, those left in the others.
+        least = (W - 1 + B) / (n * (W - 1) + B)
+        found[f"n {n}, B {B}, W {W}"] = code.slots * code.width / code.pieces / least
+    return found
+
+
+def places():
+    """The usual stragglers, three that differ in one thing, and some drawn chances."""
+    rng = np.random.default_rng(fresh())
+    return {
+        "usual": Bursts(),
+        "short bursts": Bursts(recovers=0.9),
+        "latency": Bursts(latency=0.25),
+        "slower": Bursts(factor=10.0),
+        "fresh": Bursts(*rng.uniform([0.02, 0.4, 3.0, 0.0], [0.08, 0.9, 8.0, 0.2])),
+    }
+
+
+@functools.cache
+def seconds():
+    """Simulated seconds of 200 jobs: place -> code -> mean of two draws."""
+    return {
+        place: {
+            name: min(clock(bursts, name, settings) for settings in grid)[1]
+            for name, grid in CODES.items()
+        }
+        for place, bursts in places().items()
+    }
+
+
+def clock(bursts, name, settings):
+    """Seconds of the first draw, and the mean of two others; the rounds alone."""
+    method = SequentialGradientCoding(1.0, scheme(name, settings), bursts)
+    method = leaves_in(np.float64, method)
+    first, *rest = rounds(method, jax.random.split(jax.random.key(1), 3)).tolist()
+    return first, sum(rest) / 2
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(None, 0))
+def rounds(method, key):
+    """The clock after `JOBS` rounds."""
+    code = method.scheme
+
+    def one(carry, key):
+        slow, history, clock = carry
+        slow, times = method.bursts.round(slow, code.load, key, clock.dtype)
+        _, took, history = method.waited(history, times)
+        return (slow, history, clock + took), None
+
+    first = jnp.zeros(WORKERS, bool), jnp.zeros((code.memory, WORKERS), bool)
+    keys = jax.random.split(key, JOBS)
+    return jax.lax.scan(one, (*first, jnp.zeros(())), keys)[0][2]
+
+
+@reported(SOURCE + "16 % less time than GC, abstract", at_most(0.84, "mean"))
+def against_gc():
+    """Simulated seconds of M-SGC over those of GC."""
+    return runs.ratios(seconds(), "M-SGC", "GC")
+
+
+@reported(SOURCE + "M-SGC is faster than SR-SGC", at_most(1.0, "mean"))
+def against_sr_sgc():
+    """Simulated seconds of M-SGC over those of SR-SGC."""
+    return runs.ratios(seconds(), "M-SGC", "SR-SGC")
+
+
+@ours("whether one-round codes pay at all", at_most(1.0))
+def gc_against_none():
+    """Simulated seconds of GC over those without a code."""
+    return runs.ratios(seconds(), "GC", "uncoded")

@@ -116,7 +116,11 @@ def _ridge():
 
 
 def ridge_tasks(
-    tasks: int = 20, rows: int = 60, features: int = 10, noise: float = 1.0
+    tasks: int = 20,
+    rows: int = 60,
+    features: int = 10,
+    noise: float = 1.0,
+    seed: int = 3,
 ) -> Any:
     """Generated ridge regressions that share one penalty a feature.
 
@@ -125,7 +129,7 @@ def ridge_tasks(
     """
     from banach.kinds.bilevel.problem import Bilevel
 
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     truth = rng.standard_normal((tasks, features)) * 0.5 ** np.arange(features)
 
     def draw():

@@ -133,9 +133,11 @@ def descent(
 def convexified(
     H: Float[Array, "n n"], J: Float[Array, "m n"], floor: Scalar
 ) -> Float[Array, "n n"]:
-    """H + t I, t >= 0 the least with Z'(H + t I) Z >= floor I, Z a null basis of J.
+    """H + t I with a reduced Hessian Z'(H + t I) Z >= floor I, Z a null basis of J.
 
-    t is 0 where the reduced Hessian is positive definite already, however little.
+    t = floor + ||H||_F as in the authors' code: the least t that will do leaves an
+    ill-conditioned system, on which random projections get nowhere. t is 0 where the
+    reduced Hessian is positive definite already, however little.
     """
     (m, n), eps = J.shape, jnp.finfo(H.dtype).eps
     if m >= n:
@@ -146,7 +148,7 @@ def convexified(
     reduced = jnp.where(good, (reduced + reduced.T) / 2, 0)
     least = jnp.linalg.eigvalsh(reduced)[0]
     positive = least > 64 * n * eps * tree.norm(reduced)
-    t = jnp.where(positive, 0, floor - least)
+    t = jnp.where(positive, 0, floor + jnp.where(good, tree.norm(H), 0))
     return H + t * jnp.eye(n, dtype=H.dtype)
 
 

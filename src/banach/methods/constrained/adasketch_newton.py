@@ -51,8 +51,8 @@ class AdasketchNewton(Method):
 
     z is taken if <grad M, z> <= -nu/2 ||r||^2; otherwise mu grows by rho^2, nu shrinks
     by rho, delta by rho^4, and the inner iteration goes on from where it was. Then
-    Armijo's rule on M from the unit step, halving. B is the Hessian of L plus the
-    least multiple of I that makes it positive definite on the null space of J.
+    Armijo's rule on M from the unit step, halving. B is the Hessian H of L, and
+    H + (`convexity` + ||H||) I where H is not positive definite on the null space of J.
 
     theta = min(1, ||r|| / ||r_0||)^sharpen: sharpen 0 gives linear convergence with
     ratio about delta, a positive one superlinear. `sketch`, limited by `max_sweeps`,

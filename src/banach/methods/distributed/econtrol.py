@@ -11,7 +11,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, part, real, upper
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 from banach.methods.distributed._compressors import Compressor, of_share
 from banach.parts import worker_map
 
@@ -100,9 +99,6 @@ class Econtrol(Method):
         return EcontrolState(
             unravel(flat - self.step_size * mean), h, e, mean, state.steps + 1
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def calls(self, state):
         full = state.steps if self.batch is None else 0 * state.steps

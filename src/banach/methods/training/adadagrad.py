@@ -11,7 +11,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, flag, real, word
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.parts import batches
 from banach.parts.batch_size import AdadagradScale, adadagrad_transform
 
@@ -93,9 +92,6 @@ class Adadagrad(Method):
         x = tree.add(state.x, u)
         stuck = (tree.max_abs(tree.sub(x, state.x)) == 0) & (b == self.most)
         return AdadagradState(x, inner, batches.spent(order, b), state.calls + b, stuck)
-
-    def point(self, state):
-        return Point(state.x)
 
     @property
     def typical(self):

@@ -13,7 +13,6 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real, upper, word
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 from banach.parts import batches
 from banach.parts.schedules import refine_schedule
 
@@ -120,9 +119,6 @@ class RefinedSchedule(Method):
         return RefinedScheduleState(
             x, state.start, inner, norms, eta, order, state.t + 1
         )
-
-    def point(self, state):
-        return Point(state.x)
 
     def stuck(self, state):
         return state.t >= self.rounds * self.steps

@@ -97,3 +97,20 @@ def iterates(p, method, keys):
         state = step(method, p, state, k)
         states.append(state)
     return [np.asarray(method.point(s).x[0]) for s in states], states
+
+
+def with_start(p):
+    """The oracles, and the start as (x, y by blocks)."""
+    y0 = Y0 if p.counts()[0] == M else Y0[:1]
+    return SimpleNamespace(**vars(ORACLES), x0=X0, y0=y0)
+
+
+def whole():
+    """Phi, its gradient and y* at x, and the start."""
+
+    def phi(x):
+        p, y = phi_grad(x)
+        losses = [(C[i] @ y[i] - D[i]) ** 2 / 2 for i in range(M)]
+        return np.mean(losses) + WEIGHT / 2 * x @ x, p, y
+
+    return SimpleNamespace(phi=phi, x0=X0)

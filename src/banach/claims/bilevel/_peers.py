@@ -17,10 +17,11 @@ def soba(problem: Any, hyper: Any, batch: int, sampled: int = 1) -> Step:
     """One step of SOBA (Dagreou et al. 2022) on `sampled` blocks of the problem.
 
     From one iterate (x, y, v) and one sample, y -= t grad_y g, v -= t (G_yy v - F_y),
-    x -= e (F_x - G_xy v), hyper = (e, t). Blocks that are not drawn stay.
+    x -= e (F_x - G_xy v), no step in x longer than `longest`; hyper = (e, t, longest).
+    Blocks that are not drawn stay.
     """
     m, up, low = problem.counts()
-    upper_step, lower_step = hyper
+    upper_step, lower_step, longest = hyper
 
     def step(state, key):
         x, y, v = state
@@ -33,7 +34,9 @@ def soba(problem: Any, hyper: Any, batch: int, sampled: int = 1) -> Step:
         g = problem.sample_lower_grad(z, some, rows)
         y = y.at[some].add(-lower_step * g)
         v = v.at[some].add(-lower_step * (own - fy))
-        return x - upper_step * tree.sub(fx, across), y, v
+        p = upper_step * tree.sub(fx, across)
+        size = tree.norm(p)
+        return x - p * jnp.minimum(1, longest / jnp.maximum(size, 1e-300)), y, v
 
     return step
 
@@ -45,7 +48,7 @@ def stocbio(problem: Any, hyper: Any, batch: int, inner: int, terms: int) -> Ste
     fresh samples, one step in x; hyper = (e, t). The third of the state is not used.
     """
     _, up, low = problem.counts()
-    upper_step, t = hyper
+    upper_step, t, _ = hyper
     one = jnp.zeros(1, jnp.int32)
 
     def step(state, key):
@@ -82,26 +85,49 @@ def begin(problem: Any) -> Any:
     return x, y, tree.zeros_like(y)
 
 
-def keys(seed: int, count: int) -> Array:
-    """Keys of a generator that is fast on a CPU; experiments draw millions of rows."""
-    return jax.random.split(jax.random.key(seed, impl="unsafe_rbg"), count)
+def key(seed: int) -> Array:
+    """Of a generator that is fast on a CPU; experiments draw millions of rows."""
+    return jax.random.key(seed, impl="unsafe_rbg")
 
 
 def driven(
-    step: Step,
-    read: Callable[[Any], Any],
-    state: Any,
-    key: Array,
-    steps: int,
-    every: int,
-) -> tuple[Any, Any]:
-    """(last state, read(state) after every `every` steps)."""
+    step: Step, look: Any, state: Any, key: Array, steps: int, every: int
+) -> Any:
+    """look(state) after every `every` steps, and the last state."""
 
     def block(state, j):
         def one(i, s):
             return step(s, jax.random.fold_in(key, j * every + i))
 
         state = jax.lax.fori_loop(0, every, one, state)
-        return state, read(state)
+        return state, look(state)
 
-    return jax.lax.scan(block, state, jnp.arange(steps // every))
+    return jax.lax.scan(
+        block, jax.tree.map(jnp.asarray, state), jnp.arange(steps // every)
+    )
+
+
+def arrival(
+    step: Step, size: Any, state: Any, key: Array, goal: Any, cap: int
+) -> Array:
+    """Steps until the running mean of size(state) is at most goal, or infinity.
+
+    Looked at every twenty steps; the mean forgets a fifth a look.
+    """
+
+    def go(s):
+        return (s[2] > goal) & jnp.isfinite(s[2]) & (s[1] < cap)
+
+    def block(s):
+        state, k, mean = s
+
+        def one(i, state):
+            return step(state, jax.random.fold_in(key, k + i))
+
+        state = jax.lax.fori_loop(0, 20, one, state)
+        return state, k + 20, 0.8 * mean + 0.2 * size(state)
+
+    state = jax.tree.map(jnp.asarray, state)
+    first = (state, jnp.zeros((), jnp.int32), size(state))
+    _, k, mean = jax.lax.while_loop(go, block, first)
+    return jnp.where(mean <= goal, k, jnp.inf)

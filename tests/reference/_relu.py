@@ -1,5 +1,7 @@
 """A small network and its four patterns."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 
@@ -29,3 +31,16 @@ def iterates(problem, method, steps):
 
     last, xs = jax.jit(lambda s: jax.lax.scan(one, s, None, length=steps))(first)
     return np.asarray(xs), last
+
+
+def case(gated=False):
+    """(problem, what its reference asks for)."""
+    made = problem(gated=gated)
+    signs = (1,) if gated else (1, -1)
+    return made, SimpleNamespace(X=X, y=Y, beta=BETA, masks=made.masks, signs=signs)
+
+
+def penalty():
+    """beta times the unit of the rows over that of y."""
+    rows, y = np.sqrt(np.mean(np.sum(X**2, axis=1))), np.sqrt(np.mean(Y**2))
+    return BETA * rows / y

@@ -1,5 +1,7 @@
 """A strongly convex least-squares sum over three heterogeneous workers."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 
@@ -34,6 +36,33 @@ _H = sum(a.T @ a for a in A) / (W * M) + L2 * np.eye(D)
 SOLUTION = np.linalg.solve(
     _H, sum(a.T @ y for a, y in zip(A, Y, strict=True)) / (W * M)
 )
+
+
+def case():
+    """(problem, oracles) of the sum."""
+    grad = lambda x: local_grad(x).mean(axis=0)  # noqa: E731
+    return problem(), SimpleNamespace(local_grad=local_grad, grad=grad)
+
+
+def wide():
+    """The same with 20 unknowns: (problem, oracles)."""
+    a, y = _wide
+    whole = bn.FiniteSum(loss, np.zeros(20), (a.reshape(-1, 20), y.ravel()), l2=L2)
+
+    def gradients(x):
+        pairs = zip(a, y, strict=True)
+        return np.stack([b.T @ (b @ x - t) / M + L2 * x for b, t in pairs])
+
+    oracles = SimpleNamespace(local_grad=gradients)
+    return bn.DistributedSum(whole, W, L=wide_L()), oracles
+
+
+_wide = rng.standard_normal((W, M, 20)), rng.standard_normal((W, M))
+
+
+def wide_L():
+    """The largest curvature of a worker's sum."""
+    return max(np.linalg.norm(a, 2) ** 2 / M for a in _wide[0]) + L2
 
 
 def states(method, steps, seed=0):

@@ -1,0 +1,25 @@
+"""The terms that a method takes in random order, from the keys of its steps."""
+
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import sum_case
+
+
+def taker(keys):
+    """take(t, size): the indices of step t, shuffled anew where too few are left."""
+    order, used = np.asarray(jax.random.permutation(keys[0], sum_case.N)), 0
+
+    def take(t, size):
+        nonlocal order, used
+        if used + size > sum_case.N:
+            first = jax.random.split(keys[t + 1])[0]
+            order, used = np.asarray(jax.random.permutation(first, sum_case.N)), 0
+        used += size
+        return order[used - size : used]
+
+    return take
+
+
+ORACLES = SimpleNamespace(term_gradients=sum_case.term_gradients)
