@@ -8,7 +8,7 @@ import banach as bn
 from banach.claims import runs
 from banach.kinds.linear.zoo import right_side
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
-from banach.parts.grid import obstacles, poisson_grid
+from banach.parts.grid_laplacians import obstacles, poisson_grid
 from banach.parts.preconditioners import (
     IncompleteCholesky,
     Jacobi,

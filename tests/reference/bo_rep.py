@@ -5,7 +5,7 @@ import numpy as np
 from reference import _bilevel
 from reference._case import Case
 
-from banach.methods.bilevel._blocks import draw_rows
+from banach.methods.bilevel._block_estimators import draw_rows
 
 
 def _case(problem, told=None, **given):

@@ -4,7 +4,7 @@ import numpy as np
 from reference._case import Case
 from reference._newton import logistic
 
-from banach.methods.smooth._step_lengths import Backtracking, Explicit
+from banach.methods.smooth._damped_newton_steps import Backtracking, Explicit
 
 CONVEX = {"convex": True}
 CASES = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference import _bilevel as case
 
-from banach.methods.bilevel._blocks import draw_blocks, msvr
+from banach.methods.bilevel._block_estimators import draw_blocks, msvr
 from banach.methods.bilevel.bsvrb import Bsvrb
 
 

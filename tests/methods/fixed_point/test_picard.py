@@ -7,7 +7,7 @@ from reference import picard as reference
 
 from banach.core.point import Point
 from banach.kinds.fixed_point.problem import FixedPoint
-from banach.methods.fixedpoint.picard import Picard
+from banach.methods.fixed_point.picard import Picard
 
 
 def test_a_rotation_is_circled_by_plain_steps_and_solved_by_averaged_ones():

@@ -14,7 +14,7 @@ from banach.methods.linear import _direction_network as dn
 from banach.methods.linear._ritz import ritz_vectors
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
 from banach.methods.linear.deep_conjugate_direction import DeepConjugateDirection
-from banach.parts.grid import poisson_grid
+from banach.parts.grid_laplacians import poisson_grid
 from banach.parts.preconditioners import Plain
 
 RNG = np.random.default_rng(4)

@@ -6,7 +6,7 @@ import smooth_drive as sd
 from reference._newton import logistic
 
 from banach.kinds.smooth.problem import Smooth
-from banach.methods.smooth._step_lengths import Backtracking, Search
+from banach.methods.smooth._damped_newton_steps import Backtracking, Search
 from banach.methods.smooth.root_newton import RootNewton
 
 

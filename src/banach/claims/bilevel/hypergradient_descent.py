@@ -20,7 +20,7 @@ from banach.claims.course import Seen, at_most, proved, reported
 from banach.core import tree
 from banach.kinds.bilevel.problem import Bilevel
 from banach.methods.bilevel.hypergradient_descent import HypergradientDescent
-from banach.parts.implicit import solve_lower
+from banach.parts.bilevel_solves import solve_lower
 
 STEPS, BOX, WITHIN, DRAWS = 150, (-12.0, 4.0), 1e-3, 20
 SOURCE = "Pedregosa 2016, "

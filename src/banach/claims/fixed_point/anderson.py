@@ -13,10 +13,10 @@ import numpy as np
 
 from banach.claims import runs
 from banach.claims.course import Seen, at_most, fresh, ours, proved, reported
-from banach.claims.fixedpoint import _instances as instances
+from banach.claims.fixed_point import _instances as instances
 from banach.kinds.fixed_point.problem import FixedPoint
-from banach.methods.fixedpoint.anderson import Anderson
-from banach.methods.fixedpoint.picard import Picard
+from banach.methods.fixed_point.anderson import Anderson
+from banach.methods.fixed_point.picard import Picard
 from banach.zoo import datasets
 
 STEPS, SHARES = 15, np.array([0.3, 0.3, 0.4])

@@ -26,9 +26,9 @@ from banach.claims.course import (
     proved,
     reported,
 )
-from banach.claims.fixedpoint import _graphs as graphs
-from banach.methods.fixedpoint.convergent_graph_solver import ConvergentGraphSolver
-from banach.parts.graph_solver import graph_solver
+from banach.claims.fixed_point import _graphs as graphs
+from banach.methods.fixed_point.convergent_graph_solver import ConvergentGraphSolver
+from banach.parts.graph_network import graph_solver
 
 
 def untrained():

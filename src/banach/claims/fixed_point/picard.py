@@ -11,9 +11,9 @@ import numpy as np
 
 from banach.claims import instances, runs
 from banach.claims.course import Seen, at_most, between, fresh, ours, proved
-from banach.claims.fixedpoint import _instances as maps
+from banach.claims.fixed_point import _instances as maps
 from banach.kinds.fixed_point.problem import FixedPoint
-from banach.methods.fixedpoint.picard import Picard
+from banach.methods.fixed_point.picard import Picard
 from banach.methods.smooth.trust_region_newton import TrustRegionNewton
 
 STEPS, LONG = 300, 2000

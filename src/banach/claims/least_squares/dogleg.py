@@ -11,9 +11,9 @@ import numpy as np
 
 from banach.claims import runs
 from banach.claims.course import Seen, at_most, proved, reported
-from banach.claims.leastsquares import _instances
-from banach.methods.leastsquares.dogleg import Dogleg
-from banach.methods.leastsquares.levenberg_marquardt import LevenbergMarquardt
+from banach.claims.least_squares import _instances
+from banach.methods.least_squares.dogleg import Dogleg
+from banach.methods.least_squares.levenberg_marquardt import LevenbergMarquardt
 
 STEPS = 400
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from banach.claims import runs
 from banach.claims.course import Seen, at_most, between, proved
-from banach.claims.leastsquares import _instances
-from banach.methods.leastsquares.gauss_newton import GaussNewton
+from banach.claims.least_squares import _instances
+from banach.methods.least_squares.gauss_newton import GaussNewton
 
 NOISES = (0.1, 0.2, 0.3, 0.4, 0.5)
 

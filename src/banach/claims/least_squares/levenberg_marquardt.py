@@ -11,8 +11,8 @@ from scipy.optimize import leastsq
 
 from banach.claims import runs
 from banach.claims.course import Seen, at_most, proved, reported
-from banach.claims.leastsquares import _instances
-from banach.methods.leastsquares.levenberg_marquardt import LevenbergMarquardt
+from banach.claims.least_squares import _instances
+from banach.methods.least_squares.levenberg_marquardt import LevenbergMarquardt
 
 STEPS = 400
 

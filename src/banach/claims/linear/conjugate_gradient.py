@@ -16,7 +16,7 @@ from banach.claims.course import Seen, at_most, fresh, ours, proved
 from banach.kinds.linear import zoo
 from banach.kinds.linear.problem import Linear
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
-from banach.parts.grid import obstacles, poisson_grid
+from banach.parts.grid_laplacians import obstacles, poisson_grid
 from banach.parts.preconditioners import IncompleteCholesky, Jacobi, Multigrid, Plain
 
 

@@ -23,7 +23,7 @@ from banach.kinds.linear import zoo
 from banach.kinds.linear.problem import Linear
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
 from banach.methods.linear.deep_conjugate_direction import DeepConjugateDirection
-from banach.parts.grid import poisson_grid
+from banach.parts.grid_laplacians import poisson_grid
 from banach.parts.preconditioners import IncompleteCholesky, Multigrid, Plain
 
 

@@ -11,7 +11,7 @@ from banach.claims import instances
 from banach.core import tree
 from banach.engine.loop import leaves_in
 from banach.parts.line_search import LineSearchResult
-from banach.parts.searched import Search, Searched
+from banach.parts.line_search_methods import Search, Searched
 
 
 class Exact(Search):

@@ -19,8 +19,8 @@ from banach.claims.smooth import _instances
 from banach.core import tree
 from banach.methods.smooth.accelerated_gradient import AcceleratedGradient
 from banach.methods.smooth.trust_region_newton import TrustRegionNewton
+from banach.parts.line_search_methods import Direction, Fixed, Searched
 from banach.parts.momentum import constant_weight
-from banach.parts.searched import Direction, Fixed, Searched
 
 
 class Momentum(Direction):

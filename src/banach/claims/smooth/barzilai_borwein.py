@@ -17,7 +17,7 @@ from banach.methods.smooth.barzilai_borwein import (
     BarzilaiBorweinDirection,
 )
 from banach.methods.smooth.polak_ribiere import PolakRibiere
-from banach.parts.searched import Fixed, Searched, Steepest
+from banach.parts.line_search_methods import Fixed, Searched, Steepest
 
 CONDITIONS = {0: 10.0, 1: 100.0, 2: 1e3, 3: 1e4}
 

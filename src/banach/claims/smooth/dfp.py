@@ -15,7 +15,7 @@ from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth._inverse_matrix import Inverse
 from banach.methods.smooth.bfgs import Bfgs, BfgsDirection
 from banach.methods.smooth.dfp import Dfp, DfpDirection
-from banach.parts.searched import Fixed, Searched
+from banach.parts.line_search_methods import Fixed, Searched
 
 
 @proved("Fletcher and Powell 1963", at_most(1e-5))

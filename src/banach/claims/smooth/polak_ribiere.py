@@ -14,7 +14,7 @@ from banach.claims.smooth import _instances, _states
 from banach.core import tree
 from banach.methods.smooth._conjugate import ConjugateDirection
 from banach.methods.smooth.polak_ribiere import PolakRibiere, PolakRibiereDirection
-from banach.parts.searched import Searched, Wolfe
+from banach.parts.line_search_methods import Searched, Wolfe
 
 NAMES = _instances.LARGE
 

@@ -14,7 +14,7 @@ from banach.claims import instances, runs
 from banach.claims.course import Seen, at_least, at_most, ours, proved, reported
 from banach.claims.smooth._newton import gradient, hessian, lipschitz
 from banach.kinds.smooth.problem import Smooth
-from banach.methods.smooth._step_lengths import Backtracking, Explicit
+from banach.methods.smooth._damped_newton_steps import Backtracking, Explicit
 from banach.methods.smooth.lazy_newton import LazyNewton
 from banach.methods.smooth.root_newton import RootNewton
 from banach.parts.newton import Quadratic
