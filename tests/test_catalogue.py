@@ -263,8 +263,8 @@ def test_a_page_shows_card_formula_paper_and_verdict(tmp_path, monkeypatch):
     index = card_reader.build_index(src)
     monkeypatch.setattr(catalogue, "ROOT", src)
     only(monkeypatch, index)
-    claim = {"name": "fast_step", "verdict": "not_reproduced"}
-    claim |= {"measured": "1.5", "required": "at least 2"}
+    claim = {"name": "fast_step", "verdict": "not_reproduced", "date": "2026-11-28"}
+    claim |= {"summary": "0 of 1; not theorem 2"}
     pages = docs_generator().pages(index, [claim, claim | {"name": "other"}])
     assert set(pages) == {"index.md", "fast_step.md"}
     page = pages["fast_step.md"]
@@ -273,7 +273,8 @@ def test_a_page_shows_card_formula_paper_and_verdict(tmp_path, monkeypatch):
     assert "Fails `a*b`." in page
     assert "Paul Erdős, María van der Berg, Eb Hopf Jr (1960)." in page
     assert "@article{erdos1960step," in page
-    assert page.count("**Not reproduced**: measured 1.5, required at least 2.") == 1
+    said = "**Not reproduced** (0 of 1; not theorem 2, 2026-11-28): [statement by "
+    assert page.count(said + "statement](../evidence/fast_step.md).") == 1
     assert (
         "[fast_step](fast_step.md) | Fast steps. | `grad`, `value` | 1960"
         in (pages["index.md"])

@@ -88,7 +88,7 @@ def assignment():
 
 @reported("Tang et al. 2024, table 1, MNIST with squared distances", at_most(0.1))
 def squared():
-    """Iterations over Sinkhorn's, 20 sweeps counted, 2 n entries kept."""
+    """The same between images of digits, by squared distances of their pixels."""
     return share(digits(2), 20, 2)
 
 
