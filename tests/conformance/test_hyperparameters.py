@@ -190,7 +190,9 @@ class TwoFacts(Method):
 
 def test_the_default_suggest_reads_facts_and_constants():
     def of(**constants):
-        return TwoFacts.suggest(None, Facts(constants=given(constants)))
+        return TwoFacts.suggest(bowl, Facts(constants=given(constants)))
+
+    bowl = bn.Smooth(lambda x: jnp.vdot(x, x), np.ones(2))
 
     made = of(L=4.0, cocoercive=0.5)
     assert (made.length, made.damping, made.memory) == (0.25, 0.5, 4)

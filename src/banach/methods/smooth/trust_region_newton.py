@@ -51,7 +51,11 @@ class TrustRegionNewton(Method):
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
 
-    radius: Float[Array, ""] = real(float("inf"), infinite=True)
+    radius: Float[Array, ""] = real(infinite=True)
+
+    @classmethod
+    def suggest(cls, problem, facts):
+        return cls(radius=float("inf"))
 
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
