@@ -190,7 +190,7 @@ class TwoFacts(Method):
 
 def test_the_default_suggest_reads_facts_and_constants():
     def of(**constants):
-        known = dataclasses.replace(bowl.facts(), constants=given(constants))
+        known = Facts(bowl.facts().properties, constants=given(constants))
         return TwoFacts.suggest(bowl, known)
 
     bowl = bn.Smooth(lambda x: jnp.vdot(x, x), np.ones(2))
