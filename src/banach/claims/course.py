@@ -221,8 +221,9 @@ def summary(rows: list[dict[str, Any]]) -> str:
     tried = [r for r in paper if r["verdict"] in ("holds", "fails")]
     held = sum(r["verdict"] == "holds" for r in tried)
     text = f"{held} of {len(tried)}" if tried else "none tried"
-    if len(tried) < len(paper):
-        text += f", {len(paper) - len(tried)} out of reach"
+    for verdict, word in (("out_of_reach", "out of reach"), ("error", "in error")):
+        count = sum(r["verdict"] == verdict for r in paper)
+        text += f", {count} {word}" if count else ""
     failed = [r["source"] for r in tried if r["verdict"] == "fails"]
     return text + (f"; not {', '.join(failed)}" if failed else "")
 

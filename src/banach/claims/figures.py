@@ -63,7 +63,8 @@ def _curves(ax: Any, what: Any) -> None:
             at = np.maximum(at, 1)
         dashed = "k--" if "bound" in label else "-"
         ax.plot(at, np.maximum(values, 1e-17), dashed, label=label, lw=1.2)
-    ax.set(yscale="log", title=title, xlabel=row["axes"][0], ylabel=row["axes"][1])
+    ax.set(yscale="log", xlabel=row["axes"][0], ylabel=row["axes"][1])
+    ax.set_title(textwrap.fill(title, 40), fontsize=9)
     ax.legend(fontsize=7)
 
 
@@ -74,13 +75,17 @@ def _numbers(ax: Any, row: dict[str, Any]) -> None:
     known = np.isfinite(values)
     at = np.arange(len(names))
     good = np.array([row["bar"][0] <= v <= row["bar"][1] for v in values])
-    ax.plot(values[known & good], at[known & good], "o", color="tab:blue")
-    ax.plot(values[known & ~good], at[known & ~good], "x", color="tab:red", ms=8)
+    ax.plot(values[known & good], at[known & good], "o", color="tab:blue", zorder=3)
+    bad = known & ~good
+    ax.plot(values[bad], at[bad], "x", color="tab:red", ms=8, mew=2, zorder=3)
     low, high = row["bar"]
     ends = [v for v in (low, high) if np.isfinite(v)]
     within = [*values[known], *ends]
     if min(within) > 0 and max(within) > 30 * min(within):
         ax.set_xscale("log")
+    else:
+        ax.ticklabel_format(axis="x", useOffset=False)
+        ax.locator_params(axis="x", nbins=5)
     left, right = ax.get_xlim()
     reach = (min(left, *ends), max(right, *ends))
     for end, side in ((low, reach[0]), (high, reach[1])):
@@ -92,5 +97,5 @@ def _numbers(ax: Any, row: dict[str, Any]) -> None:
         ax.text(0.5, i, text, transform=ax.get_yaxis_transform(), color="tab:red")
     ax.set_yticks(at, names, fontsize=7)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_title(f"{row['sort']}: {row['source']}", fontsize=8)
+    ax.set_title(textwrap.fill(f"{row['sort']}: {row['source']}", 48), fontsize=8)
     ax.set_xlabel(textwrap.fill(row["says"], 52), fontsize=7)
