@@ -277,8 +277,11 @@ def on_config(config):
     kinds = catalogue.own()["kinds"]
     write(DOCS / "kinds", kind_pages(kinds, index, zoo.names()))
     rooms = ["kinds/index.md", *({name: f"kinds/{name}.md"} for name in kinds)]
-    shown = [{c["name"]: f"evidence/{c['name']}.md"} for c in claims]
-    behind = {"Evidence by method": shown}
+    families: dict[str, list] = {}
+    for c in claims:
+        place = {c["name"]: f"evidence/{c['name']}.md"}
+        families.setdefault(c["family"], []).append(place)
+    behind = {"Evidence by method": [{k: v} for k, v in families.items()]}
     config.nav = [*config.nav, {"Methods": methods}, {"Kinds": rooms}, behind]
     return config
 

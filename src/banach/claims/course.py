@@ -235,14 +235,16 @@ def words(row: dict[str, Any]) -> str:
     if row["verdict"] == "error":
         return f"{row['says']}: {row['measured']}"
     if row["over"] == "mean":
-        text = f"{row['mean']:.3g} in geometric mean of {row['instances']}"
+        text = f"{_shown(row['mean'])} in geometric mean of {row['instances']}"
     else:
         text = f"{row['held']} of {row['instances']}"
-    number = row["numbers"][row["worst"]]
-    # Null in JSON, where this row may come from, is a number that it does not know.
-    shown = "not a finite number" if number is None else f"{number:.3g}"
-    worst = f"worst {shown} ({row['worst']})"
+    worst = f"worst {_shown(row['numbers'][row['worst']])} ({row['worst']})"
     return f"{row['verdict']}, {text}, {worst}"
+
+
+def _shown(value: float | None) -> str:
+    # A number that JSON does not know is null there, where the row may come from.
+    return "no finite number" if value is None else f"{value:.3g}"
 
 
 def fresh() -> int:
