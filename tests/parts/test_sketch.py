@@ -60,13 +60,13 @@ def test_flops_and_bad_sketches():
             Sketch(kind, block)
 
 
-def test_the_least_shift_makes_the_reduced_hessian_positive():
+def test_a_shift_of_its_norm_makes_the_reduced_hessian_positive():
     H = np.diag([1.0, -2.0, 3.0])
     J = np.array([[0.0, 1.0, 0.0]])
     np.testing.assert_allclose(convexified(jnp.asarray(H), jnp.asarray(J), 0.1), H)
     J = np.array([[1.0, 0.0, 0.0]])
     B = convexified(jnp.asarray(H), jnp.asarray(J), 0.1)
-    np.testing.assert_allclose(B, H + 2.1 * np.eye(3))
+    np.testing.assert_allclose(B, H + (0.1 + np.sqrt(14)) * np.eye(3))
 
 
 def test_multipliers_are_fitted_signed_and_differentiable():
