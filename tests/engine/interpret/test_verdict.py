@@ -9,7 +9,7 @@ import pytest
 import test_control
 import test_elementwise
 import test_keys
-import test_linear
+import test_linalg
 import test_moves
 import test_sums
 from agree import traced
@@ -99,7 +99,7 @@ def test_every_rule_is_held_against_xla():
         *(test_moves.scatters("clip", test_moves.OUT), test_sums.reductions()),
         *(test_sums.orders(), test_sums.products(), test_sums.convolutions()),
         *(test_sums.windows(), test_elementwise.orders()),
-        *(test_linear.solves(), test_linear.factors(), test_keys.draws()),
+        *(test_linalg.solves(), test_linalg.factors(), test_keys.draws()),
         test_control.CASES,
     ]
     tried = set()

@@ -39,7 +39,7 @@ def test_where_values_are_noise_it_ends_near_the_solution(name):
     assert np.isfinite(np.asarray(state.x)).all()
     if name == "lbfgs":
         # A failed search first drops the pairs, then the gradient gets its chance.
-        assert int(state.known.pairs.count) == 0
+        assert int(state.known.count) == 0
 
 
 @pytest.mark.parametrize("name", NAMES)

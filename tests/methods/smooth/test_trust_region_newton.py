@@ -11,13 +11,13 @@ from banach.methods.smooth.trust_region_newton import TrustRegionNewton
 def test_it_leaves_a_saddle_in_the_hard_case():
     # At y = 0 the gradient has no part along the negative curvature.
     problem = Smooth(lambda x: x[0] ** 2 + (x[1] ** 2 - 1) ** 2, np.array([1.0, 0.0]))
-    xs, _, _ = sd.drive(TrustRegionNewton(), problem, 15)
+    xs, _, _ = sd.drive(TrustRegionNewton(np.inf), problem, 15)
     np.testing.assert_allclose(np.abs(xs[-1]), [0, 1], atol=1e-10)
 
 
 def test_it_is_stuck_at_the_noise_floor_only():
     problem = sd.noisy()
-    state, steps = sd.until_stuck(TrustRegionNewton(), problem)
+    state, steps = sd.until_stuck(TrustRegionNewton(np.inf), problem)
     assert bool(state.stuck) and steps < 300
     assert np.linalg.norm(state.g) < 1e-7 * np.linalg.norm(problem.grad(problem.x0))
 
