@@ -16,7 +16,7 @@ from banach.engine.plan import Limits, Past, Plan
 from banach.methods.smooth.gradient_descent import GradientDescent
 
 SIZE = 2**13
-EVERY = 50
+EVERY = 65
 
 
 class Careful(FromOptax):
@@ -125,7 +125,7 @@ def test_resume_is_exact(tmp_path):
     path, problem = tmp_path / "run.json", f"{saved_problem.__file__}:large"
     method = GradientDescent(0.1, search=False)
     full = solved(problem, method)
-    assert full.steps > 2 * full.settings.every
+    assert full.steps >= 2 * full.settings.every
     solved(problem, method, max_steps=full.settings.every, checkpoint=path)
     back = bn.solve(problem, tol=1e-3, resume=path)
     assert seen(back) == seen(full)
@@ -140,7 +140,7 @@ def test_the_step_and_the_leaf_that_became_non_finite_are_found():
     assert np.isfinite(r.x["a"]).all() and r.best_step % EVERY == 0
     assert "step 128" in r.reason
     rows = r.trace.step.tolist()
-    assert rows == [0, 50, 100, 128]
+    assert rows == [0, EVERY, 128]
 
 
 def test_a_run_that_ends_inside_a_block_is_looked_at_there():
@@ -157,8 +157,8 @@ def test_a_large_point_that_stands_still_ends_as_stalled():
     start = jax.tree.map(lambda v: v + 2, bowl().x0)
     r = solved(method=sgd(1e-30), start=start)
     # The first of its steps is not known to have left everything alone.
-    assert (r.status, r.steps) == ("stalled", 3 * EVERY)
-    assert int(r.carry.state.motionless) == 3 * EVERY - 1
+    assert (r.status, r.steps) == ("stalled", 2 * EVERY)
+    assert int(r.carry.state.motionless) == 2 * EVERY - 1
 
 
 def test_what_moves_outside_the_sample_moves():
