@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from banach import catalogue
-from banach.core import compat, validation
+from banach.core import compat, kind, validation
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.method import Refusal, applicable
@@ -235,7 +235,10 @@ def entrants(problem: Problem, methods: Sequence[Any] | None) -> list[Any]:
         names.extend(f"{name}:{v}" for v in variants)
         if not variants:
             names.append(name)
-    return names
+    # Those that the kind prefers run first: they set the pace for the rest.
+    card = problem.card
+    first = [] if card is None else kind.preferred(card, problem, facts)
+    return sorted(names, key=lambda name: name not in first)
 
 
 def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bool:
