@@ -398,7 +398,8 @@ row("run", bn.run,
     max_steps="steps", key="key?", every="count?", trace="even")  # fmt: skip
 row("race", bn.race, {"problem": problem, "methods": ["lbfgs"]}, problem="problem",
     methods="methods?", start="start?", tol="tolerance", check="check?",
-    max_steps="steps", time_limit="seconds", seed="seed", seeds="count",
+    max_steps="steps", time_limit="seconds", patience="positive?", seed="seed",
+    seeds="count",
     name="name?", command="text", progress="callback?")  # fmt: skip
 row("verify", bn.verify, {"answer": problem, "x": x0}, answer="saved", x="point",
     problem="saved?", check="check?", tol="tolerance?", seed="seed")  # fmt: skip
