@@ -44,8 +44,6 @@ class {cls}State(eqx.Module):
 # and `init` call, `cost` how often a step does; `rate` bounds `rate_of` in the
 # constants of the problem (leave both out where nothing is proved).
 @method(
-    name="{name}",
-    family="{family}",
     problem="Smooth",
     needs={{"grad"}},
     assumes={{"smooth"}},

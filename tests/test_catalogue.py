@@ -10,6 +10,7 @@ import pytest
 import banach.bibtex as bibtex
 import banach.catalogue as catalogue
 from banach import card_reader
+from banach.core.card import home, method
 
 SRC = Path(catalogue.__file__).parent
 
@@ -80,6 +81,25 @@ def test_an_entry_holds_the_card_the_paper_and_the_place(tmp_path):
             "doc": "A step that is fast.",
         }
     }
+
+
+def test_class_and_folder_name_a_card_that_does_not(tmp_path):
+    short = CARD.replace('name="fast_step", family="smooth", ', "")
+    assert short != CARD
+    whole, derived = (
+        card_reader.build_index(tree(tmp_path / word, MODULE + card))
+        for word, card in (("whole", CARD), ("short", short))
+    )
+    assert whole == derived
+
+
+def test_a_class_finds_its_name_and_its_family():
+    found = method(problem="Smooth", needs={"grad"}, paper="x2000y")(
+        type("HeavyBall", (), {"__module__": "banach.methods.smooth.heavy_ball"})
+    ).card
+    assert (found.name, found.family) == ("heavy_ball", "smooth")
+    assert home("banach.bridge.optax") == "bridge"
+    assert home("my.package") == home("__main__") == "own"
 
 
 def test_a_bridge_file_holds_several_methods_under_one_bib(tmp_path):

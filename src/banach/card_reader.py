@@ -22,7 +22,8 @@ DEFAULTS = {
     "host": False,
     "status": "new",
 }
-REQUIRED = ("name", "family", "problem", "needs", "paper")
+REQUIRED = ("problem", "needs", "paper")
+PLACED = ("name", "family")  # the class and the folder say them
 KIND = {
     "name": str,
     "oracles": list,
@@ -266,7 +267,8 @@ def _read(
     entries = []
     for node, call in cards:
         where = f"{shown}:{node.lineno}"
-        card = _card(call, shown)
+        home = "own" if place == "outside" else file.parent.name
+        card = {"name": snake_case(node.name), "family": home, **_card(call, shown)}
         _validate(card, node, file, where, place)
         docstring = ast.get_docstring(node)
         if not docstring:
@@ -304,7 +306,7 @@ def _card(call, shown: str) -> dict[str, Any]:
     if call.args:
         raise CatalogueError(f"{where}: every argument of @method is named")
     card: dict[str, Any] = {**DEFAULTS, "has_rate": False}
-    known = {*REQUIRED, *DEFAULTS, "rate"}
+    known = {*REQUIRED, *PLACED, *DEFAULTS, "rate"}
     for word in call.keywords:
         place = f"{shown}:{word.value.lineno}"
         if word.arg not in known:

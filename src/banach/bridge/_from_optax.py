@@ -44,14 +44,7 @@ class FromOptaxState(eqx.Module):
     mark: UInt32[Array, " marks"]
 
 
-@method(
-    name="from_optax",
-    family="bridge",
-    problem="Smooth",
-    needs={"value", "grad"},
-    paper="deepmind2020jax",
-    cost=None,
-)
+@method(problem="Smooth", needs={"value", "grad"}, paper="deepmind2020jax", cost=None)
 class FromOptax(Method):
     """Steps of an optax transformation: `FromOptax(optax.adam, learning_rate=1e-2)`.
 

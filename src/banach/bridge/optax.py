@@ -20,14 +20,7 @@ constant of the problem gives a learning rate. This one is not tuned."""
 _GRADIENT_STEPS = ("sgd", "nesterov", "optimistic_gradient_descent")
 
 
-@method(
-    name="optax",
-    family="bridge",
-    problem="Smooth",
-    needs={"value", "grad"},
-    paper="deepmind2020jax",
-    cost=None,
-)
+@method(problem="Smooth", needs={"value", "grad"}, paper="deepmind2020jax", cost=None)
 class Optax(Method):
     """An optimiser of optax by name: `Optax("adam", learning_rate=1e-2)`.
 

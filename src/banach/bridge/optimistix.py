@@ -31,12 +31,7 @@ class OptimistixState(eqx.Module):
 
 
 @method(
-    name="optimistix",
-    family="bridge",
-    problem="Smooth",
-    needs={"value", "grad"},
-    paper="rader2024optimistix",
-    cost=None,
+    problem="Smooth", needs={"value", "grad"}, paper="rader2024optimistix", cost=None
 )
 class Optimistix(Method):
     """A minimiser of Optimistix: `Optimistix("BFGS")`, or an instance of one.

@@ -80,8 +80,6 @@ DENSE_UP_TO = 2000
 
 
 @method(
-    name="scipy",
-    family="bridge",
     problem="Smooth",
     needs={"value", "grad"},
     paper="virtanen2020scipy",

@@ -31,8 +31,6 @@ LADDERS = {
 
 
 @method(
-    name="sklearn",
-    family="bridge",
     problem="GLM",
     needs={"value", "grad"},
     paper="pedregosa2011sklearn",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from banach.catalogue import snake_case
 from banach.core.kind import unknown
 
 FACTS = frozenset(
@@ -50,39 +51,41 @@ class Card:
 
 def method(
     *,
-    name: str,
-    family: str,
     problem: str,
     needs: Iterable[str],
-    assumes: Iterable[str] = (),
     paper: str,
-    rate_of: str | None = None,
-    rate: Callable[..., Any] | None = None,
-    cost: Mapping[str, int] | None = None,
-    init_cost: Mapping[str, int] | None = None,
-    random: bool = False,
-    host: bool = False,
+    name: str | None = None,
+    family: str | None = None,
+    assumes: Iterable[str] = (),
     status: str = "new",
+    **promises: Any,
 ) -> Callable[[type], type]:
-    """Attach a card to a Method class; every argument but `rate` is a literal."""
-    card = Card(
-        name=name,
-        family=family,
-        problem=problem,
-        needs=frozenset(needs),
-        assumes=frozenset(assumes),
-        paper=paper,
-        rate_of=rate_of,
-        rate=rate,
-        cost=cost,
-        init_cost=init_cost,
-        random=random,
-        host=host,
-        status=status,
-    )
+    """Attach a card to a Method class; every argument but `rate` is a literal.
+
+    The name is the class's in snake case, and the family the folder of banach/methods
+    that it stands in ("own" elsewhere), unless they are given. `promises` are the
+    remaining fields of `Card`.
+    """
 
     def attach(cls: type) -> type:
-        cls.card = card  # type: ignore[attr-defined]
+        cls.card = Card(  # type: ignore[attr-defined]
+            name=name or snake_case(cls.__name__),
+            family=family or home(cls.__module__),
+            problem=problem,
+            needs=frozenset(needs),
+            assumes=frozenset(assumes),
+            paper=paper,
+            status=status,
+            **promises,
+        )
         return cls
 
     return attach
+
+
+def home(module: str) -> str:
+    """The family of a class in this module: its folder in banach, or "own"."""
+    parts = module.split(".")
+    if parts[:2] == ["banach", "methods"] and len(parts) == 4:
+        return parts[2]
+    return "bridge" if parts[:2] == ["banach", "bridge"] else "own"

@@ -22,8 +22,6 @@ class DampedState(eqx.Module):
 
 
 @method(
-    name="damped",
-    family="specimens",
     problem="Smooth",
     needs={"residual"},
     paper="madsen2004methods",

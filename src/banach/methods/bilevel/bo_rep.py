@@ -28,8 +28,6 @@ class BoRepState(eqx.Module):
 
 
 @method(
-    name="bo_rep",
-    family="bilevel",
     problem="Bilevel",
     needs=[
         "sample_upper_grad",

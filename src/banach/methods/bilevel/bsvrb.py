@@ -30,8 +30,6 @@ class BsvrbState(eqx.Module):
 
 
 @method(
-    name="bsvrb",
-    family="bilevel",
     problem="Bilevel",
     needs=[
         "sample_upper_grad",

@@ -33,8 +33,6 @@ class HypergradientDescentState(eqx.Module):
 
 
 @method(
-    name="hypergradient_descent",
-    family="bilevel",
     problem="Bilevel",
     needs={"upper_value", "upper_grad", "lower_grad", "lower_hvp", "cross"},
     assumes={"lower_strongly_convex"},

@@ -28,8 +28,6 @@ class FistaState(eqx.Module):
 
 
 @method(
-    name="fista",
-    family="composite",
     problem="Composite",
     needs={"grad", "prox"},
     assumes={"convex", "smooth"},

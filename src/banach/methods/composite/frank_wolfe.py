@@ -20,8 +20,6 @@ class FrankWolfeState(eqx.Module):
 
 
 @method(
-    name="frank_wolfe",
-    family="composite",
     problem="Composite",
     needs={"value", "grad", "lmo"},
     assumes={"smooth"},

@@ -27,8 +27,6 @@ class ProximalGradientState(eqx.Module):
 
 
 @method(
-    name="proximal_gradient",
-    family="composite",
     problem="Composite",
     needs={"value", "grad", "prox"},
     assumes={"smooth"},

@@ -33,8 +33,6 @@ class AdasketchNewtonState(eqx.Module):
 
 
 @method(
-    name="adasketch_newton",
-    family="constrained",
     problem="Constrained",
     needs={"value", "grad", "hess", "constraints", "jacobian"},
     assumes={"smooth"},

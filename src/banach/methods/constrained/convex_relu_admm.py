@@ -33,8 +33,6 @@ class ConvexReluAdmmState(eqx.Module):
 
 
 @method(
-    name="convex_relu_admm",
-    family="constrained",
     problem="ConvexRelu",
     needs={"split", "split_prox", "normal"},
     assumes={"convex"},

@@ -24,8 +24,6 @@ class EcontrolState(eqx.Module):
 
 
 @method(
-    name="econtrol",
-    family="distributed",
     problem="DistributedSum",
     needs={"local_grad", "local_sample"},
     assumes={"smooth"},

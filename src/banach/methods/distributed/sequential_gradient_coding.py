@@ -29,8 +29,6 @@ class SequentialGradientCodingState(eqx.Module):
 
 
 @method(
-    name="sequential_gradient_coding",
-    family="distributed",
     problem="DistributedSum",
     needs={"coded_grad"},
     assumes={"smooth"},

@@ -25,12 +25,7 @@ class AndersonState(eqx.Module):
 
 
 @method(
-    name="anderson",
-    family="fixed_point",
-    problem="FixedPoint",
-    needs={"map"},
-    paper="walker2011anderson",
-    cost={"map": 1},
+    problem="FixedPoint", needs={"map"}, paper="walker2011anderson", cost={"map": 1}
 )
 class Anderson(Method):
     """Picard steps corrected by the last `memory` differences (Walker and Ni 2011).

@@ -24,8 +24,6 @@ class ConvergentGraphSolverState(eqx.Module):
 
 
 @method(
-    name="convergent_graph_solver",
-    family="fixed_point",
     problem="GraphFixedPoint",
     needs={"linear_part"},
     assumes={"contractive"},

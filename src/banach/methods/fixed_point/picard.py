@@ -20,8 +20,6 @@ class PicardState(eqx.Module):
 
 
 @method(
-    name="picard",
-    family="fixed_point",
     problem="FixedPoint",
     needs={"map"},
     assumes={"nonexpansive"},

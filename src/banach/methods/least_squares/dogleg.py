@@ -31,8 +31,6 @@ class DoglegState(eqx.Module):
 
 
 @method(
-    name="dogleg",
-    family="least_squares",
     problem="NonlinearLeastSquares",
     needs={"residual", "jacobian"},
     assumes={"smooth"},

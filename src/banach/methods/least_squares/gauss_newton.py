@@ -28,8 +28,6 @@ class GaussNewtonState(eqx.Module):
 
 
 @method(
-    name="gauss_newton",
-    family="least_squares",
     problem="NonlinearLeastSquares",
     needs={"residual", "jacobian"},
     assumes={"smooth"},

@@ -33,8 +33,6 @@ class LevenbergMarquardtState(eqx.Module):
 
 
 @method(
-    name="levenberg_marquardt",
-    family="least_squares",
     problem="NonlinearLeastSquares",
     needs={"residual", "jacobian"},
     assumes={"smooth"},

@@ -31,8 +31,6 @@ def _bound(c, t):
 
 
 @method(
-    name="conjugate_gradient",
-    family="linear",
     problem="Linear",
     needs={"matvec", "residual"},
     assumes={"symmetric", "positive_definite"},

@@ -34,8 +34,6 @@ class DeepConjugateDirectionState(eqx.Module):
 
 
 @method(
-    name="deep_conjugate_direction",
-    family="linear",
     problem="Linear",
     needs={"matvec", "residual"},
     assumes={"symmetric", "positive_definite"},

@@ -28,8 +28,6 @@ class BacktrackingExtragradientState(eqx.Module):
 
 
 @method(
-    name="backtracking_extragradient",
-    family="minimax",
     problem="Inclusion",
     needs={"operator", "resolvent"},
     assumes={"monotone"},

@@ -20,8 +20,6 @@ class ExtragradientState(eqx.Module):
 
 
 @method(
-    name="extragradient",
-    family="minimax",
     problem="Inclusion",
     needs={"operator", "resolvent"},
     assumes={"monotone"},

@@ -24,8 +24,6 @@ class GoldenRatioState(eqx.Module):
 
 
 @method(
-    name="golden_ratio",
-    family="minimax",
     problem="Inclusion",
     needs={"operator", "resolvent"},
     assumes={"monotone"},

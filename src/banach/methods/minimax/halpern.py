@@ -21,8 +21,6 @@ class HalpernState(eqx.Module):
 
 
 @method(
-    name="halpern",
-    family="minimax",
     problem="Inclusion",
     needs={"operator", "resolvent"},
     assumes={"monotone"},

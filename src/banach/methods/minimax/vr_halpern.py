@@ -25,8 +25,6 @@ class VrHalpernState(eqx.Module):
 
 
 @method(
-    name="vr_halpern",
-    family="minimax",
     problem="Inclusion",
     needs={"operator", "component", "resolvent"},
     assumes={"monotone"},

@@ -34,13 +34,7 @@ class BroydenState(eqx.Module):
     stuck: Bool[Array, ""]
 
 
-@method(
-    name="broyden",
-    family="roots",
-    problem="Root",
-    needs={"residual", "jacobian"},
-    paper="li2000derivative",
-)
+@method(problem="Root", needs={"residual", "jacobian"}, paper="li2000derivative")
 class Broyden(Method):
     """Quasi-Newton steps with Broyden's good update, and Li and Fukushima's search.
 

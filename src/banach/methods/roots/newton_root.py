@@ -31,13 +31,7 @@ class NewtonRootState(eqx.Module):
     stuck: Bool[Array, ""]
 
 
-@method(
-    name="newton_root",
-    family="roots",
-    problem="Root",
-    needs={"residual", "jacobian"},
-    paper="kelley2003solving",
-)
+@method(problem="Root", needs={"residual", "jacobian"}, paper="kelley2003solving")
 class NewtonRoot(Method):
     """Newton steps, shortened until the equations become smaller.
 

@@ -36,13 +36,7 @@ class PowellHybridState(eqx.Module):
     stuck: Bool[Array, ""]
 
 
-@method(
-    name="powell_hybrid",
-    family="roots",
-    problem="Root",
-    needs={"residual", "jacobian"},
-    paper="powell1970hybrid",
-)
+@method(problem="Root", needs={"residual", "jacobian"}, paper="powell1970hybrid")
 class PowellHybrid(Method):
     """Dogleg steps with a matrix B that Broyden's update keeps, renewed when it fails.
 

@@ -20,8 +20,6 @@ class SobolevGradientFlowState(eqx.Module):
 
 
 @method(
-    name="sobolev_gradient_flow",
-    family="sciml",
     problem="EllipticEnergy",
     needs={"grad", "riesz"},
     assumes={"strongly_convex", "smooth"},

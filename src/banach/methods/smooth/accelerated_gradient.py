@@ -21,8 +21,6 @@ class AcceleratedGradientState(eqx.Module):
 
 
 @method(
-    name="accelerated_gradient",
-    family="smooth",
     problem="Smooth",
     needs={"grad"},
     assumes={"smooth", "convex"},

@@ -31,8 +31,6 @@ class BarzilaiBorweinDirection(Direction):
 
 
 @method(
-    name="barzilai_borwein",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

@@ -17,8 +17,6 @@ class BfgsDirection(InverseMatrix):
 
 
 @method(
-    name="bfgs",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

@@ -23,8 +23,6 @@ class DfpDirection(InverseMatrix):
 
 
 @method(
-    name="dfp",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

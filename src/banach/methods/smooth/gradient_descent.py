@@ -9,8 +9,6 @@ from banach.parts.line_search_methods import Composed, Fixed, Searched, Steepest
 
 
 @method(
-    name="gradient_descent",
-    family="smooth",
     problem="Smooth",
     needs={"grad"},
     assumes={"smooth"},

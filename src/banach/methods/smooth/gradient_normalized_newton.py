@@ -31,8 +31,6 @@ class GradientNormalizedNewtonState(eqx.Module):
 
 
 @method(
-    name="gradient_normalized_newton",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

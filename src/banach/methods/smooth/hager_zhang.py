@@ -22,8 +22,6 @@ class HagerZhangDirection(_conjugate.ConjugateDirection):
 
 
 @method(
-    name="hager_zhang",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

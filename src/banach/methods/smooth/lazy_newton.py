@@ -31,8 +31,6 @@ class LazyNewtonState(eqx.Module):
 
 
 @method(
-    name="lazy_newton",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad", "hess"},
     assumes={"smooth"},

@@ -31,8 +31,6 @@ class LbfgsDirection(Direction):
 
 
 @method(
-    name="lbfgs",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

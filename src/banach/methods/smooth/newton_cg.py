@@ -23,8 +23,6 @@ class NewtonCgState(eqx.Module):
 
 
 @method(
-    name="newton_cg",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad", "hvp"},
     assumes={"smooth"},

@@ -20,8 +20,6 @@ class NonlinearCgDirection(_conjugate.ConjugateDirection):
 
 
 @method(
-    name="nonlinear_cg",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

@@ -25,8 +25,6 @@ class PolakRibiereDirection(ConjugateDirection):
 
 
 @method(
-    name="polak_ribiere",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

@@ -26,8 +26,6 @@ class RootNewtonState(eqx.Module):
 
 
 @method(
-    name="root_newton",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad", "hess"},
     assumes={"convex", "smooth"},

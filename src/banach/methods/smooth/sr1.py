@@ -26,8 +26,6 @@ class Sr1State(eqx.Module):
 
 
 @method(
-    name="sr1",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad"},
     assumes={"smooth"},

@@ -27,8 +27,6 @@ class TrustRegionNewtonState(eqx.Module):
 
 
 @method(
-    name="trust_region_newton",
-    family="smooth",
     problem="Smooth",
     needs={"value", "grad", "hess"},
     assumes={"smooth"},

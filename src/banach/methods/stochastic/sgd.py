@@ -25,8 +25,6 @@ class SgdState(eqx.Module):
 
 
 @method(
-    name="sgd",
-    family="stochastic",
     problem="FiniteSum",
     needs={"stochastic_grad"},
     paper="robbins1951stochastic",

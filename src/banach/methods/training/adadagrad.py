@@ -29,8 +29,6 @@ class AdadagradState(eqx.Module):
 
 
 @method(
-    name="adadagrad",
-    family="training",
     problem="FiniteSum",
     needs={"stochastic_grad"},
     paper="lau2024adadagrad",

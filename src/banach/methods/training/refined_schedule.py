@@ -34,8 +34,6 @@ class RefinedScheduleState(eqx.Module):
 
 
 @method(
-    name="refined_schedule",
-    family="training",
     problem="FiniteSum",
     needs={"stochastic_grad"},
     paper="defazio2023when",

@@ -19,8 +19,6 @@ class SinkhornState(eqx.Module):
 
 
 @method(
-    name="sinkhorn",
-    family="transport",
     problem="Transport",
     needs={"transform"},
     assumes={"convex"},

@@ -26,8 +26,6 @@ class SinkhornNewtonSparseState(eqx.Module):
 
 
 @method(
-    name="sinkhorn_newton_sparse",
-    family="transport",
     problem="Transport",
     needs={"transform", "plan"},
     assumes={"convex", "smooth"},
