@@ -83,6 +83,7 @@ fuzz: install  ## hunt false certificates on N random problems (N=100000, SEED=0
 # Hours on two cores: COUNT=100, SEED=1; reports/mutants.jsonl is gone on with.
 COUNT ?= 100
 mutants: install  ## mutate the library at random lines, and see whether tests notice
+	@test -d reports/executed || $(PYTHON) tests/executed_lines.py
 	@$(PYTHON) tests/library_mutants.py --count $(COUNT) --seed $(SEED)
 
 race: install  ## race all applicable methods on two real problems

@@ -1,10 +1,12 @@
 """Mutate the library itself: does `make test` notice?
 
 One-line mutations are drawn at random over the rooms that a certificate rests on. Each
-is written into a copy of the project, where the tests nearest to its file run first and
-the rest of the suite after them, until one fails. A mutant that no test notices is
-told: test what it shows, or let the line go.
+is written into a copy of the project, where the tests that execute its line run
+(`tests/executed_lines.py` has recorded which), the nearest first, until one fails: a
+test that does not execute a line cannot notice what happened to it. A mutant that
+nothing notices is told: test what it shows, or let the line go.
 
+    python tests/executed_lines.py                                   # once, before
     python tests/library_mutants.py --count 100 --seed 7 --report mutants.jsonl
     python tests/library_mutants.py --list --count 100 --seed 7     # draw only
 
@@ -28,13 +30,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from executed_lines import Record
+
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src" / "banach"
 ROOMS = ("checks", "kinds", "terms", "methods", "parts", "engine")
 NEAR = 6  # test files that run first
 PATIENCE = 900  # seconds for one command; a mutant that hangs is caught
-# Methods of different families: each engine path and most kinds are run by them.
-WITNESSES = "gradient_descent,fista,lbfgs,extragradient,picard,sgd,sinkhorn"
+ENOUGH, MOST = 200, 400  # CPU seconds, and number, of tests that execute a line
 SWAPS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
@@ -153,44 +156,47 @@ def nearest(file: str) -> list[str]:
     return [test for score, test in sorted(scored)[:NEAR] if score]
 
 
-def commands(mutant: Mutant) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """What is run until something fails: near, conformance, then everything."""
+def commands(mutant: Mutant, record: Record) -> Iterator[list[str]]:
+    """What is run until something fails: tests that execute the line, then the near.
+
+    Those in the near files come first, then the cheapest; a mutant of a line that
+    thousands execute is tried on as many as `ENOUGH` seconds hold.
+    """
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    parts = Path(mutant.file).parts
-    name = parts[-1].removesuffix(".py")
-    own = parts[2] == "methods" and not name.startswith("_")
-    asked = {"BANACH_METHODS": name if own else WITNESSES}
-    conformance = [*pytest, "tests/conformance"]
     near = nearest(mutant.file)
-    yield from [(conformance, asked)] * own
+    found = list(record.tests(mutant.file, mutant.line))
+    found.sort(key=lambda test: test.partition("::")[0] not in near)
+    chosen, spent = [], 0.0
+    for test in found[:MOST]:
+        spent += record.seconds.get(test, 0.0)
+        if spent > ENOUGH:
+            break
+        chosen.append(test)
+    if chosen:
+        yield [*pytest, *chosen]
+    yield [sys.executable, "-m", "banach.catalogue", "--check"]
     if near:
-        yield [*pytest, *near], {}
-    yield from [(conformance, asked)] * (not own)
-    yield [sys.executable, "-m", "banach.catalogue", "--check"], {}
-    folder = {"checks": "checks", "kinds": "kinds", "terms": "terms"}.get(parts[2])
-    if folder:
-        yield [*pytest, f"tests/{folder}"], {}
-    yield [sys.executable, "tests/shards.py", "-x"], {}
+        yield [*pytest, *near]
 
 
-def noticed(mutant: Mutant, copied: Path) -> str:
+def noticed(mutant: Mutant, copied: Path, record: Record) -> str:
     """The command that failed on a mutant, or nothing."""
     target = copied / mutant.file
     original = target.read_text(encoding="utf-8")
     target.write_text(mutant.text, encoding="utf-8")
     try:
-        for command, more in commands(mutant):
-            env = os.environ | more | {"PYTHONPATH": str(copied / "src")}
+        env = os.environ | {"PYTHONPATH": str(copied / "src")}
+        for command in commands(mutant, record):
             try:
                 done = subprocess.run(
                     command, cwd=copied, env=env, capture_output=True, timeout=PATIENCE
                 )
             except subprocess.TimeoutExpired:
-                return f"no end after {PATIENCE} s: {' '.join(command[1:])}"
+                return f"no end after {PATIENCE} s: {' '.join(command[1:6])}"
             if done.returncode:
                 out = done.stdout.decode(errors="replace")
                 failed = re.findall(r"^FAILED (\S+)", out, re.MULTILINE)
-                return failed[0] if failed else " ".join(command[1:])
+                return failed[0] if failed else " ".join(command[1:6])
     finally:
         target.write_text(original, encoding="utf-8")
     return ""
@@ -213,15 +219,18 @@ def main() -> int:
     if asked.report.exists():
         lines = asked.report.read_text(encoding="utf-8").splitlines()
         rows = {row["mutant"]: row for row in map(json.loads, lines)}
+    record = Record()
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder) / "banach"
-        leave = shutil.ignore_patterns(".venv", ".git", "site", "__pycache__")
+        leave = shutil.ignore_patterns(
+            ".venv", ".git", "site", "reports", "__pycache__"
+        )
         shutil.copytree(ROOT, copied, ignore=leave)
         for mutant in mutants:
             if mutant.key() in rows:
                 continue
             began = time.monotonic()
-            by = noticed(mutant, copied)
+            by = noticed(mutant, copied, record)
             seconds = round(time.monotonic() - began)
             rows[mutant.key()] = {"mutant": mutant.key(), "by": by, "seconds": seconds}
             with asked.report.open("a", encoding="utf-8") as out:
