@@ -84,7 +84,11 @@ class Proof:
     def pytest_runtest_logreport(self, report):
         """Count, and keep the words of what failed."""
         if report.failed:
-            self.fails(report, report.longreprtext.strip().splitlines()[-12:])
+            cures = [
+                f"cure: {text}" for name, text in report.sections if name == "cure"
+            ]
+            said = report.longreprtext.strip().splitlines()[-12:]
+            self.fails(report, [*said, *cures])
         elif report.when == "call" and report.passed:
             self.passed[suite(report)] += 1
 

@@ -7,6 +7,7 @@ import pytest
 
 pytest.register_assert_rewrite("laws")
 
+from cures import cure  # noqa: E402
 from listing import cases, known_failures, pairs  # noqa: E402
 from programs_of import Case  # noqa: E402
 
@@ -48,3 +49,13 @@ def pytest_collection_modifyitems(items):
         entry = listed.get((item.originalname, *pair))
         if entry is not None:
             item.add_marker(pytest.mark.xfail(strict=True, reason=entry["reason"]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Beside a failure stands what to do about it."""
+    report = yield
+    said = cure(item.originalname) if item.path.parent == Path(__file__).parent else ""
+    if report.failed and said:
+        report.sections.append(("cure", said))
+    return report

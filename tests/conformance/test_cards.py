@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from beds import BEDS
 from counted import Counted, Tally
+from cures import CURES
 from listing import (
     BRIDGES,
     INDEX,
@@ -314,6 +315,22 @@ def test_the_objective_of_a_bed_is_its_error(name):
 
 def size(tree):
     return float(np.sqrt(sum(np.sum(np.square(v)) for v in jax.tree.leaves(tree))))
+
+
+def test_each_test_of_a_method_says_what_to_do(request):
+    """And a cure belongs to a test that exists."""
+    of_methods = {
+        item.originalname
+        for item in request.session.items
+        if item.path.parent == TESTS / "conformance"
+        and {"case", "name", "evidence"} & {*getattr(item, "fixturenames", ())}
+        and item.path.name not in ("test_bridges.py", "test_evidence.py")
+    }
+    of_methods -= {"test_peers_take_names_and_real_numbers"}  # of bridges
+    of_methods -= {t for t in of_methods if "_of_a_bed_" in t}
+    text = "".join(f.read_text("utf-8") for f in (TESTS / "conformance").glob("test_*"))
+    assert of_methods <= CURES.keys(), "cure: a sentence for each in cures.py"
+    assert all(f"def {test}(" in text and len(CURES[test]) > 40 for test in CURES)
 
 
 def test_there_are_methods_and_bridges():

@@ -138,4 +138,5 @@ def test_make_new_and_make_check_in_a_copy(tmp_path):
     assert checked.returncode != 0
     assert "NOT proved" in checked.stdout.strip().splitlines()[-1]
     assert "test_iterates_equal_the_reference" in checked.stdout
+    assert "cure: one of the two is not the paper's formula" in checked.stdout
     assert "tiny_step lacks" in checked.stdout and "claims/smooth" in checked.stdout
