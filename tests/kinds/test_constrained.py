@@ -149,3 +149,30 @@ def test_inconsistent_equations_are_proved_exactly():
     assert exact.inconsistent(doubled, np.array([0.1, 0.2, 5.0])) is None
     assert exact.inconsistent(doubled * np.nan, b) is None
     assert exact.inconsistent(np.zeros((1, 2)), np.ones(1)) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "best", "x"),
+    [
+        ("hs6", 0, [1, 1]),
+        ("hs7", -(3**0.5), [0, 3**0.5]),
+        ("hs27", 0.04, [-1, 1, 0]),
+        ("hs39", -1, [1, 1, 0, 0]),
+        ("hs40", -0.25, [2 ** (-1 / 3), 2**-0.5, 2 ** (-11 / 12), 2**-0.25]),
+        ("hs71", 17.0140173, [1, 4.7429994, 3.8211503, 1.3794082]),
+        ("hs78", -2.91970041, [-1.717142, 1.595708, 1.827248, -0.763643, -0.763643]),
+        ("hs79", 0.0787768209, [1.191127, 1.362603, 1.472818, 1.635017, 1.679081]),
+    ],
+)
+def test_ready_problems_are_the_published_ones(name, best, x):
+    """Value, feasibility and stationarity at the solutions of Hock and Schittkowski."""
+    from banach import zoo
+
+    p, x = zoo.load(f"constrained:{name}"), np.array(x, float)
+    assert float(p.value(x)) == pytest.approx(best, rel=1e-5, abs=1e-12)
+    rows, J = np.asarray(p.constraints(x)), np.asarray(p.jacobian(x))
+    even = rows[: p.equations()]
+    assert np.all(np.abs(even) < 1e-5) and np.all(rows[p.equations() :] < 1e-5)
+    if name != "hs71":  # its first bound is active
+        left = np.linalg.lstsq(J.T, np.asarray(p.grad(x)), rcond=None)[0]
+        np.testing.assert_allclose(J.T @ left, p.grad(x), atol=1e-5)

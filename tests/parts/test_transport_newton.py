@@ -79,3 +79,24 @@ def test_a_search_ends_where_it_began_when_the_direction_is_no_descent(keep):
     assert transport_newton.error(out.r, out.c, marginals) < transport_newton.error(
         S.r, S.c, marginals
     )
+
+
+@pytest.mark.parametrize("stretch", [1.0, 3.0, 40.0, 3e3])
+def test_a_search_takes_the_first_halving_that_falls_enough(stretch):
+    """Of F itself, evaluated by NumPy: the change is at most 1e-4 of the slope's."""
+    problem, o = transport(0.5)
+    x = problem.reference_point().x
+    S, marginals = Dense.at(problem, x, ALL), _marginals(problem)
+    d = (-stretch * (S.r - o.a), -stretch * (S.c - o.b))
+    out = backtrack(S, d, marginals)
+
+    def F(t):
+        f, g = (np.asarray(v) + t * np.asarray(e) for v, e in zip(x, d, strict=True))
+        plan = np.outer(o.a, o.b) * np.exp((f[:, None] + g - o.C) / o.eps)
+        return o.eps * plan.sum() - o.a @ f - o.b @ g
+
+    slope = (F(1e-6) - F(-1e-6)) / 2e-6
+    t = min(1.0, float(S.reach() / sum(jnp.max(jnp.abs(v)) for v in d)))
+    while not F(t) - F(0) <= 1e-4 * t * slope:
+        t /= 2
+    assert float(out.step) == pytest.approx(t, rel=1e-12)
