@@ -1,7 +1,7 @@
 """Shared fixtures: local float64, and programs dropped after every module.
 
 Most of the time of the tests is spent compiling: what they compile themselves is
-compiled as banach compiles, in two thirds of the time.
+compiled as banach compiles what runs little, in half of the time.
 """
 
 import os
@@ -10,12 +10,12 @@ import jax
 import pytest
 import tiers
 
-from banach.engine.executors import FAST
+from banach.engine.executors import QUICK
 
 # Read when the first array is made.
 os.environ["XLA_FLAGS"] = " ".join(
     [os.environ.get("XLA_FLAGS", "")]
-    + [f"--{name}={str(value).lower()}" for name, value in FAST.items()]
+    + [f"--{name}={str(value).lower()}" for name, value in QUICK.items()]
 )
 
 

@@ -30,6 +30,10 @@ LONGEST = ("conformance",)  # few files, many minutes: begun first
 NOTHING_COLLECTED = 5
 MESSAGE = 240  # characters of an error that the summary repeats
 RETIER = "--retier"
+SHARED = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 _print_lock = threading.Lock()
 _running: set[subprocess.Popen] = set()
 
@@ -91,10 +95,14 @@ def run(
     # The cache of failed tests is one file that two processes would overwrite.
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     command += ["--color=no", f"--junitxml={junit}", *options, *files]
+    # Programs are compiled once a run, not once a module: JAX drops its own between
+    # modules. A folder a thread, since JAX does not write its files atomically.
+    programs = folder / "programs" / threading.current_thread().name
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
         cwd=ROOT,
+        env=SHARED | {"JAX_COMPILATION_CACHE_DIR": str(programs)} | os.environ,
         text=True,
         errors="replace",
         stdout=subprocess.PIPE,

@@ -319,3 +319,14 @@ def test_arb_proves_digits_or_says_how_to_get_them():
         assert np.all((out.lo.astype(LONG) <= truth) & (truth <= out.hi.astype(LONG)))
         loose = interval_function(f)(box)
         assert np.sum(out.hi - out.lo) <= np.sum(loose.hi - loose.lo)
+
+
+def test_a_box_that_reaches_infinity_holds_finite_numbers():
+    """What a guard gives to infinity alone is not given to the whole box."""
+    inf = np.inf
+    ends = np.array([[0.0, 1.0], [0.0, inf], [-inf, 3.0], [-inf, inf], [inf, inf]])
+    boxes = Interval(ends[:, 0], ends[:, 1])
+    got = interval_function(lambda x: jnp.where(jnp.isfinite(x), x, -9.0))(boxes)
+    for i, (low, high) in enumerate([(0, 1), (-9, inf), (-inf, 3), (-inf, inf)]):
+        assert got.lo[i] == low and got.hi[i] == high
+    assert got.lo[4] == got.hi[4] == -9

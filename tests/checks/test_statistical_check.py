@@ -255,3 +255,11 @@ def test_held_out_data_are_rows(data):
 def test_sizes_of_a_sample_are_read_at_the_door(hyper):
     with pytest.raises(Misuse):
         mean(**hyper)
+
+
+def test_a_screen_that_sees_the_target_itself_spends_a_confirmation():
+    """The target is met by equality: who says no there would never look again."""
+    check = MeanCheck(lambda p, x, k, n: jnp.full(n, 0.5), 0.5, batch=8, epochs=1)
+    cert, _ = check(P, Point(jnp.zeros(1)), jax.random.key(0), 0)
+    assert int(cert.look) == 1 and float(cert.delta) == pytest.approx(0.025)
+    assert not bool(cert.within(1e-6))

@@ -244,3 +244,14 @@ def test_a_problem_for_one_level_is_refused_with_the_cure():
         bn.solve(smooth, "bo_rep")
     with pytest.raises(bn.Misuse, match="lower_strongly_convex"):
         bn.solve(one_of(), "bsvrb", check="hypergradient")
+
+
+def test_the_lower_level_of_hypercleaning_has_the_ridge_that_it_declares():
+    from banach import zoo
+
+    p = zoo.load("bilevel:hypercleaning")
+    y = rng.standard_normal((65, 10))
+    none = np.full(300, -800.0)  # no row weighs anything
+    np.testing.assert_allclose(p.lower_grad((none, y)), 0.01 * y, rtol=1e-12)
+    np.testing.assert_allclose(p.lower_hvp((none, y), y), 0.01 * y, rtol=1e-12)
+    assert float(p.lower_mu) == 0.01

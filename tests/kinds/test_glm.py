@@ -377,3 +377,15 @@ def test_every_named_problem_loads_and_starts_finite(row):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(Misuse, match="lasso:diabetes"):
         zoo.load("lasso:mars")
+
+
+@pytest.mark.parametrize("shape", [(3, 400), (400, 3)])
+def test_norms_leave_room_for_the_rounding_of_their_own_sums(shape):
+    """Of data whose norms are exactly 5: n + p operations may each have rounded up."""
+    A = np.zeros(shape)
+    A[:2] = np.array([[3.0], [4.0]])
+    p = models.Ridge(A, np.zeros(shape[0]), 1.0)
+    norms = p.data_norms(np.float64)
+    least = 5 * (1 + sum(shape) * 2.0**-53)
+    assert np.all(np.asarray(norms.columns) >= least)
+    assert np.all(np.asarray(norms.columns) <= 5 * (1 + 50 * sum(shape) * 2.0**-53))

@@ -153,7 +153,8 @@ def _compare(context, eqn, inputs):
 def _is_finite(context, eqn, inputs):
     (a,) = inputs
     finite = np.isfinite(a.lo) & np.isfinite(a.hi)
-    return [decided(Trool(finite, finite | a.unknown))]
+    # Inside a box that reaches to infinity lie finite numbers.
+    return [decided(Trool(finite, finite | (a.lo < a.hi) | a.unknown))]
 
 
 @rule("and", "or", "xor", "not")
