@@ -50,7 +50,10 @@ def seen(problem) -> list[float | None]:
         v = np.asarray(v)
         return v + 0.1 * rng.uniform(0.5, 1, v.shape).astype(v.dtype)
 
-    program, found = Program(lambda *a: sum(oracles(*a), []), (problem, start)), []
+    def flat(problem, point):
+        return [leaf for part in oracles(problem, point) for leaf in part]
+
+    program, found = Program(flat, (problem, start)), []
     sizes = [len(v) for v in jax.eval_shape(oracles, problem, start)]
     for x in (start.x, jax.tree.map(moved, start.x)):
         point = Point(x, start.dual) if start.dual is not None else Point(x)
