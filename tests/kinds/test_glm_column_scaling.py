@@ -235,3 +235,14 @@ def test_columns_at_the_ends_of_the_range_make_a_finite_view(dtype):
         view = problem.view()
         assert all(np.all(np.isfinite(v)) for v in jax.tree.leaves(view))
         assert all(np.all(v != 0) for v in (view.scale, view.level))
+
+
+@pytest.mark.parametrize(("mean", "viewed"), [(0.5, False), (8.0, True)])
+def test_equal_columns_far_from_zero_are_centred(mean, viewed):
+    """A mean of eight spreads is seen through the view, however alike the columns."""
+    g = np.random.default_rng(3)
+    A = g.normal(size=(60, 4)) + mean
+    p = bn.Lasso(A, A @ np.ones(4), lam=2.0, intercept=True)
+    assert (p.view() is not None) == viewed
+    alone = bn.Lasso(A, A @ np.ones(4), lam=2.0)
+    assert alone.view() is None

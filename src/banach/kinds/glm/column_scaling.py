@@ -465,8 +465,7 @@ def _even(
             mean = np.matmul(one[..., None, :], A)[..., 0, :]
             drift = mean.astype(np.float64) ** 2 / total[..., None]
             size = square - drift
-            moved = total[..., None] * (drift / total[..., None])
-            good = ~np.any(moved > UNEQUAL / 4 * size, axis=-1)
+            good = ~np.any(drift > UNEQUAL / 4 * size, axis=-1)
             last = np.broadcast_to(total[..., None], (*size.shape[:-1], 1))
             size = np.concatenate([size, last], axis=-1)
         size = c * size
