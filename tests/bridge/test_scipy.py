@@ -286,3 +286,9 @@ def test_a_peer_that_the_check_ended_had_no_last_word():
     result = bn.solve(problem, "scipy:BFGS", tol=1e-3)
     assert result.certified and "had not ended" in result.peer["message"]
     assert bn.solve(problem, "lbfgs", tol=1e-3).peer is None
+
+
+def test_a_peer_is_watched_while_it_runs():
+    *running, last = bn.iterate("rosenbrock", "scipy:L-BFGS-B", tol=1e-6)
+    assert len(running) > 3 and {r.status for r in running} == {"running"}
+    assert last.certified and running[-1].steps <= last.steps

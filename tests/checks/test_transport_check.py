@@ -292,3 +292,58 @@ def test_a_solve_may_ask_for_the_exact_gap():
     assert r.certified and r.certificate.quantity == "primal - dual of exact transport"
     few = bn.solve(problem(eps=0.5), check="transport_exact", tol=1e-6, max_steps=100)
     assert not few.certified and few.status in ("stalled", "budget")
+
+
+def modelled_slack(x, eps, terms_of):
+    """The slack of a gap by NumPy, from a model of each rounding: C is stored.
+
+    An entry of the plan P is wrong by e, relatively; sums and products by g; what the
+    rounded plan Q misses of the marginals is charged at the steepest potentials.
+    """
+    u = 2.0**-53
+    g = (max(M, N) + 16) * u / (1 - (max(M, N) + 16) * u)
+    tiny = np.finfo(float).tiny
+    f, h = x
+    pair, mass = f[:, None] + h, A.sum()
+    s = (pair - C) / eps
+    e = 1.02 * (u * np.abs(pair) / eps + 2 * u * np.abs(s) + 4 * tiny / eps)
+    P = np.outer(A, B) * np.exp(s)
+    dx = np.minimum(A / P.sum(1) - 1, 0)
+    columns = (P * (1 + dx[:, None])).sum(0)
+    dy = np.minimum(B / columns - 1, 0)
+    left = np.maximum(A - (P * (1 + dx[:, None]) * (1 + dy)).sum(1), 0)
+    right = np.maximum(B - columns * (1 + dy), 0)
+    share = right / left.sum() if left.sum() > 4 * g * mass else 0 * right
+    Q = P * (1 + dx[:, None]) * (1 + dy) + np.outer(left, share)
+    d = Q / P - 1
+    terms = Q * np.log(Q / P) - Q + P
+    size = Q * (e + g)
+    off = terms_of(P, Q, d, terms, size, e, g).sum() + g * terms.sum()
+    missed = np.abs(Q.sum(1) - A).sum() + np.abs(Q.sum(0) - B).sum()
+    steep = np.abs(f).max() + np.abs(h).max() + 9 * C.max() + eps * abs(np.log(mass))
+    lost = 8 * M * N * tiny
+    charge = missed + 2 * size.sum() + 4 * g * mass + lost
+    return 1.05 * (eps * off + steep * charge) + lost * (1 + eps), d
+
+
+def near(P, Q, d, terms, size, e, g):
+    return size * (1 + np.abs(d)) * np.abs(d) + g * terms
+
+
+def far(P, Q, d, terms, size, e, g):
+    apart = Q + P + Q * np.abs(np.log1p(d))
+    return np.where(d > 1, apart, P * np.abs(d) * (1 + np.abs(d))) * (e + g) + g * terms
+
+
+@pytest.mark.parametrize(("away", "model"), [(1e-4, near), (3.0, far)])
+def test_the_slack_is_what_its_model_of_rounding_says(away, model):
+    """Neither less, which would be unsound, nor more, which would be of no use."""
+    x = floats(EPS)
+    tilt = np.linspace(-1, 1, M) if model is far else np.ones(M)
+    x = x[0] + away * EPS * tilt, x[1]
+    p = problem()
+    wanted, d = modelled_slack(x, EPS, model)
+    assert (np.abs(d).max() < 0.01) == (model is near)
+    part = TransportGap()(p, Point(x), jax.random.key(0), 0)[0].parts[0]
+    # What sums of P miss is itself rounding, and so not quite the same.
+    assert float(part.slack) == pytest.approx(wanted, rel=0.02)
