@@ -148,7 +148,7 @@ def test_float32_is_judged_in_float64():
 
 
 def test_a_sum_that_cancels_refutes_nothing():
-    """<E'(a) - E'(x), a - x> of terms that are lost beside each other proves nothing."""
+    """A product of terms that are lost beside each other proves nothing."""
     p = stated(jnp.ones((9,)))
     d = jnp.ones((1, 9))
     need = float(0.875 * jnp.square(p.h1(d[0])))

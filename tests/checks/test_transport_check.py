@@ -326,24 +326,24 @@ def modelled_slack(x, eps, terms_of):
     return 1.05 * (eps * off + steep * charge) + lost * (1 + eps), d
 
 
-def near(P, Q, d, terms, size, e, g):
+def calm(P, Q, d, terms, size, e, g):
     return size * (1 + np.abs(d)) * np.abs(d) + g * terms
 
 
-def far(P, Q, d, terms, size, e, g):
+def rough(P, Q, d, terms, size, e, g):
     apart = Q + P + Q * np.abs(np.log1p(d))
     return np.where(d > 1, apart, P * np.abs(d) * (1 + np.abs(d))) * (e + g) + g * terms
 
 
-@pytest.mark.parametrize(("away", "model"), [(1e-4, near), (3.0, far)])
+@pytest.mark.parametrize(("away", "model"), [(1e-4, calm), (3.0, rough)])
 def test_the_slack_is_what_its_model_of_rounding_says(away, model):
     """Neither less, which would be unsound, nor more, which would be of no use."""
     x = floats(EPS)
-    tilt = np.linspace(-1, 1, M) if model is far else np.ones(M)
+    tilt = np.linspace(-1, 1, M) if model is rough else np.ones(M)
     x = x[0] + away * EPS * tilt, x[1]
     p = problem()
     wanted, d = modelled_slack(x, EPS, model)
-    assert (np.abs(d).max() < 0.01) == (model is near)
+    assert (np.abs(d).max() < 0.01) == (model is calm)
     part = TransportGap()(p, Point(x), jax.random.key(0), 0)[0].parts[0]
     # What sums of P miss is itself rounding, and so not quite the same.
     assert float(part.slack) == pytest.approx(wanted, rel=0.02)
