@@ -3,8 +3,9 @@
     python tests/ready_problems.py --write     # where a problem is meant to change
 
 At the start and beside it: the objective, where there is one, and the size of what
-vanishes at a solution. A constant of a problem that is changed, or data that are drawn
-another way, is seen here; whether they are the published ones, in tests/kinds.
+vanishes at a solution; and the calls that a look of the check costs. A constant of a
+problem that is changed, or data that are drawn another way, is seen here; whether they
+are the published ones, in tests/kinds.
 """
 
 import json
@@ -17,13 +18,18 @@ import numpy as np
 FILE = Path(__file__).with_suffix(".json")
 
 
-def numbers() -> dict[str, list[float | None]]:
-    """Name -> objective and size of the optimality residual at two points."""
+def numbers() -> dict[str, list]:
+    """Name -> objective and size of the optimality residual at two points; costs."""
     from banach import zoo
+    from banach.doors import defaults
 
+    found = {}
     with jax.enable_x64(True):
-        names = [row["name"] for row in zoo.names()]
-        return {name: seen(zoo.load(name)) for name in names}
+        for name in [row["name"] for row in zoo.names()]:
+            problem = zoo.load(name)
+            check = defaults.check_for(None, problem)
+            found[name] = [*seen(problem), dict(sorted(check.cost(problem).items()))]
+    return found
 
 
 def seen(problem) -> list[float | None]:
