@@ -20,6 +20,12 @@ from banach.zoo import datasets
 SIZE, LEVELS = 64, 3
 
 
+def drawn(make: Any, **options: Any) -> dict[str, Any]:
+    """What `make(rng)` draws from four seeds and from a fresh one."""
+    seeds = {**{f"seed {s}": s for s in range(4)}, "fresh": fresh()}
+    return {k: make(np.random.default_rng(s), **options) for k, s in seeds.items()}
+
+
 def tables() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Real tables of two classes, standardised: rows and labels in {0, 1}."""
     wine, iris, digits = datasets.wine(), datasets.iris(), datasets.digits()

@@ -13,19 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.claims import runs
-from banach.claims.course import fresh
+from banach.claims.instances import drawn
 from banach.core import tree
 from banach.core.hyperparameters import real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.kinds.inclusion.problem import Inclusion
 from banach.terms.sets import Box, Nonnegative
-
-
-def drawn(make: Any, **options: Any) -> dict[str, Any]:
-    """What `make(rng)` draws from four seeds and from a fresh one."""
-    seeds = {**{f"seed {s}": s for s in range(4)}, "fresh": fresh()}
-    return {k: make(np.random.default_rng(s), **options) for k, s in seeds.items()}
 
 
 def families(**makes: Any) -> dict[str, Any]:
@@ -94,7 +88,7 @@ def _cubic(z, q):
     return z**3 + 4 * jnp.stack([z[1], -z[0]]) + q
 
 
-def market(rng: Any, scenario: int) -> Inclusion:
+def market(rng: Any, scenario: int = 1) -> Inclusion:
     """Malitsky's Nash-Cournot equilibrium of 1,000 firms, monotone by assumption.
 
     His two scenarios differ in the exponents of unit costs and of the demand.
