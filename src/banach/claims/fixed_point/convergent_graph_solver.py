@@ -66,11 +66,11 @@ def ratios(train, tests):
 @reported("Park, Choo and Park 2022, section 6.2", at_most(1.0))
 def decisions():
     """Error of the values over the better baseline's; trained on 12 nodes."""
-    rng, new = np.random.default_rng(0), np.random.default_rng(fresh())
-    train = graphs.decisions(rng, 200, 12, 4)
-    sizes = [(12, 4), (20, 4), (20, 6), (40, 4)]
-    tests = {f"{n} nodes, {a}": graphs.decisions(rng, 20, n, a) for n, a in sizes}
-    return ratios(train, tests | {"fresh, 30": graphs.decisions(new, 20, 30, 4)})
+    train = graphs.decisions(np.random.default_rng(0), 200, 12, 4)
+    rng, tests = np.random.default_rng(fresh()), {}
+    for n, actions in ((12, 4), (20, 4), (20, 6), (30, 4), (40, 4)):
+        tests[f"{n} nodes, {actions}"] = graphs.decisions(rng, 20, n, actions)
+    return ratios(train, tests)
 
 
 @ours("systems of our own", at_most(1.0), few="two systems, a training of three each")
@@ -79,8 +79,7 @@ def other_systems():
     found = {}
     for make in (graphs.pagerank, graphs.diodes):
         rng = np.random.default_rng(fresh())
-        train, test = make(rng, 200, 10), make(rng, 20, 40)
-        found |= ratios(train, {make.__name__: test})
+        found |= ratios(make(rng, 200, 10), {make.__name__: make(rng, 20, 40)})
     return found
 
 
