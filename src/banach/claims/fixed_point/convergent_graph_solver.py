@@ -63,7 +63,7 @@ def ratios(train, tests):
     return {k: solver(g) / min(e(g) for e in error.values()) for k, g in tests.items()}
 
 
-@reported("Park, Choo and Park 2022, section 6.2", at_most(1.0))
+@reported("Park, Choo and Park 2022, decision processes", at_most(1.0))
 def decisions():
     """Error of the values over the better baseline's; trained on 12 nodes."""
     train = graphs.decisions(np.random.default_rng(0), 200, 12, 4)
@@ -84,7 +84,7 @@ def other_systems():
 
 
 porous = out_of_reach(
-    "Park, Choo and Park 2022, sections 6.1 and 6.3",
+    "Park, Choo and Park 2022, their other experiments",
     "pressures in porous networks, and graph classification",
     "the networks come from OpenPNM and the benchmarks from DGL, which are not here",
 )

@@ -108,6 +108,31 @@ def _marginal(q, firm):
     return c + (L * q) ** (1 / beta) - price + q * price / (gamma * total)
 
 
+def program(rng: Any, n: int = 100) -> Inclusion:
+    """min x'Hx / 2 - h'x subject to A x = b of Ouyang and Xu, its rows scaled.
+
+    A sum of n components, one an entry of x and of y.
+    """
+    A = (np.fliplr(np.eye(n)) - np.fliplr(np.eye(n, k=1))) / 4
+    A *= rng.uniform(0.5, 1, (n, 1))
+    H, b, h = 2 * A.T @ A, np.full(n, 0.25), np.zeros(n)
+    h[-1] = 0.25
+    whole = np.block([[H, -A.T], [A, np.zeros((n, n))]])
+    star = np.linalg.solve(whole, np.concatenate([h, b])).reshape(2, n)
+    data = (H, A, A.T.copy(), np.arange(n), np.tile(b, (n, 1)), np.tile(h, (n, 1)))
+    return Inclusion(
+        _program, np.full((2, n), 1 / n), data, monotone=True,
+        L=(1 + 1e-12) * np.linalg.norm(whole, 2), reference=star,
+    )  # fmt: skip
+
+
+def _program(z, datum):
+    """n times what the i-th entries contribute to (H x - A'y - h, A x - b)."""
+    (bend, row, column, i, b, h), (x, y) = datum, z
+    n = len(x)
+    return jnp.stack([n * (bend * x[i] - row * y[i]) - h, n * column * x[i] - b])
+
+
 def rotations(rng: Any) -> Inclusion:
     """z - T z, T a rotation in each of 40 planes, by angles from 1e-3 to 1.
 

@@ -17,8 +17,10 @@ STEPS = 2000
 
 
 def problems():
-    """Games without bounds, and inequalities over boxes: problem and method."""
-    made = instances.families(game=instances.bilinear, box=instances.boxed)
+    """Games, quadratic programs and inequalities over boxes: problem and method."""
+    made = instances.families(
+        game=instances.bilinear, program=instances.program, box=instances.boxed
+    )
     return {k: (p, runs.suggested(Extragradient, p)) for k, p in made.items()}
 
 

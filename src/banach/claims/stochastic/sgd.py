@@ -36,7 +36,7 @@ def decreasing():
     return found
 
 
-@reported("Bottou, Curtis and Nocedal 2018, figure 3.1", at_most(1.0))
+@reported("Bottou, Curtis and Nocedal 2018, against L-BFGS", at_most(1.0))
 def first_passes():
     """F - F* after two passes, one term a step, over that after L-BFGS's first step."""
     found, grid = {}, [2.0**k for k in range(-7, 4)]

@@ -50,7 +50,7 @@ class Sgd(batches.InBatches):
         L = upper(facts, "L")
         if L is None:
             return Refusal(
-                "L", "declare L=..., pass bn.Sgd(step_size), or use adadagrad"
+                "L", "sgd needs L: declare L=..., pass step_size=..., or use adadagrad"
             )
         batch = min(32, max(1, problem.n // 8))
         decay = batch / problem.n if facts.mu is None else facts.mu / (2 * L)
