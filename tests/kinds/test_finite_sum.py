@@ -178,6 +178,11 @@ def test_a_term_that_is_not_smooth_has_no_such_view():
         bn.Smooth(lambda x: jnp.sum(x**2), np.ones(2)).as_finite_sum()
 
 
+def test_methods_on_sums_say_how_to_state_one():
+    with pytest.raises(Misuse, match="as_finite_sum"):
+        bn.solve("rosenbrock", "sgd")
+
+
 @pytest.mark.parametrize(
     ("data", "options", "says"),
     [

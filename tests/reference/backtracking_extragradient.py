@@ -1,6 +1,7 @@
 """Korpelevich's steps with Khobotov's search, begun above the step before."""
 
 import numpy as np
+from reference import _quotient
 from reference._case import Case, boxed, cubic
 
 CASES = [
@@ -11,11 +12,7 @@ CASES = [
 
 
 def iterates(oracles, z, steps, *, share, shrink, grow):
-    F = oracles.operator(z)
-    h = np.finfo(float).eps ** 0.25 * np.linalg.norm(z) / np.linalg.norm(F)
-    near = z - h * F
-    s = np.linalg.norm(near - z) / np.linalg.norm(oracles.operator(near) - F) / grow
-    out = []
+    s, out = _quotient.length(oracles, z) / grow, []
     for _ in range(steps):
         F, s = oracles.operator(z), s * grow
         while True:

@@ -1,20 +1,14 @@
 """aGRAAL: algorithm 2 of Malitsky (2020), the first step as in the author's code."""
 
 import numpy as np
+from reference import _quotient
 from reference._case import Case, boxed, cubic
 
-CASES = [
-    Case(*cubic(), told={"phi": 1.5}),
-    Case(*boxed(), given={"phi": 1.3}),
-]
+CASES = [Case(*cubic(), told={"phi": 1.5}), Case(*boxed(), given={"phi": 1.3})]
 
 
 def iterates(oracles, z, steps, *, phi):
-    F = oracles.operator(z)
-    h = np.finfo(float).eps ** 0.25 * np.linalg.norm(z) / np.linalg.norm(F)
-    near = z - h * F
-    lam = phi / 2 * np.linalg.norm(z - near)
-    lam /= np.linalg.norm(F - oracles.operator(near))
+    lam = phi / 2 * _quotient.length(oracles, z)
     mean, theta, rho, out = z, 1.0, 1 / phi + 1 / phi**2, []
     for _ in range(steps):
         new = oracles.resolvent(mean - lam * oracles.operator(z), lam)

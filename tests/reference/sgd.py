@@ -1,46 +1,29 @@
 """SGD: Robbins and Monro (1951); steps of Bottou, Curtis and Nocedal (2018)."""
 
-import jax
-import numpy as np
 import sum_case as case
 from reference._case import Case
+from reference._draws import taker
 
 
-def told(batch, **values):
-    """Orders without replacement; a rest that is smaller than a batch is dropped."""
-
-    def draws(keys):
-        order, used, found = np.asarray(jax.random.permutation(keys[0], case.N)), 0, []
-        for key in keys[1:]:
-            if used + batch > case.N:
-                fresh, _ = jax.random.split(key)
-                order, used = np.asarray(jax.random.permutation(fresh, case.N)), 0
-            found.append(order[used : used + batch])
-            used += batch
-        return {"draws": found, **values}
-
-    return draws
+def told(**values):
+    return lambda keys: {"take": taker(keys), **values}
 
 
-STRONG = {"step_size": 1 / case.L, "decay": case.L2 / (2 * case.L)}
+# Of 40 terms an eighth is 5; l2 makes the sum strongly convex.
+STRONG = told(step_size=1 / case.L, decay=case.L2 / (2 * case.L), batch=5)
+PLAIN = told(step_size=1 / case.L, decay=5 / case.N, batch=5)
+OWN = {"step_size": 0.5, "batch": 7}
 CASES = [
-    # Of 40 terms an eighth is 5; l2 makes the sum strongly convex.
-    Case(case.problem(), case.term_gradients, told=told(5, **STRONG)),
-    Case(
-        case.problem(l2=0.0), case.plain_gradients,
-        told=told(5, step_size=1 / case.L, decay=5 / case.N),
-    ),
-    Case(
-        case.problem(), case.term_gradients,
-        given={"step_size": 0.5, "batch": 7}, told=told(7, decay=0.0),
-    ),
-]  # fmt: skip
+    Case(case.problem(), case.term_gradients, told=STRONG),
+    Case(case.problem(l2=0.0), case.plain_gradients, told=PLAIN),
+    Case(case.problem(), case.term_gradients, OWN, told(decay=0.0)),
+]
 
 
-def iterates(term_gradients, x0, steps, *, draws, step_size, decay, batch=5):
+def iterates(term_gradients, x0, steps, *, take, step_size, decay, batch):
     x, out = x0, []
-    for t, index in enumerate(draws):
-        g = term_gradients(x)[index].mean(axis=0)
+    for t in range(steps):
+        g = term_gradients(x)[take(t, batch)].mean(axis=0)
         x = x - step_size / (1 + decay * t) * g
         out.append(x)
     return out

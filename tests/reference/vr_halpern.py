@@ -17,48 +17,40 @@ Q = _rng.standard_normal((9, 3)) + np.array([2.0, 0.1, -0.1])
 
 
 def affine(z, datum):
-    matrix, q = datum
-    return jnp.matmul(matrix, z, precision="highest") + q
+    return jnp.matmul(datum[0], z, precision="highest") + datum[1]
 
 
 def sums(**facts):
     """The mean of nine affine operators over a box of 3 unknowns: both parts."""
-    start = np.array([0.4, -0.3, 0.2])
-    return Inclusion(
-        affine, start, (M, Q), term=Box(-0.5, 0.5), monotone=True, **facts
-    ), SimpleNamespace(
-        n=9,
-        operator=lambda z: M.mean(0) @ z + Q.mean(0),
-        sample=lambda batch, z: np.mean(M[batch] @ z + Q[batch], axis=0),
-        resolvent=lambda v, t: np.clip(v, -0.5, 0.5),
-    )
+    start, known = np.array([0.4, -0.3, 0.2]), {"monotone": True} | facts
+    return Inclusion(affine, start, (M, Q), term=Box(-0.5, 0.5), **known), ORACLES
+
+
+ORACLES = SimpleNamespace(
+    n=9,
+    operator=lambda z: M.mean(0) @ z + Q.mean(0),
+    sample=lambda batch, z: np.mean(M[batch] @ z + Q[batch], axis=0),
+    resolvent=lambda v, t: np.clip(v, -0.5, 0.5),
+)
 
 
 def draws(key, batch):
     """The coin and the indices that a step takes from its key."""
     coin, draw = jax.random.split(key)
-    return float(jax.random.uniform(coin)), np.asarray(
-        jax.random.randint(draw, (batch,), 0, 9)
-    )
+    return jax.random.uniform(coin), jax.random.randint(draw, (batch,), 0, 9)
 
 
 def told(**values):
     return lambda keys: {"keys": keys[1:], **values}
 
 
+OWN = {"step_size": 0.7, "L": 2.0, "effort": 2.0, "batch": 2, "inexact": True}
+PAGE = told(step_size=0.05, L=5.0, batch=3)
+INEXACT = told(step_size=1.0, L=3.0, inexact=True)
 CASES = [
-    Case(
-        *sums(cocoercive_average=0.2),
-        told=told(step_size=0.05, L=5.0, batch=3),
-        steps=20,
-    ),
-    Case(*sums(L_average=3.0), told=told(step_size=1.0, L=3.0, inexact=True), steps=8),
-    Case(
-        *sums(),
-        given={"step_size": 0.7, "L": 2.0, "effort": 2.0, "batch": 2, "inexact": True},
-        told=told(),
-        steps=5,
-    ),
+    Case(*sums(cocoercive_average=0.2), told=PAGE, steps=20),
+    Case(*sums(L_average=3.0), told=INEXACT, steps=8),
+    Case(*sums(), OWN, told(), steps=5),
 ]
 
 
@@ -68,10 +60,8 @@ def iterates(o, z0, steps, *, keys, step_size, L, effort=1.0, batch=1, inexact=F
     z, F, out = z0, o.operator(z0), []
     for k, key in enumerate(keys):
         coin, drawn = draws(key, batch)
-        lam, old = 2 / (k + 4), z
-        pulled = lam * z0 + (1 - lam) * z
-        z = o.resolvent(pulled - step_size * F, step_size)
-        p = 4 / (k + 5) if k <= np.sqrt(o.n) else 4 / (np.sqrt(o.n) + 5)
+        lam, p, old = 2 / (k + 4), 4 / (min(k, np.sqrt(o.n)) + 5), z
+        z = o.resolvent(lam * z0 + (1 - lam) * z - step_size * F, step_size)
         F = o.operator(z) if coin < p else F + o.sample(drawn, z) - o.sample(drawn, old)
         out.append(z)
     return out

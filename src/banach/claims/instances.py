@@ -12,6 +12,7 @@ import numpy as np
 from banach.claims.course import fresh
 from banach.kinds.composite.problem import Composite
 from banach.kinds.glm.losses import LogisticLoss, SquaredLoss
+from banach.kinds.glm.models import LogisticRegression
 from banach.kinds.glm.problem import GLM
 from banach.kinds.smooth.problem import Smooth
 from banach.terms.norms import L1
@@ -74,12 +75,27 @@ def logistic_minimiser(A: Any, y: Any, l2: float) -> np.ndarray:
     return x
 
 
+def sums(l2: float) -> dict[str, Any]:
+    """The same as means of terms."""
+    found = {}
+    for name, (A, y) in {**tables(), "fresh": drawn_table()}.items():
+        model = LogisticRegression(A, y, l2 * len(y), intercept=False)
+        found[name] = model.as_finite_sum()
+    return found
+
+
 def glm_logistic(l2: float = 1.0) -> dict[str, GLM]:
     """The same tables as GLM: the sum of losses plus l2 / 2 ||x||^2."""
     from banach.terms.norms import L2
 
     every = {**tables(), "fresh": drawn_table()}
     return {name: GLM(A, y, LogisticLoss(), L2(l2)) for name, (A, y) in every.items()}
+
+
+def drawn(make: Any, **options: Any) -> dict[str, Any]:
+    """What `make(rng)` draws from four seeds and from a fresh one."""
+    seeds = {**{f"seed {s}": s for s in range(4)}, "fresh": fresh()}
+    return {k: make(np.random.default_rng(s), **options) for k, s in seeds.items()}
 
 
 def lassos() -> dict[str, GLM]:

@@ -93,6 +93,23 @@ def _trace(watch: tuple[tuple[str, Watch], ...], looks: int, every: int) -> Any:
     return run
 
 
+def states(method: Any, problem: Any, steps: int) -> Any:
+    """States 0 .. steps of a method that draws nothing, stacked."""
+    run = _states(*_arrays(problem, method, problem.start()), steps)
+    return jax.tree.map(np.asarray, run)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _states(problem, method, start, steps):
+    key = jax.random.key(0)
+
+    def one(state, _):
+        return _like(method.step(problem, state, key), state), state
+
+    first = _typed(method.init(problem, start, key))
+    return jax.lax.scan(one, first, None, steps + 1)[1]
+
+
 @dataclasses.dataclass(frozen=True)
 class Reached:
     """How a counted run ended: steps, oracle calls, whether it got there, where."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
 from banach.core import tree
+from banach.core.method import Method
 from banach.core.problem import Misuse
 
 
@@ -130,3 +131,28 @@ def fits(size: int, n: int) -> None:
     """Misuse where a batch is no batch of n terms."""
     if not 1 <= size <= n:
         raise Misuse(f"a batch of {size} terms of a sum of {n}; pass 1 <= batch <= {n}")
+
+
+class InBatches(Method):
+    """A method that takes `batch` terms a step, in the order that its state keeps.
+
+    Its state counts the steps in `t`.
+    """
+
+    @property
+    def typical(self) -> dict[str, float]:  # type: ignore[override]
+        """A batch."""
+        return {"stochastic_grad": self.batch}  # type: ignore[attr-defined]
+
+    def calls(self, state: PyTree) -> dict[str, Any]:
+        """A batch a step."""
+        return {"stochastic_grad": state.t * self.batch}  # type: ignore[attr-defined]
+
+    def gradient(
+        self, problem: Any, x: PyTree, order: Shuffle, key: Array
+    ) -> tuple[PyTree, Shuffle]:
+        """Of the next batch, and the order, the batch not yet spent."""
+        size = self.batch  # type: ignore[attr-defined]
+        draw, noise = jax.random.split(key)
+        order = ready_for(order, size, draw)
+        return problem.stochastic_grad(x, window(order, 0, size), None, noise), order

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from bed import Bed
@@ -41,20 +42,26 @@ def _newton(theta):
     return x
 
 
-def _dense():
+def _dense(theta):
     A = np.zeros((2, _NODES, _NODES))
     for h in range(2):
         for s, j, i in zip(_scores[h], _senders, _receivers, strict=True):
-            A[h, i, j] += np.exp(s)
+            A[h, i, j] += np.exp(theta * s)
     return A / A.sum(axis=2, keepdims=True)
 
 
 def _solved(theta):
-    return np.linalg.solve(np.eye(_NODES) - _GAMMA * _dense(), theta * _bias)
+    return np.linalg.solve(np.eye(_NODES) - _GAMMA * _dense(theta), theta * _bias)
 
 
 def _moved(problem, pick):
-    return lambda theta: eqx.tree_at(pick, problem, theta * pick(problem))
+    """The data that `pick` names, times theta."""
+
+    def moved(theta):
+        data = jax.tree.map(lambda v: theta * v, pick(problem))
+        return eqx.tree_at(pick, problem, data)
+
+    return moved
 
 
 def _poisoned(problem, pick):
@@ -100,7 +107,7 @@ BEDS = [
         name="graph",
         file=__file__,
         problem=graph,
-        moved=_moved(graph, lambda p: p.bias),
+        moved=_moved(graph, lambda p: [p.scores, p.bias]),
         poisoned=_poisoned(graph, lambda p: p.bias),
         narrow=lambda: GraphFixedPoint(
             _scores.astype(_small),

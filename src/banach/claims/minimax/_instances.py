@@ -13,19 +13,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.claims import runs
-from banach.claims.course import fresh
+from banach.claims.instances import drawn
 from banach.core import tree
 from banach.core.hyperparameters import real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.kinds.inclusion.problem import Inclusion
-from banach.terms.sets import Box
+from banach.terms.sets import Box, Nonnegative
 
 
-def drawn(make: Any, **options: Any) -> dict[str, Any]:
-    """What `make(rng)` draws from four seeds and from a fresh one."""
-    seeds = {**{f"seed {s}": s for s in range(4)}, "fresh": fresh()}
-    return {k: make(np.random.default_rng(s), **options) for k, s in seeds.items()}
+def families(**makes: Any) -> dict[str, Any]:
+    """What each of several draws, "name, seed" -> problem."""
+    every = {name: drawn(make) for name, make in makes.items()}
+    return {f"{n}, {k}": p for n, row in every.items() for k, p in row.items()}
+
+
+def monotone() -> dict[str, Any]:
+    """Cubics, games and inequalities over boxes, five each."""
+    return families(cubic=cubic, bilinear=bilinear, boxed=boxed)
 
 
 def affine(z, datum):
@@ -81,6 +86,51 @@ def cubic(rng: Any) -> Inclusion:
 
 def _cubic(z, q):
     return z**3 + 4 * jnp.stack([z[1], -z[0]]) + q
+
+
+def market(rng: Any, scenario: int = 1) -> Inclusion:
+    """Malitsky's Nash-Cournot equilibrium of 1,000 firms, monotone by assumption.
+
+    His two scenarios differ in the exponents of unit costs and of the demand.
+    """
+    low, high, gamma = ((0.5, 2.0, 1.1), (0.3, 4.0, 1.5))[scenario - 1]
+    n = 1000
+    costs = rng.uniform(1, 100, n), rng.uniform(0.5, 5, n), rng.uniform(low, high, n)
+    data = (*(v[None] for v in costs), np.array([gamma]))
+    return Inclusion(_marginal, np.ones(n), data, term=Nonnegative(), monotone=True)
+
+
+def _marginal(q, firm):
+    """Marginal cost less marginal revenue of every firm at the supplies q."""
+    c, L, beta, gamma = firm
+    total = jnp.sum(q)
+    price = (5000 / total) ** (1 / gamma)
+    return c + (L * q) ** (1 / beta) - price + q * price / (gamma * total)
+
+
+def program(rng: Any, n: int = 100) -> Inclusion:
+    """min x'Hx / 2 - h'x subject to A x = b of Ouyang and Xu, its rows scaled.
+
+    A sum of n components, one an entry of x and of y.
+    """
+    A = (np.fliplr(np.eye(n)) - np.fliplr(np.eye(n, k=1))) / 4
+    A *= rng.uniform(0.5, 1, (n, 1))
+    H, b, h = 2 * A.T @ A, np.full(n, 0.25), np.zeros(n)
+    h[-1] = 0.25
+    whole = np.block([[H, -A.T], [A, np.zeros((n, n))]])
+    star = np.linalg.solve(whole, np.concatenate([h, b])).reshape(2, n)
+    data = (H, A, A.T.copy(), np.arange(n), np.tile(b, (n, 1)), np.tile(h, (n, 1)))
+    return Inclusion(
+        _program, np.full((2, n), 1 / n), data, monotone=True,
+        L=(1 + 1e-12) * np.linalg.norm(whole, 2), reference=star,
+    )  # fmt: skip
+
+
+def _program(z, datum):
+    """n times what the i-th entries contribute to (H x - A'y - h, A x - b)."""
+    (bend, row, column, i, b, h), (x, y) = datum, z
+    n = len(x)
+    return jnp.stack([n * (bend * x[i] - row * y[i]) - h, n * column * x[i] - b])
 
 
 def rotations(rng: Any) -> Inclusion:

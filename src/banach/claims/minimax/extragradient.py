@@ -1,10 +1,9 @@
 """Extragradient comes closer to every solution where gradient steps spiral out.
 
 Korpelevich (1976): for monotone L-Lipschitz F over a convex set and s < 1/L,
-||z+ - z*||^2 <= ||z - z*||^2 - (1 - s^2 L^2) ||z - v||^2 at every step, so that the
-iterates converge. Run with s = 1 / (sqrt(2) L), on games and inequalities of known
-solution. Reduced: nothing. The paper was at hand only through later accounts of it, so
-that no number of a theorem is given.
+||z+ - z*||^2 <= ||z - z*||^2 - (1 - s^2 L^2) ||z - v||^2 at every step. Reduced:
+nothing. The paper was at hand only through later accounts of it, so that no number of a
+theorem is given.
 """
 
 import numpy as np
@@ -18,21 +17,19 @@ STEPS = 2000
 
 
 def problems():
-    """Games without bounds, and inequalities over boxes."""
-    games, boxes = (instances.drawn(f) for f in (instances.bilinear, instances.boxed))
-    return {f"game, {k}": p for k, p in games.items()} | {
-        f"box, {k}": p for k, p in boxes.items()
-    }
+    """Games, quadratic programs and inequalities over boxes: problem and method."""
+    made = instances.families(
+        game=instances.bilinear, program=instances.program, box=instances.boxed
+    )
+    return {k: (p, runs.suggested(Extragradient, p)) for k, p in made.items()}
 
 
 @proved("Korpelevich 1976", at_most(1e-12))
 def closer():
     """How far a step stays behind the fall of ||z - z*||^2, over ||z0 - z*||^2."""
     return {
-        name: instances.fejer(
-            problem, runs.suggested(Extragradient, problem), STEPS, 0.5**0.5
-        )
-        for name, problem in problems().items()
+        name: instances.fejer(*pair, STEPS, 0.5**0.5)
+        for name, pair in problems().items()
     }
 
 
@@ -40,16 +37,17 @@ def closer():
 def rate():
     """Least residual so far over 2 L R / sqrt(k + 1), the largest of 2,000 steps."""
     worst, curves = {}, {}
-    for name, problem in problems().items():
-        method = runs.suggested(Extragradient, problem)
-        size = runs.trace(problem, method, STEPS, r=instances.residual)["r"]
+    for name, (problem, method) in problems().items():
         radius = np.linalg.norm(problem.z0 - problem.reference)
-        k = np.arange(STEPS + 1)
-        bound = 2 * float(problem.facts().L) * radius / np.sqrt(k + 1)
+        scale = 2 * float(problem.facts().L) * radius
+        bound = scale / np.sqrt(np.arange(STEPS + 1) + 1)
+        plain = instances.ForwardBackward(method.step_size)
+        size, lost = (
+            runs.trace(problem, m, STEPS, r=instances.residual)["r"]
+            for m in (method, plain)
+        )
         worst[name] = np.max(np.minimum.accumulate(size) / bound)
         if "seed 0" in name:
-            plain = instances.ForwardBackward(method.step_size)
-            lost = runs.trace(problem, plain, STEPS, r=instances.residual)["r"]
             lines = {"extragradient": size, "gradient steps": lost, "bound": bound}
             curves[name] = {m: line[:101] for m, line in lines.items()}
     return Seen(worst, curves, ("steps", "residual"))
@@ -63,8 +61,7 @@ def steps_needed():
     """
     found = {}
     for sigma in (1.0, 0.5, 0.2, 0.1, 0.05):
-        rng = np.random.default_rng(0)
-        problem = instances.bilinear(rng, least=sigma)
+        problem = instances.bilinear(np.random.default_rng(0), least=sigma)
         method = runs.suggested(Extragradient, problem)
         run = runs.until(problem, method, instances.residual, 1e-3, 100_000)
         found[f"sigma {sigma}"] = run.price("steps") * sigma**2 / (8 * np.log(1e3))

@@ -1,15 +1,13 @@
 """What only states tell: directions and matrices of every step."""
 
-import functools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from banach.claims import instances
+from banach.claims.runs import states
 from banach.core import tree
-from banach.engine.loop import leaves_in
 from banach.parts.line_search import LineSearchResult
 from banach.parts.line_search_methods import Search, Searched
 
@@ -35,25 +33,6 @@ class Exact(Search):
         two = jnp.full((), 2, jnp.int32)
         out = LineSearchResult(x, f, problem.grad(x), step, 0 * two, two, bend > 0)
         return out, memory
-
-
-def states(method: Any, problem: Any, steps: int) -> Any:
-    """States 0 .. steps of a method that draws nothing, stacked."""
-    problem, start = jax.tree.map(jnp.asarray, (problem, problem.start()))
-    return jax.tree.map(
-        np.asarray, _states(leaves_in(np.float64, method), problem, start, steps)
-    )
-
-
-@functools.partial(jax.jit, static_argnums=3)
-def _states(method, problem, start, steps):
-    key = jax.random.key(0)
-
-    def one(state, _):
-        return method.step(problem, state, key), state
-
-    first = method.init(problem, start, key)
-    return jax.lax.scan(one, first, None, steps + 1)[1]
 
 
 def exact(direction: Any, n: int = 8) -> dict[str, tuple[Any, np.ndarray]]:

@@ -28,34 +28,25 @@ class AndersonState(eqx.Module):
     problem="FixedPoint", needs={"map"}, paper="walker2011anderson", cost={"map": 1}
 )
 class Anderson(Method):
-    """Picard steps corrected by the last `memory` differences (Walker and Ni 2011).
+    """Picard steps corrected by the last `memory` differences.
 
     f = T(x) - x,  c = argmin ||f - dF c||_2,  x+ = T(x) - dG c
 
-    where the columns of dF and dG are the last differences of f and of T(x). The
-    least squares are solved by singular values, those below `cutoff` times the
-    largest dropped. On linear problems this is GMRES with a short memory; near a
-    solution of a contraction it is not slower than Picard's q^k (Toth and Kelley
-    2015). No global convergence is proved.
-
-    Fails on maps with kinks and far from the solution, where the secant model is
-    wrong; picard is the safe one where T contracts.
+    where the columns of dF and dG are the last differences of f and of T(x); singular
+    values of dF below `cutoff` times the largest are dropped. On linear problems it is
+    GMRES with a short memory; near a solution of a contraction it is not slower than
+    Picard's q^k. Fails on maps with kinks and far from the solution, where picard is
+    the safe one if T contracts.
     """
 
-    memory: int = count(static=True)
+    memory: int = count(5, static=True)
     cutoff: Any = real(1e-10, low="nonnegative", below=1)
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        return cls(memory=5)
 
     def init(self, problem, start, key):
         flat, _ = tree.ravel(start.x)
         empty = jnp.zeros((flat.size, self.memory), flat.dtype)
-        zero = jnp.zeros_like(flat)
-        count = jnp.zeros((), jnp.int32)
-        no = jnp.asarray(False)
-        return AndersonState(start.x, zero, zero, empty, empty, count, no)
+        zero, k = jnp.zeros_like(flat), jnp.zeros((), jnp.int32)
+        return AndersonState(start.x, zero, zero, empty, empty, k, jnp.asarray(False))
 
     def step(self, problem, state, key):
         x, back = tree.ravel(state.x)

@@ -32,11 +32,9 @@ class Picard(Method):
     """Repeated substitution, x+ = (1 - lam) x + lam T(x).
 
     lam = 1 (Banach 1922) where T contracts: ||x_k - x*|| <= q^k ||x_0 - x*|| in the
-    norm of q. lam = 1/2 (Krasnoselskii 1955, Mann 1953) where T is only
-    nonexpansive: the residual falls like 1 / sqrt(k) if a fixed point exists, while
-    lam = 1 may circle for ever. The rate of the card is proved for lam = 1.
-
-    Fails slowly for q near 1, where anderson is the usual cure.
+    norm of q, the rate of the card. lam = 1/2 (Krasnoselskii 1955, Mann 1953) where T
+    is only nonexpansive: the residual falls like 1 / sqrt(k) if a fixed point exists,
+    while lam = 1 may circle for ever. Slow for q near 1, where anderson is the cure.
     """
 
     relaxation: Any = real()

@@ -8,8 +8,8 @@ from jaxtyping import Array, Bool, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import real, upper
-from banach.core.method import Method, Refusal
+from banach.core.hyperparameters import fact
+from banach.core.method import Method
 
 
 class ExtragradientState(eqx.Module):
@@ -35,23 +35,16 @@ class Extragradient(Method):
 
     For monotone L-Lipschitz F and s < 1/L the distance to every solution falls:
     ||z+ - z*||^2 <= ||z - z*||^2 - (1 - s^2 L^2) ||z - v||^2, so that the least
-    residual so far is at most 2 L R / sqrt(k+1); where F is strongly monotone the
-    convergence is linear. The paper has projections; a resolvent is no different.
-    Fails when `step_size` exceeds 1/L: iterates may circle or diverge.
+    residual so far is at most 2 L R / sqrt(k+1); linear where F is strongly monotone.
+    The paper has projections; a resolvent is no different. Fails when `step_size`
+    exceeds 1/L: iterates may circle or diverge.
     """
 
-    step_size: Any = real()
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        L = upper(facts, "L")
-        if L is None:
-            return Refusal(
-                "L",
-                "extragradient needs L, a Lipschitz constant of F: declare L=... (or "
-                "cocoercive=..., which implies one)",
-            )
-        return cls(0.5**0.5 / L)
+    step_size: Any = fact(
+        "L",
+        lambda L: 0.5**0.5 / L,
+        instead="backtracking_extragradient, which needs no constant",
+    )
 
     def init(self, problem, start, key):
         return ExtragradientState(start.x, jnp.asarray(False))

@@ -10,6 +10,7 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
+from banach.parts import quotient
 
 
 class GoldenRatioState(eqx.Module):
@@ -39,29 +40,19 @@ class GoldenRatio(Method):
     theta+ = phi s+ / s,  rho = 1 / phi + 1 / phi^2
 
     No constant of F is asked for, and one evaluation a step: F need be Lipschitz only
-    near the iterates. The iterates converge for monotone F, linearly where an error
-    bound holds. The first step is phi / 2 over the difference quotient of F along
-    itself at the start, as in the author's code; the paper's upper bound of the step,
-    a safeguard of the proof, is left out. Fails on F that is not monotone.
+    near the iterates. Converges for monotone F, linearly where an error bound holds.
+    The first step is phi / 2 over the difference quotient of F along itself, as in the
+    author's code; the paper's upper bound of the step, a safeguard of the proof, is
+    left out. Fails on F that is not monotone.
     """
 
     phi: Any = real(1.5, below=1.62)
 
     def init(self, problem, start, key):
-        z = start.x
-        F = problem.operator(z)
-        kind = tree.dtype(z)
-        size, far = tree.norm(F), tree.norm(z)
-        # Long enough that rounding spares three quarters of the quotient's digits.
-        length = jnp.finfo(kind).eps ** (1 / 4) * jnp.where(far > 0, far, 1)
-        move = -length / jnp.where(size > 0, size, 1)
-        there = problem.operator(tree.axpy(move, F, z))
-        rise = tree.norm(tree.sub(there, F))
-        known = (rise > 0) & jnp.isfinite(rise)
-        # F constant along itself: a step of the length of F.
-        quotient = jnp.where(known, length / jnp.where(known, rise, 1), 1)
-        step = jnp.asarray(self.phi / 2 * quotient, kind)
-        return GoldenRatioState(z, F, z, step, jnp.ones((), kind), jnp.asarray(False))
+        z, F = start.x, problem.operator(start.x)
+        length = quotient.along_itself(problem.operator, z, F)
+        step = jnp.asarray(self.phi / 2 * length, tree.dtype(z))
+        return GoldenRatioState(z, F, z, step, jnp.ones_like(step), jnp.asarray(False))
 
     def step(self, problem, state, key):
         phi = jnp.asarray(self.phi, state.step.dtype)
@@ -70,8 +61,8 @@ class GoldenRatio(Method):
         F = problem.operator(z)
         moved = tree.norm(tree.sub(z, state.z))
         rose = tree.norm(tree.sub(F, state.F))
-        quotient = (moved / jnp.where(rose > 0, rose, 1)) ** 2
-        told = phi * theta / (4 * s) * quotient
+        ratio = (moved / jnp.where(rose > 0, rose, 1)) ** 2
+        told = phi * theta / (4 * s) * ratio
         longest = (1 / phi + 1 / phi**2) * s
         after = jnp.where(rose > 0, jnp.minimum(longest, told), longest)
         average = tree.lerp((phi - 1) / phi, state.average, z)

@@ -34,11 +34,10 @@ class Halpern(Method):
 
     z+ = 1/(k+2) z0 + (k+1)/(k+2) J_s(z - s F(z)),  s = 2 beta
 
-    with F beta-cocoercive, so that the step is nonexpansive. The residual of the
-    last iterate is at most R / (beta (k+1)), R = ||z0 - z*|| (Lieder 2021), which no
-    method can better by more than a constant. The anchor forbids faster convergence
-    where F is strongly monotone. The parameter-free variants of the paper are not
-    here. Fails when `step_size` exceeds 2 beta, and on merely Lipschitz F (rotations).
+    with F beta-cocoercive. The residual of the last iterate is at most
+    R / (beta (k+1)), R = ||z0 - z*|| (Lieder 2021), which no method can better by more
+    than a constant. The anchor forbids faster convergence where F is strongly monotone.
+    Fails when `step_size` exceeds 2 beta, and on merely Lipschitz F (rotations).
     """
 
     step_size: Any = fact(
@@ -53,7 +52,6 @@ class Halpern(Method):
 
     def step(self, problem, state, key):
         s = jnp.asarray(self.step_size, state.k.dtype)
-        forward = tree.axpy(-s, problem.operator(state.z), state.z)
-        after = problem.resolvent(forward, s)
+        after = problem.resolvent(tree.axpy(-s, problem.operator(state.z), state.z), s)
         z = tree.lerp(1 / (state.k + 2), after, state.anchor)
         return HalpernState(z, state.anchor, state.k + 1)

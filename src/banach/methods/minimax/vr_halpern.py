@@ -29,7 +29,6 @@ class VrHalpernState(eqx.Module):
     needs={"operator", "component", "resolvent"},
     assumes={"monotone"},
     paper="cai2024halpern",
-    cost=None,
     random=True,
 )
 class VrHalpern(Method):
@@ -46,11 +45,9 @@ class VrHalpern(Method):
       with probability p = |B|/n, |B| = 1, q = 0.9 sqrt(p) / (2 (1 + s L)).
 
     Both need of order n + sqrt(n) L / eps components for a residual eps. The inner
-    length is effort / q log(k+2). The paper's, 56 max(n, sqrt(n) (1 + s L))
-    log(1.252 (k+2)), is effort 25; with effort 1, the default here and not proved, the
-    inner error falls like the steps of Halpern. The paper's text was at hand only in
-    part; resolvent and inner start stand where the authors' scripts have them, q is
-    that of the inner solver's paper. Fails when L is that of F, not of the F_i.
+    length is effort / q log(k+2); the default effort 1 is not proved, the paper's is
+    25. Resolvent and inner start are the authors' scripts', q is the inner solver's
+    paper's (Alacaoglu and Malitsky 2022). Fails when L is that of F, not of the F_i.
     """
 
     step_size: Any = real()
@@ -60,8 +57,8 @@ class VrHalpern(Method):
     inexact: bool = flag(False, static=True)
 
     @property
-    def typical(self) -> dict[str, float]:
-        """An inner solve passes over the data several times."""
+    def typical(self):
+        # An inner solve passes over the data several times.
         return {"operator": 10 if self.inexact else 1, "resolvent": 1}
 
     @classmethod
@@ -71,12 +68,12 @@ class VrHalpern(Method):
         if beta is not None and not inexact:
             return cls(beta / 4, 1 / beta, batch=math.ceil(math.sqrt(problem.n)))
         if L is None:
-            others = taking(("halpern", "extragradient"), problem, facts)
-            use = f", or use {' or '.join(others)}: they need a constant of F alone"
+            others = " or ".join(taking(("halpern", "extragradient"), problem, facts))
             return Refusal(
                 "L_average",
                 "vr_halpern needs a constant of the components: declare "
-                f"cocoercive_average=... or L_average=...{use if others else ''}",
+                "cocoercive_average=... or L_average=..."
+                + (others and f", or use {others}: they need one of F alone"),
             )
         return cls(math.sqrt(problem.n) / L, L, inexact=True)
 
@@ -133,7 +130,6 @@ class VrHalpern(Method):
         return VrHalpernState(new, state.anchor, state.estimate, state.k + 1, calls)
 
     def calls(self, state):
-        """Full passes, sampled components (a full pass is n more) and resolvents."""
-        return dict(
-            zip(("operator", "component", "resolvent"), state.calls, strict=True)
-        )
+        # A full pass is n more components than those sampled.
+        full, sampled, resolvents = state.calls
+        return {"operator": full, "component": sampled, "resolvent": resolvents}
