@@ -360,3 +360,16 @@ def test_indices_made_of_whole_floats_are_exact():
     assert np.isfinite(seen(sums, jnp.array([1.0, 2.0, 1.0]))[1]).all()
     error = seen(sums, jnp.array([0.25, 0.5, 1.5]))[1]
     assert error[1] > 1e-3
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("first", [1.0, 5.0])
+def test_a_choice_that_rounding_decides_is_as_far_off_as_the_other_case(sign, first):
+    """(x + 1) - 1 - x is not 0 in float32: whichever case is taken, it may be wrong."""
+    x = np.float32(0.3)
+
+    def fun(x):
+        return jnp.where(sign * ((x + 1) - 1 - x) > 0, first, 6 - first)
+
+    value, bound = jax.jit(with_error(fun))(x)
+    assert float(bound) >= 4
