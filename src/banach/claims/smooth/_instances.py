@@ -42,6 +42,12 @@ def functions(*names: str) -> dict[str, Any]:
     return found | {"fresh": eqx.tree_at(lambda p: p.x0, first, first.x0 + near)}
 
 
+def minimiser(problem: Any) -> np.ndarray:
+    """Where thirty steps of a trust region lead."""
+    steps = runs.trace(problem, TrustRegionNewton(np.inf), 30, x=runs.where)
+    return steps["x"][-1]
+
+
 def against(make: Callable[[Any], Any], bound: Callable[..., Any]) -> Seen:
     """f(x_t) - f* over bound(L, R, t), the largest of 1,000 steps, on five tables."""
     worst, curves = {}, {}
