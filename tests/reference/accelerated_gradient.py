@@ -1,7 +1,5 @@
 """Accelerated gradient: O'Donoghue and Candes (2015), algorithm 1, section 3.2."""
 
-import math
-
 from reference._case import Case, bowl
 
 CASES = [
@@ -11,18 +9,14 @@ CASES = [
 
 
 def iterates(oracles, x0, steps, *, step_size, restart):
-    x = y = x0
-    theta, out = 1.0, []
+    x, y, theta, out = x0, x0, 1.0, []
     for _ in range(steps):
         g = oracles.grad(y)
-        x_new = y - step_size * g
-        if restart and g @ (x_new - x) > 0:
+        x, old = y - step_size * g, x
+        if restart and g @ (x - old) > 0:
             theta = 1.0
-        # The paper's theta is 1 / theta here: theta+^2 = (1 - theta+) theta^2.
-        small = 1 / theta
-        small_new = (-(small**2) + small * math.sqrt(small**2 + 4)) / 2
-        beta = small * (1 - small) / (small**2 + small_new)
-        y = x_new + beta * (x_new - x)
-        x, theta = x_new, 1 / small_new
+        # The paper's theta, 1 over the method's: theta+^2 = (1 - theta+) theta^2.
+        before, theta = theta, theta * ((theta**2 + 4) ** 0.5 - theta) / 2
+        y = x + before * (1 - before) / (before**2 + theta) * (x - old)
         out.append(x)
     return out

@@ -4,8 +4,8 @@ On a quadratic, where the search has a closed form; the first step has length 1.
 """
 
 import numpy as np
-from reference import _quadratic_search
 from reference._case import Case, bowl
+from reference._quadratic_search import length
 
 CASES = [
     Case(*bowl(), told={"curvature": 0.9}, steps=8),
@@ -25,9 +25,7 @@ def quasi_newton(oracles, x0, steps, curvature, update):
     H = eye / np.linalg.norm(g)
     for k in range(steps):
         d = -H @ g
-        a = _quadratic_search.length(
-            oracles, x, d, 1.0, decrease=1e-4, curvature=curvature
-        )
+        a = length(oracles, x, d, 1.0, decrease=1e-4, curvature=curvature)
         s = a * d
         y = oracles.grad(x + s) - g
         if k == 0:

@@ -5,8 +5,8 @@ the decrease of the step before (Nocedal and Wright 2006, equation 3.60).
 """
 
 import numpy as np
-from reference import _quadratic_search
 from reference._case import Case, bowl
+from reference._quadratic_search import length
 
 CASES = [
     Case(*bowl(scale=0.1), told={"curvature": 0.1}, steps=5),
@@ -32,9 +32,7 @@ def conjugate(oracles, x0, steps, curvature, beta):
     d, a = -g, 0.01 * np.max(np.abs(x0)) / np.max(np.abs(g))
     for _ in range(steps):
         slope = g @ d
-        a = _quadratic_search.length(
-            oracles, x, d, a, decrease=0.1, curvature=curvature
-        )
+        a = length(oracles, x, d, a, decrease=0.1, curvature=curvature)
         x, old = x + a * d, g
         g = oracles.grad(x)
         d = -g + beta(g, g - old, old, d) * d

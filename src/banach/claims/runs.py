@@ -256,10 +256,13 @@ def _arrays(problem: Any, method: Any, start: Point) -> tuple[Any, Any, Any]:
 
 
 def _calls(method: Any, state: Any, steps: Any) -> dict[str, Any]:
-    cost = method.card.cost
-    counts = method.calls(state) if cost is None else cost
-    times = 1 if cost is None else steps
-    return {k: jnp.asarray(v * times) for k, v in counts.items()}
+    cost, first = method.card.cost, method.card.init_cost or {}
+    if cost is None:
+        counts = method.calls(state)
+    else:
+        every = {**first, **cost}
+        counts = {k: first.get(k, 0) + cost.get(k, 0) * steps for k in every}
+    return {k: jnp.asarray(v) for k, v in counts.items()}
 
 
 def _typed(state: Any) -> Any:

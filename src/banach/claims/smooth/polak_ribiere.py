@@ -34,41 +34,30 @@ def termination():
     return _states.termination(PolakRibiereDirection())
 
 
-@proved("Gilbert and Nocedal 1992, theorem 4.3, its condition", at_least(0.01))
+@proved("Gilbert and Nocedal 1992, sufficient descent", at_least(0.01))
 def descent():
     """-g.d / ||g||^2, the least of 500 steps, by a good search and by a poor one."""
-    methods = [PolakRibiere(0.1), PolakRibiere(0.9)]
-    problems = _instances.functions(*NAMES).items()
-    return {k: _states.least_descent(methods, p, 500) for k, p in problems}
+    return _instances.descent(PolakRibiere(0.1), PolakRibiere(0.9))
 
 
-@proved("Gilbert and Nocedal 1992, theorem 4.3", at_most(1e-8))
+@reported("Gilbert and Nocedal 1992, global convergence", at_most(1e-8))
 def convergence():
     """||g|| over its first value at the end of at most 20,000 steps: its limit is 0."""
-    problems, small = _instances.functions(*NAMES).items(), runs.gradient_norm
-    ends = {
-        k: runs.until(p, PolakRibiere(0.1), small, 1e-8, 20_000) for k, p in problems
+    method, small = PolakRibiere(0.1), runs.gradient_norm
+    return {
+        name: runs.until(problem, method, small, 1e-8, 20_000).ratio
+        for name, problem in _instances.functions(*NAMES).items()
     }
-    return {k: end.ratio for k, end in ends.items()}
 
 
 @reported("Gilbert and Nocedal 1992, numerical results", at_most(1.0, "mean"))
 def fewer():
     """Evaluations until ||g|| fell by 1e-8 over those of Fletcher and Reeves."""
-    ours = {"PR+": lambda p: PolakRibiere(0.1)}
-    others = {
-        "FR, 0.1": lambda p: Searched(FletcherReeves(), Wolfe(0.1, 0.1)),
-        "FR, 0.3": lambda p: Searched(FletcherReeves(), Wolfe(0.3, 0.3)),
-    }
-    table = _instances.gradients(NAMES, ours, others, {})
-    for row in table.values():
-        row["FR"] = min(row["FR, 0.1"], row["FR, 0.3"])
-    return runs.ratios(table, "PR+", "FR")
+    strict = (Searched(FletcherReeves(), Wolfe(v, v)) for v in (0.1, 0.3))
+    return _instances.over(NAMES, PolakRibiere(0.1), *strict)
 
 
 @ours("a user's question", at_most(1.2, "mean"))
 def scipy():
     """Evaluations over those of SciPy's CG, the same method by other hands."""
-    ours, peer = {"PR+": lambda p: PolakRibiere(0.1)}, {"SciPy": ("CG", {})}
-    table = _instances.gradients(NAMES, ours, {}, peer)
-    return runs.ratios(table, "PR+", "SciPy")
+    return _instances.over(NAMES, PolakRibiere(0.1), "CG")

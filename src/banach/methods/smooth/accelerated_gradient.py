@@ -36,18 +36,12 @@ class AcceleratedGradient(Method):
 
     With `restart` the momentum is dropped (theta = 1) whenever it points uphill,
     grad f(y).(x+ - x) > 0: on strongly convex functions this recovers about
-    sqrt(L / mu) steps a digit without knowing mu. The rate is proved for `restart`
-    false (Nesterov 1983; Beck and Teboulle 2009); that restarts keep it is observed,
-    and proved in one dimension only (Moursi, Pavlovic and Vavasis 2023).
+    sqrt(L / mu) steps a digit without knowing mu. The rate is proved without restarts.
 
     Fails when `step_size` is above 1 / L: it may diverge. Not monotone.
     """
 
-    step_size: Any = fact(
-        "L",
-        lambda L: 1 / L,
-        instead="lbfgs or gradient_descent, which search along a line",
-    )
+    step_size: Any = fact("L", lambda L: 1 / L, instead="lbfgs, which needs no L")
     restart: bool = flag(True, static=True)
 
     def init(self, problem, start, key):

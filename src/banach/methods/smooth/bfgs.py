@@ -27,10 +27,10 @@ class Bfgs(Composed):
 
     x+ = x - a H g,  H+ = (I - s y'/s.y) H (I - y s'/s.y) + s s'/s.y
 
-    where s = x+ - x and y = g+ - g. The step a satisfies the approximate Wolfe
-    conditions, a = 1 is tried first (the first step has length 1), and H stays
-    positive definite. After a search that failed, H begins again once. Superlinear
-    at a minimiser with a definite Hessian.
+    where s = x+ - x and y = g+ - g (Broyden, Fletcher, Goldfarb and Shanno, each alone
+    in 1970). The step a satisfies the approximate Wolfe conditions, a = 1 is tried
+    first (the first step has length 1), and H stays positive definite. After a search
+    that failed, H begins again once. Superlinear at a definite Hessian.
 
     Fails to be affordable for many unknowns (n^2 memory and work): use lbfgs. On
     functions without convexity it may converge to no stationary point, in theory.
