@@ -372,3 +372,16 @@ def test_a_choice_that_rounding_decides_is_as_far_off_as_the_other_case(sign, fi
 
     _, bound = jax.jit(with_error(fun))(np.float32(0.3), np.float32(1))
     assert float(bound) >= 4
+
+
+@pytest.mark.parametrize("whole", [jnp.any, jnp.all, jnp.sum])
+def test_what_is_gathered_from_choices_of_rounding_is_as_unsure(whole):
+    """One of three comparisons may go either way, and with it what all of them say."""
+
+    def fun(x, y):
+        signs = jnp.stack([jnp.abs((x + y) - y - x), x, -x]) > jnp.stack([0 * x, y, y])
+        return jnp.where(whole(signs) > 0, 1.0, 5.0), whole(signs)
+
+    _, (bound, unsure) = jax.jit(with_error(fun))(np.float32(0.3), np.float32(1))
+    assert float(bound) >= 4 or whole is jnp.all
+    assert bool(unsure) or whole is jnp.all
