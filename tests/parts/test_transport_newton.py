@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from reference.sinkhorn import M, N, transport
+from reference._transport import M, N, transport
 
 from banach.parts import transport_newton
 from banach.parts.transport_newton import Dense, Sparse, backtrack, centred, swept
