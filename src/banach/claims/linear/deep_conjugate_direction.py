@@ -1,11 +1,9 @@
 """Learned directions reduce the residual in few steps, whatever size and domain.
 
-Kaneda et al.: pressure Poisson systems of millions of unknowns, beside conjugate
-gradients, plain, deflated and by incomplete Cholesky, a network trained for each size.
-Reduced: two dimensions, at most 128 x 128, one network of 2,448 weights, trained on the
-empty 32 x 32; to ||b - A x|| <= 1e-4 ||b||. Left out: deflation, their tables, which
-could not be verified. What is seen: few steps, more on finer grids; multigrid, which
-they do not compare with, needs no more.
+Kaneda et al.: pressure Poisson systems of millions of unknowns, a network trained for
+each size. Reduced: two dimensions, at most 128 x 128, one network, trained on the empty
+32 x 32; to ||b - A x|| <= 1e-4 ||b||. Left out: deflation, and their tables, which
+could not be verified. Multigrid, which they do not compare with, needs no more steps.
 """
 
 import functools

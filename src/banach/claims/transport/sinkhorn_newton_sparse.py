@@ -32,13 +32,11 @@ def counted(C, a, b):
 @functools.lru_cache
 def assignments():
     """Random costs."""
-    even = np.full(500, 1 / 500)
-    return {
-        f"assignment, {name}": counted(
-            np.random.default_rng(seed).random((500, 500)), even, even
-        )
-        for name, seed in instances.seeds().items()
-    }
+    found, even = {}, np.full(500, 1 / 500)
+    for name, seed in instances.seeds().items():
+        C = np.random.default_rng(seed).random((500, 500))
+        found[f"assignment, {name}"] = counted(C, even, even)
+    return found
 
 
 @functools.lru_cache
@@ -49,8 +47,7 @@ def digits(power):
     dark = (data.A > 0).sum(axis=1) == 32
     images = {d: v[0] for d in range(10) if len(v := data.A[dark & (data.y == d)])}
     last = np.random.default_rng(fresh()).choice(list(images), 2, replace=False)
-    pairs = {f"{i}, {j}": (i, j) for i, j in ((0, 1), (3, 8), (4, 9), (1, 8))}
-    found = {}
+    pairs, found = {"0, 1": (0, 1), "3, 8": (3, 8), "4, 9": (4, 9), "1, 8": (1, 8)}, {}
     for name, pair in {**pairs, "fresh": last}.items():
         p, q = (images[d] for d in pair)
         C = (np.abs(at[p > 0][:, None] - at[q > 0]) ** power).sum(-1)
