@@ -235,6 +235,15 @@ def test_solve_many_gives_each_its_verdict():
         bn.solve(bn.Linear(bad, B))
 
 
+def test_a_matrix_that_is_not_symmetric_is_refused_with_the_cure():
+    skewed = SPD + np.triu(Q, 1)
+    for method in ("conjugate_gradient", bn.ConjugateGradient(bn.Plain())):
+        with pytest.raises(bn.Misuse, match="normal_equations"):
+            bn.solve(bn.Linear(skewed, B), method)
+    r = bn.solve(bn.normal_equations(skewed, B), tol=1e-10)
+    np.testing.assert_allclose(r.require().x, np.linalg.solve(skewed, B), rtol=1e-8)
+
+
 def test_sensitivity_is_the_derivative_of_the_solution():
     r = bn.solve(bn.Linear(SPD, B), tol=1e-12)
     c = RNG.standard_normal(5)

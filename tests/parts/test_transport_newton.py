@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from reference.sinkhorn import M, N, transport
+from reference._transport import M, N, transport
 
+from banach.kinds.transport.problem import Transport
 from banach.parts import transport_newton
 from banach.parts.transport_newton import Dense, Sparse, backtrack, centred, swept
 
@@ -14,6 +15,12 @@ ALL = M * N
 
 def _marginals(problem):
     return jnp.asarray(problem.a), jnp.asarray(problem.b)
+
+
+def test_all_is_kept_only_where_it_fits():
+    assert transport_newton.affordable(transport()[0]) == ALL
+    wide = Transport.points(np.zeros((5000, 1)), np.zeros((1000, 1)) + 1, eps=1.0)
+    assert transport_newton.affordable(wide) == 5000 * 1000 // 20
 
 
 def test_the_sparse_program_meets_the_dense_one():

@@ -15,7 +15,7 @@ from banach.kinds.least_squares.problem import NonlinearLeastSquares
 from banach.kinds.root.problem import Root
 from banach.kinds.smooth.problem import Smooth
 from banach.terms.norms import L1
-from banach.terms.sets import Box
+from banach.terms.sets import Box, Simplex
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +68,22 @@ def lasso(**facts):
         grad=lambda x: H @ x - c,
         prox=prox,
         L=float(np.linalg.eigvalsh(H)[-1]),
+    )
+
+
+def logarithms(x0, simplex=False):
+    """sum x - w log x, undefined where an entry is not positive: (problem, oracles).
+
+    The term is ||x||_1, or the simplex.
+    """
+    x0, w = np.array(x0), np.arange(1.0, len(x0) + 1)
+    term = Simplex() if simplex else L1(1.0)
+    problem = Composite(lambda x: jnp.sum(x - w * jnp.log(x)), term, x0)
+    return problem, SimpleNamespace(
+        value=lambda x: np.sum(x - w * np.log(x)) if np.all(x > 0) else np.inf,
+        grad=lambda x: 1 - w / x,
+        prox=lambda v, t: np.sign(v) * np.maximum(np.abs(v) - t, 0),
+        lmo=lambda g: np.eye(g.size)[np.argmin(g)],
     )
 
 

@@ -1,17 +1,11 @@
 """Conjugate gradients: Hestenes and Stiefel (1952), equations 3:1, preconditioned."""
 
-from types import SimpleNamespace
-
 import numpy as np
 from reference._case import Case
+from reference._linear import DENSE
 
-from banach.kinds.linear.problem import Linear
 from banach.parts.preconditioners import Jacobi, Plain
 
-rng = np.random.default_rng(2)
-Q = rng.standard_normal((12, 12))
-A, B = Q @ Q.T + np.diag(np.arange(1.0, 13)), rng.standard_normal(12)
-DENSE = Linear(A, B), SimpleNamespace(A=A, b=B)
 CASES = [
     Case(*DENSE, given={"preconditioner": Plain()}),
     Case(*DENSE, told={"preconditioner": Jacobi()}),
@@ -19,17 +13,12 @@ CASES = [
 
 
 def iterates(oracles, x0, steps, *, preconditioner):
-    A, b = oracles.A, oracles.b
-    scale = np.diag(A) if isinstance(preconditioner, Jacobi) else np.ones(len(b))
-    x, r = x0, b - A @ x0
-    z = p = r / scale
-    out = []
+    A, x, r = oracles.A, x0, oracles.b - oracles.A @ x0
+    M = np.diag(A) if isinstance(preconditioner, Jacobi) else 1
+    p, out = r / M, []
     for _ in range(steps):
-        a = (r @ z) / (p @ A @ p)
-        x = x + a * p
-        r_new = r - a * (A @ p)
-        z_new = r_new / scale
-        p = z_new + (r_new @ z_new) / (r @ z) * p
-        r, z = r_new, z_new
+        a = (r @ (r / M)) / (p @ A @ p)
+        x, old, r = x + a * p, r, r - a * (A @ p)
+        p = r / M + (r @ (r / M)) / (old @ (old / M)) * p
         out.append(x)
     return out

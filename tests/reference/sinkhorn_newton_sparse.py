@@ -6,7 +6,7 @@ theirs.
 
 import numpy as np
 from reference._case import Case
-from reference.sinkhorn import M, N, transport
+from reference._transport import M, N, centred, scaled, transport
 
 EXACT = {"accuracy": 1e-14, "inner_steps": 200}
 PLAIN = {"decay": 1.0, "first": 1.0, "loose": 0.1, "newton_steps": 1}
@@ -21,10 +21,7 @@ CASES = [
         given={"sweeps": 1, "keep": M * N, **EXACT, "decay": 0.4},
         told={"first": 1.0, "loose": 0.1, "newton_steps": 1},
     ),
-    Case(
-        *transport(0.004),
-        given={"sweeps": 2, "keep": M * N, **EXACT, **SCALED},
-    ),
+    Case(*transport(0.004), given={"sweeps": 2, "keep": M * N, **EXACT, **SCALED}),
 ]
 EXEMPT = {
     "accuracy": "the reference solves exactly, which 1e-14 asks of the method",
@@ -37,7 +34,7 @@ def iterates(oracles, x0, steps, *, sweeps, keep, decay, first, loose, newton_st
              accuracy, inner_steps):  # fmt: skip
     C, a, b, last = oracles.C, oracles.a, oracles.b, oracles.eps
     (m, n), z, out, fresh = C.shape, x0.copy(), [], True
-    eps = max(last, first * a @ C @ b) if decay < 1 else last
+    eps = scaled(oracles, decay, first)
     W = np.linalg.svd(np.concatenate([np.zeros(m), np.ones(n)])[None])[2][1:].T
     plan = lambda z: np.outer(a, b) * np.exp((z[:m, None] + z[m:] - C) / eps)  # noqa: E731
     dual = lambda z: eps * plan(z).sum() - a @ z[:m] - b @ z[m:]  # noqa: E731
@@ -61,8 +58,7 @@ def iterates(oracles, x0, steps, *, sweeps, keep, decay, first, loose, newton_st
             while dual(z + step * d) > dual(z) + 1e-4 * step * grad @ d:
                 step /= 2
             z = z + step * d
-        t = (z[:m].sum() - z[m:].sum()) / (m + n)
-        z = np.concatenate([z[:m] - t, z[m:] + t])
+        z = centred(z[:m], z[m:])
         out.append(z.copy())
         fresh = eps > last and abs(slopes(z)).sum() <= loose
         eps = max(last, eps * decay) if fresh else eps

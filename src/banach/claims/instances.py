@@ -21,6 +21,11 @@ from banach.zoo import datasets
 SIZE, LEVELS = 64, 3
 
 
+def seeds() -> dict[str, int]:
+    """Five of them, the last one fresh."""
+    return {**{f"seed {s}": s for s in range(4)}, "fresh": fresh()}
+
+
 def tables() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Real tables of two classes, standardised: rows and labels in {0, 1}."""
     wine, iris, digits = datasets.wine(), datasets.iris(), datasets.digits()
@@ -130,8 +135,7 @@ def bowl(seed: int, n: int, condition: float) -> Smooth:
 
 def bowls(n: int, condition: float) -> dict[str, Smooth]:
     """Five of them, the last one fresh."""
-    seeds = {**{f"seed {s}": s for s in range(4)}, "fresh": fresh()}
-    return {name: bowl(seed, n, condition) for name, seed in seeds.items()}
+    return {name: bowl(seed, n, condition) for name, seed in seeds().items()}
 
 
 def deblurring(count: int) -> dict[str, Composite]:
@@ -141,9 +145,9 @@ def deblurring(count: int) -> dict[str, Composite]:
     deviation 4 and the noise of 1e-3 of Beck and Teboulle, on 64 x 64 pixels with
     periodic edges. L = 2 because blur and W have norm 1. The last one is fresh.
     """
-    seeds = [*range(count - 1), fresh()] if count > 1 else [0]
-    names = [f"image {s}" for s in seeds[:-1]] + ["fresh" if count > 1 else "image 0"]
-    return dict(zip(names, map(_deblurring, seeds), strict=True))
+    drawn = [*range(count - 1), fresh()] if count > 1 else [0]
+    names = [f"image {s}" for s in drawn[:-1]] + ["fresh" if count > 1 else "image 0"]
+    return dict(zip(names, map(_deblurring, drawn), strict=True))
 
 
 def _deblurring(seed: int) -> Composite:

@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import compat, tree
 from banach.core.door import Made
+from banach.core.method import Refusal
 from banach.core.problem import Misuse
 from banach.core.validated_fields import count, number
 from banach.parts.grid_laplacians import Grid, GridLaplacian
@@ -45,6 +46,13 @@ class Preconditioner(eqx.Module, metaclass=Made):
     def refuses(self, A: Operator) -> str | None:
         """Why this A does not fit, with the cure, or None."""
         return None
+
+    def made(self, A: Operator) -> Applied:
+        """`build`, or Misuse where A does not fit."""
+        no = self.refuses(A)
+        if no is not None:
+            raise Misuse(no)
+        return self.build(A)
 
 
 class Plain(Preconditioner):
@@ -272,6 +280,22 @@ RECIPES: dict[str, Callable[[], Preconditioner]] = {
     "modified_cholesky": _modified,
     "multigrid": Multigrid,
 }
+
+
+def fitting(A: Operator) -> tuple[str, ...]:
+    """The keys of those that fit A."""
+    return tuple(k for k, r in RECIPES.items() if r().refuses(A) is None)
+
+
+def named(name: str, A: Operator) -> Preconditioner | Refusal:
+    """The recipe of this key, or why it does not fit A."""
+    if name not in RECIPES:
+        raise Misuse(
+            f"no preconditioner is called {name!r}; it is one of {', '.join(RECIPES)}"
+        )
+    recipe = RECIPES[name]()
+    no = recipe.refuses(A)
+    return recipe if no is None else Refusal("preconditioner", no)
 
 
 def suggested(A: Operator) -> Preconditioner:

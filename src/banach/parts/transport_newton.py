@@ -186,6 +186,13 @@ def swept(
     return x, S, jnp.where(S.roomy(), 0, 2 * sweeps)
 
 
+def first_eps(problem: Any, x: Pair, decay: Scalar, first: Scalar) -> Scalar:
+    """Where eps begins: at `first` times the average cost if `decay` < 1 scales it."""
+    eps = jnp.asarray(problem.eps, tree.dtype(x))
+    above = jnp.maximum(eps, first * problem.average_cost())
+    return jnp.where(decay < 1, above, eps)
+
+
 def affordable(problem: Any) -> int:
     """Entries to keep: all where their products are fast and the memory is 32 MB.
 

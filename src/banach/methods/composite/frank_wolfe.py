@@ -10,7 +10,7 @@ from banach.core.method import Method
 
 
 class FrankWolfeState(eqx.Module):
-    """Iterate with f and its gradient, the step number t; `stuck`: cannot move."""
+    """Iterate with f and its gradient, the step number, whether it cannot move."""
 
     x: PyTree
     f: Float[Array, ""]
@@ -30,23 +30,20 @@ class FrankWolfeState(eqx.Module):
 class FrankWolfe(Method):
     """Move towards the vertex that minimises the linearised objective.
 
-    v = argmin_{v in C} <grad f(x), v>,  y = x + gamma (v - x),  gamma = 2 / (t + 2)
+    v = argmin_{v in C} <grad f(x), v>,  y = x + 2 / (t + 2) (v - x)
 
     x+ = y where y lies in the domain of f and f(y) <= f(x), else x+ = x; t grows
-    either way, so that gamma shrinks until a step is accepted. No Lipschitz
-    constant, no line search, no Hessian. f(x) - f* = O(1/t) for convex f that are
-    generalised self-concordant (logarithms included); for L-Lipschitz gradients on
-    a set of diameter D the usual 2 L D^2 / (t + 2) holds, because a refused step
-    has f(x) < f(y).
+    either way. No constant, no line search, no Hessian: f(x) - f* = O(1/t) for convex
+    f that are generalised self-concordant (logarithms included), and 2 L D^2 / (t + 2)
+    for L-Lipschitz gradients on a set of diameter D, since a refused y has f(x) < f(y).
 
-    Fails by being slow: gamma = 2 / (t + 2) allows no linear rate, so certificates
-    below 1e-6 are out of reach. The start must lie in the domain of f.
+    Fails by being slow: the steps allow no linear rate, so that certificates below
+    1e-6 are out of reach. The start must lie in the domain of f.
     """
 
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
-        f = jnp.asarray(f, tree.dtype(start.x))
-        zero = jnp.zeros((), jnp.int32)
+        f, zero = jnp.asarray(f, tree.dtype(start.x)), jnp.zeros((), jnp.int32)
         return FrankWolfeState(start.x, f, g, zero, zero > 0)
 
     def step(self, problem, state, key):

@@ -10,24 +10,18 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import Open, part
 from banach.core.method import Method, Refusal
-from banach.core.problem import Misuse
-from banach.parts.preconditioners import RECIPES, Applied, Preconditioner, suggested
+from banach.parts import preconditioners as recipes
 
 
 class ConjugateGradientState(eqx.Module):
-    """Iterate, recurrent residual, direction, r'z, the preconditioner, `stuck`."""
+    """Iterate, recurrent residual, direction, r'z and M, built."""
 
     x: PyTree
     r: PyTree
     d: PyTree
     rz: Float[Array, ""]
-    inverse: Applied
+    inverse: recipes.Applied
     stuck: Bool[Array, ""]
-
-
-def _bound(c, t):
-    root = math.sqrt(c.condition)
-    return 2 * ((root - 1) / (root + 1)) ** t * c.energy
 
 
 @method(
@@ -36,7 +30,7 @@ def _bound(c, t):
     assumes={"symmetric", "positive_definite"},
     paper="hestenes1952methods",
     rate_of="||x-x*||_A",
-    rate=_bound,
+    rate=lambda c, t: 2 * (1 - 2 / (1 + math.sqrt(c.condition))) ** t * c.energy,
     cost={"matvec": 1},
     init_cost={"residual": 1},
 )
@@ -46,50 +40,32 @@ class ConjugateGradient(Method):
     a = r'z / d'A d,  x+ = x + a d,  r+ = r - a A d,  z+ = M^-1 r+,
     d+ = z+ + (r+'z+ / r'z) d
 
-    ||x_k - x*||_A <= 2 ((sqrt(k) - 1) / (sqrt(k) + 1))^k ||x_0 - x*||_A with the
-    condition number k of M^-1 A; in exact arithmetic x_n = x*. `preconditioner`:
-    `bn.Plain()`, `bn.Jacobi()`, `bn.IncompleteCholesky()` or `bn.Multigrid()` (the
-    latter two on grids); its own work is not counted as products with A.
-
-    r is a recurrence, which drifts from b - A x by rounding: only the check's
-    residual is believed. Ends as stalled where d'A d <= 0, which A positive definite
-    excludes up to rounding. Fails slowly where M^-1 A is ill-conditioned.
+    M is `bn.Plain()`, `bn.Jacobi()` or, on grids, `bn.IncompleteCholesky()` or
+    `bn.Multigrid()`, its work not counted. r drifts from b - A x by rounding: only the
+    check's residual is believed. Fails slowly where M^-1 A is ill-conditioned.
     """
 
-    preconditioner: Preconditioner = part(Preconditioner)
+    preconditioner: recipes.Preconditioner = part(recipes.Preconditioner)
 
     @classmethod
     def suggest(cls, problem, facts):
-        return cls(suggested(problem.A))
+        return cls(recipes.suggested(problem.A))
 
     @classmethod
     def variants(cls, problem, facts):
-        """Every preconditioner that fits A."""
-        fits = [k for k, r in RECIPES.items() if r().refuses(problem.A) is None]
-        return tuple(fits)
+        return recipes.fitting(problem.A)
 
     @classmethod
     def variant(cls, name, problem, facts):
-        """A preconditioner by name."""
-        if name not in RECIPES:
-            raise Misuse(
-                f"no preconditioner is called {name!r}; it is one of "
-                f"{', '.join(RECIPES)}"
-            )
-        recipe = RECIPES[name]()
-        no = recipe.refuses(problem.A)
-        return cls(recipe) if no is None else Refusal("preconditioner", no)
+        found = recipes.named(name, problem.A)
+        return found if isinstance(found, Refusal) else cls(found)
 
     def init(self, problem, start, key):
-        no = self.preconditioner.refuses(problem.A)
-        if no is not None:
-            raise Misuse(no)
-        inverse = self.preconditioner.build(problem.A)
+        inverse = self.preconditioner.made(problem.A)
         r = problem.residual(start.x)
         z = inverse.apply(r)
-        return ConjugateGradientState(
-            start.x, r, z, tree.vdot(r, z), inverse, jnp.asarray(False)
-        )
+        rz, no = tree.vdot(r, z), jnp.asarray(False)
+        return ConjugateGradientState(start.x, r, z, rz, inverse, no)
 
     def step(self, problem, state, key):
         curved = problem.matvec(state.d)
@@ -101,16 +77,10 @@ class ConjugateGradient(Method):
         z = state.inverse.apply(r)
         rz = tree.vdot(r, z)
         d = tree.axpy(rz / jnp.where(state.rz == 0, 1, state.rz), state.d, z)
-        return ConjugateGradientState(
-            tree.axpy(a, state.d, state.x),
-            tree.where(bad, state.r, r),
-            tree.where(bad, state.d, d),
-            jnp.where(bad, state.rz, rz),
-            state.inverse,
-            bad,
-        )
+        x, old = tree.axpy(a, state.d, state.x), (state.r, state.d, state.rz)
+        r, d, rz = tree.where(bad, old, (r, d, rz))
+        return ConjugateGradientState(x, r, d, rz, state.inverse, bad)
 
     def label(self):
-        if isinstance(self.preconditioner, Open):
-            return self.card.name
-        return f"{self.card.name}:{self.preconditioner.label()}"
+        name, M = self.card.name, self.preconditioner
+        return name if isinstance(M, Open) else f"{name}:{M.label()}"

@@ -19,7 +19,7 @@ _map = jax.tree.map
 
 
 class DeepConjugateDirectionState(eqx.Module):
-    """Iterate, residual, and the last `memory` directions d with A d and d'A d."""
+    """Iterate, residual, the last `memory` directions d, A d and d'A d, obstacles."""
 
     x: PyTree
     r: PyTree
@@ -28,7 +28,6 @@ class DeepConjugateDirectionState(eqx.Module):
     curvature: Float[Array, " memory"]
     apart: Any
     steps: Int[Array, ""]
-    fallbacks: Int[Array, ""]
     products: Int[Array, ""]
     stuck: Bool[Array, ""]
 
@@ -38,7 +37,6 @@ class DeepConjugateDirectionState(eqx.Module):
     needs={"matvec", "residual"},
     assumes={"symmetric", "positive_definite"},
     paper="kaneda2023deep",
-    cost=None,
 )
 class DeepConjugateDirection(Method):
     """A network's direction, A-orthogonalised, with an exact step.
@@ -47,13 +45,11 @@ class DeepConjugateDirection(Method):
     a = r'd / d'A d,  x+ = x + a d,  r+ = r - a A d
 
     `network(r, apart)` maps a residual of norm 1 to a direction; `apart` are the
-    cells without neighbours of a GridLaplacian, else None. Any jittable module will
-    do, for any operator: the step is exact, so that the error in the energy norm
-    never grows. The default network was trained on the Poisson matrix of the
-    empty 32 x 32 grid by `_direction_network`, in a quarter of a minute.
-
-    Where d'A d <= 0 or r'd is not positive beyond rounding the residual itself,
-    orthogonalised, is the direction (one product more).
+    obstacles of a GridLaplacian, else None. Any jittable module will do, for any
+    operator: the step is exact, so that the error in the energy norm never grows. Where
+    d'A d <= 0 or r'd is not positive beyond rounding the residual itself,
+    orthogonalised, is the direction (one product more). The default network was
+    trained on the empty 32 x 32 grid by `_direction_network`.
 
     Beside the paper: no biases, levels sharing weights, obstacles shown to the
     network, r by recurrence. Slow where the network knows nothing of A.
@@ -77,19 +73,11 @@ class DeepConjugateDirection(Method):
 
     def init(self, problem, start, key):
         stack = _map(lambda v: jnp.zeros((self.memory, *v.shape), v.dtype), start.x)
-        grid = isinstance(problem.A, GridLaplacian)
-        zero = jnp.zeros((), jnp.int32)
+        r, ones = problem.residual(start.x), jnp.ones(self.memory, tree.dtype(start.x))
+        apart = problem.A.isolated() if isinstance(problem.A, GridLaplacian) else None
+        none, zero = jnp.asarray(False), jnp.zeros((), jnp.int32)
         return DeepConjugateDirectionState(
-            x=start.x,
-            r=problem.residual(start.x),
-            d=stack,
-            curved=stack,
-            curvature=jnp.ones(self.memory, tree.dtype(start.x)),
-            apart=problem.A.isolated() if grid else None,
-            steps=zero,
-            fallbacks=zero,
-            products=zero,
-            stuck=jnp.asarray(False),
+            start.x, r, stack, stack, ones, apart, zero, zero, none
         )
 
     def step(self, problem, state, key):
@@ -117,16 +105,15 @@ class DeepConjugateDirection(Method):
             return _map(lambda o, v: o.at[at].set(jnp.where(bad, 0, v)), old, new)
 
         return DeepConjugateDirectionState(
-            x=tree.axpy(a, d, state.x),
-            r=tree.axpy(-a, curved, state.r),
-            d=keep(state.d, d),
-            curved=keep(state.curved, curved),
-            curvature=state.curvature.at[at].set(safe),
-            apart=state.apart,
-            steps=state.steps + 1,
-            fallbacks=state.fallbacks + fell,
-            products=state.products + 1 + fell,
-            stuck=bad,
+            tree.axpy(a, d, state.x),
+            tree.axpy(-a, curved, state.r),
+            keep(state.d, d),
+            keep(state.curved, curved),
+            state.curvature.at[at].set(safe),
+            state.apart,
+            state.steps + 1,
+            state.products + 1 + fell,
+            bad,
         )
 
     def _conjugate(self, state, d):

@@ -1,7 +1,5 @@
 """Gradient descent of an elliptic energy in a Sobolev metric."""
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -31,22 +29,18 @@ class SobolevGradientFlowState(eqx.Module):
 class SobolevGradientFlow(Method):
     """Preconditioned functional gradient steps, u+ = u - eta (s - laplace)^-1 E'(u).
 
-    With lower <= <E'' v, v> / (|v|_H1^2 + s ||v||^2) <= upper, both computed from
-    what the problem declares, and eta = 2 / (lower + upper), every step contracts the
-    distance to u* in that norm by rho = (upper - lower) / (upper + lower): the number
-    of steps depends on the nonlinearity alone, not on the grid, where the plain
-    gradient needs h^-2 of them. s = 1 is the (I - laplace)^-1 of the paper, which
-    proves E(u_t) - E* to fall exponentially and follows the size of the networks that
-    represent u_t; its step, smaller by powers of the condition and Poincare
-    constants, is replaced by the classical one here (paper known by its abstract and
-    a summary). s = 0 is (-laplace)^-1.
+    With lower <= <E'' v, v> / (|v|_H1^2 + s ||v||^2) <= upper, from what the problem
+    declares, and eta = 2 / (lower + upper), every step contracts the distance to u* in
+    that norm by (upper - lower) / (upper + lower), on every grid; the plain gradient
+    needs h^-2 steps. s = 1 is the paper's metric, known by its abstract; its step,
+    smaller by powers of the constants, is replaced by the classical one.
 
     Fails (diverges) where `upper` is declared below the truth, and slows down where
     upper / lower is large: then newton_cg or lbfgs may win.
     """
 
-    step_size: Any = real()
-    shift: Any = real(1.0, low="nonnegative")
+    step_size: Float[Array, ""] = real()
+    shift: Float[Array, ""] = real(1.0, low="nonnegative")
 
     @classmethod
     def suggest(cls, problem, facts, shift=1.0):

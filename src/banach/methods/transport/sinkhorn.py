@@ -4,7 +4,6 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
@@ -13,6 +12,8 @@ from banach.parts import transport_newton
 
 
 class SinkhornState(eqx.Module):
+    """Potentials, the eps of the next sweep, whether nothing moves any more."""
+
     x: PyTree
     eps: Float[Array, ""]
     stuck: Bool[Array, ""]
@@ -30,21 +31,17 @@ class Sinkhorn(Method):
 
     f_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), then g likewise from f
 
-    Both are logsumexps, so that no eps overflows. `decay` < 1 scales eps: the first
-    sweep is at `first` times the average cost, and eps falls by `decay` a sweep
-    until it is the problem's. 1 is the plain method.
+    Both are logsumexps, so that no eps overflows. With `decay` < 1 eps falls by it in
+    every sweep, from `first` times the average cost to the problem's.
 
-    Slow where eps is small: the linear rate tends to 1 like exp(-range of C / eps)
-    in the worst case, and in practice sweeps grow like 1 / eps and more.
+    Slow where eps is small: sweeps grow like 1 / eps, at worst exp(range of C / eps).
     """
 
     decay: Float[Array, ""] = real(1.0, most=1)
     first: Float[Array, ""] = real(1.0)
 
     def init(self, problem, start, key):
-        eps = jnp.asarray(problem.eps, tree.dtype(start.x))
-        above = jnp.maximum(eps, self.first * problem.average_cost())
-        eps = jnp.where(self.decay < 1, above, eps)
+        eps = transport_newton.first_eps(problem, start.x, self.decay, self.first)
         return SinkhornState(start.x, eps, jnp.asarray(False))
 
     def step(self, problem, state, key):
@@ -52,11 +49,9 @@ class Sinkhorn(Method):
         f = here.transform(state.x[1], 0)
         x = (f, here.transform(f, 1))
         last = jnp.asarray(problem.eps, state.eps.dtype)
-        return SinkhornState(
-            x=x,
-            eps=jnp.maximum(last, state.eps * self.decay),
-            stuck=transport_newton.still(x, state.x) & (state.eps <= last),
-        )
+        eps = jnp.maximum(last, state.eps * self.decay)
+        stuck = transport_newton.still(x, state.x) & (state.eps <= last)
+        return SinkhornState(x, eps, stuck)
 
     def point(self, state):
         # The dual does not see this shift; the problem's gauge does.
