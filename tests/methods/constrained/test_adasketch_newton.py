@@ -1,6 +1,5 @@
 """Sketched Newton for equations: the reference by the same draws, honest ends."""
 
-import functools
 from types import SimpleNamespace
 
 import jax
@@ -35,11 +34,8 @@ def numpy_oracles():
 
     def hess(x, lam):
         a, b, c = x
-        H = np.diag([2 - 8 * b + 24 * a**2, 4.0, -np.cos(c)])
-        H[0, 1] = H[1, 0] = -8 * a
-        C = 2 * np.eye(3)
-        C[0, 2] = C[2, 0] = 1
-        return H + lam[0] * C
+        H = [[2 - 8 * b + 24 * a**2, -8 * a, 0], [-8 * a, 4, 0], [0, 0, -np.cos(c)]]
+        return np.array(H) + lam[0] * np.array([[2, 0, 1], [0, 2, 0], [1, 0, 2]])
 
     return SimpleNamespace(first=first, hess=hess)
 
@@ -48,7 +44,6 @@ def numpy_oracles():
     "sketch", [Sketch("rows", 1), Sketch("rows", 2), Sketch("gaussian", 2)], ids=str
 )
 def test_iterates_equal_the_reference_with_the_same_draws(sketch):
-    d, steps, many = 4, 8, 64
     problem = bn.Constrained(valley, X0, eq=lambda x: x @ x + x[0] * x[2] - 3)
     method = AdasketchNewton(sketch, max_sweeps=10**6, **WEIGHTS)
     method, keys = leaves_in(np.float64, method), jax.random.split(jax.random.key(3), 8)
@@ -60,24 +55,18 @@ def test_iterates_equal_the_reference_with_the_same_draws(sketch):
         return jax.lax.scan(step, first, keys)[1]
 
     @jax.jit
-    def chunk(key, first):
-        def one(sweep, i):
-            at = jax.random.fold_in(jax.random.fold_in(key, sweep), i)
-            return sketch.draw(at, d, np.float64)
-
-        both = jax.vmap(jax.vmap(one, (None, 0)), (0, None))
-        return both(first + jnp.arange(many), jnp.arange(sketch.projections(d)))
-
-    @functools.cache
-    def drawn(k, tries, part):
-        return np.asarray(chunk(jax.random.fold_in(keys[k], tries), part * many))
+    def drawn(key, *at):
+        for i in at:
+            key = jax.random.fold_in(key, i)
+        every = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(4))
+        return [sketch.draw(k, 4, np.float64) for k in every[: sketch.projections(4)]]
 
     def draws(k, tries, sweep):
-        for S in drawn(k, tries, sweep // many)[sweep % many]:
-            yield S if sketch.kind == "gaussian" else np.eye(d)[:, S]
+        for S in map(np.asarray, drawn(keys[k], tries, sweep)):
+            yield S if sketch.kind == "gaussian" else np.eye(4)[:, S]
 
     theirs = reference.iterates(
-        numpy_oracles(), X0, LAM0, steps, draws,
+        numpy_oracles(), X0, LAM0, 8, draws,
         delta=0.1, rho=1.5, beta=0.1, shift=0.1, **WEIGHTS,
     )  # fmt: skip
     s = run(problem, method)

@@ -95,11 +95,11 @@ class ConvexReluAdmm(Method):
         s = problem.split_prox(ahead, 1 / rho)
         dual = tree.sub(ahead, s)
         moved = tree.max_abs(tree.sub(s, state.s))
-        still = moved + tree.max_abs(tree.sub(dual, state.dual)) == 0
+        moved += tree.max_abs(tree.sub(dual, state.dual))
         return ConvexReluAdmmState(
             u, s, dual, state.target, state.factor,
             problem.multipliers(tree.scale(rho, dual)), state.products + 2,
-            state.normals + normals, state.steps + 1, still,
+            state.normals + normals, state.steps + 1, moved == 0,
         )  # fmt: skip
 
     def point(self, state):
