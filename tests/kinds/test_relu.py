@@ -5,6 +5,7 @@ from math import comb
 import jax
 import numpy as np
 import pytest
+from reference import _relu as case
 
 import banach as bn
 from banach.core.problem import Misuse
@@ -201,3 +202,27 @@ def test_optimality_follows_the_loss_and_the_dtype():
     assert problem.X.dtype == problem.y.dtype == problem.beta.dtype == np.float32
     x = problem.start().x
     assert problem.optimality(bn.Point(x)).x.dtype == np.float32
+
+
+def test_dropping_the_cones_lowers_the_value_and_more_patterns_lower_it_too():
+    def least(problem):
+        r = bn.solve(problem, tol=1e-8, max_steps=8000)
+        assert r.certified
+        return float(problem.objective(r.x)), r
+
+    few, r = least(case.problem(patterns=3))
+    more, _ = least(case.problem(patterns=case.problem(patterns=3).masks))
+    assert more == pytest.approx(few, rel=1e-7)
+    everything, best = least(case.problem(patterns="all"))
+    gated, _ = least(case.problem(patterns=3, gated=True))
+    assert everything < few and gated < few
+    assert "3 sampled patterns" in r.certificate.quantity
+    assert "all" in best.certificate.quantity
+    # With every pattern the bound holds for any network: none of these is below it.
+    problem = case.problem(patterns="all")
+    low = everything - float(best.certificate.value) - float(best.certificate.slack)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        hidden = rng.standard_normal((6, 3)) * rng.uniform(0.1, 1)
+        network = bn.ReluNetwork(hidden, rng.standard_normal(6))
+        assert problem.network_objective(network) >= low

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import jax
 import jax.numpy as jnp
 import numpy as np
+from reference._case import Case
 
 from banach.core.tree import dtype
 from banach.engine.loop import leaves_in
 from banach.kinds.bilevel.problem import Bilevel
+from banach.methods.bilevel._block_estimators import draw_rows
 
 M, N, P = 4, 10, 3
 rng = np.random.default_rng(2)
@@ -114,3 +116,17 @@ def whole():
         return np.mean(losses) + WEIGHT / 2 * x @ x, p, y
 
     return SimpleNamespace(phi=phi, x0=X0)
+
+
+def case(p, steps, /, told=dict, **given):
+    """A case of a method that draws: its reference is told the keys, and `told()`."""
+
+    def keys(keys):
+        return {"keys": keys, **told()}
+
+    return Case(p, with_start(p), given, keys, steps)
+
+
+def drawn(key, blocks, batch):
+    """The rows of each block that a key draws."""
+    return np.asarray(draw_rows(key, blocks, batch, N))

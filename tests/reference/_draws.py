@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import sum_case
+from reference._case import Case
 
 
 def taker(keys):
@@ -23,3 +24,12 @@ def taker(keys):
 
 
 ORACLES = SimpleNamespace(term_gradients=sum_case.term_gradients)
+
+
+def case(problem, steps, /, told=None, **given):
+    """A case on a sum, whose reference is told the draws beside `told`."""
+
+    def drawn(keys):
+        return {"take": taker(keys), **(told or {})}
+
+    return Case(problem, ORACLES, given, drawn, steps)

@@ -4,24 +4,18 @@ import math
 
 import numpy as np
 import sum_case
-from reference._case import Case
-from reference._draws import ORACLES, taker
-
-
-def _case(told=None, **given):
-    def drawn(keys):
-        return {"take": taker(keys)} | (told or {})
-
-    return Case(sum_case.problem(), ORACLES, given, drawn, steps=12)
-
+from reference import _draws
 
 _some = {"learning_rate": 0.3, "most": sum_case.N, "batch": 4, "chunk": 7}
 _own = {"learning_rate": 0.1, "most": sum_case.N, "batch": 5, "chunk": 32}
+_tests = {"eta": 0.8, "initial": 0.02}
 CASES = [
-    _case(**_some, eta=0.8, initial=0.02, test=test, coordinatewise=each)
+    _draws.case(
+        sum_case.problem(), 12, **_some, **_tests, test=test, coordinatewise=each
+    )
     for test in ("norm", "coordinate")
     for each in (True, False)
-] + [_case(told=_own)]
+] + [_draws.case(sum_case.problem(), 12, _own)]
 EXEMPT = {"eta: Any = real(0.5)": "asks for all 40 terms at once; other cases feel eta"}
 
 
@@ -36,10 +30,8 @@ def iterates(
         g, var = rows.mean(axis=0), rows.var(axis=0, ddof=1)
         v = v + (g**2 if coordinatewise else g @ g)
         x = x - learning_rate * g / np.sqrt(v)
-        if test == "norm":
-            need = var.sum() / (eta**2 * (g @ g))
-        else:
-            need = np.max(var / (eta * g) ** 2)
+        whole, each = var.sum() / (g @ g), np.max(var / g**2)
+        need = (whole if test == "norm" else each) / eta**2
         if need > b:
             b = min(math.ceil(need), most)
         out.append(x)

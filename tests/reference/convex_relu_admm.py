@@ -12,10 +12,13 @@ CASES = [
     Case(*_relu.case(gated), given={"rho": 0.7, "relaxation": relaxation}, steps=25)
     for gated in (False, True)
     for relaxation in (1.0, 1.6)
-] + [Case(*_relu.case(), told={"rho": _relu.penalty(), "relaxation": 1.6}, steps=25)]
+] + [
+    Case(*_relu.case(), told={"rho": _relu.penalty(), "relaxation": 1.6}, steps=25),
+    Case(*_relu.case(), {"rho": 0.7, "inner": 100}, {"relaxation": 1.6}, steps=20),
+]
 
 
-def iterates(o, x0, steps, *, rho, relaxation):
+def iterates(o, x0, steps, *, rho, relaxation, inner=None):
     n, d = o.X.shape
     unit = np.sqrt(np.mean(np.sum(o.X**2, axis=1)))
     F = np.hstack([s * D[:, None] * o.X for s in o.signs for D in o.masks])

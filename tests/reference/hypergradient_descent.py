@@ -13,7 +13,7 @@ EXEMPT = {
     "tolerance": "below rounding here, as exact solves need it",
     "decay": "of a tolerance that is below rounding here",
     "tol = jnp.maximum(tol": "what rounding leaves of exact solves",
-    "lower = value <= state.value": _tested,
+    "lower = value <= old.value": _tested,
     "level = jnp.abs": _tested,
     "flat = level": _tested,
     "blur = ": "only where an inner solve failed",

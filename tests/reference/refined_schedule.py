@@ -2,22 +2,16 @@
 
 import numpy as np
 import sum_case
-from reference._case import Case
-from reference._draws import ORACLES, taker
+from reference import _draws
 
-
-def _case(L=sum_case.L, told=None, **given):
-    def drawn(keys):
-        return {"take": taker(keys)} | (told or {})
-
-    return Case(sum_case.problem(L=L), ORACLES, given, drawn, steps=24)
-
-
+_own = {"steps": 160, "batch": 5}
 CASES = [
-    _case(peak=0.7, steps=10, base="sgd", batch=5),
-    _case(peak=0.05, steps=7, base="adam", batch=8, rounds=4),
-    _case(told={"peak": 1 / sum_case.L, "steps": 160, "base": "sgd", "batch": 5}),
-    _case(L=None, told={"peak": 0.01, "steps": 160, "base": "adam", "batch": 5}),
+    _draws.case(sum_case.problem(), 24, peak=0.7, steps=10, base="sgd", batch=5),
+    _draws.case(sum_case.problem(), 24, peak=0.1, steps=7, base="adam", batch=8),
+    _draws.case(
+        sum_case.problem(), 24, {**_own, "peak": 1 / sum_case.L, "base": "sgd"}
+    ),
+    _draws.case(sum_case.problem(L=None), 24, {**_own, "peak": 0.01, "base": "adam"}),
 ]
 
 
@@ -33,18 +27,17 @@ def refined(norms, power=2, width=0.2):
 
 def iterates(oracles, x0, count, *, take, peak, steps, base, batch, rounds=2):
     power = 2 if base == "sgd" else 1
-    eta, x, out, norms, k = refined(np.ones(steps), power), x0, [], [], 0
-    m = v = np.zeros_like(x0)
+    norms, out = np.ones(steps), []
     for t in range(count):
-        if t and t % steps == 0:
-            eta, x, norms, k = refined(np.array(norms), power), x0, [], 0
+        k = t % steps + 1
+        if k == 1:
+            eta, x, norms = refined(np.array(norms), power), x0, []
             m = v = np.zeros_like(x0)
         g = oracles.term_gradients(x)[take(t, batch)].mean(axis=0)
         norms.append(np.linalg.norm(g, power))
-        k += 1
         if base == "adam":
             m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
             g = m / (1 - 0.9**k) / (np.sqrt(v / (1 - 0.999**k)) + 1e-8)
-        x = x - peak * eta[t % steps] * g
+        x = x - peak * eta[k - 1] * g
         out.append(x)
     return out

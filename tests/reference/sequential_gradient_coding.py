@@ -7,26 +7,15 @@ from reference._case import Case
 from banach.methods.distributed import _coding_schemes as schemes
 from banach.methods.distributed._stragglers import Bursts
 
-OFTEN = Bursts(slows=0.3, recovers=0.6)
-
-
-def _given(scheme):
-    return {
-        "step_size": 1 / _workers.L, "scheme": scheme, "bursts": OFTEN, "spread": 0.4
-    }  # fmt: skip
-
-
+_scheme = schemes.m_sgc(3, 1, 2, 1)
+_given = {"step_size": 1 / _workers.L, "bursts": Bursts(0.3, 0.6), "spread": 0.4}
+_own = {"step_size": 1 / _workers.L, "scheme": _scheme, "bursts": None, "spread": 0.5}
 CASES = [
-    Case(*_workers.case(), given=_given(schemes.gc(3, 0)), steps=20),
-    Case(*_workers.case(), given=_given(schemes.gc(3, 1)), steps=20),
-    Case(*_workers.case(), given=_given(schemes.sr_sgc(3, 1, 2, 1)), steps=20),
-    Case(*_workers.case(), given=_given(schemes.m_sgc(3, 1, 2, 1)), steps=20),
-    Case(
-        *_workers.case(),
-        told={"step_size": 1 / _workers.L, "scheme": schemes.m_sgc(3, 1, 2, 1)}
-        | {"bursts": None, "spread": 0.5},
-        steps=20,
-    ),
+    Case(*_workers.case(), given=_given | {"scheme": scheme}, steps=20)
+    for scheme in (schemes.gc(3, 0), schemes.gc(3, 1), schemes.sr_sgc(3, 1, 2, 1))
+] + [
+    Case(*_workers.case(), given=_given | {"scheme": _scheme}, steps=20),
+    Case(*_workers.case(), told=_own, steps=20),
 ]
 EXEMPT = {
     name: "whoever straggles, what is decoded is the gradient"

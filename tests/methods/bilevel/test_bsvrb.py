@@ -19,14 +19,6 @@ def test_the_offered_adjoint_is_that_of_the_mean():
     np.testing.assert_allclose(p.lower_hvp(z, v), p.upper_grad(z)[1], atol=1e-6)
 
 
-def test_blocks_by_turns_reach_a_stationary_point():
-    p = case.problem()
-    method = Bsvrb(eta=0.3, tau=0.1, tau_v=0.1, sampled=2, batch=case.N)
-    xs, _ = case.iterates(p, method, jax.random.split(jax.random.key(1), 1500))
-    slopes = [np.linalg.norm(case.phi_grad(x)[0]) for x in (xs[0], xs[-1])]
-    assert slopes[1] < 1e-2 * slopes[0]
-
-
 def test_what_the_correction_does_to_blocks_that_drift():
     """q_i = d_i t: the mean error over d_i, by one step of the Markov chain, is
     (1 - p) / (p (1 - a)) with c and -(1 - p a) / (p a) without, p = I / m."""

@@ -3,10 +3,8 @@
 Reduced: two real tables and three drawn ones, half to fit and half to judge, one
 log-penalty, in place of 20news, real-sim and MNIST. The work is inner gradients and
 Hessian products; losses are judged at inner problems solved by Newton's method. The
-paper's step size rule accepts every step; here a trial has to lower the loss.
-
-What is seen: loose solves cost a fifth to two thirds of exact ones, but on
-breast_cancer a third more.
+authors' step size rule accepts almost every step; here a trial has to lower the loss.
+Loose solves cost a fifth to two thirds of exact ones, on breast_cancer a third more.
 """
 
 import functools
@@ -16,14 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.claims import instances, runs
-from banach.claims.course import Seen, at_most, proved, reported
+from banach.claims.course import Seen, at_most, reported
 from banach.core import tree
 from banach.kinds.bilevel.problem import Bilevel
 from banach.methods.bilevel.hypergradient_descent import HypergradientDescent
 from banach.parts.bilevel_solves import solve_lower
 
-STEPS, BOX, WITHIN, DRAWS = 150, (-12.0, 4.0), 1e-3, 20
-SOURCE = "Pedregosa 2016, "
+NAMES = ("breast_cancer", "digits", "drawn 0", "drawn 1", "fresh")
+BOX, WITHIN, SOURCE = (-12.0, 4.0), 1e-3, "Pedregosa 2016, "
 
 
 def upper(x, y, row):
@@ -47,9 +45,6 @@ def problem(name):
     starts = np.zeros(1), np.zeros(A.shape[1])
     rows = dict(upper_rows=held, lower_rows=fit)
     return Bilevel(upper, lower, *starts, **rows, lower_strongly_convex=True)
-
-
-NAMES = ("breast_cancer", "digits", "drawn 0", "drawn 1", "fresh")
 
 
 def exact(problem, x):
@@ -80,41 +75,36 @@ def judged(problem, point):
 
 @functools.cache
 def course(name, tolerance=0.1, decay=0.9):
-    """(Phi, ||grad Phi||, error) by step, and the inner calls so far."""
+    """(Phi, ||grad Phi||, error) by step of 150, and the inner calls so far."""
     method = HypergradientDescent(1.0, tolerance, decay)
-    rows = runs.trace(problem(name), method, STEPS, seen=judged)
+    rows = runs.trace(problem(name), method, 150, seen=judged)
     return rows["seen"].T, rows["lower_grad"] + rows["lower_hvp"]
 
 
 @functools.cache
 def best(name):
     """The least of 200 penalties on a grid."""
-    grid = jnp.linspace(*BOX, 200)[:, None]
-    one = problem(name)
-    return float(
-        jnp.min(jax.jit(lambda xs: jax.lax.map(lambda x: exact(one, x)[0], xs))(grid))
-    )
+    losses = jax.jit(lambda xs: jax.lax.map(lambda x: exact(problem(name), x)[0], xs))
+    return float(jnp.min(losses(jnp.linspace(*BOX, 200)[:, None])))
 
 
-def spent(name, goal, **given):
-    """Inner calls until Phi is within 0.1 % of the goal."""
+def spent(name, **given):
+    """Inner calls until Phi is within 0.1 % of the best."""
     (values, *_), calls = course(name, **given)
-    near = values <= goal * (1 + WITHIN)
+    near = values <= best(name) * (1 + WITHIN)
     return calls[np.argmax(near)] if near.any() else np.inf
 
 
-@proved(SOURCE + "theorem 1: the error is O(e_k)", at_most(10))
+@reported(SOURCE + "the error of the hypergradient is O(e_k)", at_most(10))
 def gradient_error():
     """Error over e_k = 0.1 x 0.9^k: the largest from step 10 on over that before."""
-    found, curves = {}, {}
-    for name in NAMES:
-        error = course(name)[0][2]
-        ratios = error / 0.9 ** np.arange(len(error))
-        found[name], curves[name] = ratios[10:].max() / ratios[:10].max(), error
+    curves = {name: course(name)[0][2] for name in NAMES}
+    ratios = {k: error / 0.9 ** np.arange(len(error)) for k, error in curves.items()}
+    found = {name: r[10:].max() / r[:10].max() for name, r in ratios.items()}
     return Seen(found, {"||p - grad Phi||": curves})
 
 
-@proved(SOURCE + "theorem 2: convergence to a stationary point", at_most(1e-4))
+@reported(SOURCE + "convergence to a stationary point", at_most(1e-4))
 def stationary():
     """||grad Phi|| after 150 steps over that at the start."""
     return {name: course(name)[0][1][-1] / course(name)[0][1][0] for name in NAMES}
@@ -123,33 +113,26 @@ def stationary():
 @reported(SOURCE + "figure on tolerance decrease strategies", at_most(1.0))
 def against_exact():
     """Inner calls to within 0.1 % of the best loss over those of exact solves."""
-    exactly = dict(tolerance=1e-10, decay=1.0)
-    return {k: spent(k, best(k)) / spent(k, best(k), **exactly) for k in NAMES}
+    return {k: spent(k) / spent(k, tolerance=1e-10, decay=1.0) for k in NAMES}
 
 
 @reported(SOURCE + "comparison with random search", at_most(1.0))
 def against_random():
-    """0.1 % over the mean excess of random search that spends as many inner calls."""
-    found = {}
+    """0.1 % over the mean excess of random search that spends as many inner calls.
+
+    The mean is over 20 draws; a penalty costs a solve from zero to 1e-3.
+    """
+    xs, found = np.random.default_rng(1).uniform(*BOX, (20, 60, 1)), {}
     for name in NAMES:
-        one, rng = problem(name), np.random.default_rng(1)
-        xs = rng.uniform(*BOX, (DRAWS, 60, 1))
-        cost = jax.jit(lambda x, one=one: cold(one, x))
-        look = jax.jit(lambda x, one=one: exact(one, x)[0])
-        lost = []
-        for draw in xs:
-            left, values = spent(name, best(name)), []
-            for x in draw:
-                values.append(float(look(x)))
-                left -= int(cost(x))
-                if left <= 0:
-                    break
-            lost.append(min(values) / best(name) - 1)
-        found[name] = WITHIN / np.mean(lost)
+        one = problem(name)
+
+        def tried(x, one=one):
+            low = solve_lower(one, x, jnp.asarray(one.y0), 1e-3)
+            return exact(one, x)[0], low.grads + low.products
+
+        run = jax.jit(lambda xs, tried=tried: jax.lax.map(tried, xs))
+        values, costs = (np.reshape(v, (20, 60)) for v in run(xs.reshape(-1, 1)))
+        begun = np.cumsum(costs, axis=1) - costs < spent(name)
+        least = np.where(begun, values, np.inf).min(axis=1)
+        found[name] = WITHIN / np.mean(least / best(name) - 1)
     return found
-
-
-def cold(problem, x):
-    """The inner calls of a solve from zero to 1e-3."""
-    found = solve_lower(problem, x, jnp.zeros(problem.lower_rows[0].shape[1]), 1e-3)
-    return found.grads + found.products

@@ -1,12 +1,11 @@
 """Sequential gradient codes beat one-round codes where stragglers come in bursts.
 
-Reduced: 64 workers on a simulated clock in place of 256 on AWS: stragglers come and go
-at random (Gilbert and Elliott), and a round takes a latency beside its load. Each code
-is the best of a small grid, delays up to 3 rounds, on other draws than those reported.
-
-What is seen: M-SGC takes half to two thirds of GC's time where rounds are mostly load,
-and more than GC's where latency hides the load, or bursts outlast what the code bears;
-in the mean the saving is just short of the paper's.
+Reduced: a simulated clock in place of AWS, with the authors' 256 workers, codes (the
+best of a few, on other draws than those reported), and master, who waits twice as long
+as the fastest worker takes and then until the code bears who straggles. Times are those
+of a delay profile that they publish: 2.2 seconds for a whole sum beside 0.56 of
+latency, 4.8 % become slow in a round, 90 % of the slow recover, and a typical one takes
+2.25 times as long as the fastest. Their own replays give ratios to GC of 0.79 to 1.02.
 """
 
 import functools
@@ -26,42 +25,27 @@ from banach.methods.distributed.sequential_gradient_coding import (
 )
 from banach.methods.smooth.gradient_descent import GradientDescent
 
-WORKERS, JOBS = 64, 200
+WORKERS, JOBS = 256, 80
 SOURCE = "Krishnan, Ebrahimi and Khisti 2023, "
-CODES = {
-    "uncoded": [(0,)],
-    "GC": [(1,), (3,), (7,), (15,), (31,)],
-    "SR-SGC": [(1, 2, 4), (2, 3, 6), (1, 2, 16), (2, 3, 12), (2, 3, 24)],
-    "M-SGC": [(1, 2, 14), (1, 2, 28), (1, 4, 28), (2, 3, 7), (2, 3, 14), (2, 3, 28)],
-}
-
-
-def scheme(name, settings, workers=WORKERS):
-    """GC(s), or a code for (burst, window, stragglers)."""
-    make = {"SR-SGC": schemes.sr_sgc, "M-SGC": schemes.m_sgc}.get(name, schemes.gc)
-    return make(workers, *settings)
 
 
 @proved(SOURCE + "every job is decoded after its delay", at_most(1e-9))
 def decodes():
     """The distance of coded runs, 60 rounds, from gradient descent, over ||x||."""
-    codes = {"GC": (3,), "SR-SGC": (1, 2, 4), "M-SGC": (2, 3, 4)}
-    often, found = Bursts(slows=0.2, recovers=0.6), {}
-    for table in ("breast_cancer", "fresh"):
-        problem, _ = logistic(*tables()[table], 16, 0.1)
-        step = 1 / float(problem.facts().get("L"))
-        plain = runs.trace(
-            problem, GradientDescent(step, search=False), 60, x=runs.where
-        )
-        for name, settings in codes.items():
-            code = scheme(name, settings, 16)
-            method = SequentialGradientCoding(step, code, often, spread=0.0)
-            x = runs.trace(problem, method, 60, x=runs.where)["x"]
-            # After `lanes` - 1 rounds a job ends each round, lane after lane.
-            ended = np.maximum(np.arange(61) + 1 - code.lanes, 0)
-            exact = plain["x"][-(-ended // code.lanes)]
-            far = np.linalg.norm(x - exact, axis=1).max()
-            found[f"{name}, {table}"] = far / np.linalg.norm(exact[-1])
+    codes = {"GC": schemes.gc(16, 3), "SR-SGC": schemes.sr_sgc(16, 1, 2, 4)}
+    codes["M-SGC"], found = schemes.m_sgc(16, 2, 3, 4), {}
+    problem, _ = logistic(*tables()["fresh"], 16, 0.1)
+    step = 1 / float(problem.facts().get("L"))
+    plain = runs.trace(problem, GradientDescent(step, search=False), 60, x=runs.where)
+    for name, code in codes.items():
+        often = Bursts(slows=0.2, recovers=0.6)
+        method = SequentialGradientCoding(step, code, often, spread=0.0)
+        x = runs.trace(problem, method, 60, x=runs.where)["x"]
+        # After `lanes` - 1 rounds a job ends each round, lane after lane.
+        ended = np.maximum(np.arange(61) + 1 - code.lanes, 0)
+        exact = plain["x"][-(-ended // code.lanes)]
+        far = np.linalg.norm(x - exact, axis=1).max()
+        found[name] = far / np.linalg.norm(exact[-1])
     return found
 
 
@@ -77,34 +61,44 @@ def least_load():
     return found
 
 
-def places():
-    """The usual stragglers, three that differ in one thing, and some drawn chances."""
-    rng = np.random.default_rng(fresh())
-    return {
-        "usual": Bursts(),
-        "short bursts": Bursts(recovers=0.9),
-        "latency": Bursts(latency=0.25),
-        "slower": Bursts(factor=10.0),
-        "fresh": Bursts(*rng.uniform([0.02, 0.4, 3.0, 0.0], [0.08, 0.9, 8.0, 0.2])),
-    }
+class Patient(schemes.Repeated):
+    """GC as the authors run it: the master waits as for the other codes."""
+
+    @property
+    def quorum(self):
+        """None."""
+        return 0
+
+
+CODES = {
+    "GC": [Patient(WORKERS, s) for s in (7, 15, 31)],
+    "strict GC": [schemes.gc(WORKERS, s) for s in (7, 15, 31)],
+    "SR-SGC": [schemes.sr_sgc(WORKERS, 2, 3, lam) for lam in (12, 23, 46)],
+    "M-SGC": [schemes.m_sgc(WORKERS, 1, 2, lam) for lam in (14, 27, 54)],
+}
 
 
 @functools.cache
 def seconds():
-    """Simulated seconds of 200 jobs: place -> code -> mean of two draws."""
+    """Simulated seconds of 80 jobs: place -> code -> mean of two draws."""
+    low, high = [0.024, 0.5, 2.0, 0.125], [0.096, 0.95, 3.0, 0.5]
+    drawn = np.random.default_rng(fresh()).uniform(low, high)
+    places = {
+        "profile": Bursts(0.048, 0.9, 2.25, 0.25),
+        "half as many": Bursts(0.024, 0.9, 2.25, 0.25),
+        "twice as many": Bursts(0.096, 0.9, 2.25, 0.25),
+        "longer bursts": Bursts(0.048, 0.5, 2.25, 0.25),
+        "fresh": Bursts(*drawn),
+    }
     return {
-        place: {
-            name: min(clock(bursts, name, settings) for settings in grid)[1]
-            for name, grid in CODES.items()
-        }
-        for place, bursts in places().items()
+        place: {name: min(clock(bursts, c) for c in CODES[name])[1] for name in CODES}
+        for place, bursts in places.items()
     }
 
 
-def clock(bursts, name, settings):
+def clock(bursts, code):
     """Seconds of the first draw, and the mean of two others; the rounds alone."""
-    method = SequentialGradientCoding(1.0, scheme(name, settings), bursts)
-    method = leaves_in(np.float64, method)
+    method = leaves_in(np.float64, SequentialGradientCoding(1.0, code, bursts))
     first, *rest = rounds(method, jax.random.split(jax.random.key(1), 3)).tolist()
     return first, sum(rest) / 2
 
@@ -112,7 +106,7 @@ def clock(bursts, name, settings):
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(None, 0))
 def rounds(method, key):
-    """The clock after `JOBS` rounds."""
+    """The clock after `JOBS` jobs."""
     code = method.scheme
 
     def one(carry, key):
@@ -122,7 +116,7 @@ def rounds(method, key):
         return (slow, history, clock + took), None
 
     first = jnp.zeros(WORKERS, bool), jnp.zeros((code.memory, WORKERS), bool)
-    keys = jax.random.split(key, JOBS)
+    keys = jax.random.split(key, JOBS + code.lanes - 1)
     return jax.lax.scan(one, (*first, jnp.zeros(())), keys)[0][2]
 
 
@@ -138,7 +132,7 @@ def against_sr_sgc():
     return runs.ratios(seconds(), "M-SGC", "SR-SGC")
 
 
-@ours("whether one-round codes pay at all", at_most(1.0))
-def gc_against_none():
-    """Simulated seconds of GC over those without a code."""
-    return runs.ratios(seconds(), "GC", "uncoded")
+@ours("a GC that goes on with the first n - s answers", at_most(1.0))
+def against_strict_gc():
+    """Simulated seconds of M-SGC over those of such a GC."""
+    return runs.ratios(seconds(), "M-SGC", "strict GC")

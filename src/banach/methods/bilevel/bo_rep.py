@@ -12,15 +12,13 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.core.method import Method
-from banach.core.point import Point
 from banach.methods.bilevel._block_estimators import draw_rows
 
 
 class BoRepState(eqx.Module):
-    """x, lower y, tracker z of the linear system, momentum m, steps, lower calls."""
+    """(x, y), tracker z of the linear system, momentum m, steps, lower calls."""
 
-    x: PyTree
-    y: PyTree
+    pair: PyTree
     z: PyTree
     m: PyTree
     k: Int[Array, ""]
@@ -48,15 +46,13 @@ class BoRep(Method):
          in the ball of `radius` around the y they start at
     z+ = z - nu (G_yy z - F_y)
     m+ = beta m + (1 - beta) (F_x - G_xy z+)
-    x+ = x - eta_k m+ / ||m+||
+    x+ = x - eta_k m+ / ||m+||,  eta_k = eta 2^(-k / half_life)
 
     Every derivative is a mean over `batch` fresh rows. x moves by eta_k whatever
-    ||m|| is, so y*(x) moves slowly even where F is steep, and stale lower variables
-    do no harm. eta_k = eta 2^(-k / half_life); the analysis keeps eta fixed (inf) and
-    ends within about eta of a stationary point, the experiments shrink it in stages.
-
-    In the paper's letters I = period, N = updates, gamma = lower_step. Reconstructed
-    from its abstract, the authors' code and, for epoch-SGD, Hazan and Kale (2014).
+    ||m|| is, so that y*(x) moves slowly even where F is steep. The analysis keeps eta
+    fixed (half_life inf), the experiments shrink it in stages. I = period, N = updates,
+    gamma = lower_step in the paper. Reconstructed from its abstract, the authors' code
+    and, for epoch-SGD, Hazan and Kale (2014).
 
     Fails with lower_step or nu above 2 / L of the sampled g: y and z diverge.
     """
@@ -91,21 +87,21 @@ class BoRep(Method):
 
         y = jax.lax.fori_loop(0, self.epochs, epoch, problem.in_blocks(y))
         used = self.first_epoch * (2**self.epochs - 1)
-        return BoRepState(
-            x, problem.unstack(y), tree.zeros_like(y), tree.zeros_like(x),
-            jnp.zeros((), jnp.int32), jnp.asarray(used, jnp.int32),
-        )  # fmt: skip
+        zero, pair = jnp.zeros((), jnp.int32), (x, problem.unstack(y))
+        used = jnp.asarray(used, jnp.int32)
+        return BoRepState(pair, tree.zeros_like(y), tree.zeros_like(x), zero, used)
 
     def step(self, problem, state, key):
-        n, counts, y = _all(problem), problem.counts(), problem.in_blocks(state.y)
+        (x, y), n, counts = state.pair, _all(problem), problem.counts()
+        y = problem.in_blocks(y)
         first, second, third, fourth = jax.random.split(key, 4)
         due = (state.k > 0) & (state.k % self.period == 0)
         y = jax.lax.cond(
             due,
-            lambda: self._sgd(problem, state.x, y, 1, 1, first, self.updates)[0],
+            lambda: self._sgd(problem, x, y, 1, 1, first, self.updates)[0],
             lambda: y,
         )
-        at = (state.x, problem.unstack(y))
+        at = (x, problem.unstack(y))
         upper = draw_rows(second, counts[0], self.batch, counts[1])
         fx, fy = problem.sample_upper_grad(at, n, upper)
         rows = draw_rows(third, counts[0], self.batch, counts[2])
@@ -116,12 +112,9 @@ class BoRep(Method):
         m = tree.lerp(1 - jnp.asarray(self.beta), state.m, p)
         size = tree.norm(m)
         eta = self.eta * 0.5 ** (state.k.astype(size.dtype) / self.half_life)
-        x = tree.axpy(-eta / jnp.where(size > 0, size, 1), m, state.x)
+        x = tree.axpy(-eta / jnp.where(size > 0, size, 1), m, x)
         used = state.lower + jnp.where(due, self.updates, 0)
-        return BoRepState(x, at[1], z, m, state.k + 1, used)
-
-    def point(self, state):
-        return Point((state.x, state.y))
+        return BoRepState((x, at[1]), z, m, state.k + 1, used)
 
     def calls(self, state):
         names = ("sample_upper_grad", "sample_lower_hvp", "sample_cross")

@@ -13,7 +13,7 @@ from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.core.method import Method
 from banach.core.point import Point
-from banach.methods.bilevel import _block_estimators
+from banach.methods.bilevel import _block_estimators as blockwise
 
 
 class BsvrbState(eqx.Module):
@@ -64,12 +64,12 @@ class Bsvrb(Method):
     z+ = h(w) + (1 - b) (z - h(w-)),  h = 1/I sum_i (F_i)_x - (G_i)_xy v_i  (STORM)
     x+ = x - eta z+
 
-    I distinct blocks of m are drawn and `batch` rows of each; q(w) and q(w-), w- one
-    step ago, use the same rows. c = (m - I)/(I (1 - a)) + 1 - a exceeds STORM's 1 - a
-    by the drift of blocks not sampled. Each v_i is kept in a ball of `v_radius`. eta
-    halves every `half_life` steps (inf: as analysed). Without blocks m = I = 1.
-    Reconstructed from the abstract and the authors' code, which moves y_i and v_i only
-    when i is sampled. Version 1, which inverts tracked Hessians, is not built.
+    I of m blocks are drawn and `batch` rows of each; q(w) and q(w-), w- one step ago,
+    use the same rows. c = (m - I)/(I (1 - a)) + 1 - a exceeds STORM's 1 - a by the
+    drift of blocks not sampled. Each v_i is kept in a ball of `v_radius`. eta halves
+    every `half_life` steps (inf: as analysed). Reconstructed from the abstract and the
+    authors' code, which makes up for all missed steps of y_i and v_i when i is sampled.
+    Version 1, which inverts tracked Hessians, is not built.
 
     Fails with tau or tau_v above 2 / L, or a so small that c multiplies the noise.
     """
@@ -98,14 +98,12 @@ class Bsvrb(Method):
         w = (x, y, tree.zeros_like(y))
         m = problem.counts()[0]
         rows = self._rows(problem, m, key)
-        s, u, h = self._looks(
-            problem, _block_estimators.draw_blocks(key, m, m), rows, w
-        )
+        s, u, h = self._looks(problem, blockwise.draw_blocks(key, m, m), rows, w)
         return _state(problem, w, w, s, u, h, jnp.zeros((), jnp.int32))
 
     def step(self, problem, state, key):
         first, second = jax.random.split(key)
-        blocks = _block_estimators.draw_blocks(first, self.sampled, problem.counts()[0])
+        blocks = blockwise.draw_blocks(first, self.sampled, problem.counts()[0])
         now, (x, y, v) = state.w, state.w
         rows = self._rows(problem, blocks.shape[0], second)
         new = self._looks(problem, blocks, rows, now)
@@ -113,14 +111,14 @@ class Bsvrb(Method):
 
         dtype = tree.dtype(x)
         a, b = jnp.asarray(self.a, dtype), jnp.asarray(self.b, dtype)
-        s = _block_estimators.msvr(state.s, blocks, new[0], old[0], a)
-        u = _block_estimators.msvr(state.u, blocks, new[1], old[1], a)
-        z = _block_estimators.storm(state.z, new[2], old[2], b)
+        s = blockwise.msvr(state.s, blocks, new[0], old[0], a)
+        u = blockwise.msvr(state.u, blocks, new[1], old[1], a)
+        z = blockwise.storm(state.z, new[2], old[2], b)
         eta = self.eta * 0.5 ** (state.k.astype(dtype) / self.half_life)
         x = tree.axpy(-eta, z, x)
         y = tree.axpy(-jnp.asarray(self.tau), s, y)
         v = tree.axpy(-jnp.asarray(self.tau_v), u, v)
-        v = _block_estimators.project_blocks(v, jnp.asarray(self.v_radius, dtype))
+        v = blockwise.project_blocks(v, jnp.asarray(self.v_radius, dtype))
         return _state(problem, (x, y, v), now, s, u, z, state.k + 1)
 
     def point(self, state):
@@ -130,7 +128,7 @@ class Bsvrb(Method):
         """Rows of upper, rows of lower for the trackers, rows of lower for h."""
         _, upper, lower = problem.counts()
         sizes = zip(jax.random.split(key, 3), (upper, lower, lower), strict=True)
-        return [_block_estimators.draw_rows(k, count, self.batch, n) for k, n in sizes]
+        return [blockwise.draw_rows(k, count, self.batch, n) for k, n in sizes]
 
     def _looks(self, problem, blocks, rows, w):
         """grad_y g_i, (G_i)_yy v_i - (F_i)_y and h of the sampled blocks at w."""

@@ -14,14 +14,20 @@ from banach.core.point import Point
 from banach.parts.bilevel_solves import adjoint, solve_lower
 
 
-class HypergradientDescentState(eqx.Module):
-    """Accepted pair, adjoint and hypergradient; the trial step; calls so far."""
+class Solved(eqx.Module):
+    """Of an x: y, adjoint v, hypergradient p and value, all to some accuracy."""
 
-    x: PyTree
     y: PyTree
     v: PyTree
     p: PyTree
     value: Float[Array, ""]
+
+
+class HypergradientDescentState(eqx.Module):
+    """The accepted x and what was solved there; the trial step; calls so far."""
+
+    x: PyTree
+    made: Solved
     step_size: Float[Array, ""]
     tolerance: Float[Array, ""]
     units: tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]
@@ -46,60 +52,51 @@ class HypergradientDescent(Method):
     with e_k = min(`tolerance` `decay`^k, a tenth of ||p||), summable as the paper
     asks, each relative to its size at the start: e_k carries no unit. Warm started: the
     lower problem by inexact Newton from the last y, the adjoint by conjugate gradients
-    from the last v.
+    from the last v. Grazzi et al. (2020) analyse the same hypergradient.
 
-    The paper adapts 1/s by a test that accepts every step. Here a step is taken only
-    where Phi, read as F - <v, grad_y g> (its error is of second order in e_k),
-    decreases by s ||p||^2 / 10^4, or where rounding hides the values and the slope
-    along the step has shrunk; otherwise s is halved, and what is known at x is solved
-    again at the present accuracy. The next trial is the Barzilai-Borwein length
-    <dx, dx> / <dx, dp>, at most ten times the last. One trial a step of the run.
-    Grazzi et al. (2020) analyse the same hypergradient.
+    The authors adapt 1/s and take almost every step. Here one is taken only where
+    Phi, read as F - <v, grad_y g> (its error is of second order in e_k), decreases by
+    s ||p||^2 / 10^4, or where rounding hides the values and the slope along the step
+    has shrunk; otherwise s is halved, and what is known at x is solved again at the
+    present accuracy. The next trial is the Barzilai-Borwein length <dx, dx> / <dx, dp>,
+    at most ten times the last. One trial a step of the run.
 
     Fails where g is not strongly convex in y: y*(x) jumps, and no step is accepted.
     """
 
-    step_size: Any = real()
+    step_size: Any = real(1.0)
     tolerance: Any = real(0.1)
     decay: Any = real(0.9, most=1)
-
-    @classmethod
-    def suggest(cls, problem, facts):
-        return cls(step_size=1.0)
 
     def init(self, problem, start, key):
         x, y = start.x
         dtype = tree.dtype(start.x)
-        tol = jnp.asarray(self.tolerance, dtype)
-        units = _units(problem, start.x)
-        made = _solved(problem, x, y, tree.zeros_like(y), tol, units)
-        y, v, p, value, grads, products = made
-        size = tree.norm(p)
+        tol, units = jnp.asarray(self.tolerance, dtype), _units(problem, start.x)
+        zero, no = tree.zeros_like(y), jnp.asarray(False)
+        made, grads, products = _solved(problem, x, y, zero, tol, units)
+        size = tree.norm(made.p)
         units = (*units, jnp.where(size > 0, size, 1))
         return HypergradientDescentState(
-            x, y, v, p, value, jnp.asarray(self.step_size, dtype), tol, units,
-            jnp.ones((), jnp.int32), grads + 1, products + 1, jnp.asarray(False),
-            jnp.asarray(False),
+            x, made, jnp.asarray(self.step_size, dtype), tol, units,
+            jnp.ones((), jnp.int32), grads + 1, products + 1, no, no,
         )  # fmt: skip
 
     def step(self, problem, state, key):
-        size = tree.norm(state.p)
+        old, size = state.made, tree.norm(state.made.p)
         tol = state.tolerance * jnp.asarray(self.decay, size.dtype)
         # No trial moves x by more than a hundred times its own size.
         far = 100 * (1 + tree.norm(state.x))
         s = jnp.minimum(state.step_size, far / jnp.where(size > 0, size, 1))
         s = jnp.where(state.refresh, 0, s)
-        x = tree.axpy(-s, state.p, state.x)
-        lower, upper, first = state.units
+        x = tree.axpy(-s, old.p, state.x)
+        *units, first = state.units
         goal = jnp.minimum(tol, size / first / 10)
-        y, v, p, value, grads, products = _solved(
-            problem, x, state.y, state.v, goal, (lower, upper)
-        )
+        made, grads, products = _solved(problem, x, old.y, old.v, goal, units)
 
-        slope, along = size**2, tree.vdot(p, state.p)
+        slope, along, value = size**2, tree.vdot(made.p, old.p), made.value
         eps = jnp.finfo(size.dtype).eps
-        lower = value <= state.value - 1e-4 * s * slope
-        level = jnp.abs(value - state.value) <= 1e3 * eps * jnp.abs(state.value)
+        lower = value <= old.value - 1e-4 * s * slope
+        level = jnp.abs(value - old.value) <= 1e3 * eps * jnp.abs(old.value)
         flat = level & (jnp.abs(along) <= 0.9 * slope)
         good = (lower | flat | state.refresh) & jnp.isfinite(value)
         # dx = -s p and dp = p+ - p: <dx, dx> / <dx, dp> = s |p|^2 / (|p|^2 - <p+, p>).
@@ -108,24 +105,15 @@ class HypergradientDescent(Method):
         longer = s * jnp.where(slope > 0, slope / jnp.where(safe > 0, safe, 1), 1)
         length = jnp.where(good, longer, s / 2)
         still = (tree.max_abs(tree.sub(x, state.x)) == 0) & ~state.refresh
+        x, made = tree.where(good, (x, made), (state.x, old))
         return HypergradientDescentState(
-            x=tree.where(good, x, state.x),
-            y=tree.where(good, y, state.y),
-            v=tree.where(good, v, state.v),
-            p=tree.where(good, p, state.p),
-            value=jnp.where(good, value, state.value),
-            step_size=jnp.where(state.refresh, state.step_size, length),
-            tolerance=tol,
-            units=state.units,
-            evaluations=state.evaluations + 1,
-            grads=state.grads + grads,
-            products=state.products + products,
-            refresh=~good & ~state.refresh,
-            stuck=still,
-        )
+            x, made, jnp.where(state.refresh, state.step_size, length), tol,
+            state.units, state.evaluations + 1, state.grads + grads,
+            state.products + products, ~good & ~state.refresh, still,
+        )  # fmt: skip
 
     def point(self, state):
-        return Point((state.x, state.y), state.v)
+        return Point((state.x, state.made.y), state.made.v)
 
     def calls(self, state):
         n = state.evaluations
@@ -163,4 +151,4 @@ def _solved(problem, x, y, v, tol, units):
     solved = low.norm <= 10 * tol + blur * low.first
     solved = solved & (out.residual <= 10 * adjoint_tol + blur * tree.norm(fy))
     value = jnp.where(solved, value, jnp.inf)
-    return low.y, out.x, p, value, low.grads, low.products + out.calls
+    return Solved(low.y, out.x, p, value), low.grads, low.products + out.calls

@@ -48,18 +48,15 @@ class AdasketchNewton(Method):
     merit: M = L + mu/2 ||c||^2 + nu/2 ||grad_x L||^2
 
     z is taken if <grad M, z> <= -nu/2 ||r||^2; otherwise mu grows by rho^2, nu shrinks
-    by rho, delta by rho^4, and the inner iteration goes on from where it was. Then
-    Armijo's rule on M from the unit step, halving. B is the Hessian H of L, and
-    H + (`convexity` + ||H||) I where H is not positive definite on the null space of J.
+    by rho, delta by rho^4, and the inner iteration goes on. Then Armijo's rule on M
+    from the unit step, halving. B is the Hessian H of L, H + (`convexity` + ||H||) I
+    where H is not positive definite on the null space of J. With
+    theta = min(1, ||r|| / ||r_0||)^sharpen convergence is linear with ratio about delta
+    for sharpen 0, superlinear above. `sketch` has blocks of 1 in the paper.
 
-    theta = min(1, ||r|| / ||r_0||)^sharpen: sharpen 0 gives linear convergence with
-    ratio about delta, a positive one superlinear. `sketch`, limited by `max_sweeps`,
-    has blocks of 1 in the paper; larger ones suit ill-conditioned systems.
-
-    Reconstructed from the abstract and the authors' published code, which has this
-    merit. Their accuracy constants, bounds on ||K||, B and J J', are left out: they
-    scale delta, which adapts until the descent test holds. Where the fall of M is
-    below its rounding, the step is judged by ||r||.
+    Reconstructed from the abstract and the authors' published code. Their accuracy
+    constants are left out: they scale delta, which adapts until the descent test holds.
+    Where the fall of M is below its rounding, the step is judged by ||r||.
 
     Fails where J loses rank (K is then singular), slowly where K is ill-conditioned:
     small blocks lose time in proportion to the square of its condition number.

@@ -37,7 +37,6 @@ class ConvexReluAdmmState(eqx.Module):
     needs={"split", "split_prox", "normal"},
     assumes={"convex"},
     paper="bai2023efficient",
-    cost=None,
 )
 class ConvexReluAdmm(Method):
     """Alternating directions on min q(u) + h(B u), one linear system factored once.
@@ -51,10 +50,9 @@ class ConvexReluAdmm(Method):
     (lambda, nu). Another loss is split off as a third block. The answer is the
     thresholded copy of u; the cones' dual gives multipliers for the duality gap.
 
-    `rho` is the penalty, `relaxation` a in (0, 2): 1 is the paper's iteration, 1.6
-    usually needs a third of its steps (Eckstein and Bertsekas 1992). `inner` None
-    solves the system exactly through n x n eigenvectors; a number is that many
-    conjugate gradient steps from the last u, for n in the thousands.
+    `relaxation` a = 1 is the paper's iteration, 1.6 usually needs a third of its steps
+    (Eckstein and Bertsekas 1992). `inner` None solves the system exactly through n x n
+    eigenvectors; a number is that many conjugate gradient steps from the last u.
 
     Converges for every rho > 0; a rho off by a factor of 100 costs as much in steps.
     """
@@ -70,13 +68,13 @@ class ConvexReluAdmm(Method):
 
     def init(self, problem, start, key):
         u = jax.tree.map(jnp.asarray, start.x)
-        s = problem.split(u)
+        s, exact = problem.split(u), self.inner is None
         dual = tree.zeros_like(s)
-        factor = problem.normal_factor() if self.inner is None else None
+        factor = problem.normal_factor() if exact else None
         one = jnp.ones((), jnp.int32)
         return ConvexReluAdmmState(
             u, s, dual, problem.normal_target(), factor, problem.multipliers(dual),
-            one, one * (self.inner is None), 0 * one, jnp.asarray(False),
+            one, one * exact, 0 * one, jnp.asarray(False),
         )  # fmt: skip
 
     def step(self, problem, state, key):
@@ -96,9 +94,8 @@ class ConvexReluAdmm(Method):
         ahead = tree.add(mixed, state.dual)
         s = problem.split_prox(ahead, 1 / rho)
         dual = tree.sub(ahead, s)
-        moved = tree.max_abs(tree.sub(s, state.s)) + tree.max_abs(
-            tree.sub(dual, state.dual)
-        )
+        moved = tree.max_abs(tree.sub(s, state.s))
+        moved += tree.max_abs(tree.sub(dual, state.dual))
         return ConvexReluAdmmState(
             u, s, dual, state.target, state.factor,
             problem.multipliers(tree.scale(rho, dual)), state.products + 2,
@@ -109,8 +106,5 @@ class ConvexReluAdmm(Method):
         return Point(state.s["groups"], state.offer)
 
     def calls(self, state):
-        return {
-            "split": state.products,
-            "split_prox": state.steps,
-            "normal": state.normals,
-        }
+        made = {"split": state.products, "split_prox": state.steps}
+        return {**made, "normal": state.normals}

@@ -9,14 +9,14 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import part, real, upper
 from banach.core.method import Method, Refusal
-from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.methods.distributed import _coding_schemes as coding_schemes
+from banach.methods.distributed import _coding_schemes as schemes
 from banach.methods.distributed._coding_schemes import Scheme
 from banach.methods.distributed._stragglers import Bursts
 
 
 class SequentialGradientCodingState(eqx.Module):
+    x: PyTree
     models: Float[Array, "lanes d"]
     sizes: Float[Array, " lanes"]  # of the last gradient of each lane
     results: PyTree
@@ -25,7 +25,6 @@ class SequentialGradientCodingState(eqx.Module):
     round: Int[Array, ""]
     clock: Float[Array, ""]  # simulated seconds
     error: Float[Array, ""]  # the largest of any decoding
-    x: PyTree
 
 
 @method(
@@ -40,17 +39,18 @@ class SequentialGradientCoding(Method):
     """x+ = x - step_size grad F(x), with stragglers left behind.
 
     Workers send coded sums of gradients; the master goes on when those that came
-    suffice. `scheme` is one of parts.coding_schemes: gc(n, s) decodes each round from
-    n - s workers; sr_sgc and m_sgc let a straggler's work be made good in later
-    rounds, for less redundant work, at the price of a delay: `lanes` models are then
-    trained in turn, one job a round, lane j with step_size (1 + spread j / lanes);
-    the model with the smallest gradient is handed out.
+    suffice. `scheme`: gc(n, s) decodes each round from n - s workers; sr_sgc and m_sgc
+    let a straggler's work be made good in later rounds, for less redundant work, at
+    the price of a delay: `lanes` models are then trained in turn, one job a round,
+    lane j with step_size (1 + spread j / lanes); the model with the smallest gradient
+    is handed out.
 
-    Stragglers are injected by `bursts` on a simulated clock (`state.clock`; a
-    synchronous runtime cannot go on without them): the master waits (1 + patience)
-    times the fastest worker, and longer while `scheme` does not bear the pattern.
-    Decoded gradients are exact to rounding; `state.error` is the largest |a'B - 1'|
-    of any decoding. Fails where step_size is above 2 / L.
+    Stragglers are injected by `bursts` on a simulated clock (`state.clock`): the master
+    of sr_sgc and m_sgc waits (1 + patience) times the fastest worker, and longer while
+    `scheme` does not bear the pattern. Decoded gradients are exact to rounding;
+    `state.error` is the largest |a'B - 1'| of any decoding.
+
+    Fails where step_size is above 2 / L.
     """
 
     step_size: Float[Array, ""] = real()
@@ -61,34 +61,28 @@ class SequentialGradientCoding(Method):
 
     @classmethod
     def suggest(cls, problem, facts):
-        L = upper(facts, "L")
+        L, n = upper(facts, "L"), problem.workers
         if L is None:
             return Refusal(
                 "fact L",
                 "sequential_gradient_coding needs L: declare L= on the sum, or give "
                 "SequentialGradientCoding(step_size, scheme) yourself",
             )
-        n = problem.workers
         if n < 3:
-            return cls(1 / L, coding_schemes.gc(n, n - 1))
-        return cls(1 / L, coding_schemes.m_sgc(n, 1, 2, max(1, n // 4)))
+            return cls(1 / L, schemes.gc(n, n - 1))
+        return cls(1 / L, schemes.m_sgc(n, 1, 2, max(1, n // 4)))
 
     def init(self, problem, start, key):
         flat, _ = tree.ravel(start.x)
-        lanes, n = self.scheme.lanes, problem.workers
-        if self.scheme.n != n:
-            raise Misuse(f"a scheme for {self.scheme.n} workers meets {n}; make one")
+        scheme, n, d = self.scheme, problem.workers, flat.dtype
+        if scheme.n != n:
+            raise Misuse(f"a scheme for {scheme.n} workers meets {n}; make one")
         return SequentialGradientCodingState(
-            models=jnp.tile(flat, (lanes, 1)),
-            sizes=jnp.full(lanes, jnp.inf, flat.dtype),
-            results=self.scheme.empty(flat.size, flat.dtype),
-            slow=jnp.zeros(n, bool),
-            history=jnp.zeros((self.scheme.memory, n), bool),
-            round=jnp.int32(0),
-            clock=jnp.zeros((), flat.dtype),
-            error=jnp.zeros((), flat.dtype),
-            x=start.x,
-        )
+            start.x, jnp.tile(flat, (scheme.lanes, 1)),
+            jnp.full(scheme.lanes, jnp.inf, d), scheme.empty(flat.size, d),
+            jnp.zeros(n, bool), jnp.zeros((scheme.memory, n), bool), jnp.int32(0),
+            jnp.zeros((), d), jnp.zeros((), d),
+        )  # fmt: skip
 
     def step(self, problem, state, key):
         scheme, t, models = self.scheme, state.round, state.models
@@ -111,16 +105,10 @@ class SequentialGradientCoding(Method):
         norm = jnp.sqrt(jnp.sum(jnp.square(decoded)))
         sizes = jnp.where(due, state.sizes.at[lane].set(norm), state.sizes)
         results = tree.where(due, scheme.clear(results, lane), results)
+        x, clock = unravel(models[jnp.argmin(sizes)]), state.clock + took
+        error = jnp.where(due, jnp.maximum(state.error, error), state.error)
         return SequentialGradientCodingState(
-            models=models,
-            sizes=sizes,
-            results=results,
-            slow=slow,
-            history=history,
-            round=t + 1,
-            clock=state.clock + took,
-            error=jnp.where(due, jnp.maximum(state.error, error), state.error),
-            x=unravel(models[jnp.argmin(sizes)]),
+            x, models, sizes, results, slow, history, t + 1, clock, error
         )
 
     def waited(self, history, seconds):
@@ -134,15 +122,16 @@ class SequentialGradientCoding(Method):
             return scheme.allows(new), new
 
         allowed, histories = jax.vmap(after)(jnp.arange(n + 1))
-        least = scheme.quorum
+        least, limit = scheme.quorum, jnp.zeros_like(seconds[0])
         if not least:
-            least = jnp.sum(seconds <= (1 + self.patience) * jnp.min(seconds))
+            # Nobody knows who straggles before the time is up, or all have answered.
+            limit = (1 + self.patience) * jnp.min(seconds)
+            least = jnp.sum(seconds <= limit)
+            limit = jnp.minimum(limit, jnp.max(seconds))
         k = jnp.argmax(allowed & (jnp.arange(n + 1) >= least))
         alive = rank < k
-        return alive, jnp.max(jnp.where(alive, seconds, 0)), histories[k]
-
-    def point(self, state):
-        return Point(state.x)
+        took = jnp.maximum(limit, jnp.max(jnp.where(alive, seconds, 0)))
+        return alive, took, histories[k]
 
     def sent(self, problem, steps):
         word = tree.word(problem.start().x)

@@ -14,9 +14,6 @@ from banach.core.method import Method
 from banach.parts import batches
 from banach.parts.batch_size import AdadagradScale, adadagrad_transform
 
-LEARNING_RATE = 0.1
-"""No constant of the problem gives it: the unit of a coordinate. Not tuned."""
-
 
 class AdadagradState(eqx.Module):
     """Iterate, scale and batch size, order of the terms, calls; `stuck`."""
@@ -32,7 +29,6 @@ class AdadagradState(eqx.Module):
     problem="FiniteSum",
     needs={"stochastic_grad"},
     paper="lau2024adadagrad",
-    cost=None,
     random=True,
 )
 class Adadagrad(Method):
@@ -41,21 +37,21 @@ class Adadagrad(Method):
     x_j+ = x_j - a g_j / sqrt(v_j),  v_j+ = v_j + g_j^2;  AdaGrad-Norm: v+ = v + ||g||^2
     V / b > eta^2 ||g||^2:  b+ = ceil(V / (eta^2 ||g||^2)), at most `most`
 
-    g and V are the mean and the unbiased total variance of the b term gradients of the
-    batch. test="coordinate" asks the same of every coordinate, var_j / b <= eta^2 g_j^2
-    (its sum over j is the norm test). With most = n the last batches are the whole sum
-    and the method is AdaGrad itself. Terms are drawn without replacement. AdaGrad-Norm
-    brings min ||grad F||^2 to O(1/K) with high probability (Lau, Liu and Kolar 2024).
+    g and V are the mean and the unbiased total variance of the b term gradients of a
+    batch, drawn without replacement. test="coordinate" asks the same of every
+    coordinate. With most = n the last batches are the whole sum and the method is
+    AdaGrad. Written from the algorithms and the authors' norm test; the proofs were
+    not read.
 
     Fails where learning_rate is far from the size of the answer: steps shrink like
     1 / sqrt(t) whatever happens. test="coordinate" soon asks for everything, since
-    some coordinate of a gradient is nearly 0. Written from the algorithms and the
-    authors' norm test; the proofs were not read.
+    some coordinate of a gradient is nearly 0.
     """
 
     absorbing: ClassVar[bool] = True
 
-    learning_rate: Any = real()
+    # No constant of the problem gives it: the unit of a coordinate. Not tuned.
+    learning_rate: Any = real(0.1)
     most: int = count(static=True)
     eta: Any = real(0.5)
     initial: Any = real(0.01)
@@ -68,14 +64,13 @@ class Adadagrad(Method):
     def suggest(cls, problem, facts):
         batch = max(2, min(16, problem.n // 8))
         batches.fits(batch, problem.n)
-        return cls(LEARNING_RATE, problem.n, batch=batch, chunk=min(32, problem.n))
+        return cls(most=problem.n, batch=batch, chunk=min(32, problem.n))
 
     def init(self, problem, start, key):
         batches.fits(self.most, problem.n)
-        zero = jnp.zeros((), jnp.int32)
         order = batches.shuffled(problem.n, key)
         inner = self._transform().init(start.x)
-        return AdadagradState(start.x, inner, order, zero, jnp.asarray(False))
+        return AdadagradState(start.x, inner, order, jnp.int32(0), jnp.asarray(False))
 
     def step(self, problem, state, key):
         draw, noise = jax.random.split(key)
@@ -84,9 +79,7 @@ class Adadagrad(Method):
         seen = batches.accumulated(
             problem.gradient_moments, state.x, order, b, self.chunk, noise
         )
-        u, inner = self._transform().update(
-            seen.mean, state.inner, state.x, moments=seen
-        )
+        u, inner = self._transform().update(seen.mean, state.inner, moments=seen)
         x = tree.add(state.x, u)
         stuck = (tree.max_abs(tree.sub(x, state.x)) == 0) & (b == self.most)
         return AdadagradState(x, inner, batches.spent(order, b), state.calls + b, stuck)
@@ -100,11 +93,6 @@ class Adadagrad(Method):
 
     def _transform(self):
         return adadagrad_transform(
-            self.learning_rate,
-            batch=self.batch,
-            most=self.most,
-            eta=self.eta,
-            test=self.test,
-            coordinatewise=self.coordinatewise,
-            initial=self.initial,
-        )
+            self.learning_rate, batch=self.batch, most=self.most, eta=self.eta,
+            test=self.test, coordinatewise=self.coordinatewise, initial=self.initial,
+        )  # fmt: skip

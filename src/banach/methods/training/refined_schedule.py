@@ -37,7 +37,6 @@ class RefinedScheduleState(eqx.Module):
     problem="FiniteSum",
     needs={"stochastic_grad"},
     paper="defazio2023when",
-    cost=None,
     random=True,
 )
 class RefinedSchedule(Method):
@@ -49,8 +48,7 @@ class RefinedSchedule(Method):
     last iterate in the worst case; after it eta is refined from the norms that were
     seen, eta_t = w_t sum_{p>t} w_p / max, with w_t = G_t^-2 of the running median G of
     ||g_t||_2 for base "sgd", and G_t^-1 of ||g_t||_1 for "adam". The answer is the last
-    iterate of a run, so it is worth most at multiples of `steps`; after `rounds` runs
-    the method is stuck. peak is 1 / L for "sgd" where L is known, else 0.01 for "adam".
+    iterate of a run of `steps`; after `rounds` runs the method is stuck.
 
     Fails as its base does where peak is wrong: schedules do not choose it. Norms that
     fall to nothing (a model that interpolates) put all weight on the last steps.
@@ -64,15 +62,11 @@ class RefinedSchedule(Method):
 
     @classmethod
     def suggest(cls, problem, facts, base=None):
-        batch = min(32, max(1, problem.n // 8))
-        steps = 20 * math.ceil(problem.n / batch)
         L = upper(facts, "L")
         if base == "sgd" and L is None:
-            return Refusal(
-                "L",
-                'refined_schedule with base="sgd" takes 1 / L for its peak and L is '
-                'unknown: declare L=..., pass peak=..., or take base="adam"',
-            )
+            return Refusal("L", "declare L=..., pass peak=..., or take base='adam'")
+        batch = min(32, max(1, problem.n // 8))
+        steps = 20 * math.ceil(problem.n / batch)
         if base == "adam" or L is None:
             return cls(ADAM_PEAK, steps, "adam", batch)
         return cls(1 / L, steps, "sgd", batch)
@@ -82,41 +76,33 @@ class RefinedSchedule(Method):
         dtype = tree.dtype(start.x)
         # What alike norms give; refining constants would be folded at compile time.
         linear = jnp.arange(self.steps - 1, -1, -1, dtype=dtype) / (self.steps - 1)
+        inner = _BASES[self.base][0]().init(start.x)
         return RefinedScheduleState(
-            start.x,
-            start.x,
-            self._transform().init(start.x),
-            jnp.ones_like(linear),
-            linear,
-            batches.shuffled(problem.n, key),
-            jnp.zeros((), jnp.int32),
-        )
+            start.x, start.x, inner, jnp.ones_like(linear), linear,
+            batches.shuffled(problem.n, key), jnp.zeros((), jnp.int32),
+        )  # fmt: skip
 
     def step(self, problem, state, key):
         draw, noise = jax.random.split(key)
         k = state.t % self.steps
         again = (k == 0) & (state.t > 0)
-        power = _BASES[self.base][1]
+        make, power = _BASES[self.base]
         eta = jax.lax.cond(
-            again,
-            lambda s: refine_schedule(s.norms, order=power),
-            lambda s: s.eta,
+            again, lambda s: refine_schedule(s.norms, order=power), lambda s: s.eta,
             state,
-        )
-        transform = self._transform()
-        fresh = (state.start, transform.init(state.start))
+        )  # fmt: skip
+        fresh = (state.start, make().init(state.start))
         x, inner = tree.where(again, fresh, (state.x, state.inner))
         order = batches.ready_for(state.order, self.batch, draw)
         index = batches.window(order, 0, self.batch)
         g = problem.stochastic_grad(x, index, None, noise)
         size = tree.norm(g) if power == 2 else tree.total(jax.tree.map(jnp.abs, g))
         norms = state.norms.at[k].set(size.astype(eta.dtype))
-        u, inner = transform.update(g, inner, x)
+        u, inner = make().update(g, inner, x)
         x = tree.axpy(-jnp.asarray(self.peak, eta.dtype) * eta[k], u, x)
         order = batches.spent(order, self.batch)
-        return RefinedScheduleState(
-            x, state.start, inner, norms, eta, order, state.t + 1
-        )
+        t = state.t + 1
+        return RefinedScheduleState(x, state.start, inner, norms, eta, order, t)
 
     def stuck(self, state):
         return state.t >= self.rounds * self.steps
@@ -127,6 +113,3 @@ class RefinedSchedule(Method):
 
     def calls(self, state):
         return {"stochastic_grad": state.t * self.batch}
-
-    def _transform(self):
-        return _BASES[self.base][0]()
