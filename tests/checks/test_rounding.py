@@ -385,3 +385,19 @@ def test_what_is_gathered_from_choices_of_rounding_is_as_unsure(whole):
     _, (bound, unsure) = jax.jit(with_error(fun))(np.float32(0.3), np.float32(1))
     assert float(bound) >= 4 or whole is jnp.all
     assert bool(unsure) or whole is jnp.all
+
+
+def test_roots_of_what_nearly_cancels_are_charged_at_their_steepest():
+    """x^0.5 of a difference: its slope is largest at the lower end of the error."""
+    x, y = np.float32(0.3), np.float32(1)
+
+    def near(x, y):
+        return (x + y) - y - x + 3e-7  # wrong by several 1e-8: a fifth of its size
+
+    _, off = jax.jit(with_error(near))(x, y)
+    value, bound = jax.jit(with_error(lambda x, y, p: near(x, y) ** p))(
+        x, y, np.float32(0.5)
+    )
+    base = float(value) ** 2
+    assert 0.05 * base < float(off) < base
+    assert float(bound) >= float(value) - np.sqrt(base - float(off))

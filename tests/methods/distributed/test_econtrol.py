@@ -36,7 +36,7 @@ def test_the_ledger_counts_messages():
     bits = 3 * (4 * 64 + 10 * (64 + 2))
     assert r.sent == {"up": bits // 8, "down": 3 * 10 * 4 * 8}
     assert r.to_dict()["sent"] == r.sent and "sent " in str(r)
-    assert r.calls == {"local_grad": 11}
+    assert r.calls == {"local_grad": 11, "local_sample": 0}
     sampled = Econtrol.of(TopK(1), case.L, case.D, 2)
     r = bn.solve(case.problem(), sampled, max_steps=10, tol=1e-12)
     assert r.calls == {"local_grad": 1, "local_sample": 10}
