@@ -2,7 +2,7 @@
 
 import numpy as np
 from reference._case import Case, fit, valley
-from reference._dogleg import bent
+from reference._dogleg import leg
 
 CASES = [
     Case(*valley([-1.2, 1.0]), told={"factor": 1.0}, steps=14),
@@ -21,9 +21,7 @@ def iterates(oracles, x0, steps, *, factor):
         if radius is None:
             radius = factor * (np.linalg.norm(scale * x) or np.linalg.norm(r))
         A = J / scale
-        g = A.T @ r
-        cauchy = -(g @ g / np.sum((A @ g) ** 2)) * g
-        z = bent(cauchy, np.linalg.lstsq(A, -r)[0], radius)
+        z = leg(A, r, radius)
         new, model = oracles.residual(x + z / scale), r + A @ z
         rho = (r @ r - new @ new) / (r @ r - model @ model)
         if rho > 0.75:

@@ -11,18 +11,23 @@ Scalar = Float[Array, ""]
 Vector = Float[Array, " n"]
 
 
-def dogleg(
-    newton: Vector, g: Vector, times: Callable[[Vector], Array], radius: Scalar
-) -> Vector:
-    """The point of the path 0 -> Cauchy point -> newton at this distance from 0.
+def descent(g: Vector, times: Callable[[Vector], Array]) -> tuple[Vector, Scalar]:
+    """(up, length): ||J z + r|| is least along -g at -length up, its Cauchy point.
 
-    `newton` itself where that is inside. g is the gradient of ||J z + r||^2 / 2 at 0,
-    the Cauchy point the least along -g, and `times` multiplies by J.
+    g = J'r is the gradient of half its square at 0, `up` is g / ||g||, and `times`
+    multiplies by J.
     """
     steep = tree.norm(g)
     up = g / jnp.where(steep > 0, steep, 1)
     curved = jnp.square(tree.norm(times(up)))
-    length = steep / jnp.where(curved > 0, curved, 1)
+    return up, steep / jnp.where(curved > 0, curved, 1)
+
+
+def bent(newton: Vector, up: Vector, length: Scalar, radius: Scalar) -> Vector:
+    """The point of the path 0 -> -length up -> newton at this distance from 0.
+
+    `newton` itself where that is inside.
+    """
     cauchy = -length * up
     # The a in [0, 1] with ||cauchy + a (newton - cauchy)|| = radius, no cancellation.
     way = newton - cauchy

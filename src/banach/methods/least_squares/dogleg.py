@@ -9,7 +9,7 @@ from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.methods.least_squares import _region
 from banach.parts import least_squares as ls
-from banach.parts.dogleg import dogleg
+from banach.parts.dogleg import bent, descent
 
 
 @method(
@@ -39,7 +39,8 @@ class Dogleg(_region.RegionMethod):
         here = _region.at(problem, state, self.factor)
         model, radius = here.model, here.radius
         newton, _ = ls.gauss_newton(model)
-        z = dogleg(newton, ls.slope(model), lambda v: ls.along(model, v), radius)
+        up, length = descent(ls.slope(model), lambda v: ls.along(model, v))
+        z = bent(newton, up, length, radius)
         trial = _region.tried(problem, here, z)
         # The model's fall is -(2 q + T z)'T z, relative to ||r||^2 as that of r is.
         Tz = ls.along(model, z) / trial.safe
