@@ -24,8 +24,7 @@ def iterates(oracles, x, steps, *, sigma, slack):
     (F, J), B, out = weighted(oracles, x), None, []
     f, C = F(x), np.linalg.norm(J(x), axis=0)
     for k in range(steps):
-        exact = B is None
-        B = J(x) / C if exact else B
+        B, exact = (J(x) / C, True) if B is None else (B, False)
         H, size = np.linalg.pinv(B), np.linalg.norm(f)
         if singular := np.linalg.matrix_rank(B) < x.size:
             H = np.linalg.solve(B.T @ B + size * np.eye(x.size), B.T)
@@ -36,8 +35,7 @@ def iterates(oracles, x, steps, *, sigma, slack):
             if gain >= sigma * s @ s:
                 x, f = x + s / C, f + y
                 q = s @ H @ y / (s @ s)
-                edge = -0.1 if q < 0 else 0.1
-                theta = 1.0 if abs(q) >= 0.1 else (1 - edge) / (1 - q)
+                theta = 1.0 if abs(q) >= 0.1 else (1 - np.copysign(0.1, q)) / (1 - q)
                 B = B + theta * np.outer(y - B @ s, s) / (s @ s)
                 B = None if i >= 3 or singular else B
                 break

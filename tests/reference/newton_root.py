@@ -20,7 +20,7 @@ def iterates(oracles, x, steps, *, decrease):
         normal = A.T @ A + np.linalg.norm(f) * np.diag(C**2)
         ways = [(np.linalg.solve(normal, -A.T @ f), 40)]
         if np.linalg.det(A) != 0:
-            ways.insert(0, (np.linalg.solve(A, -f), 4))
+            ways = [(np.linalg.solve(A, -f), 4), *ways]
         found = (searched(F, x, f, f @ A @ d, d, most, decrease) for d, most in ways)
         x = x + next(s for s in found if s is not None)
         out.append(x)
@@ -35,4 +35,3 @@ def searched(F, x, f, slope, d, most, decrease):
             return t * d
         best = -slope * t**2 / (2 * (rise - slope * t))
         t = min(max(best, 0.1 * t), 0.5 * t)
-    return None

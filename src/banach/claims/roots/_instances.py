@@ -49,6 +49,18 @@ def drawn(n: int = 10, seed: int | None = None) -> Root:
     return Root(quadratic, np.zeros(n), (0.1 * Q, c))
 
 
+def quadratics() -> dict[str, Root]:
+    """Five drawn ones, the last one fresh."""
+    return {f"seed {s}": drawn(seed=s) for s in range(4)} | {"fresh": drawn()}
+
+
+def bend(problem: Root, x: Any) -> float:
+    """gamma ||J(x)^-1|| of a drawn one, gamma the Lipschitz constant of J."""
+    Q, inverse = problem.args[0], np.linalg.inv(problem.jacobian(x))
+    gamma = np.linalg.norm((Q + Q.transpose(0, 2, 1)).reshape(len(Q), -1), 2)
+    return gamma * np.linalg.norm(inverse, 2)
+
+
 def quadratic(x: Any, Q: Any, c: Any) -> Any:
     """x + (x'Q_i x)_i - c."""
     return x + jnp.einsum("ijk,j,k->i", Q, x, x) - c

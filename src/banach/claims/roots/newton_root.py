@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.claims import runs
-from banach.claims.course import Seen, at_least, at_most, fresh, ours, proved, reported
+from banach.claims.course import at_least, at_most, fresh, ours, proved, reported
 from banach.claims.roots import _instances
 from banach.kinds.root.problem import Root
 from banach.methods.roots.newton_root import NewtonRoot
@@ -18,27 +18,24 @@ from banach.methods.roots.newton_root import NewtonRoot
 @proved("Kelley 2003, section 1.2.1", at_most(1))
 def quadratic():
     """||e+|| over K ||e||^2 on quadratic equations, where 1e-7 < ||e|| <= 1 / (2 K)."""
-    problems = {f"seed {s}": _instances.drawn(seed=s) for s in range(4)}
-    found, curves = {}, {}
-    for name, problem in (problems | {"fresh": _instances.drawn()}).items():
+    found = {}
+    for name, problem in _instances.quadratics().items():
         e, root = _instances.errors(problem, NewtonRoot(), 20)
-        Q = problem.args[0]
-        gamma = np.linalg.norm((Q + Q.transpose(0, 2, 1)).reshape(len(Q), -1), 2)
-        K = gamma * np.linalg.norm(np.linalg.inv(problem.jacobian(root)), 2)
-        near = (e[:-1] > 1e-7) & (e[:-1] <= 1 / (2 * K))
-        found[name] = np.max(e[1:][near] / (K * e[:-1][near] ** 2))
-        curves[name] = {"Newton": e}
-    return Seen(found, curves, ("steps", "||x - x*||"))
+        K = _instances.bend(problem, root)
+        at = np.flatnonzero((e[:-1] > 1e-7) & (e[:-1] <= 1 / (2 * K)))
+        found[name] = np.max(e[at + 1] / (K * e[at] ** 2))
+    return found
 
 
 @reported("Kelley 2003, section 1.6", at_most(1e-12))
 def arctan():
     """|arctan(x)| after 20 steps, from starts where plain Newton diverges."""
-    drawn = np.random.default_rng(fresh()).uniform(2, 200)
-    starts = {f"x0 = {v:g}": np.array([v]) for v in (1.5, 5.0, 10.0, 100.0, drawn)}
-    problems = {name: Root(jnp.arctan, start) for name, start in starts.items()}
-    watch, method = {"F": runs.residual_norm}, NewtonRoot()
-    return {k: runs.trace(p, method, 20, **watch)["F"][-1] for k, p in problems.items()}
+    found, drawn = {}, np.random.default_rng(fresh()).uniform(2, 200)
+    for start in (1.5, 5.0, 10.0, 100.0, drawn):
+        problem = Root(jnp.arctan, np.array([start]))
+        rows = runs.trace(problem, NewtonRoot(), 20, F=runs.residual_norm)
+        found[f"x0 = {start:g}"] = rows["F"][-1]
+    return found
 
 
 @ours("a user's question", at_least(3))

@@ -22,10 +22,9 @@ class Broyden(roots.RootMethod):
 
     t is the first of 1, 1/2, 1/4, ... that passes; theta is 1 where |q| >= 0.1, else
     keeps 1 - theta + theta q at +-0.1 (Powell). H begins as an inverse Jacobian, damped
-    if singular, and again after three halvings or eight failures: that is ours, as are
-    weights. Superlinear where the Jacobian is regular at the root.
+    if singular, and again after three halvings or eight failures (ours, as weights).
 
-    Fails near singular ones, where newton_root has a damped step.
+    Superlinear where J is regular at the root. Fails near singular ones: newton_root.
     """
 
     sigma: Any = real(1e-3)
@@ -37,13 +36,12 @@ class Broyden(roots.RootMethod):
 
     def step(self, problem, state, key):
         F, C, (k, renew, exact) = state.F, state.C, state.met
-        made = roots.renewed(problem, state, renew, lambda A: inverse(A / C, F))
-        (H, damped), exact = made, exact | renew
-        d = -roots.product(H, F)
+        H, damped = roots.renewed(problem, state, renew, lambda A: inverse(A / C, F))
+        d, exact, turn = -roots.product(H, F), exact | renew, k.astype(F.dtype) + 1
         size, length = tree.norm(F), tree.norm(d)
 
         def passes(t, value):
-            most = (1 + self.slack / (k.astype(F.dtype) + 1) ** 2) * size
+            most = (1 + self.slack / turn**2) * size
             return tree.norm(value) <= most - self.sigma * (t * length) ** 2
 
         at, x = roots.residual(problem, state), tree.ravel(state.x)[0]
@@ -54,8 +52,7 @@ class Broyden(roots.RootMethod):
         H = jnp.where(ok, updated(H, s, y), H)
         met = k + 1, ~ok | damped | (found.trials > SHORT), jnp.asarray(False)
         spent = state.residuals + found.trials, state.jacobians + renew
-        kept = *kept, (H, damped), state.w, C, met
-        return roots.RootState(*kept, *spent, ~ok & exact)
+        return roots.RootState(*kept, (H, damped), state.w, C, met, *spent, ~ok & exact)
 
 
 def inverse(A, F):
@@ -64,8 +61,7 @@ def inverse(A, F):
     spread = tree.norm(H) * tree.norm(A) * F.size * jnp.finfo(F.dtype).eps
     regular = tree.all_finite(H) & (spread < 1)
     normal = roots.product(A.T, A) + tree.norm(F) * jnp.eye(F.size, dtype=F.dtype)
-    damped = jnp.linalg.solve(normal, A.T)
-    return jnp.where(regular, H, damped), ~regular
+    return jnp.where(regular, H, jnp.linalg.solve(normal, A.T)), ~regular
 
 
 def updated(H, s, y):

@@ -21,15 +21,13 @@ class NewtonRoot(roots.RootMethod):
     t is 1, then the minimiser of the parabola through ||F||^2 and its slope at x and
     the trial before, kept within [0.1, 0.5] of that trial. Where J is singular, or four
     trials fail, the step is Levenberg's with the damping ||F|| (Fan and Yuan 2005;
-    changing over is ours), in units of the largest columns of J so far. Equations are
-    weighted by their terms at the start: a run does not depend on units.
+    changing over is ours), unknowns in units of the largest columns of J so far, and
+    equations weighted by their terms at the start.
 
-    Quadratic where J is regular at the root, linear at multiple roots. Fails where
-    ||F|| has a stationary point that is no root: it ends there, uncertified.
+    Quadratic at regular roots. Fails at stationary points of ||F||: it ends there.
     """
 
     decrease: Any = real(1e-4, below=1)
-
     typical = {"residual": 1, "jacobian": 1}
 
     def begun(self, x, F, A, C):
@@ -48,7 +46,6 @@ class NewtonRoot(roots.RootMethod):
                 return tree.norm(value) ** 2 <= size**2 + 2 * self.decrease * t * slope
 
             def shorter(t, value):
-                # The parabola through ||F||^2 / 2 at 0, its slope, and the trial.
                 rise = (tree.norm(value) ** 2 - size**2) / 2 - slope * t
                 best = -slope * t**2 / (2 * jnp.where(rise > 0, rise, 1))
                 return jnp.clip(jnp.where(rise > 0, best, t), 0.1 * t, 0.5 * t)
