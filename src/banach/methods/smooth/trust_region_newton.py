@@ -22,11 +22,10 @@ class TrustRegionNewton(NewtonMethod):
 
     p = argmin g.p + p.Hp / 2 over ||p|| <= radius,  x+ = x + p if f fell enough
 
-    A Cholesky factorisation serves while the Newton step lies inside the ball; else
-    the eigenvectors of H give the global solution, hard case included, so that saddle
-    points are left. Limit points satisfy the second-order conditions; quadratic where
-    the Hessian is definite. `radius` is the first; if infinite, full steps until one
-    fails or H is not definite: then the larger of ||x|| and ||g|| / ||H||.
+    A Cholesky factorisation serves while the Newton step lies inside the ball, else the
+    eigenvectors of H, in the hard case too: saddle points are left. Limits satisfy the
+    second-order conditions; quadratic where H is definite. `radius` is the first; if
+    infinite, full steps until one fails, or max(||x||, ||g|| / ||H||) if H is not.
 
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
