@@ -8,7 +8,6 @@ CASES = [
     Case(*fit([1.0, 3.0, 0.0]), told={"share": 0.5}, steps=6),
     Case(*fit([3.0, 0.2, 2.0]), given={"share": 0.05}, steps=5),
 ]
-EXEMPT = {}
 
 
 def iterates(oracles, x0, steps, *, share):

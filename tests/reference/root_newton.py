@@ -1,10 +1,11 @@
-"""Hanzely, Abdukhakimov and Takac (2024): Root Newton, Universal Newton."""
+"""Hanzely, Abdukhakimov and Takac (2024): Root Newton, Universal Newton, searches."""
 
 import numpy as np
+from reference import _damped_newton_steps as damping
 from reference._case import Case
 from reference._newton import logistic
 
-from banach.methods.smooth._damped_newton_steps import Backtracking, Explicit
+from banach.methods.smooth._damped_newton_steps import Backtracking, Explicit, Search
 
 CONVEX = {"convex": True}
 CASES = [
@@ -12,8 +13,9 @@ CASES = [
     Case(*logistic(**CONVEX), given={"rule": Backtracking(0.5, 2.0)}, steps=6),
     Case(*logistic(**CONVEX), given={"rule": Explicit(0.02, 3.0)}),
     Case(*logistic(**CONVEX), given={"rule": Explicit(0.02, 4.0)}),
+    Case(*logistic(1.5, **CONVEX), given={"rule": Search(True, 12)}, steps=3),
+    Case(*logistic(1.5, **CONVEX), given={"rule": Search(False, 12)}, steps=3),
 ]
-EXEMPT = {}
 
 
 def iterates(oracles, x, steps, *, rule):
@@ -22,17 +24,11 @@ def iterates(oracles, x, steps, *, rule):
         H, g = oracles.hess(x), oracles.grad(x)
         n = np.linalg.solve(H, g)
         if isinstance(rule, Explicit):
-            power = 1 / (rule.q - 1)
-            theta = (9 * rule.M) ** power * np.sqrt(g @ n) ** ((rule.q - 2) * power)
-            trial = x - n / (1 + theta)
+            theta = damping.explicit(rule, g, n)
+        elif isinstance(rule, Backtracking):
+            theta = damping.backtracking(rule, theta, oracles.grad, x, n, H)
         else:
-            theta = max(theta / rule.grow, np.finfo(float).eps)
-            while True:
-                trial = x - n / (1 + theta)
-                h = oracles.grad(trial)
-                if h @ n >= h @ np.linalg.solve(H, h) * (1 + theta) / (2 * theta):
-                    break
-                theta = theta * rule.grow
-        x = trial
+            theta = damping.golden(rule, oracles, x, n, H)
+        x = x - n / (1 + theta)
         out.append(x)
     return out

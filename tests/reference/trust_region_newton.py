@@ -13,31 +13,25 @@ CASES = [
     # Steps that overshoot are rejected.
     Case(*steep([30.0, -7.0]), told={"radius": np.inf}),
 ]
-EXEMPT = {
-    "rho > 1e-4": "no trial of a case gains so little of what was predicted",
-}
+EXEMPT = {"rho > 1e-4": "no trial of a case gains so little of what was predicted"}
+
+
+def gap(lam, g, H, radius):
+    return 1 / radius - 1 / np.linalg.norm(np.linalg.solve(H + lam * np.eye(len(g)), g))
 
 
 def iterates(oracles, x, steps, *, radius):
     out = []
     for _ in range(steps):
         f, g, H = oracles.value(x), oracles.grad(x), oracles.hess(x)
-        eye, least = np.eye(x.size), np.linalg.eigvalsh(H)[0]
-
-        def step(lam, g=g, H=H, eye=eye):
-            return -np.linalg.solve(H + lam * eye, g)
-
-        lam = 0.0
-        if least <= 0 or np.linalg.norm(step(0.0)) > radius:
+        lam, least, p = 0.0, np.linalg.eigvalsh(H)[0], -np.linalg.solve(H, g)
+        if least <= 0 or np.linalg.norm(p) > radius:
             low, high = max(-least, 0) + 1e-9, np.linalg.norm(g) / radius - least
-            gap = lambda t, r=radius, step=step: 1 / r - 1 / np.linalg.norm(step(t))  # noqa: E731
-            lam = brentq(gap, low, high, xtol=1e-300, rtol=1e-15)
-        p = step(lam)
+            lam = brentq(gap, low, high, (g, H, radius), xtol=1e-300, rtol=1e-15)
+            p = -np.linalg.solve(H + lam * np.eye(x.size), g)
         rho = (f - oracles.value(x + p)) / -(g @ p + p @ H @ p / 2)
         size, x = np.linalg.norm(p), x + p if rho > 1e-4 else x
-        if rho < 0.25:
-            radius = size / 2
-        elif rho > 0.75 and lam > 0:
-            radius = 2 * size
+        wide = 2 * size if rho > 0.75 and lam > 0 else radius
+        radius = size / 2 if rho < 0.25 else wide
         out.append(x)
     return out

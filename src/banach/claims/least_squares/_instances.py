@@ -10,7 +10,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from banach.claims import runs
 from banach.claims.course import fresh
+from banach.core import tree
 from banach.kinds.least_squares.problem import NonlinearLeastSquares
 
 _Y = np.array([0.1957, 0.1947, 0.1735, 0.16, 0.0844, 0.0627, 0.0456, 0.0342, 0.0323,
@@ -31,7 +33,8 @@ def classical(*factors: float) -> dict[str, NonlinearLeastSquares]:
 
 
 def decays(*noises: float) -> dict[str, NonlinearLeastSquares]:
-    """A decay over a floor with noise of these sizes, the last one fresh."""
+    """A decay over a floor with noise of these sizes (five), the last one fresh."""
+    noises = noises or (0.1, 0.2, 0.3, 0.4, 0.5)
     t = np.linspace(0.0, 4.0, 30)
     found = {}
     for seed, noise in enumerate(noises):
@@ -50,6 +53,29 @@ def moved(problem: Any, M: Any) -> NonlinearLeastSquares:
     return NonlinearLeastSquares(
         lambda z, *args: problem.fun(M @ z, *args), start, problem.args
     )
+
+
+def change(method: Any, problem: Any, M: Any, steps: int) -> float:
+    """The largest change of ||r|| over these steps in coordinates x = M z, relative."""
+    here, there = (
+        runs.trace(p, method, steps, r=runs.residual_norm)["r"]
+        for p in (problem, moved(problem, M))
+    )
+    return np.max(np.abs(here - there)) / here[0]
+
+
+def arrivals(*norms: Any) -> list[Any]:
+    """Steps until each ||r|| is within 1e-6 of the least of all; infinite if never."""
+    norms = tuple(np.minimum.accumulate(r) for r in norms)
+    target = min(r[-1] for r in norms) * (1 + 1e-6) + 1e-10
+    return [np.argmax(r <= target) if r[-1] <= target else np.inf for r in norms]
+
+
+def share(problem: Any, point: Any) -> Any:
+    """||P r|| / ||r||, P onto the range of J: 0 at a stationary point."""
+    Q, _ = jnp.linalg.qr(problem.jacobian(point.x))
+    r = problem.residual(point.x)
+    return tree.norm(Q.T @ r) / jnp.maximum(tree.norm(r), 1e-300)
 
 
 def _decay(x, t, y):

@@ -11,9 +11,8 @@ from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.core.method import Method
+from banach.methods.least_squares._region import QUIET
 from banach.parts import least_squares as ls
-
-QUIET = 30  # steps in a row that rounding hides
 
 
 class GaussNewtonState(eqx.Module):
@@ -38,14 +37,10 @@ class GaussNewton(Method):
 
     p = argmin ||r + J p||,  x+ = x + a p
 
-    with a the largest of 1, 1/2, 1/4, ... at which ||r||^2 falls by at least
-    `share` a ||J p||^2 (Bjorck's rule has 1/2). p is found by QR of J with unit
-    columns, and is the shortest such step in those units where J has no full rank: it
-    does not depend on the units of the parameters. Quadratic where r is 0 at the
-    solution, else linear with the largest curvature of the surface of r times ||r||.
-
-    A departure from the book: where the linear model promises a fall of ||r||^2 below
-    its rounding, the whole step is taken.
+    with a the largest of 1, 1/2, 1/4, ... at which ||r||^2 falls by `share` a ||J p||^2
+    at least, or 1 where rounding hides that (ours). p comes from QR of J with unit
+    columns; without full rank it is the shortest in those units. Quadratic where r is 0
+    at the solution, else linear with the largest curvature of its surface times ||r||.
 
     Fails where J loses rank away from a solution: steps are then nearly orthogonal to
     the gradient, and shrink to nothing. Use levenberg_marquardt.
@@ -80,22 +75,17 @@ class GaussNewton(Method):
             after = tree.norm(r)
             fall = (1 - after / safe) * (1 + after / safe)
             hidden = (promised <= noise) & (jnp.abs(fall) <= noise)
-            good = (fall >= self.share * a * promised) | hidden
-            good = good & jnp.isfinite(after)
+            good = ((fall >= self.share * a * promised) | hidden) & jnp.isfinite(after)
             return jnp.where(good, a, a / 2), trial, r, tried + 1, good
 
         zero = jnp.zeros((), jnp.int32)
         first = (jnp.ones((), x.dtype), x, state.r, zero, jnp.asarray(False))
         _, trial, r, tried, good = jax.lax.while_loop(more, turn, first)
         quiet = jnp.where(good & (promised <= noise), state.quiet + 1, 0)
-        return GaussNewtonState(
-            tree.where(good, back(trial), state.x),
-            jnp.where(good, r, state.r),
-            quiet,
-            state.steps + 1,
-            state.residuals + tried,
-            ~good | jnp.all(trial == x) | (quiet >= QUIET),
-        )
+        kept = tree.where(good, (back(trial), r), (state.x, state.r))
+        counts = quiet, state.steps + 1, state.residuals + tried
+        stuck = ~good | jnp.all(trial == x) | (quiet >= QUIET)
+        return GaussNewtonState(*kept, *counts, stuck)
 
     def calls(self, state):
         return {"residual": state.residuals, "jacobian": state.steps}

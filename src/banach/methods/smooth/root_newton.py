@@ -1,28 +1,13 @@
 """Damped Newton with near-optimal global rates: Root and Universal Newton."""
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import part
-from banach.core.method import Method
 from banach.methods.smooth import _damped_newton_steps as damping
+from banach.methods.smooth._second_order import NewtonMethod, NewtonState
 from banach.parts import newton
-
-
-class RootNewtonState(eqx.Module):
-    """Iterate, value, gradient, the last length and damping, and counts."""
-
-    x: PyTree
-    f: Float[Array, ""]
-    g: Float[Array, " n"]
-    alpha: Float[Array, ""]
-    theta: Float[Array, ""]
-    stuck: Bool[Array, ""]
-    evaluations: Int[Array, ""]
-    steps: Int[Array, ""]
 
 
 @method(
@@ -31,22 +16,18 @@ class RootNewtonState(eqx.Module):
     assumes={"convex", "smooth"},
     paper="hanzely2024damped",
 )
-class RootNewton(Method):
+class RootNewton(NewtonMethod):
     """Newton steps of length alpha = 1 / (1 + theta), chosen in the local norm.
 
     n = H^-1 g,  G = sqrt(g.n),  x+ = x - alpha n
 
-    `rule` decides: `damping.Explicit(M, q)` is Root Newton,
-    theta = (9 M)^(1/(q-1)) G^((q-2)/(q-1)); `damping.Backtracking()` is Universal
-    Newton, which needs no constant and is the default; `damping.Search()` is the
-    gradient-regulated line search, and `damping.Search(regulated=False)` the exact
-    one (greedy Newton). For convex f with a Hoelder Hessian or third derivative
-    f - f* falls like k^-(q-1), up to k^-3. Nothing depends on coordinates.
+    `rule` decides: Explicit(M, q) is Root Newton, theta = (9 M)^(1/(q-1))
+    G^((q-2)/(q-1)); Backtracking() is Universal Newton, which needs no constant;
+    Search() searches, with regulated=False exactly (greedy Newton). For convex f with a
+    Hoelder Hessian or third derivative f - f* falls like k^-(q-1), up to k^-3. Nothing
+    depends on coordinates, but where a singular Hessian is shifted to factorise.
 
-    A step costs one Hessian, one factorisation and the rule's evaluations. A
-    singular Hessian is shifted by the least multiple of I that factorises, which
-    gives up the invariance there. Fails on nonconvex f, where the shifted
-    Hessian is no local norm of f, and with Explicit and M too small.
+    Fails on nonconvex f, whose shifted Hessian is no norm, and where M is too small.
     """
 
     rule: damping.Explicit | damping.Backtracking | damping.Search = part(
@@ -60,9 +41,8 @@ class RootNewton(Method):
     def init(self, problem, start, key):
         f, g = problem.value_and_grad(start.x)
         g = tree.ravel(g)[0]
-        nil, zero = jnp.zeros((), g.dtype), jnp.zeros((), jnp.int32)
-        theta, no = self.rule.first(g.dtype), jnp.asarray(False)
-        return RootNewtonState(start.x, f, g, nil, theta, no, zero + 1, zero)
+        theta, zero = self.rule.first(g.dtype), jnp.zeros((), jnp.int32)
+        return NewtonState(start.x, f, g, theta, zero + 1, zero, jnp.asarray(False))
 
     def step(self, problem, state, key):
         x, back = tree.ravel(state.x)
@@ -78,20 +58,11 @@ class RootNewton(Method):
             return f, tree.ravel(g)[0]
 
         here = damping.Local(state.f, state.g, n, lower, decrement)
-        out = self.rule(at, here, state.theta)
+        out = self.rule(at, here, state.known)
         trial = x - out.alpha * n
         take = out.success & tree.all_finite(trial)
-        return RootNewtonState(
-            x=tree.where(take, back(trial), state.x),
-            f=jnp.where(take, out.f, state.f),
-            g=jnp.where(take, out.g, state.g),
-            alpha=out.alpha,
-            theta=out.theta,
-            stuck=~take | newton.idle(x, trial, state.g, out.g),
-            evaluations=state.evaluations + out.calls,
-            steps=state.steps + 1,
-        )
-
-    def calls(self, state):
-        n = state.evaluations
-        return {"value": n, "grad": n, "hess": state.steps}
+        new, old = (back(trial), out.f, out.g), (state.x, state.f, state.g)
+        kept = tree.where(take, new, old)
+        stuck = ~take | newton.idle(x, trial, state.g, out.g)
+        spent = state.evaluations + out.calls, state.seconds + 1
+        return NewtonState(*kept, out.theta, *spent, stuck)

@@ -1,29 +1,14 @@
 """Trust-region Newton with exact steps."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float
 
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
-from banach.core.method import Method
+from banach.methods.smooth._second_order import NewtonMethod, NewtonState
 from banach.parts import newton, trust_region
-
-
-class TrustRegionNewtonState(eqx.Module):
-    """Iterate, value, gradient, Hessian and whether it is old, radius, and counts."""
-
-    x: PyTree
-    f: Float[Array, ""]
-    g: Float[Array, " n"]
-    hessian: Float[Array, "n n"]
-    stale: Bool[Array, ""]
-    radius: Float[Array, ""]
-    evaluations: Int[Array, ""]
-    hessians: Int[Array, ""]
-    stuck: Bool[Array, ""]
 
 
 @method(
@@ -32,19 +17,15 @@ class TrustRegionNewtonState(eqx.Module):
     assumes={"smooth"},
     paper="more1983computing",
 )
-class TrustRegionNewton(Method):
+class TrustRegionNewton(NewtonMethod):
     """Minimise the second-order model over a ball; trust it as far as it was right.
 
     p = argmin g.p + p.Hp / 2 over ||p|| <= radius,  x+ = x + p if f fell enough
 
-    A Cholesky factorisation serves while the Newton step lies inside the ball; else
-    the eigenvectors of H give the global solution of the model, hard case included,
-    so that saddle points are left. A rejected step keeps the Hessian. Limit points
-    satisfy the second-order conditions; quadratic where the Hessian is definite.
-
-    `radius` is the first radius. Infinite: full Newton steps until one fails, and
-    where the first Hessian is not positive definite the larger of ||x|| and
-    ||g|| / ||H||, so that the units of x and f do not matter.
+    A Cholesky factorisation serves while the Newton step lies inside the ball, else the
+    eigenvectors of H, in the hard case too: saddle points are left. Limits satisfy the
+    second-order conditions; quadratic where H is definite. `radius` is the first; if
+    infinite, full steps until one fails, or max(||x||, ||g|| / ||H||) if H is not.
 
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
@@ -61,36 +42,21 @@ class TrustRegionNewton(Method):
         f, radius = jnp.asarray(f, g.dtype), jnp.asarray(self.radius, g.dtype)
         blank, zero = jnp.zeros((g.size, g.size), g.dtype), jnp.zeros((), jnp.int32)
         yes = jnp.asarray(True)
-        return TrustRegionNewtonState(
-            start.x, f, g, blank, yes, radius, zero + 1, zero, ~yes
-        )
+        return NewtonState(start.x, f, g, (blank, yes, radius), zero + 1, zero, ~yes)
 
     def step(self, problem, state, key):
         x, back = tree.ravel(state.x)
-        hessian = jax.lax.cond(
-            state.stale, lambda: problem.hess(state.x), lambda: state.hessian
-        )
-        p, predicted, bounded = newton.trusted(hessian, x, state.g, state.radius)
+        old, stale, radius = state.known
+        hessian = jax.lax.cond(stale, lambda: problem.hess(state.x), lambda: old)
+        p, predicted, bounded = newton.trusted(hessian, x, state.g, radius)
         trial = x + p
         f, g = problem.value_and_grad(back(trial))
         g = tree.ravel(g)[0]
         rho = newton.agreement(state.f, f, state.g, g, p, predicted)
-        accept = rho > 1e-4
-        size = tree.norm(p)
-        reach = jnp.where(bounded, size, state.radius)
+        accept, size = rho > 1e-4, tree.norm(p)
+        reach = jnp.where(bounded, size, radius)
         radius = trust_region.update_radius(reach, rho, size, bounded)
-        return TrustRegionNewtonState(
-            x=tree.where(accept, back(trial), state.x),
-            f=jnp.where(accept, f, state.f),
-            g=jnp.where(accept, g, state.g),
-            hessian=hessian,
-            stale=accept,
-            radius=radius,
-            evaluations=state.evaluations + 1,
-            hessians=state.hessians + state.stale,
-            stuck=jnp.all(trial == x) | ~(radius > 0),
-        )
-
-    def calls(self, state):
-        n = state.evaluations
-        return {"value": n, "grad": n, "hess": state.hessians}
+        kept = tree.where(accept, (back(trial), f, g), (state.x, state.f, state.g))
+        spent = state.evaluations + 1, state.seconds + stale
+        stuck = jnp.all(trial == x) | ~(radius > 0)
+        return NewtonState(*kept, (hessian, accept, radius), *spent, stuck)

@@ -1,14 +1,30 @@
-"""Exact trust-region Newton: saddle points, the noise floor, traces."""
+"""Newton methods at saddles, at singular Hessians, and where values are noise."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 import smooth_drive as sd
 
+from banach import catalogue
 from banach.kinds.smooth.problem import Smooth
 from banach.methods.smooth.trust_region_newton import TrustRegionNewton
 
 
-def test_it_leaves_a_saddle_in_the_hard_case():
+def flat(x):
+    return jnp.sum(jnp.sqrt(1 + (x[:2] - 1) ** 2))
+
+
+@pytest.mark.parametrize("name", ["root_newton", "trust_region_newton"])
+def test_a_singular_hessian_is_shifted(name):
+    problem = Smooth(flat, np.array([3.0, -2.0, 5.0]), convex=True)
+    method = catalogue.load_method(name).suggest(problem, problem.facts())
+    xs, _, states = sd.drive(method, problem, 25)
+    np.testing.assert_allclose(xs[-1], [1.0, 1.0, 5.0], atol=1e-10)
+    assert np.all(np.diff([float(s.f) for s in states]) <= 1e-15)
+
+
+def test_a_saddle_is_left_in_the_hard_case():
     # At y = 0 the gradient has no part along the negative curvature.
     problem = Smooth(lambda x: x[0] ** 2 + (x[1] ** 2 - 1) ** 2, np.array([1.0, 0.0]))
     xs, _, _ = sd.drive(TrustRegionNewton(np.inf), problem, 15)
