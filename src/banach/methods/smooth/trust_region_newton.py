@@ -2,13 +2,21 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import real
-from banach.methods.smooth._second_order import NewtonMethod, NewtonState
-from banach.parts import newton, trust_region
+from banach.core.method import Method
+from banach.methods.smooth._region import Region, advance, begin
+
+
+class TrustRegionNewtonState(Region):
+    """And the Hessian, whether it is old, and counts."""
+
+    hessian: Float[Array, "n n"]
+    stale: Bool[Array, ""]
+    evaluations: Int[Array, ""]
+    hessians: Int[Array, ""]
 
 
 @method(
@@ -17,15 +25,16 @@ from banach.parts import newton, trust_region
     assumes={"smooth"},
     paper="more1983computing",
 )
-class TrustRegionNewton(NewtonMethod):
+class TrustRegionNewton(Method):
     """Minimise the second-order model over a ball; trust it as far as it was right.
 
     p = argmin g.p + p.Hp / 2 over ||p|| <= radius,  x+ = x + p if f fell enough
 
-    A Cholesky factorisation serves while the Newton step lies inside the ball, else the
-    eigenvectors of H, in the hard case too: saddle points are left. Limits satisfy the
-    second-order conditions; quadratic where H is definite. `radius` is the first; if
-    infinite, full steps until one fails, or max(||x||, ||g|| / ||H||) if H is not.
+    A Cholesky factorisation serves while the Newton step lies inside the ball; else
+    the eigenvectors of H give the global solution, hard case included, so that saddle
+    points are left. Limit points satisfy the second-order conditions; quadratic where
+    the Hessian is definite. `radius` is the first radius; infinite: full Newton steps
+    until one fails, or from an indefinite Hessian the larger of ||x||, ||g|| / ||H||.
 
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
@@ -37,26 +46,23 @@ class TrustRegionNewton(NewtonMethod):
         return cls(radius=float("inf"))
 
     def init(self, problem, start, key):
-        f, g = problem.value_and_grad(start.x)
-        g = tree.ravel(g)[0]
-        f, radius = jnp.asarray(f, g.dtype), jnp.asarray(self.radius, g.dtype)
-        blank, zero = jnp.zeros((g.size, g.size), g.dtype), jnp.zeros((), jnp.int32)
-        yes = jnp.asarray(True)
-        return NewtonState(start.x, f, g, (blank, yes, radius), zero + 1, zero, ~yes)
+        here, zero = begin(problem, start.x, self.radius), jnp.zeros((), jnp.int32)
+        blank = jnp.zeros((here.g.size, here.g.size), here.g.dtype)
+        return TrustRegionNewtonState(
+            **vars(here), hessian=blank, stale=jnp.asarray(True),
+            evaluations=zero + 1, hessians=zero,
+        )  # fmt: skip
 
     def step(self, problem, state, key):
-        x, back = tree.ravel(state.x)
-        old, stale, radius = state.known
-        hessian = jax.lax.cond(stale, lambda: problem.hess(state.x), lambda: old)
-        p, predicted, bounded = newton.trusted(hessian, x, state.g, radius)
-        trial = x + p
-        f, g = problem.value_and_grad(back(trial))
-        g = tree.ravel(g)[0]
-        rho = newton.agreement(state.f, f, state.g, g, p, predicted)
-        accept, size = rho > 1e-4, tree.norm(p)
-        reach = jnp.where(bounded, size, radius)
-        radius = trust_region.update_radius(reach, rho, size, bounded)
-        kept = tree.where(accept, (back(trial), f, g), (state.x, state.f, state.g))
-        spent = state.evaluations + 1, state.seconds + stale
-        stuck = jnp.all(trial == x) | ~(radius > 0)
-        return NewtonState(*kept, (hessian, accept, radius), *spent, stuck)
+        hessian = jax.lax.cond(
+            state.stale, lambda: problem.hess(state.x), lambda: state.hessian
+        )
+        there, _, _, accept = advance(problem, state, hessian)
+        return TrustRegionNewtonState(
+            **vars(there), hessian=hessian, stale=accept,
+            evaluations=state.evaluations + 1, hessians=state.hessians + state.stale,
+        )  # fmt: skip
+
+    def calls(self, state):
+        n = state.evaluations
+        return {"value": n, "grad": n, "hess": state.hessians}
