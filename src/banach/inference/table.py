@@ -44,11 +44,12 @@ def _rows(u: Any) -> list[str]:
         middle = [f"... {left} more", *[""] * (len(head) - 1)]
         rows = [*rows[: SHOWN // 2], middle, *rows[-(SHOWN // 2 - 11) :]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + "  ".join([row[0].ljust(widths[0]),
-                *(v.rjust(w) for v, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
-        for row in rows
-    ]  # fmt: skip
+    return [_line(row, widths) for row in rows]
+
+
+def _line(row: list[str], widths: list[int]) -> str:
+    rest = [v.rjust(w) for v, w in zip(row[1:], widths[1:], strict=True)]
+    return ("  " + "  ".join([row[0].ljust(widths[0]), *rest])).rstrip()
 
 
 def _digits(value: float, error: float) -> int:

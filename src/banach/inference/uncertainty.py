@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from banach.core import compat, validation
+from banach.core import validation
 from banach.core.dataframes import Named
 from banach.core.door import door
 from banach.core.fitted import Fitted
@@ -162,9 +162,9 @@ def uncertainty(
             "sandwich", which believes its mean alone and lets every row have a variance
             of its own: HC3, or one of "HC0", "HC1", "HC2", "HC3" by its name.
         sigma: of least squares, standard deviations of the residuals *as they were
-            stated*, where they are known: a number, or one a row. Of residuals that were
-            divided by them already sigma=1, which is SciPy's absolute_sigma=True.
-            None: one variance for all, s^2 = sum w r^2 / (n - p), is estimated.
+            stated*, where they are known: a number, or one a row. Of residuals that
+            were divided by them already sigma=1, SciPy's absolute_sigma=True. None: one
+            variance for all is estimated, s^2 = sum w r^2 / (n - p).
         allow_uncertified: whether an answer that no check accepted is taken, with the
             numbers at that point and words that say so.
 
@@ -200,9 +200,9 @@ def uncertainty(
     problem, x, certified, status, tol = _answer(result)
     if not certified and not allow_uncertified:
         raise Misuse(
-            f"the answer is not certified ({status}), and standard errors belong to the "
-            "minimiser: solve to the end first (max_steps=, another start or tol=, see "
-            "print(result)); allow_uncertified=True gives the numbers at this point"
+            f"the answer is not certified ({status}), and standard errors belong to "
+            "the minimiser: solve to the end first (max_steps=, another start or tol=, "
+            "see print(result)); allow_uncertified=True gives the numbers at this point"
         )
     why = problem.unattained(x)
     if why is not None:
@@ -326,13 +326,13 @@ def _least(known: np.ndarray | None) -> float:
 def _variance(
     fit: Fitted, n: int, p: int, known: np.ndarray | None
 ) -> tuple[float | None, int]:
-    """(s^2 or the reduced chi-square, degrees of freedom); Misuse where there is none."""
+    """(s^2 or the reduced chi-square, degrees of freedom), or Misuse."""
     dof = n - p
     if fit.squares is None:
         if dof <= 0:
             raise Misuse(
-                f"{n} rows of data for {p} parameters leave nothing to tell whether the "
-                "model fits; drop parameters, or add data"
+                f"{n} rows of data for {p} parameters leave nothing to tell whether "
+                "the model fits; drop parameters, or add data"
             )
         return None, dof
     if known is not None:
@@ -374,9 +374,9 @@ def _sandwich(fit: Fitted, white: Whitened, name: str) -> np.ndarray:
         sure = left <= 1e-10 * white.condition
         if np.any(sure):
             raise Misuse(
-                f"row {int(np.flatnonzero(sure)[0])} has leverage 1: it alone tells a "
-                f"parameter, is fitted whatever it says, and {name} does not exist; ask "
-                "for kind='HC1', or drop that row and what it alone tells"
+                f"row {int(np.flatnonzero(sure)[0])} has leverage 1: it alone tells "
+                f"a parameter, is fitted whatever it says, and {name} does not exist; "
+                "ask for kind='HC1', or drop that row and what it alone tells"
             )
         score = score / (np.sqrt(left) if name == "HC2" else left)
     return score[:, None] * (white.U @ white.L.T)
@@ -413,8 +413,8 @@ def _far(error: float, error_is: str, tol: float | None) -> str:
     if not math.isfinite(error):
         return (
             "how far the minimiser is cannot be bounded from here: the data may be "
-            "nearly separable, or the answer is not at the end of the run. Solve with a "
-            "smaller tol=, or state the model with fewer columns"
+            "nearly separable, or the answer is not at the end of the run. Solve with "
+            "a smaller tol=, or state the model with fewer columns"
         )
     cure = "solve with a smaller tol="
     if tol is not None:

@@ -45,8 +45,8 @@ def whiten(fit: Fitted) -> Whitened:
     parts = (rows, bend, fit.score, fit.estimates)
     if not all(np.all(np.isfinite(v)) for v in parts):
         raise Misuse(
-            "the answer, or what the model is there, is not finite: no standard errors. "
-            "Start where the model is defined"
+            "the answer, or what the model is there, is not finite: no standard "
+            "errors. Start where the model is defined"
         )
     mean = np.zeros(rows.shape[1])
     if fit.intercept:

@@ -73,7 +73,7 @@ def _hessian(problem: Any, x: PyTree) -> Any:
 
 
 def names(x: PyTree) -> tuple[str, ...]:
-    """Parameters by their place in x: a, b[0], x[0] of one array, in tree.ravel's order.
+    """Parameters by their place in x, in tree.ravel's order: a, b[0], or x[0].
 
     The places of a matrix are [row,column].
     """
