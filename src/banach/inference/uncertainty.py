@@ -213,8 +213,10 @@ def uncertainty(
     n, p = white.U.shape
     s2, dof = _variance(fit, n, p, known)
     scale = 1.0 if s2 is None or known is not None else math.sqrt(s2)
+    # Where a bound is active the gradient is not 0, and says nothing of the solver.
+    _inside(fit, lengths(_model(fit, white, scale, known)))
     curvature = _curvature(fit, white)
-    error, error_is = _distance(fit, white, scale if known is None else _least(known))
+    error, error_is = _distance(fit, white, _least(fit, scale, known))
     if not error <= NEAR and not allow_uncertified:
         raise Misuse(_far(error, error_is, tol))
     asked = "HC3" if kind == "sandwich" else kind
@@ -239,7 +241,6 @@ def uncertainty(
             other = ""  # a row that decides alone: there is no HC3
     else:
         other = ""
-    _inside(fit, lengths(roots["model"]()), error)
     normal = fit.squares is None or known is not None
     half = (special.ndtri if normal else lambda q: special.stdtrit(dof, q))(
         0.5 + level / 2
@@ -319,8 +320,11 @@ def _known(fit: Fitted, sigma: Any) -> np.ndarray | None:
     return np.broadcast_to(given, (n,))
 
 
-def _least(known: np.ndarray | None) -> float:
-    return 1.0 if known is None else float(known.min())
+def _least(fit: Fitted, scale: float, known: np.ndarray | None) -> float:
+    """A number that times the lengths of L is at most the model's errors."""
+    if known is None:
+        return scale
+    return float(np.min(np.sqrt(fit.weights) * known))
 
 
 def _variance(
@@ -336,7 +340,7 @@ def _variance(
             )
         return None, dof
     if known is not None:
-        chi = fit.weights * (fit.score / fit.weights / known) ** 2
+        chi = (fit.score / fit.weights / known) ** 2
         return float(np.sum(chi)) / dof if dof else None, dof
     if dof <= 0:
         raise Misuse(
@@ -366,6 +370,11 @@ def _model(
 def _sandwich(fit: Fitted, white: Whitened, name: str) -> np.ndarray:
     """K with K'K the sandwich covariance."""
     score, (n, p) = fit.score, white.U.shape
+    if n <= p:
+        raise Misuse(
+            f"{n} rows and {p} parameters leave no residual to tell variances by: no "
+            "sandwich exists; ask for kind='model', or add data"
+        )
     if name == "HC1":
         score = score * math.sqrt(n / (n - p))
     elif name in ("HC2", "HC3"):
@@ -446,12 +455,12 @@ def _curvature(fit: Fitted, white: Whitened) -> float | None:
     return float(max(high - 1, 1 - low))
 
 
-def _inside(fit: Fitted, errors: np.ndarray, error: float) -> None:
+def _inside(fit: Fitted, errors: np.ndarray) -> None:
     if fit.bounds is None:
         return
     low, high = fit.bounds
     gap = np.minimum(fit.estimates - low, high - fit.estimates)
-    near = np.flatnonzero(gap <= max(AT_BOUND, 2 * error) * errors)
+    near = np.flatnonzero(gap <= AT_BOUND * errors)
     if near.size:
         which = ", ".join(str(fit.names[j]) for j in near[:6])
         raise Misuse(
@@ -485,7 +494,10 @@ def _conditions(
             "the mean of the model is true (else: of the parameters that fit best); "
             f"variances may differ from row to row ({asked})"
         )
-    exact = fit.squares is not None and fit.hessian is None and asked == "model"
+        if np.any(fit.weights != 1):
+            said.append("a weighted row is one observation")
+    linear = fit.self_concordance is not None
+    exact = fit.squares is not None and linear and asked == "model"
     said.append(
         "intervals are exact where errors are normal, else for many rows"
         if exact
