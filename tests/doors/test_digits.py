@@ -101,6 +101,16 @@ def test_what_is_not_proved_is_not_certified():
     assert r.status == "budget"
 
 
+def test_an_entry_that_is_0_to_rounding_has_no_digits_and_is_said():
+    rows = np.vander(np.linspace(-1, 1, 40), 4)
+    r = bn.solve(bn.Ridge(rows, np.cos(rows[:, 2]), 1.0), digits=6, max_steps=500)
+    assert not r.certified and "whose exact value is 0 has no digits" in r.hint
+    # Entries that are 0 exactly are left out.
+    model = bn.ElasticNetRegression(A, 0.1 * Y, 8.0, 1.0)
+    r = bn.solve(model, digits=6)
+    assert r.certified and 0 < np.sum(r.x == 0) < 4
+
+
 REFUSED = {
     "lasso": (lambda: bn.Lasso(A, Y, 1.0), {}, "strong convexity in every"),
     "nonexpansive": (
@@ -131,3 +141,16 @@ def test_refused_before_any_run(name, monkeypatch):
     problem, given, says = REFUSED[name]
     with pytest.raises(bn.Misuse, match=says):
         bn.solve(problem(), **{"digits": 6} | given)
+
+
+def test_the_command_line_asks_for_digits(capsys):
+    from banach.cli import console, fast_parser
+
+    asked = ["solve", "fixed_point:kepler", "--digits", "7"]
+    assert fast_parser.run(asked) == console.CERTIFIED
+    said = capsys.readouterr().out
+    assert said.startswith("certified: max_j |x_j-x*_j|/|x*_j|")
+    assert "asked 5e-08 relative" in said
+    asked = ["solve", "lasso:diabetes", "--digits=6"]
+    assert fast_parser.run(asked) == console.USAGE
+    assert "no correct digits can be certified" in capsys.readouterr().err

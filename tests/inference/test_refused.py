@@ -100,6 +100,19 @@ def test_a_loose_answer_is_no_estimate_until_it_is_near_the_minimiser():
     assert away.max() < 2 * u.solver_error < 20 * away.max()
 
 
+def test_correct_digits_bound_the_solver_error_of_a_nonlinear_fit():
+    problem = bn.least_squares(
+        lambda p: p[0] * jnp.exp(-p[1] * T) - D, np.array([2.1, 1.5]), data=D
+    )
+    first = bn.uncertainty(bn.solve(problem))
+    assert first.solver_error_is == "first order"
+    r = bn.solve(problem, digits=5)
+    u = bn.uncertainty(r)
+    assert u.solver_error_is == "bound" and u.solver_error < 1e-3
+    best = bn.solve(problem, tol=1e-13, max_steps=100).x
+    assert max(abs(r.x - best) / np.asarray(u.standard_errors)) <= u.solver_error
+
+
 def test_an_uncertified_answer_says_so_in_words():
     r = fit(lambda p: p[0] * jnp.exp(-p[1] * T), np.array([9.0, 0.1]), max_steps=2)
     u = bn.uncertainty(r, allow_uncertified=True)
@@ -216,6 +229,21 @@ def test_plain_data(tmp_path):
     saved = bn.uncertainty(bn.load(tmp_path / "run.json"))
     np.testing.assert_array_equal(saved.covariance, u.covariance)
     assert saved.certified
+
+
+def test_sparse_rows_and_tables_are_rows_too():
+    from scipy import sparse
+
+    rows = np.where(abs(A) > 0.7, A, 0)
+    plain = bn.uncertainty(ols(rows, intercept=True))
+    u = bn.uncertainty(ols(sparse.csr_array(rows), intercept=True))
+    np.testing.assert_allclose(u.covariance, plain.covariance, rtol=1e-9)
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(rows, columns=["age", "dose", "intercept"])
+    u = bn.uncertainty(ols(frame, pandas.Series(Y), intercept=True))
+    assert u.names == ("age", "dose", "intercept", "(intercept)")
+    np.testing.assert_allclose(u.covariance, plain.covariance, rtol=1e-9)
+    assert pandas.Series(u.standard_errors)["dose"] == u.standard_errors["dose"]
 
 
 def test_names_are_places_in_the_unknown():

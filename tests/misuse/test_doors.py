@@ -59,7 +59,9 @@ SAYS = [
     (lambda: bn.solve(bn.Ridge(X, Y), digits=16), "float64 holds 15 digits"),
     (lambda: bn.solve(bn.Lasso(X, Y, 0.1), digits=6), "strong convexity"),
     (lambda: bn.uncertainty(bn.Ridge(X, Y)), "takes a Result of bn.solve"),
-    (lambda: bn.uncertainty(None, alpha=0.05), "it takes allow_uncertified"),
+    (lambda: bn.uncertainty(None, alpha=0.05), "use level="),
+    (lambda: bn.uncertainty(None, cov_type="HC3"), "use kind="),
+    (lambda: bn.uncertainty(None, levl=0.9), "did you mean level="),
 ]
 
 

@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+
 from banach.checks import by_name, relative_distance
 from banach.checks.relative_distance import BOUNDS, RelativeDistance
 from banach.core import compat, tree, validation
@@ -100,13 +103,16 @@ def solved(
     began = time.perf_counter()
     if asked.check is not None:
         run = go(check=asked.check, tol=asked.tol, start=start, time_limit=limit)
-        if run.certified or asked.proof is None or run.status in _ENDED:
+        if run.certified or run.status in _ENDED:
             return run
-        try:
-            shown = _proved(asked, run)
-        except Misuse:  # functions that intervals do not know
-            return run
-        return shown if shown.certified else run
+        if asked.proof is not None:
+            try:
+                shown = _proved(asked, run)
+            except Misuse:  # functions that intervals do not know
+                shown = run
+            if shown.certified:
+                return shown
+        return run.replaced(hint=f"{run.hint} {_hint(run)}".lstrip())
     tol = asked.tol
     for _ in range(TRIES):
         left = None if limit is None else limit - (time.perf_counter() - began)
@@ -118,6 +124,15 @@ def solved(
             return shown
         start, tol = run, max(tol / 100, 1e-15)
     return shown
+
+
+def _hint(run: Result) -> str:
+    sizes = np.concatenate([abs(np.ravel(v)) for v in jax.tree.leaves(run.x)])
+    least = np.min(sizes[sizes > 0], initial=np.inf)
+    return (
+        f"The least entry of x is {least:.2g}, and one whose exact value is 0 has no "
+        "digits unless it is 0 in x: ask for fewer digits, or for tol= in place"
+    )
 
 
 _ENDED = ("interrupted", "nonfinite", "infeasible", "unbounded", "running")
@@ -138,11 +153,7 @@ def _proved(asked: Asked, run: Result) -> Result:
             f"an enclosure proves no {asked.digits} digits of this point; the run "
             f"itself: {run.reason}"
         )
-        hint = (
-            "the solution may be no isolated one, or its smallest entry too small "
-            "beside the others: ask for fewer digits, scale the unknowns, or drop "
-            "digits= and ask for tol="
-        )
+        hint = f"the solution may be no isolated one. {_hint(run)}"
     return run.replaced(
         check=asked.proof,
         point=Point(verdict.x, run.point.dual),

@@ -31,6 +31,16 @@ ENOUGH = 30
 """Degrees of freedom from which on a sandwich can doubt a model (ours)."""
 
 
+CURES = {
+    "alpha": "use level=, which is 1 - alpha",
+    "absolute_sigma": "use sigma=1 where residuals were divided by sigma",
+    "confidence": "use level=",
+    "cov_type": "use kind=, 'model' or 'HC0' .. 'HC3'",
+    "robust": "use kind='sandwich'",
+}
+"""What curve_fit and statsmodels call the arguments."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Uncertainty:
     """What data tell of the parameters of a fit; plain data, which prints a table.
@@ -57,7 +67,8 @@ class Uncertainty:
         digits: of standard errors that rounding leaves.
         solver_error: how far the answer is from the exact minimiser at most, in
             standard errors of the model; in every parameter.
-        solver_error_is: "bound" (true, rounding modelled), or "first order".
+        solver_error_is: "bound" (true, rounding modelled), or "first order"; of
+            nonlinear residuals a bound where the run was asked for `digits=`.
         curvature: by how much second derivatives of the model change standard errors,
             as a share; None where the model is linear, or too large.
         certified: whether a check accepted the answer.
@@ -144,7 +155,7 @@ class Uncertainty:
         return f"<pre>{escape(str(self))}</pre>"
 
 
-@door
+@door(cures=CURES)
 def uncertainty(
     result: Result | Saved,
     level: float = 0.95,
@@ -192,12 +203,12 @@ def uncertainty(
         ...                         {"a": 0.0, "b": 0.0}, data=y)
         >>> u = bn.uncertainty(bn.solve(line))
         >>> round(u.standard_errors["b"], 4), np.round(u.intervals["b"]["lower"], 3)
-        (0.0373, np.float64(1.868))
+        (0.0398, np.float64(1.867))
     """
     level = float(validation.probability(level, "level"))
     validation.choice(kind, "kind", KINDS)
     validation.flag(allow_uncertified, "allow_uncertified")
-    problem, x, certified, status, tol = _answer(result)
+    problem, x, certified, status, tol, share = _answer(result)
     if not certified and not allow_uncertified:
         raise Misuse(
             f"the answer is not certified ({status}), and standard errors belong to "
@@ -217,6 +228,10 @@ def uncertainty(
     _inside(fit, lengths(_model(fit, white, scale, known)))
     curvature = _curvature(fit, white)
     error, error_is = _distance(fit, white, _least(fit, scale, known))
+    if share is not None and error_is != "bound" and np.all(fit.estimates != 0):
+        # |x - x*| <= share |x*| <= share / (1 - share) |x|, as correct digits have it.
+        size = abs(fit.estimates) / lengths(_model(fit, white, scale, known))
+        error, error_is = float(1.01 * share / (1 - share) * size.max()), "bound"
     if not error <= NEAR and not allow_uncertified:
         raise Misuse(_far(error, error_is, tol))
     asked = "HC3" if kind == "sandwich" else kind
@@ -276,8 +291,11 @@ def uncertainty(
     )
 
 
-def _answer(result: Any) -> tuple[Any, Any, bool, str, float | None]:
-    """(problem, x, certified, status, tol) of a result, or of a saved run anew."""
+def _answer(result: Any) -> tuple[Any, Any, bool, str, float, float | None]:
+    """(problem, x, certified, status, tol, share) of a result, or a saved run anew.
+
+    share: the relative error of every entry of x that is not 0, where certified.
+    """
     if not isinstance(result, Result | Saved):
         raise Misuse(
             f"uncertainty takes a Result of bn.solve, got {validation.shown(result)}; "
@@ -291,9 +309,13 @@ def _answer(result: Any) -> tuple[Any, Any, bool, str, float | None]:
         )
     problem, _ = stated(result.problem)
     if isinstance(result, Result):
-        return problem, result.x, result.certified, result.status, result.tol
-    verdict = verify(problem, result.x, check=result.check, tol=result.tol)
-    return problem, verdict.x, verdict.certified, verdict.status, verdict.tol
+        said: Any = result
+    else:
+        said = verify(problem, result.x, check=result.check, tol=result.tol)
+    share = None
+    if said.certified and result.check.name == "relative_distance":
+        share = float(said.certificate.ratio)
+    return problem, said.x, said.certified, said.status, said.tol, share
 
 
 def _known(fit: Fitted, sigma: Any) -> np.ndarray | None:
