@@ -198,6 +198,55 @@ def test_a_column_far_from_zero_costs_no_digit_of_its_slope():
     assert u.condition < 2
 
 
+def best(X, y):
+    """The exact least squares solution."""
+    X, y = rational(X), rational(y[:, None])
+    found = solve(times(turned(X), X), times(turned(X), y))
+    return [row[0] for row in found]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("away", [0.0, 1e-6, 1e-2, 3.0])
+def test_the_solver_error_of_squares_bounds_the_exact_one(seed, away):
+    """Columns of any unit, nearly parallel; answers some standard errors away."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(12, 3))
+    X[:, 2] = X[:, 1] + 10.0**-seed * X[:, 2]
+    X = X * 10.0 ** rng.integers(-8, 9, 3)
+    y = rng.normal(size=12) * 10.0 ** rng.integers(-6, 7)
+    exact = best(X, y)
+    errors = np.sqrt(np.diag(exact_squares(X, y, np.ones(12), "model")))
+    x = np.array([float(v) for v in exact])
+    x = x + away * errors * rng.normal(size=3)
+    r = bn.solve(bn.Ridge(X, y, 0.0), start=x, max_steps=0)
+    u = bn.uncertainty(r, allow_uncertified=True)
+    true = max(
+        abs(Fraction(float(v)) - w) / Fraction(float(e))
+        for v, w, e in zip(r.x, exact, np.asarray(u.standard_errors), strict=True)
+    )
+    assert u.solver_error_is == "bound"
+    assert true <= Fraction(u.solver_error)
+    if away >= 1e-2:
+        assert u.solver_error < 1e3 * 10**seed * float(true)
+    if away == 0.0:
+        assert u.solver_error < 1e-5
+        off = abs(np.asarray(u.standard_errors) / errors - 1)
+        assert np.all(off <= 10.0**-u.digits) and u.digits >= 8 - seed
+
+
+def test_digits_of_a_polynomial_of_high_degree_are_those_said():
+    """Wampler's degree 5 over 0 .. 20, raw powers up to 3.2e6."""
+    t = np.arange(21.0)
+    X = np.vander(t, 6)[:, :-1]
+    y = sum(t**k for k in range(6)) + 1e3 * np.cos(3 * t)
+    r = bn.solve(bn.Ridge(X, y, 0.0, intercept=True), tol=1e-9)
+    u = bn.uncertainty(r, allow_uncertified=True)
+    want = exact_squares(np.column_stack([X, np.ones(21)]), y, np.ones(21), "model")
+    off = abs(np.asarray(u.standard_errors) / np.sqrt(np.diag(want)) - 1)
+    assert np.all(off <= 10.0**-u.digits) and 6 <= u.digits <= 13
+    assert u.condition > 100
+
+
 @pytest.mark.slow
 def test_coverage():
     """A truth lies in 95 % of intervals; the sandwich's where variances differ."""
