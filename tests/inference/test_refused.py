@@ -146,6 +146,21 @@ def test_the_solver_error_of_counts_and_labels_is_a_bound(make, tol):
     assert u.solver_error_is == "bound"
 
 
+def test_an_exact_fit_has_the_errors_that_are_known_and_no_sandwich():
+    r = ols(A, A @ [1.0, 2.0, 3.0])
+    u = bn.uncertainty(r, sigma=2.0)
+    want = 4 * np.linalg.inv(A.T @ A)
+    np.testing.assert_allclose(u.covariance, want, rtol=1e-12)
+    assert u.beside is None and u.distribution == "normal" and u.s2 < 1e-20
+    with pytest.raises(bn.Misuse, match="no sandwich exists"):
+        bn.uncertainty(r, sigma=2.0, kind="HC1")
+    # As many rows as parameters, of known variance.
+    few = bn.uncertainty(ols(A[:3], Y[:3]), sigma=1.0)
+    want = np.linalg.inv(A[:3].T @ A[:3])
+    np.testing.assert_allclose(few.covariance, want, rtol=1e-9)
+    assert few.s2 is None and few.degrees_of_freedom == 0
+
+
 def test_huber_has_a_sandwich_and_no_model():
     r = bn.solve(bn.HuberRegression(A, Y, 1.0, 0.0), tol=1e-10)
     with pytest.raises(bn.Misuse, match="kind='sandwich'"):

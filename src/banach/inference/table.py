@@ -73,8 +73,8 @@ def _below(u: Any) -> list[str]:
     lines += [
         f"  solver      {worth}{up(u.solver_error, 2)} of a standard error from the "
         f"minimiser{order}",
-        f"  rounding    {u.digits} digits of a standard error are left; condition "
-        f"{u.condition:.2g}",
+        f"  digits      {u.digits} of a standard error are left by rounding and "
+        f"solver; condition {u.condition:.2g}",
     ]
     words = [f"  {'holds if' if i == 0 else '':<11} {c}"
              for i, c in enumerate(u.conditions)]  # fmt: skip

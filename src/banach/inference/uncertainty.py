@@ -1,8 +1,8 @@
 """Standard errors, covariance and intervals of a fit, with what they rest on."""
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Uncertainty:
         s2: residual variance, sum w r^2 / (n - p); of known sigma the reduced
             chi-square; None for counts and labels, which have no variance of their own.
         condition: of the scaled columns, whose digits standard errors lose.
-        digits: of standard errors that rounding leaves.
+        digits: of standard errors that rounding and the solver's error leave.
         solver_error: how far the answer is from the exact minimiser at most, in
             standard errors of the model; in every parameter.
         solver_error_is: "bound" (true, rounding modelled), or "first order"; of
@@ -235,49 +235,47 @@ def uncertainty(
     if not error <= NEAR and not allow_uncertified:
         raise Misuse(_far(error, error_is, tol))
     asked = "HC3" if kind == "sandwich" else kind
-    roots: dict[str, Callable[[], np.ndarray]] = {
-        "model": lambda: _model(fit, white, scale, known)
-    }
-    for name in SANDWICHES:
-        roots[name] = lambda name=name: _sandwich(fit, white, name)
-    if asked == "model" and fit.likelihood is None and known is None:
+    believed = fit.likelihood is not None or known is not None
+    if asked == "model" and not believed:
         raise Misuse(
             "this loss is the likelihood of no model, so that its curvature is no "
             "covariance; ask for kind='sandwich', which needs none"
         )
-    root = roots[asked]()
-    errors = lengths(root)
-    other = "HC3" if asked == "model" else "model"
-    beside = None
-    if other != "model" or fit.likelihood is not None or known is not None:
-        try:
-            beside = lengths(roots[other]())
-        except Misuse:
-            other = ""  # a row that decides alone: there is no HC3
-    else:
-        other = ""
+
+    def root(name: str) -> np.ndarray:
+        if name == "model":
+            return _model(fit, white, scale, known)
+        return _sandwich(fit, white, name)
+
+    K = root(asked)
+    errors, other, beside = lengths(K), "HC3" if asked == "model" else "model", None
+    if other == "HC3" or believed:
+        # A row that decides alone has no HC3.
+        with contextlib.suppress(Misuse):
+            beside = lengths(root(other))
     normal = fit.squares is None or known is not None
-    half = (special.ndtri if normal else lambda q: special.stdtrit(dof, q))(
-        0.5 + level / 2
-    )
+    half = special.ndtri(0.5 + level / 2)
+    if not normal:
+        half = special.stdtrit(dof, 0.5 + level / 2)
     ends = np.stack([fit.estimates - half * errors, fit.estimates + half * errors], 1)
-    unknown = fit.squares_error / fit.squares if scale != 1.0 and fit.squares else 0.0
-    lost = white.rounding + unknown / 2 + 4 * p * np.finfo(float).eps
-    digits = max(0, math.floor(-math.log10(lost)))
+    lost = white.rounding + _lost(fit, asked, known) + 4 * p * np.finfo(float).eps
+    # At the answer, not at the minimiser: of squares s^2 alone moves, to second order.
+    lost += error**2 if fit.squares is not None and _linear(fit) else error
+    digits = max(0, math.floor(-math.log10(lost))) if lost < 1 else 0
     conditions = _conditions(
-        fit, asked, other, errors, beside, known, normal, certified, status, curvature,
+        fit, asked, errors, beside, known, normal, certified, status, curvature,
         (error, error_is), ends,
     )  # fmt: skip
     return Uncertainty(
         names=fit.names,
         estimates=Named(fit.names, fit.estimates),
         standard_errors=Named(fit.names, errors),
-        covariance=_product(root),
+        covariance=_product(K),
         intervals=Named(fit.names, ends, ("lower", "upper")),
         level=level,
         kind=asked,
         beside=None if beside is None else Named(fit.names, beside),
-        beside_kind=other,
+        beside_kind="" if beside is None else other,
         distribution="normal" if normal else "t",
         degrees_of_freedom=dof,
         s2=s2,
@@ -397,6 +395,11 @@ def _sandwich(fit: Fitted, white: Whitened, name: str) -> np.ndarray:
             f"{n} rows and {p} parameters leave no residual to tell variances by: no "
             "sandwich exists; ask for kind='model', or add data"
         )
+    if not np.linalg.norm(score) > 10 * np.linalg.norm(fit.score_error):
+        raise Misuse(
+            "the data are fitted exactly, to rounding: residuals tell no variances, "
+            "and no sandwich exists; ask for kind='model' with a known sigma="
+        )
     if name == "HC1":
         score = score * math.sqrt(n / (n - p))
     elif name in ("HC2", "HC3"):
@@ -477,6 +480,20 @@ def _curvature(fit: Fitted, white: Whitened) -> float | None:
     return float(max(high - 1, 1 - low))
 
 
+def _linear(fit: Fitted) -> bool:
+    """Whether z is linear in the parameters, with a loss whose curvature is known."""
+    return fit.self_concordance is not None
+
+
+def _lost(fit: Fitted, asked: str, known: np.ndarray | None) -> float:
+    """Relative rounding of what residuals and scores bring into standard errors."""
+    if asked != "model":
+        return float(np.linalg.norm(fit.score_error) / np.linalg.norm(fit.score))
+    if known is None and fit.squares:
+        return fit.squares_error / fit.squares / 2
+    return 0.0
+
+
 def _inside(fit: Fitted, errors: np.ndarray) -> None:
     if fit.bounds is None:
         return
@@ -494,7 +511,7 @@ def _inside(fit: Fitted, errors: np.ndarray) -> None:
 
 
 def _conditions(
-    fit, asked, other, errors, beside, known, normal, certified, status, curvature,
+    fit, asked, errors, beside, known, normal, certified, status, curvature,
     solver, ends,
 ) -> tuple[str, ...]:  # fmt: skip
     """What all of it holds under, in words."""
@@ -518,8 +535,7 @@ def _conditions(
         )
         if np.any(fit.weights != 1):
             said.append("a weighted row is one observation")
-    linear = fit.self_concordance is not None
-    exact = fit.squares is not None and linear and asked == "model"
+    exact = fit.squares is not None and _linear(fit) and asked == "model"
     said.append(
         "intervals are exact where errors are normal, else for many rows"
         if exact
