@@ -53,7 +53,7 @@ def test_parameters_of_units_a_million_apart():
     assert u.names == ("gain", "heat", "shift")
     np.testing.assert_allclose(u.estimates, nist.MGH10["certified"], rtol=1e-8)
     np.testing.assert_allclose(u.standard_errors, nist.MGH10["deviations"], rtol=1e-8)
-    assert u.condition > 1e3 and u.digits >= 7
+    assert u.condition > 1e3 and u.digits >= 6
 
 
 def test_longley():
