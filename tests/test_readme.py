@@ -1,4 +1,4 @@
-"""The README's snippets run, and print what the README says they print."""
+"""The snippets of README and of a page of docs run, and print what they say."""
 
 import contextlib
 import io
@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "docs" / "uncertainty.md"]
 BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.S)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
-def snippets() -> list[tuple[str, str | None]]:
+def snippets(page: Path) -> list[tuple[str, str | None]]:
     """(code, printed text or None) for every python block, in order."""
-    blocks = BLOCK.findall(README.read_text())
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     out = []
     for i, (kind, body) in enumerate(blocks):
         if kind != "python":
@@ -52,18 +54,20 @@ def test_the_comparison_can_fail():
     assert differs("value 1e-9", "value 3e-9") is None
 
 
-def test_readme_has_snippets_with_output():
-    printed = [text for _, text in snippets() if text is not None]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_has_snippets_with_output(page):
+    printed = [text for _, text in snippets(page) if text is not None]
     assert len(printed) >= 2
 
 
-def test_snippets_print_what_they_say(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_snippets_print_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     space: dict = {}
-    for code, text in snippets():
+    for code, text in snippets(page):
         stdout = io.StringIO()
         with contextlib.redirect_stdout(stdout):
-            exec(compile(code, "README.md", "exec"), space)
+            exec(compile(code, page.name, "exec"), space)
         if text is None:
             continue
         said = [line for line in text.splitlines() if line.strip()]

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _DOORS = {
     "banach.doors.solve": "solve minimize solve_many iterate sensitivity",
     "banach.doors.verify": "verify load",
+    "banach.inference.uncertainty": "uncertainty",
     "banach.doors.listings": "problems",
     "banach.doors.explain": "explain",
     "banach.core.mesh": "join",
@@ -24,6 +25,7 @@ _DOORS = {
 # What doors return and what authors of methods, kinds and checks build on.
 _TYPES = {
     "banach.doors.verify": "Verdict",
+    "banach.inference.uncertainty": "Uncertainty",
     "banach.engine.loop": "Outcome",
     "banach.core.check": "Absolute Certificate Check",
     "banach.core.method": "Method HostMethod Refusal",

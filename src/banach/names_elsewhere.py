@@ -67,7 +67,7 @@ _PROBLEMS = {
     "fixed_point": "state bn.FixedPoint and solve that",
     "curve_fit": (
         "state bn.least_squares(lambda p, t, y: model(t, *p) - y, p0, (t, y)) and "
-        "solve that"
+        "solve that; pcov is bn.uncertainty(result).covariance"
     ),
     "leastsq": "state bn.least_squares(residual, x0) and solve that",
     "lsq_linear": "state bn.BoxLeastSquares(A, b, lower, upper) and solve that",

@@ -36,6 +36,7 @@ SKIP = {
     "Outcome": "returned by bn.run",
     "Result": "returned by bn.solve",
     "Verdict": "returned by bn.verify",
+    "Uncertainty": "returned by bn.uncertainty",
     "Race": "returned by bn.race",
     "Results": "returned by bn.solve_many",
     "Stacked": "returned by bn.stack",
@@ -361,6 +362,7 @@ for name in "Gap RobustReluGap".split():
 row("EnclosureCheck", bn.EnclosureCheck, {}, rigor="word")
 row("FullSum", bn.FullSum, {}, gradient="check", screen="positive?")
 row("GapDistance", bn.GapDistance, {}, gap="check")
+row("RelativeDistance", bn.RelativeDistance, {}, distance="check?")
 row("Goal", bn.Goal, {"target": 1.0}, target="number")
 row("SecondOrder", bn.SecondOrder, {}, tol="positive?", curvature="nonnegative?",
     delta="probability", steps="count")  # fmt: skip
@@ -377,7 +379,8 @@ row("MeanCheck", bn.MeanCheck,
 problem = bn.Ridge(X, Y)
 asked = dict(method="method?", start="start?", tol="tolerance", check="check?",
              max_steps="steps", time_limit="seconds", seed="seed")  # fmt: skip
-row("solve", bn.solve, {"problem": problem}, problem="problem", rows="even",
+row("solve", bn.solve, {"problem": problem}, problem="problem", digits="count?",
+    rows="even",
     checkpoint="path?", checkpoint_seconds="seconds", resume="saved?",
     progress="callback?", **asked)  # fmt: skip
 row("iterate", lambda **k: next(bn.iterate(**k)), {"problem": problem},
@@ -404,5 +407,15 @@ row("race", bn.race, {"problem": problem, "methods": ["lbfgs"]}, problem="proble
 row("verify", bn.verify, {"answer": problem, "x": x0}, answer="saved", x="point",
     problem="saved?", check="check?", tol="tolerance?", seed="seed")  # fmt: skip
 row("load", bn.load, {"path": "run.json"}, path="saved", trust="flag")
+row(
+    "uncertainty",
+    bn.uncertainty,
+    {"result": None},
+    result="problem",
+    level="probability",
+    kind="word",
+    sigma="array?",
+    allow_uncertified="flag",
+)
 row("sensitivity", bn.sensitivity, {"result": None, "cotangent": x0},
     result="problem")  # fmt: skip

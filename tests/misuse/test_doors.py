@@ -54,6 +54,14 @@ SAYS = [
     (lambda: bn.Lasso(X, Y), "needs lam"),
     (lambda: bn.poisson_grid(3, 4), "takes 1 arguments"),
     (lambda: bn.iterate(bn.Ridge(X, Y), tolerance=1), "use tol="),
+    (lambda: bn.solve(bn.Ridge(X, Y), digits=6, tol=1e-3), "drop tol="),
+    (lambda: bn.solve(bn.Ridge(X, Y), digits=6, check="gap"), "bounds the distance"),
+    (lambda: bn.solve(bn.Ridge(X, Y), digits=16), "float64 holds 15 digits"),
+    (lambda: bn.solve(bn.Lasso(X, Y, 0.1), digits=6), "strong convexity"),
+    (lambda: bn.uncertainty(bn.Ridge(X, Y)), "takes a Result of bn.solve"),
+    (lambda: bn.uncertainty(None, alpha=0.05), "use level="),
+    (lambda: bn.uncertainty(None, cov_type="HC3"), "use kind="),
+    (lambda: bn.uncertainty(None, levl=0.9), "did you mean level="),
 ]
 
 

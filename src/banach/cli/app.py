@@ -72,6 +72,9 @@ def solve(
     method: Annotated[str | None, typer.Option(help="see banach methods")] = None,
     tol: Tol = 1e-6,
     absolute: Abs = False,
+    digits: Annotated[
+        int | None, typer.Option(help="correct digits of x, in place of a tolerance")
+    ] = None,
     time_limit: Limit = None,
     max_steps: Steps = 100_000,
     check: CheckName = None,
@@ -85,9 +88,9 @@ def solve(
     from banach.cli.solving import solve_command
 
     return solve_command(
-        problem, method, tol=tol, absolute=absolute, time_limit=time_limit,
-        max_steps=max_steps, check=check, seed=seed, save=save, checkpoint=checkpoint,
-        resume=resume, json=json,
+        problem, method, tol=tol, absolute=absolute, digits=digits,
+        time_limit=time_limit, max_steps=max_steps, check=check, seed=seed, save=save,
+        checkpoint=checkpoint, resume=resume, json=json,
     )  # fmt: skip
 
 

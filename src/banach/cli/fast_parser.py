@@ -38,7 +38,8 @@ _RUN: dict[str, tuple[type, Any]] = _SHARED | {
 COMMANDS = {
     "solve": Command(
         "solve_command", "problem", False,
-        _RUN | {"time_limit": (float, None), "max_steps": (int, 100_000),
+        _RUN | {"digits": (int, None), "time_limit": (float, None),
+                "max_steps": (int, 100_000),
                 "save": (str, None), "checkpoint": (str, None), "resume": (str, None)},
     ),
     "race": Command(

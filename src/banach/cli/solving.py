@@ -129,8 +129,9 @@ def solve_command(
 
     result = solve.solve(
         problem, method, tol=console.tolerance(o["tol"], o["absolute"]),
-        check=o["check"], max_steps=o["max_steps"], time_limit=o["time_limit"],
-        seed=o["seed"], checkpoint=checkpoint, resume=resume, progress=progress,
+        digits=o["digits"], check=o["check"], max_steps=o["max_steps"],
+        time_limit=o["time_limit"], seed=o["seed"], checkpoint=checkpoint,
+        resume=resume, progress=progress,
     )  # fmt: skip
     _end_progress()
     if json:

@@ -104,15 +104,21 @@ _SOLVED = (
 
 
 def door(
-    function: F | None = None, *, options_of: Any = None, also: tuple[str, ...] = ()
+    function: F | None = None,
+    *,
+    options_of: Any = None,
+    also: tuple[str, ...] = (),
+    cures: dict[str, str] | None = None,
 ) -> Any:
     """Turn a call that does not fit the signature into Misuse with the cure.
 
     `options_of` is the function whose keywords `function` passes on as **options;
-    `also` names those that it passes on otherwise.
+    `also` names those that it passes on otherwise; `cures` are its own words for what
+    other libraries call its arguments.
     """
     if function is None:
-        return functools.partial(door, options_of=options_of, also=also)
+        return functools.partial(door, options_of=options_of, also=also, cures=cures)
+    words = CURES | (cures or {})
     signature = inspect.signature(function)
     named = list(signature.parameters.values())
     listed = [p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -137,7 +143,8 @@ def door(
             or not keywords.keys().isdisjoint(given)
             or not needed <= keywords.keys() | set(given)
         ):
-            raise Misuse(_said(function, signature, names, needed, args, keywords))
+            said = _said(function, signature, names, needed, args, keywords, words)
+            raise Misuse(said)
         return function(*args, **keywords)
 
     return call

@@ -16,6 +16,7 @@ from jaxtyping import PyTree
 from banach.core import compat, memoised_calls
 from banach.core.door import Made
 from banach.core.facts import Facts
+from banach.core.fitted import Fitted
 from banach.core.kind import KindCard
 from banach.core.misuse import Misuse
 from banach.core.point import Point
@@ -342,6 +343,14 @@ class Problem(eqx.Module, metaclass=_Kind):
         raise Misuse(
             f"{self.kind} gives no probabilities; state a bn.LogisticRegression or "
             "bn.SoftmaxRegression"
+        )
+
+    def fitted(self, x: PyTree) -> Fitted:
+        """x as a fit of data, for its standard errors, or a refusal with the cure."""
+        raise Misuse(
+            f"a {self.kind} is no fit of data with rows of their own, which standard "
+            "errors are made of: state bn.least_squares(residual, x0), or a linear "
+            "model such as bn.Ridge(A, y, l2=0) or bn.LogisticRegression(A, y, l2=0)"
         )
 
     def __getattr__(self, name: str) -> Any:

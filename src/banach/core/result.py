@@ -110,6 +110,11 @@ _ELSEWHERE = {
     "intercept_": "intercept",
     "classes_": "problem.labels()",
     "multipliers": "point.dual",
+    **dict.fromkeys(
+        "bse conf_int cov_params covariance pcov pvalues standard_errors stderr "
+        "summary tvalues".split(),
+        "bn.uncertainty(result)",
+    ),
 }
 # What a deep copy makes anew; problem, method and check never change.
 _ARRAYS = ("point", "trace", "calls", "seconds", "manifest", "key_data")
@@ -239,7 +244,9 @@ class Result(Answer):
 
     def _instead(self, name: str) -> str:
         if name in _ELSEWHERE:
-            return f"Result has no field {name!r}: here it is result.{_ELSEWHERE[name]}"
+            word = _ELSEWHERE[name]
+            where = word if word.startswith("bn.") else f"result.{word}"
+            return f"Result has no field {name!r}: here it is {where}"
         return f"Result has no field {name!r}; it has {FIELDS}"
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -1,6 +1,7 @@
 """The doors: solve, minimize, solve_many, iterate, verify, sensitivity, load."""
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
 from banach.core.stacked import Stacked
-from banach.doors import defaults, relay, scipy_arguments
+from banach.doors import correct_digits, defaults, relay, scipy_arguments
 from banach.doors.verify import Saved, arrays, fits, named, stated
 from banach.engine import checkpoint as checkpoints
 from banach.engine import (
@@ -43,6 +44,7 @@ def solve(
     *,
     start: Any = None,
     tol: Any = 1e-6,
+    digits: int | None = None,
     check: Any = None,
     max_steps: int = 100_000,
     time_limit: float | None = None,
@@ -63,6 +65,9 @@ def solve(
             up the next ones, within the same limits (`manifest["tried"]`).
         start: a pytree of floating arrays, a Point, or an earlier Result.
         tol: relative tolerance (value + slack <= tol * scale), or `bn.Absolute(t)`.
+        digits: in place of tol, significant digits that are to be correct in every
+            entry of x (but in those that are 0), certified by a bound of the distance
+            to the solution: `bn.RelativeDistance`. Misuse where nothing bounds it.
         check: a Check or its name; None: the one default quantity of the kind.
         max_steps: method steps at most.
         time_limit: seconds, compile time included.
@@ -91,6 +96,16 @@ def solve(
     final = None
     saved_at = time.perf_counter()
     limits = Limits.read(tol, max_steps, time_limit, rows)
+    if digits is not None:
+        kept = checkpoint is not None or resume is not None
+        asked = correct_digits.read(problem, digits, tol, check, kept)
+        given = dict(
+            max_steps=max_steps, seed=seed, rows=rows, checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds, resume=resume, progress=progress,
+            tier=tier,
+        )  # fmt: skip
+        go = functools.partial(solve, problem, method, **given)
+        return correct_digits.solved(asked, go, start, time_limit)
     live = progress is not None or checkpoint is not None
     how = Manner(validation.seed(seed), live, time.perf_counter(), False, tier)
     with checkpoints.checkpoint(checkpoint, problem, method, check) as kept_file:

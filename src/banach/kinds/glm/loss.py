@@ -30,6 +30,12 @@ class Loss(eqx.Module, metaclass=Made):
     # z and y carry a unit of their own, and so do the numbers in it: values are
     # rounded relative to themselves, however small.
     homogeneous: ClassVar[bool] = False
+    # The model whose likelihood this is, in words; None: it is that of none.
+    likelihood: ClassVar[str | None] = None
+    # Whether that has a variance which the data have to tell.
+    dispersed: ClassVar[bool] = False
+    # Why coefficients have no standard errors, and what to do; "" where they have.
+    no_errors: ClassVar[str] = ""
 
     def labels(self, y: Any, dtype: Any) -> Any:
         """Concrete labels checked and stored in the model's own coding."""

@@ -30,6 +30,8 @@ class SquaredLoss(Loss):
     curvature_bound: ClassVar[float] = 1.0
     self_concordance: ClassVar[float] = 0.0
     text: ClassVar[str] = "1/2 (z_i - y_i)^2"
+    likelihood: ClassVar[str] = "errors of mean 0 and one variance"
+    dispersed: ClassVar[bool] = True
     homogeneous: ClassVar[bool] = True
 
     def value(self, z, y):
@@ -109,6 +111,11 @@ class SquaredHingeLoss(Loss):
     curvature_bound: ClassVar[float] = 1.0
     discrete: ClassVar[bool] = True
     text: ClassVar[str] = "1/2 max(0, 1 - y_i z_i)^2"
+    no_errors: ClassVar[str] = (
+        "the squared hinge is the likelihood of no model, and its coefficients "
+        "estimate nothing that has a standard error; state LogisticRegression(A, y, "
+        "l2=0)"
+    )
 
     def labels(self, y, dtype):
         """-1 and +1, from these or from 0 and 1."""
@@ -153,6 +160,7 @@ class LogisticLoss(Loss):
     self_concordance: ClassVar[float] = 1.0
     discrete: ClassVar[bool] = True
     text: ClassVar[str] = "log(1 + exp(-y_i z_i))"
+    likelihood: ClassVar[str] = "P(y_i = +1) = 1 / (1 + exp(-z_i))"
 
     def labels(self, y, dtype):
         """-1 and +1, from these or from 0 and 1."""
@@ -207,6 +215,7 @@ class PoissonLoss(Loss):
     curvature_bound: ClassVar[None] = None
     self_concordance: ClassVar[float] = 1.0
     text: ClassVar[str] = "exp(z_i) - y_i z_i + y_i log(y_i) - y_i"
+    likelihood: ClassVar[str] = "y_i counts of mean and variance exp(z_i)"
 
     def labels(self, y, dtype):
         """Nonnegative numbers."""
@@ -272,6 +281,12 @@ class SoftmaxLoss(Loss):
     self_concordance: ClassVar[float] = 2.0**0.5
     discrete: ClassVar[bool] = True
     text: ClassVar[str] = "logsumexp(z_i) - z_i[y_i]"
+    no_errors: ClassVar[str] = (
+        "without a penalty the coefficients of all classes may be shifted together, "
+        "which changes no probability: they have no standard errors. Of two classes "
+        "state LogisticRegression(A, y, l2=0); of more, one for each class against a "
+        "class of reference"
+    )
 
     classes: int = count("Softmax classes")
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from banach.core import compat, memoised_calls, validation
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
+from banach.core.fitted import Fitted
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -19,7 +20,7 @@ from banach.estimate import spectrum
 from banach.kinds import inputs
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import column_scaling as glm_columns
-from banach.kinds.glm import design, separable
+from banach.kinds.glm import design, fits, separable
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm import stack as glm_stack
@@ -358,6 +359,10 @@ class GLM(Problem):
     def named(self, x: Any) -> tuple[Any, Any]:
         """The coefficients by column (and class), and the intercept, 0 without one."""
         return labelled.coefficients(self, x)
+
+    def fitted(self, x: Any) -> Fitted:
+        """x as an estimate, without a penalty; else Misuse with the cure."""
+        return fits.fitted(self, x)
 
     def predict(self, x: Any, new: Any, *, offset: Any = None) -> np.ndarray:
         """What the model x expects of new rows: means, of classes the labels.

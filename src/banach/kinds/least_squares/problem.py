@@ -10,10 +10,12 @@ from jaxtyping import Array, Float, PyTree
 from banach.core import tree
 from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, Facts
+from banach.core.fitted import Fitted
 from banach.core.kind import kind
 from banach.core.problem import Misuse
 from banach.kinds import diagnoses, inputs
 from banach.kinds.bases import Differentiable, Started, check_floating
+from banach.kinds.least_squares import fits
 from banach.parts.sparse import SparseMatrix
 
 Scalar = Float[Array, ""]
@@ -131,6 +133,16 @@ class NonlinearLeastSquares(Differentiable, Started):
         """The projected residual; stationarity where J is too large to factorise."""
         small = self.size() <= DENSE_JACOBIAN_UP_TO and self.affordable()
         return "projected_residual" if small else "stationarity"
+
+    def fitted(self, x: PyTree) -> Fitted:
+        """x as an estimate, by the Jacobian and the second derivatives at x."""
+        if not self.affordable() or self.size() > DENSE_JACOBIAN_UP_TO:
+            raise Misuse(
+                f"a dense Jacobian of {self.residual_size()} residuals and "
+                f"{self.size()} parameters is too large for standard errors; fix "
+                "parameters that are not asked about"
+            )
+        return fits.fitted(self, x)
 
     def diagnosis(self, x: PyTree) -> str | None:
         """Parameters that r does not feel at x, where a Jacobian can say so."""

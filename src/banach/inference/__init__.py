@@ -1,0 +1,1 @@
+"""How well an answer is known as an estimate: standard errors and intervals."""
