@@ -19,7 +19,7 @@ from banach.core.point import Point
 from banach.core.problem import Misuse, Problem, sound
 from banach.core.result import Result, problem_id
 from banach.core.stacked import Stacked
-from banach.doors import correct_digits, defaults, relay, scipy_arguments
+from banach.doors import defaults, relay, scipy_arguments
 from banach.doors.verify import Saved, arrays, fits, named, stated
 from banach.engine import checkpoint as checkpoints
 from banach.engine import (
@@ -97,6 +97,8 @@ def solve(
     saved_at = time.perf_counter()
     limits = Limits.read(tol, max_steps, time_limit, rows)
     if digits is not None:
+        from banach.doors import correct_digits
+
         kept = checkpoint is not None or resume is not None
         asked = correct_digits.read(problem, digits, tol, check, kept)
         given = dict(
