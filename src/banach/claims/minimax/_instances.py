@@ -4,8 +4,7 @@ A known solution is the problem's `reference`. One function serves all problems 
 family, so that they share compiled programs.
 """
 
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,6 +14,7 @@ import numpy as np
 from banach.claims import runs
 from banach.claims.instances import drawn
 from banach.core import tree
+from banach.core.card import method
 from banach.core.hyperparameters import real
 from banach.core.method import Method
 from banach.core.point import Point
@@ -176,11 +176,16 @@ def fejer(problem: Any, method: Any, steps: int, share: float) -> float:
     return float(np.max(np.diff(far) + fall) / far[0])
 
 
+@method(
+    problem="Inclusion",
+    needs={"operator", "resolvent"},
+    paper="a baseline",
+    cost={"operator": 1, "resolvent": 1},
+)
 class ForwardBackward(Method):
     """z+ = J_s(z - s F(z)): averaged steps, or descent and ascent at once."""
 
     step_size: Any = real()
-    card: ClassVar[Any] = SimpleNamespace(cost={"operator": 1, "resolvent": 1})
 
     def init(self, problem, start, key):
         return start.x
@@ -193,14 +198,13 @@ class ForwardBackward(Method):
         return Point(state)
 
 
+@method(problem="Inclusion", needs={"operator", "resolvent"}, paper="a baseline")
 class Tseng(Method):
     """Forward-backward-forward with the search of Malitsky's experiments.
 
     v = J_s(z - s F(z)),  z+ = P(v - s (F(v) - F(z))), P keeping z in the domain; s is
     1.5 times that before, and falls by 0.7 until s ||F(z) - F(v)|| <= 0.99 ||z - v||.
     """
-
-    card: ClassVar[Any] = SimpleNamespace(cost=None)
 
     def init(self, problem, start, key):
         z = start.x
@@ -238,11 +242,16 @@ class TsengState(eqx.Module):
     operators: Any
 
 
+@method(
+    problem="Inclusion",
+    needs={"operator", "resolvent"},
+    paper="a baseline",
+    cost={"operator": 2, "resolvent": 2},
+)
 class Anchored(Method):
     """Extragradient pulled to its start by 1 / (k + 2) (EAG of Yoon and Ryu 2021)."""
 
     step_size: Any = real()
-    card: ClassVar[Any] = SimpleNamespace(cost={"operator": 2, "resolvent": 2})
 
     def init(self, problem, start, key):
         return start.x, start.x, jnp.zeros((), tree.dtype(start.x))
