@@ -172,11 +172,20 @@ def commands(mutant: Mutant, record: Record) -> Iterator[list[str]]:
         if spent > ENOUGH:
             break
         chosen.append(test)
-    if chosen:
-        yield [*pytest, *chosen]
+    # A folder at a time, as the suite: two files of one name do not load together.
+    for group in by_folder(chosen):
+        yield [*pytest, *group]
     yield [sys.executable, "-m", "banach.catalogue", "--check"]
-    if near:
-        yield [*pytest, *near]
+    for group in by_folder(near):
+        yield [*pytest, *group]
+
+
+def by_folder(tests: list[str]) -> list[list[str]]:
+    """Tests by their folder under tests/, that of the first first."""
+    groups: dict[str, list[str]] = {}
+    for test in tests:
+        groups.setdefault(test.split("/")[1], []).append(test)
+    return list(groups.values())
 
 
 def noticed(mutant: Mutant, copied: Path, record: Record) -> str:
@@ -193,6 +202,8 @@ def noticed(mutant: Mutant, copied: Path, record: Record) -> str:
                 )
             except subprocess.TimeoutExpired:
                 return f"no end after {PATIENCE} s: {' '.join(command[1:6])}"
+            if done.returncode and b"import file mismatch" in done.stdout:
+                raise RuntimeError(f"two test files of one name: {command}")
             if done.returncode:
                 out = done.stdout.decode(errors="replace")
                 failed = re.findall(r"^FAILED (\S+)", out, re.MULTILINE)
