@@ -67,7 +67,9 @@ class Record:
 
         self.seconds: dict[str, float] = {}
         self.parts = []
-        for file in sorted(folder.glob("*.json")):
+        files = sorted(folder.glob("*.json"))
+        self.since = min((file.stat().st_mtime for file in files), default=0.0)
+        for file in files:
             self.seconds |= json.loads(file.read_text(encoding="utf-8"))
             part = coverage.CoverageData(str(file.with_suffix(".lines")))
             part.read()
@@ -79,6 +81,11 @@ class Record:
 
     def by_line(self, file: str) -> dict[int, set[str]]:
         """Tests by line of a file, such as src/banach/terms/l1.py."""
+        if (ROOT / file).stat().st_mtime > self.since:
+            raise ValueError(
+                f"{file} is newer than what was recorded, and its lines may have "
+                "moved: python tests/executed_lines.py"
+            )
         found: dict[int, set[str]] = defaultdict(set)
         for part in self.parts:
             for place in part.measured_files():

@@ -202,8 +202,12 @@ def noticed(mutant: Mutant, copied: Path, record: Record) -> str:
                 )
             except subprocess.TimeoutExpired:
                 return f"no end after {PATIENCE} s: {' '.join(command[1:6])}"
-            if done.returncode and b"import file mismatch" in done.stdout:
-                raise RuntimeError(f"two test files of one name: {command}")
+            said = done.stdout + done.stderr
+            if b"import file mismatch" in said or b"ERROR: not found" in said:
+                # Not the mutant: what was recorded is not what stands here.
+                raise RuntimeError(
+                    f"{' '.join(command[1:6])} cannot run: {said[-500:]!r}"
+                )
             if done.returncode:
                 out = done.stdout.decode(errors="replace")
                 failed = re.findall(r"^FAILED (\S+)", out, re.MULTILINE)
