@@ -2,7 +2,8 @@
 
 XLA keeps memory for every compiled program; one process for the whole suite would
 hold all of it. Each folder directly under tests/ is a shard, cut into pieces of at
-most `PIECE` test files; the files directly in tests/ are one more. Two run at a time.
+most `PIECE` test files (the default tier, where starting a process weighs more, in
+pieces of `QUICK_PIECE`); the files directly in tests/ are one more. Two run at a time.
 
     python tests/shards.py [options for pytest, such as -m "not slow"]
     python tests/shards.py --retier     # everything; then slow.toml is written anew
@@ -26,10 +27,12 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2
 PIECE = 8
+QUICK_PIECE = 16
 LONGEST = ("conformance",)  # few files, many minutes: begun first
 NOTHING_COLLECTED = 5
 MESSAGE = 240  # characters of an error that the summary repeats
 RETIER = "--retier"
+QUICK = "not slow"  # of pytest's -m: the default tier
 SHARED = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -38,7 +41,7 @@ _print_lock = threading.Lock()
 _running: set[subprocess.Popen] = set()
 
 
-def shards(tests: Path) -> dict[str, list[str]]:
+def shards(tests: Path, piece: int = PIECE) -> dict[str, list[str]]:
     """Test files by shard name, what takes longest first."""
     groups: dict[str, list[Path]] = {}
     for file in sorted(tests.rglob("test_*.py")):
@@ -46,7 +49,7 @@ def shards(tests: Path) -> dict[str, list[str]]:
         groups.setdefault("tests" if folder == file.name else folder, []).append(file)
     found = {}
     for name, files in groups.items():
-        pieces = -(-len(files) // PIECE)
+        pieces = -(-len(files) // (PIECE if name in LONGEST else piece))
         for i in range(pieces):
             label = name if pieces == 1 else f"{name} {i + 1}/{pieces}"
             # Strided, so that neighbours that are slow alike are spread out.
@@ -137,12 +140,13 @@ def main(options: list[str], tests: Path = ROOT / "tests") -> int:
     bad: list[str] = []
     retier = RETIER in options
     options = [option for option in options if option != RETIER]
+    piece = QUICK_PIECE if QUICK in options else PIECE
     if retier and options:
         sys.exit(f"{RETIER} measures every test: drop {' '.join(options)}")
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [
             pool.submit(run, label, files, options, Path(folder))
-            for label, files in shards(tests).items()
+            for label, files in shards(tests, piece).items()
         ]
         try:
             for job in jobs:

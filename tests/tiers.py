@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-LIMIT = 1.0
+LIMIT = 0.8
 FILE = Path(__file__).with_name("slow.toml")
 ROOT = Path(__file__).resolve().parents[1]
 _HEAD = f"""\

@@ -9,7 +9,7 @@ import pytest
 import banach as bn
 from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.kinds.convex_relu.check import ReluGap
+from banach.kinds.convex_relu.check import ReluGap, _Near
 from banach.kinds.convex_relu.problem import ConvexRelu
 from banach.kinds.glm.losses import (
     HuberLoss,
@@ -17,6 +17,7 @@ from banach.kinds.glm.losses import (
     SquaredHingeLoss,
     SquaredLoss,
 )
+from banach.terms import GroupL2
 
 RNG = np.random.default_rng(4)
 N, D, P, BETA = 14, 3, 5, 0.5
@@ -204,3 +205,19 @@ def test_nan_is_never_certified(solved):
     bad = eqx.tree_at(lambda p: p.X, problem, np.where(jnp.arange(D) == 1, np.nan, X))
     c, _ = judge(bad, r.x, r.point.dual)
     assert np.isnan(float(c.value))
+
+
+def test_correlations_that_vanish_keep_an_error(monkeypatch):
+    """Products of errors and tiny inputs are 0, and no bound on what was lost."""
+    seen = []
+    scale = GroupL2.dual_scale
+
+    def recorded(term, r, e):
+        seen.append(np.asarray(e))
+        return scale(term, r, e)
+
+    monkeypatch.setattr(GroupL2, "dual_scale", recorded)
+    tiny = ConvexRelu(1e-300 * X, Y, 1e-290, P, gated=True)
+    _Near(tiny, jnp.zeros(tiny.space().shape)).bound(None, 0)
+    (error,) = seen
+    assert np.all(error >= 2 * np.finfo(np.float64).tiny)

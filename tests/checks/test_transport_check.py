@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 import banach as bn
 from banach.core import tree
 from banach.core.point import Point
-from banach.kinds.transport.check import TransportGap
+from banach.kinds.transport.check import Eye, TransportGap
 from banach.kinds.transport.exact_check import ExactTransportGap
 from banach.kinds.transport.problem import Transport
 from banach.parts import transport_cost
@@ -347,3 +347,18 @@ def test_the_slack_is_what_its_model_of_rounding_says(away, model):
     part = TransportGap()(p, Point(x), jax.random.key(0), 0)[0].parts[0]
     # What sums of P miss is itself rounding, and so not quite the same.
     assert float(part.slack) == pytest.approx(wanted, rel=0.02)
+
+
+def test_what_a_mass_that_is_gone_costs_by_hand():
+    """One cell: P = e^-680 is lost, Q is 1, and only sums and products are rounded."""
+    far, eps = 680.0, 0.5
+    lone = Transport(cost=np.zeros((1, 1)), a=np.ones(1), b=np.ones(1), eps=eps)
+    eye = Eye(lone, (jnp.array([-far * eps]), jnp.zeros(1)))
+    eye.u, eye.lost = 0.0, 0.0  # P is exact
+    value, slack, _ = eye.gap(jnp.array([np.exp(-far)]))
+    # Q log(Q / P) - Q + P; its parts, |log P|, and twice the sum; what Q misses.
+    terms, moved, long = far - 1, 1 + far, far
+    steep = far * eps
+    want = eps * (moved + terms + long + terms) + steep * (2 + 4)
+    assert float(value) == pytest.approx(eps * terms, rel=1e-12)
+    assert float(slack) == pytest.approx(1.05 * eye.g * want, rel=1e-9)

@@ -5,7 +5,7 @@ import importlib
 import jax
 import pytest
 from evidence import TOLERANCE, Evidence
-from listing import NATIVE, TESTS
+from listing import NATIVE, TESTS, marked
 
 from banach import catalogue
 
@@ -30,7 +30,9 @@ def test_iterates_equal_the_reference(evidence):
         assert far <= TOLERANCE, f"{far:.1e} from the reference with {case.given}"
 
 
-@pytest.mark.parametrize("evidence", with_cases(), indirect=True, scope="module")
+@pytest.mark.parametrize(
+    "evidence", [marked(n, n) for n in with_cases()], indirect=True, scope="module"
+)
 def test_no_constant_is_moved_unseen(evidence):
     left, stale = evidence.unexplained()
     told = "\n".join(f"{m.where}: {m.text}" for m in left)

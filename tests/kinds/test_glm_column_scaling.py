@@ -9,6 +9,7 @@ import banach as bn
 from banach.core import compat, tree
 from banach.core.view import Viewed
 from banach.doors import defaults
+from banach.kinds.glm import column_scaling
 from banach.kinds.glm.problem import GLM
 
 SIZES = np.array([1e-3, 1.0, 40.0, 7e4])
@@ -247,3 +248,23 @@ def test_equal_columns_far_from_zero_are_centred(spread, mean, viewed):
     A = spread * g.normal(size=(60, 4)) + mean
     p = bn.Lasso(A, A @ np.ones(4), lam=2.0, intercept=True)
     assert (p.view() is not None) == viewed
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sizes", "scales"),
+    [
+        (np.float64, [1e150, 1.0, 1e-150], [1e-140, None, 1e140]),
+        (np.float32, [1e18, 1.0, 1e-18], [1e-17, None, 1e17]),
+    ],
+)
+def test_scales_stay_where_their_squares_are_numbers(dtype, sizes, scales):
+    A = np.array([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]]) * np.array(sizes)
+    problem = GLM(
+        A.astype(dtype), np.ones(2, dtype), bn.SquaredLoss(), bn.L1(0.1),
+        intercept=False,
+    )  # fmt: skip
+    with compat.double():
+        found = column_scaling.of(problem, always=True).scale
+    for got, want in zip(found, scales, strict=True):
+        if want is not None:
+            assert float(got) == pytest.approx(want, rel=1e-6, abs=0)

@@ -242,3 +242,10 @@ def test_softmax_derivatives_are_those_of_the_value():
 def test_huber_needs_a_positive_delta():
     with pytest.raises(Misuse, match="positive"):
         HuberLoss(0.0)
+
+
+def test_a_dual_of_no_class_is_repaired_to_the_label():
+    """Where onehot(y) - th has no positive entry there is no q to divide."""
+    y = jnp.array([0, 2])
+    th = jnp.stack([jnp.array([1.0, 0.0, 0.0]), jnp.array([2.0, 1.0, 1.0])])
+    assert np.all(np.asarray(SoftmaxLoss(3).repair(th, y)) == 0)

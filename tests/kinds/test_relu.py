@@ -8,7 +8,10 @@ import pytest
 from reference import _relu as case
 
 import banach as bn
+from banach.core import compat
+from banach.core.facts import CONSTRUCTION, LIKELY
 from banach.core.problem import Misuse
+from banach.estimate import spectrum
 from banach.kinds.convex_relu import patterns as relu_patterns
 from banach.kinds.convex_relu.normal_equations import loss_prox
 from banach.kinds.convex_relu.problem import ConvexRelu
@@ -226,3 +229,13 @@ def test_dropping_the_cones_lowers_the_value_and_more_patterns_lower_it_too():
         hidden = rng.standard_normal((6, 3)) * rng.uniform(0.1, 1)
         network = bn.ReluNetwork(hidden, rng.standard_normal(6))
         assert problem.network_objective(network) >= low
+
+
+@pytest.mark.parametrize(("patterns", "how"), [(2, CONSTRUCTION), (200, LIKELY)])
+def test_the_smoothness_is_certain_where_one_side_is_small(patterns, how):
+    """The model's matrix has a row a sample and d columns a pattern."""
+    n = spectrum.SMALL + 10
+    inputs = RNG.standard_normal((n, D))
+    problem = ConvexRelu(inputs, inputs[:, 0], BETA, patterns=patterns, gated=True)
+    with compat.double():
+        assert problem.facts().provenance("L") == how

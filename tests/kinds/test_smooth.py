@@ -99,6 +99,17 @@ def test_bad_starts_are_refused_with_the_cure(x0, says):
         Smooth(lambda x: jnp.sum(x), x0)
 
 
+def halved(x):
+    """A loop whose number of turns depends on x."""
+    return jax.lax.while_loop(lambda s: s > 1, lambda s: s / 2, jnp.sum(x))
+
+
+def called_back(x):
+    """NumPy within JAX, without a derivative."""
+    shape = jax.ShapeDtypeStruct((), x.dtype)
+    return jax.pure_callback(lambda v: np.sum(v**2), shape, x)
+
+
 @pytest.mark.parametrize(
     ("fun", "says"),
     [
@@ -107,6 +118,8 @@ def test_bad_starts_are_refused_with_the_cure(x0, says):
         (lambda x: (jnp.sum(x), x), "one scalar"),
         (lambda x: jnp.sum(x > 0), "cannot be differentiated"),
         (lambda x: jnp.sum(x) * 1j, r"(?s)complex.*\.real"),
+        (halved, r"(?s)number of turns is not fixed.*jax\.lax\.scan"),
+        (called_back, r"(?s)calls back into Python.*jax\.numpy"),
     ],
 )
 def test_bad_functions_are_refused_with_the_cure(fun, says):

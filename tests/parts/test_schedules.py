@@ -85,6 +85,12 @@ def test_the_bound_holds_for_the_last_iterate_of_subgradient_steps():
         )
 
 
+def test_the_bound_for_the_last_iterate_by_hand():
+    # 5^2 / (2 * 3) + (1^2 * 3^2 + 2^2 * 4^2) / (2 * 3)
+    bound = bn.last_iterate_bound(np.array([3.0, 4.0]), 5.0, np.array([1.0, 2.0]))
+    assert float(bound) == pytest.approx((25 + 9 + 64) / 6, rel=1e-15)
+
+
 def test_a_norm_of_zero_is_the_smallest_and_not_infinite():
     eta = schedules.refine_schedule(np.array([1.0, 1.0, 0.0, 0.0, 0.0, 0.0]), width=0.0)
     assert np.isfinite(eta).all() and eta[:2].max() < 1e-6

@@ -339,7 +339,8 @@ class SoftmaxLoss(Loss):
         one = self.onehot(th, y)
         q = jnp.maximum(one - th, 0)
         total = jnp.sum(q, axis=-1, keepdims=True)
-        q = jnp.where(total > 0, q / jnp.where(total > 0, total, 1), one)
+        some = total > 0
+        q = jnp.where(some, q / jnp.where(some, total, 1), one)
         return one - q
 
     def dual_error(self, th, y):
