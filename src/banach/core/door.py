@@ -5,7 +5,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import equinox as eqx
 
@@ -103,8 +103,21 @@ _SOLVED = (
 ).split()
 
 
+@overload
+def door(function: F) -> F: ...
+
+
+@overload
 def door(
-    function: F | None = None,
+    *,
+    options_of: Any = None,
+    also: tuple[str, ...] = (),
+    cures: dict[str, str] | None = None,
+) -> Callable[[F], F]: ...
+
+
+def door(
+    function: Any = None,
     *,
     options_of: Any = None,
     also: tuple[str, ...] = (),
@@ -156,15 +169,18 @@ class Made(type(eqx.Module)):  # type: ignore[misc]
     The call is made first, so that one that fits costs nothing more.
     """
 
-    def __call__(cls, *args: Any, **keywords: Any) -> Any:
-        """The instance; Misuse where the arguments do not fit the constructor."""
-        try:
-            return super().__call__(*args, **keywords)
-        except TypeError as error:
-            said = _unfit(cls, args, keywords)
-            if said is None:
-                raise
-            raise Misuse(said) from error
+    # A type checker is to read the constructor of the class.
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **keywords: Any) -> Any:
+            """The instance; Misuse where the arguments do not fit the constructor."""
+            try:
+                return super().__call__(*args, **keywords)
+            except TypeError as error:
+                said = _unfit(cls, args, keywords)
+                if said is None:
+                    raise
+                raise Misuse(said) from error
 
 
 def _unfit(cls: Any, args: tuple, keywords: dict) -> str | None:

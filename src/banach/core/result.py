@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -166,7 +166,13 @@ class Answer:
             )
         return self.problem
 
-    def __getattr__(self, name: str) -> Any:
+    if not TYPE_CHECKING:  # a checker is to know that there is no other word
+
+        def __getattr__(self, name: str) -> Any:
+            return self._unheld(name)
+
+    def _unheld(self, name: str) -> Any:
+        """What stands under a name that is no field, or the words that say so."""
         if name in _OF_MODELS:
             held = self.__dict__.get("problem")
             if isinstance(held, LeftOut):
@@ -235,10 +241,10 @@ class Result(Answer):
             )
         self.__dict__.update(given, _later=later)
 
-    def __getattr__(self, name: str) -> Any:
+    def _unheld(self, name: str) -> Any:
         later = self.__dict__.get("_later", {})
         if name not in later:
-            return super().__getattr__(name)
+            return super()._unheld(name)
         value = self.__dict__[name] = later[name]()
         return value
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import equinox as eqx
 import jax
@@ -38,6 +38,10 @@ class Stacked(Sequence[Problem]):
     def __len__(self) -> int:
         return self.size
 
+    @overload
+    def __getitem__(self, index: int) -> Problem: ...
+    @overload
+    def __getitem__(self, index: Any) -> "Stacked": ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             i = int(index)

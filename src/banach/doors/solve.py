@@ -5,7 +5,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import numpy as np
@@ -13,6 +13,14 @@ from jaxtyping import PyTree
 
 from banach.core import compat, memoised_calls, tree, validation
 from banach.core import implicit_diff as adj
+from banach.core.annotations import (
+    CheckLike,
+    MethodLike,
+    Path,
+    ProblemLike,
+    SolveOptions,
+    Tolerance,
+)
 from banach.core.door import door
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
@@ -39,20 +47,20 @@ from banach.engine.solve_many_results import Results
 
 @door
 def solve(
-    problem: Problem | str,
-    method: Any = None,
+    problem: ProblemLike,
+    method: MethodLike = None,
     *,
     start: Any = None,
-    tol: Any = 1e-6,
+    tol: Tolerance = 1e-6,
     digits: int | None = None,
-    check: Any = None,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = None,
     seed: int = 0,
     rows: int = 256,
-    checkpoint: Any = None,
+    checkpoint: Path | None = None,
     checkpoint_seconds: float | None = 30.0,
-    resume: Any = None,
+    resume: Path | None = None,
     progress: Callable[[Result], None] | None = None,
     tier: str | None = None,
 ) -> Result:
@@ -123,17 +131,17 @@ def solve(
 
 @door
 def iterate(
-    problem: Problem | str,
-    method: Any = None,
+    problem: ProblemLike,
+    method: MethodLike = None,
     *,
     start: Any = None,
-    tol: Any = 1e-6,
-    check: Any = None,
+    tol: Tolerance = 1e-6,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = None,
     seed: int = 0,
     rows: int = 256,
-    resume: Any = None,
+    resume: Path | None = None,
     live: bool = True,
     compile_free: bool = False,
     tier: str | None = None,
@@ -276,7 +284,7 @@ def minimize(
     fun: Callable[..., Any],
     x0: PyTree,
     args: tuple = (),
-    method: Any = None,
+    method: MethodLike = None,
     *,
     jac: Any = None,
     hess: Any = None,
@@ -284,7 +292,7 @@ def minimize(
     bounds: Any = None,
     constraints: Any = (),
     options: dict[str, Any] | None = None,
-    **more: Any,
+    **more: Unpack[SolveOptions],
 ) -> Result:
     """Minimise a JAX function of any pytree from x0.
 
@@ -320,11 +328,11 @@ def minimize(
 @door
 def solve_many(
     problems: Sequence[Problem] | Stacked,
-    method: Any = None,
+    method: MethodLike = None,
     *,
     starts: Sequence[Any] | None = None,
-    tol: Any = 1e-6,
-    check: Any = None,
+    tol: Tolerance = 1e-6,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = None,
     seed: int = 0,

@@ -13,6 +13,7 @@ from jaxtyping import PyTree
 
 from banach import zoo
 from banach.core import compat, tree, validation
+from banach.core.annotations import CheckLike, Path, ProblemLike, Tolerance
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
 from banach.core.point import Point
@@ -86,12 +87,12 @@ class Verdict:
 
 @door
 def verify(
-    answer: Any,
+    answer: "Result | Saved | Problem | Path",
     x: PyTree | None = None,
     *,
-    problem: Problem | str | None = None,
-    check: Any = None,
-    tol: Any = None,
+    problem: ProblemLike | None = None,
+    check: CheckLike = None,
+    tol: Tolerance | None = None,
     seed: int = 1,
     trust: bool = False,
 ) -> Verdict:
@@ -212,7 +213,7 @@ class Saved(Answer):
 
 @door
 def load(
-    path: Any, *, problem: Problem | str | None = None, trust: bool = False
+    path: Path, *, problem: ProblemLike | None = None, trust: bool = False
 ) -> Saved:
     """Read a saved run; the problem is loaded again by its name or from its leaves.
 

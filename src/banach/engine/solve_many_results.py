@@ -3,7 +3,7 @@
 import functools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -157,6 +157,10 @@ class Results(Sequence[Result]):
     def __len__(self) -> int:
         return len(self._ids)
 
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: Any) -> "Results": ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             if not -len(self) <= index < len(self):

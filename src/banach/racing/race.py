@@ -15,6 +15,7 @@ import jax
 
 from banach import catalogue
 from banach.core import compat, kind, validation
+from banach.core.annotations import CheckLike, MethodLike, ProblemLike, Tolerance
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.method import Refusal, applicable
@@ -249,12 +250,12 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
 
 @door
 def race(
-    problem: Problem | str,
-    methods: Sequence[Any] | None = None,
+    problem: ProblemLike,
+    methods: Sequence[MethodLike] | None = None,
     *,
     start: Any = None,
-    tol: Any = 1e-6,
-    check: Any = None,
+    tol: Tolerance = 1e-6,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = 10.0,
     patience: float | None = 100.0,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, ESTIMATED, Fact, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -85,9 +86,9 @@ class Bilevel(Problem):
         lower_rows: PyTree = None,
         blocks: bool = False,
         lower_strongly_convex: bool = False,
-        lower_mu: Any = None,
-        lower_L: Any = None,
-        smoothness: Mapping[str, Any] | None = None,
+        lower_mu: Real | None = None,
+        lower_L: Real | None = None,
+        smoothness: Mapping[str, Real] | None = None,
     ):
         self.blocks = blocks = validation.flag(blocks, "blocks")
         start = (inputs.variable(x0, "x0"), inputs.variable(y0, "y0"))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -60,11 +61,11 @@ class Composite(Problem):
         x0: PyTree = None,
         args: tuple = (),
         *,
-        L: Any = None,
+        L: Real | None = None,
         convex: bool | None = None,
-        mu: Any = None,
-        step: Any = None,
-        rho: Any = 0,
+        mu: Real | None = None,
+        step: Real | None = None,
+        rho: Real = 0,
         reference: PyTree = None,
     ):
         inputs.is_term(term, "Composite")

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Column, Matrix
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -103,9 +104,9 @@ class Constrained(Differentiable, Started):
         *,
         eq: Callable[..., PyTree] | None = None,
         ineq: Callable[..., PyTree] | None = None,
-        linear: tuple[Any, Any] | None = None,
-        lower: Any = None,
-        upper: Any = None,
+        linear: tuple[Matrix, Column] | None = None,
+        lower: PyTree = None,
+        upper: PyTree = None,
         convex: bool = False,
         reference: PyTree = None,
     ):

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Column, Matrix, Real
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -90,10 +92,10 @@ class ConvexRelu(Problem):
 
     def __init__(
         self,
-        X: Any,
-        y: Any,
-        beta: Any,
-        patterns: Any = 50,
+        X: Matrix,
+        y: Column,
+        beta: Real,
+        patterns: int | str | ArrayLike = 50,
         *,
         loss: Loss | None = None,
         gated: bool = False,

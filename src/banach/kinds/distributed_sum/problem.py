@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.mesh import Layout
@@ -70,8 +72,8 @@ class DistributedSum(Problem):
         whole: FiniteSum,
         workers: int,
         *,
-        order: Any = None,
-        L: Any = None,
+        order: ArrayLike | None = None,
+        L: Real | None = None,
         mesh: Mesh | None = None,
     ):
         if not isinstance(whole, FiniteSum):

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -65,14 +67,14 @@ class EllipticEnergy(Differentiable):
     def __init__(
         self,
         density: Callable[..., Grid],
-        load: Any,
+        load: ArrayLike,
         *,
-        lower: Any,
-        upper: Any,
+        lower: Real,
+        upper: Real,
         potential: Callable[..., Grid] | None = None,
-        curvature: tuple[Any, Any] | None = None,
+        curvature: tuple[Real, Real] | None = None,
         args: tuple = (),
-        x0: Any = None,
+        x0: ArrayLike | None = None,
     ):
         load = inputs.variable(load, "load")
         if np.ndim(load) not in (1, 2) or len(set(np.shape(load))) != 1:

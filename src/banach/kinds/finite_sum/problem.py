@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, LIKELY, Facts, given
 from banach.core.kind import kind
 from banach.core.problem import Misuse, Problem
@@ -74,10 +75,10 @@ class FiniteSum(Differentiable, Started):
         x0: PyTree,
         data: PyTree,
         *,
-        l2: Any = None,
+        l2: PyTree = None,
         convex: bool = False,
-        L: Any = None,
-        mu: Any = None,
+        L: Real | None = None,
+        mu: Real | None = None,
         reference: PyTree = None,
         noisy: Callable[..., Scalar] | None = None,
         provenance: str = DECLARED,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -62,7 +63,7 @@ class FixedPoint(Started):
         x0: PyTree,
         args: tuple = (),
         *,
-        contraction: Any = None,
+        contraction: Real | None = None,
         norm: str = "2",
         weights: PyTree = None,
         nonexpansive: bool = False,

@@ -5,9 +5,13 @@ divides by n. Each docstring gives the exact mapping; the intercept is never
 penalised. n is the number of samples.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+from numpy.typing import ArrayLike
 
 from banach.core import validation
+from banach.core.annotations import Column, Matrix, Reals, RowOptions
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.kinds.glm import inputs as glm_inputs
@@ -37,7 +41,14 @@ def _model(
 
 @stackable
 @door(also=OPTIONS)
-def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> GLM:
+def Lasso(
+    A: Matrix,
+    b: Column,
+    lam: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
+) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
 
     sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
@@ -49,7 +60,12 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
 @stackable
 @door(also=OPTIONS)
 def Ridge(
-    A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + l2/2 ||c||^2.
 
@@ -61,7 +77,13 @@ def Ridge(
 @stackable
 @door(also=OPTIONS)
 def ElasticNetRegression(
-    A: Any, b: Any, l1: Any, l2: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    l1: Reals,
+    l2: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + l1 ||c||_1 + l2/2 ||c||^2.
 
@@ -74,7 +96,12 @@ def ElasticNetRegression(
 @stackable
 @door(also=OPTIONS)
 def LogisticRegression(
-    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = True,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + l2/2 ||c||^2.
 
@@ -87,7 +114,12 @@ def LogisticRegression(
 @stackable
 @door(also=OPTIONS)
 def SparseLogisticRegression(
-    A: Any, y: Any, lam: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    y: Column,
+    lam: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + lam ||c||_1.
 
@@ -100,13 +132,13 @@ def SparseLogisticRegression(
 @stackable
 @door(also=OPTIONS)
 def SoftmaxRegression(
-    A: Any,
-    y: Any,
-    l2: Any = 1.0,
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
     *,
     classes: int | None = None,
     intercept: bool = True,
-    **data: Any,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i (logsumexp(z_i) - z_i[y_i]) + l2/2 ||C||_F^2, z_i = C' a_i + b0.
 
@@ -131,7 +163,12 @@ def SoftmaxRegression(
 @stackable
 @door(also=OPTIONS)
 def PoissonRegression(
-    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = True,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i (mu_i - y_i + y_i log(y_i / mu_i)) + l2/2 ||c||^2, mu = exp(z).
 
@@ -143,13 +180,13 @@ def PoissonRegression(
 @stackable
 @door(also=OPTIONS)
 def HuberRegression(
-    A: Any,
-    b: Any,
-    delta: Any = 1.0,
-    l2: Any = 1.0,
+    A: Matrix,
+    b: Column,
+    delta: Reals = 1.0,
+    l2: Reals = 1.0,
     *,
     intercept: bool = True,
-    **data: Any,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i huber_delta(<a_i, c> + b0 - b_i) + l2/2 ||c||^2.
 
@@ -163,7 +200,12 @@ def HuberRegression(
 @stackable
 @door(also=OPTIONS)
 def SquaredHingeClassifier(
-    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 sum_i max(0, 1 - y_i z_i)^2 + l2/2 ||c||^2.
 
@@ -176,7 +218,13 @@ def SquaredHingeClassifier(
 @stackable
 @door(also=OPTIONS)
 def GroupLasso(
-    A: Any, b: Any, lam: Any, groups: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    lam: Reals,
+    groups: ArrayLike | Sequence[Sequence[int]],
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + sum_g lam_g ||c_g||_2.
 
@@ -190,7 +238,7 @@ def GroupLasso(
 @stackable
 @door(also=OPTIONS)
 def NonnegativeLeastSquares(
-    A: Any, b: Any, *, intercept: bool = False, **data: Any
+    A: Matrix, b: Column, *, intercept: bool = False, **data: Unpack[RowOptions]
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 over c >= 0.
 
@@ -202,7 +250,13 @@ def NonnegativeLeastSquares(
 @stackable
 @door(also=OPTIONS)
 def BoxLeastSquares(
-    A: Any, b: Any, lower: Any, upper: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    lower: Reals,
+    upper: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 over lower <= c <= upper.
 
@@ -214,6 +268,8 @@ def BoxLeastSquares(
 
 @stackable
 @door(also=OPTIONS)
-def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
+def SimplexLeastSquares(
+    A: Matrix, b: Column, radius: Reals = 1.0, **data: Unpack[RowOptions]
+) -> GLM:
     """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
     return _model(A, b, SquaredLoss(), Simplex(radius), **data)

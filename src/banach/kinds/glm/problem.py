@@ -1,5 +1,6 @@
 """Generalised linear models: a loss of A x + b, and a term on the coefficients."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, memoised_calls, validation
+from banach.core.annotations import Column, Matrix
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.fitted import Fitted
 from banach.core.kind import kind
@@ -93,15 +95,15 @@ class GLM(Problem):
 
     def __init__(
         self,
-        A: Any,
-        y: Any,
+        A: Matrix,
+        y: Column,
         loss: Loss,
         term: Term | None = None,
         *,
         intercept: bool = False,
-        sample_weight: Any = None,
-        offset: Any = None,
-        columns: Any = None,
+        sample_weight: Column | None = None,
+        offset: Column | None = None,
+        columns: Sequence[str] | None = None,
     ):
         if not isinstance(loss, Loss):
             raise Misuse(

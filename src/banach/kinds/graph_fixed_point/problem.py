@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -50,7 +52,12 @@ class GraphFixedPoint(Problem):
     gamma: Any
 
     def __init__(
-        self, scores: Any, bias: Any, senders: Any, receivers: Any, gamma: Any = 0.5
+        self,
+        scores: ArrayLike,
+        bias: ArrayLike,
+        senders: ArrayLike,
+        receivers: ArrayLike,
+        gamma: Real = 0.5,
     ):
         bias = inputs.variable(bias, "bias")
         scores = inputs.variable(scores, "scores")

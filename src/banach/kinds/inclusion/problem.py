@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, trace_errors, tree, validation
+from banach.core.annotations import Real
 from banach.core.door import door
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
@@ -81,12 +82,12 @@ class Inclusion(Problem):
         *,
         term: Term | None = None,
         monotone: bool = False,
-        cocoercive: Any = None,
-        cocoercive_average: Any = None,
-        L: Any = None,
-        L_average: Any = None,
-        mu: Any = None,
-        radius: Any = None,
+        cocoercive: Real | None = None,
+        cocoercive_average: Real | None = None,
+        L: Real | None = None,
+        L_average: Real | None = None,
+        mu: Real | None = None,
+        radius: Real | None = None,
         reference: PyTree = None,
         is_saddle: bool = False,
     ):

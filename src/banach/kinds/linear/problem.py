@@ -1,5 +1,6 @@
 """Systems of linear equations A x = b."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.annotations import Column, Matrix, Real
 from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
@@ -63,14 +65,14 @@ class Linear(Problem):
 
     def __init__(
         self,
-        A: Any,
+        A: Matrix | Operator | Callable[..., PyTree],
         b: PyTree,
         x0: PyTree = None,
         *,
         args: tuple = (),
         symmetric: bool | None = None,
         positive_definite: bool | None = None,
-        sigma: Any = None,
+        sigma: Real | None = None,
     ):
         b = given.right_side(b)
         self.A, self.b = given.operator(A, b, args)
@@ -174,7 +176,7 @@ class Linear(Problem):
 
 @door
 def normal_equations(
-    A: Any, y: Any, ridge: Any = 0.0, *, positive_definite: bool | None = None
+    A: Matrix, y: Column, ridge: Real = 0.0, *, positive_definite: bool | None = None
 ) -> Linear:
     """(A'A + ridge I) x = A'y: symmetric, positive definite for ridge > 0.
 

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree
+from banach.core.annotations import Column, Matrix, Real
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -56,11 +58,11 @@ class RobustConvexRelu(Problem):
 
     def __init__(
         self,
-        X: Any,
-        y: Any,
-        beta: Any,
-        eps: Any,
-        patterns: Any = 50,
+        X: Matrix,
+        y: Column,
+        beta: Real,
+        eps: Real,
+        patterns: int | ArrayLike = 50,
         *,
         seed: int = 0,
     ):

@@ -1,7 +1,6 @@
 """Systems of equations F(x) = 0."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +46,7 @@ class Root(Problem):
         x0: PyTree,
         args: tuple = (),
         *,
-        scale: Any = None,
+        scale: PyTree = None,
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)

@@ -7,6 +7,7 @@ import equinox as eqx
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.kind import cure, kind
 from banach.kinds import inputs
@@ -55,10 +56,10 @@ class Smooth(Minimised, Started):
         args: tuple = (),
         *,
         convex: bool = False,
-        L: Any = None,
-        mu: Any = None,
-        self_concordant: Any = None,
-        radius: Any = None,
+        L: Real | None = None,
+        mu: Real | None = None,
+        self_concordant: Real | None = None,
+        radius: Real | None = None,
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)

@@ -61,7 +61,7 @@ class Training(Problem):
         targets: PyTree,
         *,
         held_out: tuple[PyTree, PyTree] | None = None,
-        l2: Any = None,
+        l2: PyTree = None,
         reference: PyTree = None,
     ):
         for name, given in (("model", model), ("loss", loss)):

@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from numpy.typing import ArrayLike
 
 from banach.core import tree
+from banach.core.annotations import Column, Real
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -74,7 +76,7 @@ class Transport(Problem):
     b: Any
     eps: Any
 
-    def __init__(self, cost: Any, a: Any, b: Any, eps: Any):
+    def __init__(self, cost: ArrayLike | eqx.Module, a: Column, b: Column, eps: Real):
         self.cost, self.a, self.b, self.eps = inputs.read(cost, a, b, eps)
 
     def restated(self) -> "Transport":

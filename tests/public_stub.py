@@ -1,0 +1,107 @@
+"""What a type checker and an editor see of `import banach as bn`, committed.
+
+    python tests/public_stub.py --write     # where public names change
+
+`banach/__init__.py` finds a name when it is first asked for, which no checker can
+follow: the stub beside it names every one, with the module that it stands in. Types
+are those of the sources; only what is called though it is a package is written here.
+"""
+
+import ast
+import importlib
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+SRC = Path(__file__).parents[1] / "src" / "banach"
+BY = '"""Written by tests/public_stub.py --write; a test holds it."""\n'
+PACKAGES = "from banach import parts as parts\nfrom banach import terms as terms\n"
+TOP = """
+from types import ModuleType as _ModuleType
+
+{imports}
+
+__version__: str
+
+class _Methods(_ModuleType):
+    def __call__(
+        self, problem: Problem | str | None = None, family: str | None = None
+    ) -> Listing: ...
+
+class _Checks(_ModuleType):
+    def __call__(self, problem: Problem | str | None = None) -> Listing: ...
+
+methods: _Methods
+checks: _Checks
+"""
+
+
+def homes() -> dict[str, str]:
+    """The module that each name of `bn` stands in, of banach's own."""
+    import banach as bn
+    from banach import catalogue
+
+    index, where = catalogue.own(), dict(bn._WHERE)
+    for entry in index["kinds"].values():
+        where |= entry["pieces"] | entry["public"]
+    for part in ("methods", "checks"):
+        for entry in index[part].values():
+            where[entry["class"]] = entry["module"]
+            direction = f"{entry['class']}Direction"
+            if f"class {direction}" in _source(entry["module"]):
+                where[direction] = entry["module"]
+    for room in ("terms", "parts"):
+        package = importlib.import_module(f"banach.{room}")
+        for name in dir(package):
+            where.setdefault(name, getattr(package, name).__module__)
+    return {name: _written(name, home) for name, home in where.items()}
+
+
+def stubs() -> dict[Path, str]:
+    """The text of each stub by its file."""
+    where = homes()
+    top = where | {"Listing": "banach.doors.listings"}
+    hidden = {"Listing": "Listing"}
+    imports = f"{PACKAGES}{_imports(top, hidden)}"
+    texts = {SRC / "__init__.pyi": TOP.format(imports=imports)}
+    for room in ("terms", "parts"):
+        package = importlib.import_module(f"banach.{room}")
+        own = {name: where[name] for name in dir(package)}
+        texts[SRC / room / "__init__.pyi"] = "\n" + _imports(own, {}) + "\n"
+    return {file: BY + text for file, text in texts.items()}
+
+
+def _imports(where: dict[str, str], hidden: dict[str, str]) -> str:
+    """Names by module; `as` says that a name is public."""
+    by = defaultdict(list)
+    for name, home in where.items():
+        by[home].append(hidden.get(name, f"{name} as {name}"))
+    lines = []
+    for home, names in sorted(by.items()):
+        for name in sorted(names):
+            line = f"from {home} import {name}"
+            wide = len(line) > 88
+            lines.append(f"from {home} import (\n    {name},\n)" if wide else line)
+    return "\n".join(lines)
+
+
+def _source(module: str) -> str:
+    file = SRC.parent.joinpath(*module.split("."))
+    package = file / "__init__.py"
+    return (package if package.exists() else file.with_suffix(".py")).read_text("utf-8")
+
+
+def _written(name: str, module: str) -> str:
+    """The module that writes a name, where another one only passes it on."""
+    for node in ast.parse(_source(module)).body:
+        if isinstance(node, ast.ImportFrom):
+            if any((a.asname or a.name) == name for a in node.names):
+                return _written(name, node.module or "")
+    return module
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit(__doc__)
+    for file, text in stubs().items():
+        file.write_text(text, encoding="utf-8")
