@@ -78,11 +78,16 @@ def _imports(where: dict[str, str], hidden: dict[str, str]) -> str:
         by[home].append(hidden.get(name, f"{name} as {name}"))
     lines = []
     for home, names in sorted(by.items()):
-        for name in sorted(names):
+        for name in sorted(names, key=_as_sorted):
             line = f"from {home} import {name}"
             wide = len(line) > 88
             lines.append(f"from {home} import (\n    {name},\n)" if wide else line)
     return "\n".join(lines)
+
+
+def _as_sorted(name: str) -> tuple[int, str]:
+    """As ruff orders the names of an import: constants, classes, functions."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
 
 
 def _source(module: str) -> str:

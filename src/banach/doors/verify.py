@@ -90,9 +90,9 @@ def verify(
     answer: "Result | Saved | Problem | Path",
     x: PyTree | None = None,
     *,
-    problem: ProblemLike | None = None,
+    problem: "ProblemLike | None" = None,
     check: CheckLike = None,
-    tol: Tolerance | None = None,
+    tol: "Tolerance | None" = None,
     seed: int = 1,
     trust: bool = False,
 ) -> Verdict:
@@ -213,7 +213,7 @@ class Saved(Answer):
 
 @door
 def load(
-    path: Path, *, problem: ProblemLike | None = None, trust: bool = False
+    path: Path, *, problem: "ProblemLike | None" = None, trust: bool = False
 ) -> Saved:
     """Read a saved run; the problem is loaded again by its name or from its leaves.
 
