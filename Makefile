@@ -101,14 +101,15 @@ docs: install  ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet --site-dir site
 	@echo "Open site/index.html" >&2
 
-lint: install  ## check style, formatting and the types of the core
+lint: install  ## check style, formatting and types
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-index: install  ## regenerate the catalogue and the bibliography from the sources
+index: install  ## regenerate the catalogue, the bibliography and the stubs from the sources
 	@$(PYTHON) -m banach.catalogue --write
 	@$(PYTHON) docs/generate.py --write
+	@$(PYTHON) tests/typing/public_stub.py --write
 
 clean:  ## remove the environment and everything that was built
 	@rm -rf $(VENV) site build dist reports docs/methods src/*.egg-info \

@@ -1,4 +1,4 @@
-"""Written by tests/public_stub.py --write; a test holds it."""
+"""Written by tests/typing/public_stub.py --write; a test holds it."""
 
 from types import ModuleType as _ModuleType
 
@@ -242,8 +242,8 @@ from banach.terms.affine import AffineSet as AffineSet
 from banach.terms.affine import HalfSpace as HalfSpace
 from banach.terms.affine import SecondOrderCone as SecondOrderCone
 from banach.terms.groups import GroupL2 as GroupL2
-from banach.terms.norms import ElasticNet as ElasticNet
 from banach.terms.norms import L1 as L1
+from banach.terms.norms import ElasticNet as ElasticNet
 from banach.terms.norms import L2Norm as L2Norm
 from banach.terms.norms import LInf as LInf
 from banach.terms.norms import SquaredL2 as SquaredL2

@@ -56,7 +56,7 @@ class EnclosureCheck(Check):
                 raise Misuse(f"{self.name}: {error}") from error
             good = found.verified and (found.strict_minimiser or not definite)
             value = found.value if good else np.inf
-            notes = ("float literals are taken exactly",)
+            notes: tuple[str, ...] = ("float literals are taken exactly",)
             if self.rigor == "libm":
                 notes += ("libm <= 4 ulp",)
             if minimise and convex:

@@ -1,15 +1,22 @@
 """Doors: public functions whose arguments are matched before anything else happens."""
 
+import dataclasses
 import difflib
 import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 import equinox as eqx
 
 from banach.core.misuse import Misuse
+
+if TYPE_CHECKING:
+    # By its own name, or a checker does not know it.
+    from equinox._module._module import _ModuleMeta as _Meta
+else:
+    _Meta = type(eqx.Module)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -163,7 +170,8 @@ def door(
     return call
 
 
-class Made(type(eqx.Module)):  # type: ignore[misc]
+@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field))
+class Made(_Meta):
     """The class of classes whose constructor is a door: terms, losses, checks, kinds.
 
     The call is made first, so that one that fits costs nothing more.

@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 import inspect
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Set
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, get_origin
 
@@ -366,7 +366,13 @@ def _takes(name: str, problem: Problem, facts: Facts) -> bool:
     return not isinstance(made, Refusal)
 
 
-def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: str):
+def applicable(
+    card_needs: Set[str],
+    card_assumes: Set[str],
+    problem: Problem,
+    facts: Facts,
+    name: str,
+) -> Refusal | None:
     """None where a card fits a problem, else the Refusal that names the cure."""
     oracles = problem.oracles()
     missing = sorted(card_needs - oracles)

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import equinox as eqx
 import jax
@@ -42,6 +42,7 @@ _ANSWERED = {
 }
 
 
+@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field))
 class _Kind(Made):
     """The class of kinds: oracles called by hand keep the problem's precision."""
 
@@ -251,7 +252,7 @@ class Problem(eqx.Module, metaclass=_Kind):
 
     def term_value(self, x: PyTree) -> Any:
         """The term at x: the objective without its smooth part."""
-        return self.objective(x) - self.value(x)  # type: ignore[attr-defined]
+        return self.objective(x) - self.value(x)
 
     def pass_bytes(self) -> int:
         """Memory that one gradient may touch, where that is more than the data.
@@ -391,14 +392,14 @@ def recheck(module: eqx.Module) -> None:
     """
     name = type(module).__name__
     demands(module)
-    for field in dataclasses.fields(module):  # type: ignore[arg-type]
+    for field in dataclasses.fields(module):
         for leaf in jax.tree.leaves(getattr(module, field.name)):
             _is_real(leaf, f"{name}.{field.name}")
 
 
 def demands(module: eqx.Module) -> None:
     """The converters and the `__check_init__` of a module, on its present fields."""
-    for field in dataclasses.fields(module):  # type: ignore[arg-type]
+    for field in dataclasses.fields(module):
         convert = field.metadata.get("converter")
         if convert is not None:
             convert(getattr(module, field.name))

@@ -228,7 +228,9 @@ class Result(Answer):
     source: dict[str, Any] | None
     peer: dict[str, str] | None
 
-    def __init__(self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now):
+    def __init__(
+        self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now: Any
+    ):
         later = later or {}
         given = {k: v for k, v in DEFAULTS.items() if k not in later} | now
         missing = _FIELDS - given.keys() - later.keys()

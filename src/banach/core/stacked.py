@@ -67,7 +67,7 @@ class Stacked(Sequence[Problem]):
 
     def view(self, i: int) -> Problem:
         """The problem of one lane on the stack's own arrays."""
-        return jax.tree.unflatten(self.treedef, self.lane(i))  # type: ignore[no-any-return]
+        return jax.tree.unflatten(self.treedef, self.lane(i))
 
 
 def picked(index: Any, size: int) -> np.ndarray:

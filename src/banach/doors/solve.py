@@ -109,7 +109,7 @@ def solve(
 
         kept = checkpoint is not None or resume is not None
         asked = correct_digits.read(problem, digits, tol, check, kept)
-        given = dict(
+        given: dict[str, Any] = dict(
             max_steps=max_steps, seed=seed, rows=rows, checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds, resume=resume, progress=progress,
             tier=tier,
@@ -318,11 +318,11 @@ def minimize(
         >>> bn.minimize(f, np.zeros(2), bounds=[(0, 1), (None, 3)]).x.round(4)
         array([1., 2.])
     """
-    more = scipy_arguments.options(options, more)
+    rest = scipy_arguments.options(options, dict(more))
     problem = scipy_arguments.problem(
         fun, x0, args, jac, hess, hessp, bounds, constraints
     )
-    return solve(problem, method, **more)
+    return solve(problem, method, **rest)
 
 
 @door

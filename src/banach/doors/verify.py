@@ -87,7 +87,7 @@ class Verdict:
 
 @door
 def verify(
-    answer: "Result | Saved | Problem | Path",
+    answer: Result | Problem | Path,
     x: PyTree | None = None,
     *,
     problem: "ProblemLike | None" = None,

@@ -184,7 +184,7 @@ class Results(Sequence[Result]):
     @property
     def problems(self) -> Stacked:
         """The problems, a sequence."""
-        return self._many.problems[self._ids]  # type: ignore[no-any-return]
+        return self._many.problems[self._ids]
 
     @property
     def status(self) -> np.ndarray:

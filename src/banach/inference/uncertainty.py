@@ -126,6 +126,7 @@ class Uncertainty:
         }
         ends = np.asarray(self.intervals)
         parameters = []
+        row: dict[str, Any]
         for i, name in enumerate(self.names):
             row = {"name": str(name)}
             row |= {k: number(np.asarray(v)[i]) for k, v in columns.items()}

@@ -1,4 +1,4 @@
-"""Written by tests/public_stub.py --write; a test holds it."""
+"""Written by tests/typing/public_stub.py --write; a test holds it."""
 
 from banach.parts.batch_size import adadagrad_transform as adadagrad_transform
 from banach.parts.graph_network import GraphSolver as GraphSolver

@@ -301,7 +301,7 @@ class Searched(Method):
         return Refusal("a direction and a search", _PARTS)
 
     @property
-    def card(self) -> Card:  # type: ignore[override]
+    def card(self) -> Card:
         """Of what it needs; it has no paper of its own."""
         if not (
             isinstance(self.direction, Direction) and isinstance(self.search, Search)

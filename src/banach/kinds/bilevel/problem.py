@@ -147,11 +147,11 @@ class Bilevel(Problem):
         """Blocks, rows of upper and rows of lower in each; 1 where there are none."""
         m = jax.tree.leaves(self.y0)[0].shape[0] if self.blocks else 1
         axis = 1 if self.blocks else 0
-        sizes = [
+        upper, lower = (
             1 if rows is None else jax.tree.leaves(rows)[0].shape[axis]
             for rows in (self.upper_rows, self.lower_rows)
-        ]
-        return (m, *sizes)
+        )
+        return m, upper, lower
 
     def in_blocks(self, y: PyTree) -> PyTree:
         """The lower variable with its axis of blocks (one block if there is none)."""

@@ -170,7 +170,8 @@ class Constrained(Differentiable, Started):
         if not self.bounded():
             far = jnp.full(self.size(), jnp.inf, dtype)
             return -far, far
-        return tuple(tree.ravel(v)[0].astype(dtype) for v in (self.lower, self.upper))
+        lower, upper = tree.ravel(self.lower)[0], tree.ravel(self.upper)[0]
+        return lower.astype(dtype), upper.astype(dtype)
 
     def essential(self) -> frozenset[str]:
         """The constraints."""

@@ -103,15 +103,15 @@ class ConvexRelu(Problem):
     ):
         self.loss = SquaredLoss() if loss is None else loss
         relu_inputs.check_loss(self.loss)
-        X = glm_inputs.dense(X, "X")
-        y, self.classes = glm_inputs.targets(y, self.loss, X.shape[0])
-        dtype = glm_inputs.common_dtype(X, None if self.loss.discrete else y)
-        self.X = inputs.narrowed(X, dtype, "X")
-        self.y = self.loss.labels(y, dtype)
+        rows = glm_inputs.dense(X, "X")
+        read, self.classes = glm_inputs.targets(y, self.loss, rows.shape[0])
+        dtype = glm_inputs.common_dtype(rows, None if self.loss.discrete else read)
+        self.X = inputs.narrowed(rows, dtype, "X")
+        self.y = self.loss.labels(read, dtype)
         self.beta = relu_inputs.positive(beta, "beta", dtype)
         self.gated = validation.flag(gated, "gated")
         self.loss = inputs.in_dtype(self.loss, dtype)
-        found, self.listed = relu_inputs.patterns(X, patterns, seed)
+        found, self.listed = relu_inputs.patterns(rows, patterns, seed)
         self.masks = found.masks
 
     def restated(self) -> "ConvexRelu":

@@ -54,7 +54,8 @@ def manufactured(
         points = jnp.asarray(mesh.reshape(-1, dims))
         values = [jax.jit(jax.vmap(g))(points) for g in (load, exact)]
         shape = (n,) * dims
-        return tuple(np.asarray(v).reshape(shape) for v in values)
+        given, nodal = (np.asarray(v).reshape(shape) for v in values)
+        return given, nodal
 
 
 def _functions(

@@ -117,22 +117,22 @@ class GLM(Problem):
             raise Misuse("Softmax takes no offset; leave it out")
         labelled.same_rows(A, y, sample_weight, offset)
         names = labelled.columns(A, columns)
-        A = glm_inputs.matrix(A)
-        n = A.shape[0]
-        self.columns = labelled.one_each(names, A.shape[1])
-        y, self.classes = glm_inputs.targets(y, loss, n)
+        rows = glm_inputs.matrix(A)
+        n = rows.shape[0]
+        self.columns = labelled.one_each(names, rows.shape[1])
+        read, self.classes = glm_inputs.targets(y, loss, n)
         weight = glm_inputs.weights(sample_weight, n)
         if offset is not None:
             offset = glm_inputs.vector(offset, "offset", n)
         dtype = glm_inputs.common_dtype(
-            design.values(A), None if loss.discrete else y, weight, offset
+            design.values(rows), None if loss.discrete else read, weight, offset
         )
-        self.A = design.narrowed(A, dtype)
+        self.A = design.narrowed(rows, dtype)
         # A method of a module that is fetched from an instance is a module of its own,
         # 16 us to make; from its class it is a function.
         kind = type(loss)
-        y = y if loss.discrete else inputs.cast(y, dtype, "y")
-        self.y = kind.labels(loss, y, dtype)
+        read = read if loss.discrete else inputs.cast(read, dtype, "y")
+        self.y = kind.labels(loss, read, dtype)
         self.weight = inputs.cast(weight, dtype, "sample_weight")
         self.offset = inputs.cast(offset, dtype, "offset")
         self.loss = inputs.in_dtype(loss, dtype)

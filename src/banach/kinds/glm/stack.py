@@ -382,7 +382,7 @@ def _parts(
                     f"lane {i}: its {type(own.term).__name__} is of another structure "
                     "than that of lane 0; stack lanes of one structure"
                 )
-    return jax.tree.unflatten(structure, made)  # type: ignore[no-any-return]
+    return jax.tree.unflatten(structure, made)
 
 
 def _statics(part: Any) -> bool:
@@ -467,7 +467,7 @@ def _leaves(A: _Leaf) -> SparseMatrix:
     values, *places = (getattr(A.value, v) for v in ("values", "rows", "columns"))
     leaves = [_Leaf(values, A.shared), *(_Leaf(v, True) for v in places)]
     structure = jax.tree.structure(A.value)
-    return jax.tree.unflatten(structure, leaves)  # type: ignore[no-any-return]
+    return jax.tree.unflatten(structure, leaves)
 
 
 def _cast(part: Any, dtype: Any) -> Any:

@@ -187,9 +187,9 @@ def normal_equations(
     columns, and declared otherwise. Raises Misuse for a negative ridge, or shapes that
     do not fit.
     """
-    inner, y = given.tall(A, y)
+    inner, b = given.tall(A, y)
     columns = given.width(inner)
-    operator = NormalOperator(inner, given.ridge(ridge, y.dtype), columns)
+    operator = NormalOperator(inner, given.ridge(ridge, b.dtype), columns)
     return Linear(
-        operator, given.pulled_back(inner, y), positive_definite=positive_definite
+        operator, given.pulled_back(inner, b), positive_definite=positive_definite
     )

@@ -71,15 +71,15 @@ class RobustConvexRelu(Problem):
                 "RobustConvexRelu takes a number of patterns or rows of 0 and 1, got "
                 f"{patterns!r}; no list of patterns covers every network here"
             )
-        X = glm_inputs.dense(X, "X")
-        self.eps = relu_inputs.positive(eps, "eps", X.dtype)
+        rows = glm_inputs.dense(X, "X")
+        self.eps = relu_inputs.positive(eps, "eps", rows.dtype)
         if compat.is_tracer(self.eps):
             raise Misuse(
                 "RobustConvexRelu reads its patterns from eps, which is being traced; "
                 "build it outside jit and vmap, and move its data with eqx.tree_at"
             )
-        found, _ = relu_inputs.patterns(X, patterns, seed, float(self.eps))
-        self.plain = ConvexRelu(X, y, beta, found.masks)
+        found, _ = relu_inputs.patterns(rows, patterns, seed, float(self.eps))
+        self.plain = ConvexRelu(rows, y, beta, found.masks)
         self.eps = self.eps.astype(self.plain.X.dtype)
 
     def restated(self) -> "RobustConvexRelu":

@@ -1,6 +1,6 @@
 """What a type checker and an editor see of `import banach as bn`, committed.
 
-    python tests/public_stub.py --write     # where public names change
+    python tests/typing/public_stub.py --write     # where public names change
 
 `banach/__init__.py` finds a name when it is first asked for, which no checker can
 follow: the stub beside it names every one, with the module that it stands in. Types
@@ -13,8 +13,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-SRC = Path(__file__).parents[1] / "src" / "banach"
-BY = '"""Written by tests/public_stub.py --write; a test holds it."""\n'
+SRC = Path(__file__).parents[2] / "src" / "banach"
+BY = '"""Written by tests/typing/public_stub.py --write; a test holds it."""\n'
 PACKAGES = "from banach import parts as parts\nfrom banach import terms as terms\n"
 TOP = """
 from types import ModuleType as _ModuleType
@@ -87,7 +87,8 @@ def _imports(where: dict[str, str], hidden: dict[str, str]) -> str:
 
 def _as_sorted(name: str) -> tuple[int, str]:
     """As ruff orders the names of an import: constants, classes, functions."""
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+    word = name.split()[0]
+    return (0 if word.isupper() else 1 if word[0].isupper() else 2), word
 
 
 def _source(module: str) -> str:
