@@ -9,6 +9,7 @@ from jaxtyping import Array, PyTree
 
 from banach.checks import evaluation
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -36,7 +37,7 @@ class Goal(Check):
 
     name: ClassVar[str] = "goal"
 
-    target: Any = eqx.field(converter=_target)
+    target: Real = eqx.field(converter=_target)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

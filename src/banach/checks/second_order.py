@@ -15,6 +15,7 @@ from banach.checks.refusals import refuse_without
 from banach.checks.scales import at_most_one, held_against, source
 from banach.checks.stationarity import gradient_scale, no_term
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -52,9 +53,9 @@ class SecondOrder(Check):
 
     name: ClassVar[str] = "second_order"
 
-    tol: Any = eqx.field(default=1e-6, converter=_positive("tol"))
+    tol: Real = eqx.field(default=1e-6, converter=_positive("tol"))
     curvature: Any = eqx.field(default=None, converter=_positive("curvature"))
-    delta: Any = eqx.field(default=0.01, converter=_delta)
+    delta: Real = eqx.field(default=0.01, converter=_delta)
     steps: int = eqx.field(static=True, default=50)
     dense: bool | None = eqx.field(static=True, default=None)
     scales: Any = None

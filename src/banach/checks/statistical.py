@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.checks import evaluation
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -199,10 +200,10 @@ class MeanCheck(Check):
     name: ClassVar[str] = "mean"
 
     draw: Draw = eqx.field(static=True)
-    target: Any = eqx.field(converter=_target)
-    low: Any = eqx.field(default=0.0, converter=_low)
-    high: Any = eqx.field(default=1.0, converter=_high)
-    delta: Any = eqx.field(default=0.05, converter=_delta)
+    target: Real = eqx.field(converter=_target)
+    low: Real = eqx.field(default=0.0, converter=_low)
+    high: Real = eqx.field(default=1.0, converter=_high)
+    delta: Real = eqx.field(default=0.05, converter=_delta)
     batch: int = eqx.field(static=True, default=64)
     epochs: int = eqx.field(static=True, default=10)
 
@@ -332,10 +333,10 @@ class HeldOutRisk(Check):
 
     losses: Callable[[Problem, Any, Any], Float[Array, " n"]] = eqx.field(static=True)
     data: Any = eqx.field(converter=_rows)
-    target: Any = eqx.field(converter=_target)
-    low: Any = eqx.field(default=0.0, converter=_low)
-    high: Any = eqx.field(default=1.0, converter=_high)
-    delta: Any = eqx.field(default=0.05, converter=_delta)
+    target: Real = eqx.field(converter=_target)
+    low: Real = eqx.field(default=0.0, converter=_low)
+    high: Real = eqx.field(default=1.0, converter=_high)
+    delta: Real = eqx.field(default=0.05, converter=_delta)
 
     def __check_init__(self):
         if not callable(self.losses):

@@ -15,8 +15,11 @@ from banach.core.misuse import Misuse
 if TYPE_CHECKING:
     # By its own name, or a checker does not know it.
     from equinox._module._module import _ModuleMeta as _Meta
+
+    from banach.core.validated_fields import count, hyper, number, switch
 else:
     _Meta = type(eqx.Module)
+    count = hyper = number = switch = eqx.field  # they stand above this module
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -170,7 +173,9 @@ def door(
     return call
 
 
-@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field))
+@dataclass_transform(
+    field_specifiers=(dataclasses.field, eqx.field, hyper, number, count, switch)
+)
 class Made(_Meta):
     """The class of classes whose constructor is a door: terms, losses, checks, kinds.
 

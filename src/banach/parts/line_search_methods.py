@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.card import Card
 from banach.core.hyperparameters import part
 from banach.core.method import Method, Refusal
@@ -107,8 +108,8 @@ class UnitWolfe(Search):
     `decrease` < 1/2 and `curvature` as in `parts.line_search.approximate_wolfe`.
     """
 
-    decrease: Any = number("UnitWolfe decrease", "positive", default=1e-4)
-    curvature: Any = number("UnitWolfe curvature", "positive", default=0.9)
+    decrease: Real = number("UnitWolfe decrease", "positive", default=1e-4)
+    curvature: Real = number("UnitWolfe curvature", "positive", default=0.9)
 
     def __check_init__(self):
         _ordered("UnitWolfe", self.decrease, self.curvature)
@@ -153,8 +154,8 @@ class Wolfe(Search):
     without curvature whose minimum is 0 (Hager and Zhang 2005, step I0).
     """
 
-    decrease: Any = number("Wolfe decrease", "positive", default=0.1)
-    curvature: Any = number("Wolfe curvature", "positive", default=0.9)
+    decrease: Real = number("Wolfe decrease", "positive", default=0.1)
+    curvature: Real = number("Wolfe curvature", "positive", default=0.9)
     first: Any = eqx.field(converter=_first, default=None)
 
     def __check_init__(self):
@@ -205,7 +206,7 @@ class Nonmonotone(Search):
     """
 
     memory: int = count("Nonmonotone memory", default=10)
-    decrease: Any = number("Nonmonotone decrease", "positive", default=1e-4)
+    decrease: Real = number("Nonmonotone decrease", "positive", default=1e-4)
 
     def __check_init__(self):
         _below(self.decrease, 1, "Nonmonotone decrease", "1")
@@ -231,7 +232,7 @@ class Nonmonotone(Search):
 class Fixed(Search):
     """The same multiple of the direction in every step; no value is asked."""
 
-    step_size: Any = number("Fixed step_size", "positive")
+    step_size: Real = number("Fixed step_size", "positive")
 
     @property
     def needs(self) -> frozenset[str]:

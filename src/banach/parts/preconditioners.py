@@ -7,7 +7,6 @@ definite, as conjugate gradients require.
 
 import abc
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import compat, tree
+from banach.core.annotations import Real
 from banach.core.door import Made
 from banach.core.method import Refusal
 from banach.core.problem import Misuse
@@ -116,7 +116,7 @@ class IncompleteCholesky(Preconditioner):
     Both triangular solves go over the n + m - 1 antidiagonals, one after another.
     """
 
-    modified: Any = number("IncompleteCholesky modified", "nonnegative", default=0.0)
+    modified: Real = number("IncompleteCholesky modified", "nonnegative", default=0.0)
 
     def __check_init__(self):
         if not compat.is_tracer(self.modified) and float(self.modified) > 1:
@@ -199,7 +199,7 @@ class Multigrid(Preconditioner):
     """
 
     sweeps: int = count("Multigrid sweeps", default=2)
-    damping: Any = number("Multigrid damping", "positive", default=0.8)
+    damping: Real = number("Multigrid damping", "positive", default=0.8)
 
     def label(self) -> str:
         """Its key in RECIPES."""

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.problem import Misuse
 from banach.core.rounding import gam, least
 from banach.core.validated_fields import hyper, keep
@@ -136,7 +137,7 @@ class LInfBall(Set):
     oracles = _COMPACT
     separable = True
 
-    radius: Any = hyper("LInfBall radius", "positive", scalar=True)
+    radius: Real = hyper("LInfBall radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """Clip at the radius."""
@@ -182,7 +183,7 @@ class Simplex(Set):
 
     oracles = _COMPACT
 
-    radius: Any = hyper("Simplex radius", "positive", scalar=True, default=1.0)
+    radius: Real = hyper("Simplex radius", "positive", scalar=True, default=1.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Subtract the threshold, keep the positive part."""
@@ -228,7 +229,7 @@ class L1Ball(Set):
 
     oracles = _COMPACT
 
-    radius: Any = hyper("L1Ball radius", "positive", scalar=True)
+    radius: Real = hyper("L1Ball radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """The signs times the projection of |v| on the simplex."""
@@ -269,7 +270,7 @@ class L2Ball(Set):
 
     oracles = _COMPACT
 
-    radius: Any = hyper("L2Ball radius", "positive", scalar=True)
+    radius: Real = hyper("L2Ball radius", "positive", scalar=True)
     middle: Any = hyper("L2Ball middle", default=0.0)
 
     def project(self, v: PyTree) -> PyTree:

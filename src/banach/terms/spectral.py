@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.annotations import Real
 from banach.core.problem import Misuse
 from banach.core.rounding import gam, least
 from banach.core.tree import PRECISION
@@ -84,7 +85,7 @@ class NuclearBall(Set):
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = hyper("NuclearBall radius", "positive", scalar=True)
+    radius: Real = hyper("NuclearBall radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """Shrink the singular values on the simplex."""
@@ -137,7 +138,7 @@ class Spectrahedron(Set):
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = hyper("Spectrahedron radius", "positive", scalar=True, default=1.0)
+    radius: Real = hyper("Spectrahedron radius", "positive", scalar=True, default=1.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Symmetrise, and project the eigenvalues on the simplex."""

@@ -182,7 +182,7 @@ def PoissonRegression(
 def HuberRegression(
     A: Matrix,
     b: Column,
-    delta: Reals = 1.0,
+    delta: Real = 1.0,
     l2: Reals = 1.0,
     *,
     intercept: bool = True,
@@ -269,7 +269,7 @@ def BoxLeastSquares(
 @stackable
 @door(also=OPTIONS)
 def SimplexLeastSquares(
-    A: Matrix, b: Column, radius: Reals = 1.0, **data: Unpack[RowOptions]
+    A: Matrix, b: Column, radius: Real = 1.0, **data: Unpack[RowOptions]
 ) -> GLM:
     """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
     return _model(A, b, SquaredLoss(), Simplex(radius), **data)

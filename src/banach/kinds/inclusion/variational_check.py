@@ -104,7 +104,8 @@ class VariationalGap(Scaled):
 def _set(problem: Problem) -> Term:
     if problem.term is not None:
         return problem.term
-    return L2Ball(problem.facts().radius, problem.start().x)
+    radius: Any = problem.facts().radius
+    return L2Ball(radius, problem.start().x)
 
 
 def _repaired(problem: Problem, z: Any) -> Any:
