@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from numpy.typing import ArrayLike
 
 from banach.core import validation
-from banach.core.annotations import Column, Matrix, Reals, RowOptions
+from banach.core.annotations import Column, Matrix, Real, Reals, RowOptions
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.kinds.glm import inputs as glm_inputs
