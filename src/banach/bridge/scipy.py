@@ -103,6 +103,17 @@ class Scipy(HostMethod):
     they are a thousand times off; its multipliers are not read, the check fits its own.
     `seconds` include
     some microseconds of thread switching and array conversion for each iterate.
+
+    Args:
+        algorithm: the name of a method of scipy.optimize.minimize.
+        options: its options, by name.
+
+    Source: Virtanen and others, SciPy 1.0, Nature Methods 17 (2020).
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Scipy("L-BFGS-B", {"maxcor": 20})).status
+        'certified'
     """
 
     algorithm: Any

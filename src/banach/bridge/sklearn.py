@@ -55,6 +55,18 @@ class Sklearn(HostMethod):
 
     Fails where scikit-learn stops by itself above the tolerance: lbfgs stops on
     64 roundoffs of the objective.
+
+    Args:
+        algorithm: coordinate-descent, cholesky, newton-cholesky or lbfgs.
+        options: arguments of the estimator, by name.
+
+    Source: Pedregosa and others, Scikit-learn, J. Machine Learning Research 12 (2011).
+
+    Example:
+        >>> bn.solve(
+        ...     bn.Ridge(np.eye(2), np.ones(2), l2=1.0), bn.Sklearn("cholesky")
+        ... ).x.round(4)
+        array([0.5, 0.5])
     """
 
     algorithm: Any

@@ -195,6 +195,25 @@ class MeanCheck(Check):
     together with probability at most min(1, N delta).
 
     Raises Misuse unless low < target <= high, 0 < delta < 1, batch >= 2, epochs >= 1.
+
+    Args:
+        draw: (problem, x, key, n) -> n independent terms, shape (n,).
+        target: what the mean is to be at most, in (low, high].
+        low, high: the range of a term.
+        delta: the probability that the run is certified wrongly, in (0, 1).
+        batch: terms of a screen, and of the first epoch; at least 2.
+        epochs: doublings of the sample at most, at least 1.
+
+    Source: Maurer and Pontil, Empirical Bernstein bounds and sample variance
+    penalization, COLT (2009).
+
+    Example:
+        >>> noise = lambda problem, x, key, n: jnp.clip(
+        ...     jnp.sum(x**2) + jax.random.uniform(key, (n,)) / 4, 0, 1
+        ... )
+        >>> bowl = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(2))
+        >>> bn.solve(bowl, check=bn.MeanCheck(noise, target=0.3)).status
+        'certified'
     """
 
     name: ClassVar[str] = "mean"
@@ -327,6 +346,24 @@ class HeldOutRisk(Check):
 
     Raises Misuse unless low < target <= high, 0 < delta < 1, and for rows that do not
     agree or losses of another shape.
+
+    Args:
+        losses: (problem, x, data) -> one loss a row, shape (n,).
+        data: the held out rows, a pytree of arrays of shape (n, ...).
+        target: what the mean loss is to be at most, in (low, high].
+        low, high: the range of a loss.
+        delta: the probability that the run is certified wrongly, in (0, 1).
+
+    Source: Maurer and Pontil, Empirical Bernstein bounds and sample variance
+    penalization, COLT (2009).
+
+    Example:
+        >>> A, b = np.arange(20.0)[:, None], np.arange(20.0) * 2
+        >>> new = {"a": np.arange(500.0)[:, None], "b": np.arange(500.0) * 2}
+        >>> miss = lambda problem, x, rows: jnp.abs(rows["a"] @ x - rows["b"]) > 0.5
+        >>> risk = bn.HeldOutRisk(miss, new, target=0.1)
+        >>> bn.solve(bn.Ridge(A, b, l2=1e-6), check=risk).status
+        'certified'
     """
 
     name: ClassVar[str] = "held_out"

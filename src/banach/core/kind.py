@@ -47,6 +47,10 @@ class KindCard:
             state such a problem.
         pieces: names in `bn` of what it is stated with; not in `dir(bn)`.
         zoo: what the names of the ready problems begin with.
+
+    Example:
+        >>> bn.Linear.card.name, bn.Linear.card.checks[0]
+        ('Linear', 'linear_residual')
     """
 
     name: str
@@ -86,6 +90,28 @@ def kind(
     """Attach a card to a Problem class; every argument is a literal.
 
     Words may be given as one string with spaces. See `KindCard`.
+
+    Args:
+        name: of the kind, one word.
+        oracles: what some instance offers.
+        checks: names of its default checks, the usual one first.
+        prefers: names of default methods by condition; None: those of a minimisation.
+        views: names of its views, in the order in which they are tried.
+        term: the words for what a method ignores.
+        cures: by what another problem lacks, what to do.
+        public, pieces: names that `bn` has besides, by file of the room.
+        zoo: what the names of the ready problems begin with.
+
+    Raises:
+        Misuse: a name that is taken, or a condition that is none.
+
+    Example:
+        >>> @bn.kind(name="Nearest", oracles="value grad", checks="stationarity")
+        ... class Nearest(bn.Problem):
+        ...     pass
+        ...
+        >>> Nearest.card.checks
+        ('stationarity',)
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise Misuse(f"a kind's name is one word, got {name!r}; e.g. name='Nearest'")

@@ -23,7 +23,17 @@ from banach.core.problem import Misuse, Problem
 
 
 class Refusal(NamedTuple):
-    """Why a method does not apply, and what would make it apply."""
+    """Why a method does not apply, and what would make it apply.
+
+    Args:
+        missing: the fact or the oracle.
+        cure: what to do.
+
+    Example:
+        >>> flat = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(2))
+        >>> bn.AcceleratedGradient.suggest(flat, flat.facts()).missing
+        'L'
+    """
 
     missing: str
     cure: str
@@ -43,6 +53,13 @@ class Method(eqx.Module):
     are left out have their default; a field without one, or with a declaration such
     as `fact("L")`, is decided where the method meets its problem. A method made
     without any argument is what `suggest` makes.
+
+    Args:
+        values, named: the fields, by place or by name.
+
+    Example:
+        >>> bn.Lbfgs(memory=5).memory, isinstance(bn.Lbfgs(), bn.Method)
+        (5, True)
     """
 
     card: ClassVar[Card]
@@ -163,7 +180,12 @@ class Method(eqx.Module):
 
 
 class HostMethod(eqx.Module):
-    """A method that runs on the host (a peer library); it cannot be resumed."""
+    """A method that runs on the host (a peer library); it cannot be resumed.
+
+    Example:
+        >>> isinstance(bn.Scipy("BFGS"), bn.HostMethod)
+        True
+    """
 
     card: ClassVar[Card]
 

@@ -90,6 +90,15 @@ class Problem(eqx.Module, metaclass=_Kind):
     (dense, in the order of `tree.ravel`), `prox(v, t)`, `project(v)`, `lmo(g)`.
     Where there is a term beside the smooth part, value/grad/hvp/hess are those of
     the smooth part and `objective` is the whole.
+
+    Example:
+        >>> problem = bn.Ridge(np.eye(2), np.ones(2), l2=1.0)
+        >>> (
+        ...     isinstance(problem, bn.Problem),
+        ...     problem.kind,
+        ...     float(problem.objective(np.zeros(2))),
+        ... )
+        (True, 'GLM', 1.0)
     """
 
     kind: ClassVar[str]

@@ -23,7 +23,17 @@ def elsewhere(name: str) -> str:
 
 
 class NotCertified(RuntimeError):
-    """Raised by `Result.require()`: the answer may not be believed as it stands."""
+    """Raised by `Result.require()`: the answer may not be believed as it stands.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 4), np.zeros(2))
+        >>> try:
+        ...     bn.solve(bowl, "gradient_descent", max_steps=1).require()
+        ... except bn.NotCertified as error:
+        ...     print(str(error)[:6])
+        ...
+        budget
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,6 +213,15 @@ class Result(Answer):
     ...} in its words (None for native methods). It is shown, and believed by nobody.
     A field may be given as a function in `later`: it is evaluated when first read,
     so that a solve of half a millisecond does not pay for words nobody reads.
+
+    Example:
+        >>> result = bn.solve(bn.Ridge(np.eye(2), np.ones(2), l2=1.0))
+        >>> (
+        ...     result.certified,
+        ...     result.x.round(3),
+        ...     result.require().steps == result.steps,
+        ... )
+        (True, array([0.5, 0.5]), True)
     """
 
     problem: Problem

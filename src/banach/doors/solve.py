@@ -97,6 +97,13 @@ def solve(
 
     Raises:
         Misuse: bad input, with the cure in the message.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> result = bn.solve(bn.Lasso(A, b, lam=0.1))
+        >>> result.x.round(3), result.status, result.certificate.quantity
+        (array([1.133, 1.5  ]), 'certified', 'f(x)-f*')
     """
     _callback(progress)
     seconds(checkpoint_seconds, "checkpoint_seconds")
@@ -150,6 +157,24 @@ def iterate(
 
     Misuse is raised by the call, before the first Result is asked for. With
     `compile_free` the clock of `time_limit` starts once all is compiled.
+
+    Args:
+        problem, method, start, tol, check, max_steps, time_limit, seed, rows, resume,
+            tier: as in `solve`.
+        live: whether chunks are short enough to be watched.
+        compile_free: whether the clock of `time_limit` starts once all is compiled.
+
+    Returns:
+        Iterator of Result: of status "running", the last one final.
+
+    Raises:
+        Misuse: bad input, with the cure in the message.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 4), np.zeros(2))
+        >>> states = [state.status for state in bn.iterate(bowl)]
+        >>> states[-1]
+        'certified'
     """
     validation.flag(live, "live")
     validation.flag(compile_free, "compile_free")
@@ -394,6 +419,21 @@ def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     Returns gradient (the problem's structure, floating leaves), the relative
     residual of the adjoint solve and the condition number of its matrix. The
     gradient is NaN where the result is not certified or the solve is bad.
+
+    Args:
+        result: a certified Result, of a method that runs in JAX.
+        cotangent: dg/dx of a number g that is made of x; like x.
+
+    Raises:
+        Misuse: a result without its problem, or a cotangent that is not like x.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> result = bn.solve(bn.Ridge(A, b, l2=0.1), tol=1e-12)
+        >>> pulled = bn.sensitivity(result, np.array([0.0, 1.0]))
+        >>> pulled.gradient.y.round(3)
+        array([-0.441,  0.015,  0.47 ])
     """
     if not isinstance(result, Result):
         raise Misuse(

@@ -149,6 +149,16 @@ class Results(Sequence[Result]):
     certificate, point and problem; `bn.verify`, `save` and `sensitivity` take it. A
     slice, a list of indices or a mask gives Results of those lanes:
     `results[~results.certified]`. Reading a column makes no Result.
+
+    Args:
+        many: what the lanes have in common.
+        ids: the lanes, in order.
+
+    Example:
+        >>> A, Y = np.arange(4.0)[:, None], np.array([[0, 1, 0, 1], [0, 0, 1, 1]])
+        >>> results = bn.solve_many(bn.LogisticRegression.stack(A, Y, 1.0))
+        >>> len(results), results[0].status, results.x.shape
+        (2, 'certified', (2, 2))
     """
 
     def __init__(self, many: Many, ids: np.ndarray):

@@ -73,6 +73,15 @@ class Uncertainty:
             as a share; None where the model is linear, or too large.
         certified: whether a check accepted the answer.
         conditions: in words, what all of this holds under.
+
+    Example:
+        >>> t, y = np.arange(5.0), np.array([1.0, 3.1, 4.9, 7.2, 8.8])
+        >>> line = bn.least_squares(
+        ...     lambda p: p["a"] + p["b"] * t - y, {"a": 0.0, "b": 0.0}, data=y
+        ... )
+        >>> u = bn.uncertainty(bn.solve(line))
+        >>> u.names, u.distribution, u.degrees_of_freedom
+        (('a', 'b'), 't', 3)
     """
 
     names: tuple

@@ -68,6 +68,23 @@ def adadagrad_transform(
     next, between `batch` and `most`, never decreasing. `coordinatewise=False` is
     AdaGrad-Norm. Against optax.adagrad: `initial` is initial_accumulator_value, and
     eps is 0.
+
+    Args:
+        learning_rate: a number > 0.
+        batch: the first batch size.
+        most: the largest one.
+        eta: how much noise the test allows, > 0.
+        test: "norm" or "coordinate".
+        coordinatewise: whether each coordinate has a step of its own.
+        initial: the accumulator at the start, > 0.
+
+    Source: Lau, Liu and Kolar, AdAdaGrad: adaptive batch size schemes for adaptive
+    gradient methods (2024).
+
+    Example:
+        >>> rule = bn.adadagrad_transform(0.1, batch=4, most=64)
+        >>> int(rule.init(jnp.zeros(2)).batch)
+        4
     """
     # A schedule would be called with a count that this transformation does not keep.
     learning_rate = validation.number(learning_rate, "adadagrad learning_rate")

@@ -85,6 +85,17 @@ class GraphSolver(eqx.Module):
 
     Source: Park, Choo and Park, Convergent Graph Solvers (2022); sizes and
     activations are ours.
+
+    Args:
+        listen, edge, node, decode: the networks of the formulas above.
+        gamma: in (0, 1).
+        heads: how many maps, at least 1.
+
+    Example:
+        >>> graph = bn.graph_solver(jax.random.key(0), features=2, edge_features=1)
+        >>> near = ~np.eye(3, dtype=bool)
+        >>> jax.eval_shape(graph, np.ones((3, 2)), np.ones((3, 3, 1)), near).shape
+        (3, 1)
     """
 
     listen: Messages
@@ -160,7 +171,32 @@ def graph_solver(
     gamma: float = 0.9,
     dtype: Any = float,
 ) -> GraphSolver:
-    """An untrained GraphSolver for graphs with so many features."""
+    """An untrained GraphSolver for graphs with so many features.
+
+    Args:
+        key: a JAX key, of the weights.
+        features: p, of a node.
+        edge_features: r, of an edge.
+        heads: how many maps are solved.
+        width: of each map, a node.
+        state: what the messages make, a node.
+        hidden: units of the hidden layers.
+        out: numbers that are answered, a node.
+        gamma: in (0, 1).
+        dtype: of all weights, floating.
+
+    Raises:
+        Misuse: sizes below 1, gamma outside (0, 1), a dtype that is not floating.
+
+    Source: Park, Choo and Park, Convergent Graph Solvers (2022).
+
+    Example:
+        >>> graph = bn.graph_solver(
+        ...     jax.random.key(0), features=2, edge_features=1, heads=2
+        ... )
+        >>> graph.heads
+        2
+    """
     validation.key(key)
     features = validation.integer(features, "features", low=1)
     edge_features = validation.integer(edge_features, "edge_features", low=0)

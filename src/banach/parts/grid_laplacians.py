@@ -36,6 +36,22 @@ class GridLaplacian(Operator):
     `down` are not read. Weights and `extra` are at least 0: A is symmetric and
     positive semidefinite, and definite where every connected part of the grid has
     some extra > 0. A cell without neighbours is a row of its own.
+
+    Args:
+        right, down, extra: (n, m), at least 0, as said above.
+
+    Source: LeVeque, Finite Difference Methods for Ordinary and Partial Differential
+    Equations (2007), section 3.2, with weights.
+
+    Example:
+        >>> one = np.ones((2, 2))
+        >>> (
+        ...     bn.grid_laplacian(one, one, one).matvec(
+        ...         np.array([[1.0, 0.0], [0.0, 0.0]])
+        ...     )
+        ... )
+        Array([[ 3., -1.],
+               [-1.,  0.]], dtype=float32)
     """
 
     entrywise: ClassVar[bool] = True
@@ -103,6 +119,19 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
 
     Raises Misuse for other shapes, for negative or non-finite weights, and for a
     connected part without any extra > 0, on which A would be singular.
+
+    Args:
+        right, down: (n, m), weights of the edges, at least 0.
+        extra: (n, m), at least 0, added to the diagonal.
+
+    Source: LeVeque, Finite Difference Methods for Ordinary and Partial Differential
+    Equations (2007), section 3.2, with weights.
+
+    Example:
+        >>> one = np.ones((2, 2))
+        >>> bn.solve(bn.Linear(bn.grid_laplacian(one, one, one), one)).x.round(4)
+        array([[1., 1.],
+               [1., 1.]])
     """
     made = GridLaplacian(right, down, extra)
     for name in ("right", "down", "extra"):
@@ -130,6 +159,23 @@ def poisson_grid(solid: Any) -> GridLaplacian:
     crosses the face of an obstacle (walls of a fluid); solid cells are rows x = b of
     their own. Multiply b by the squared spacing of a physical grid. Raises Misuse
     where a pocket of free cells is closed off by solid ones.
+
+    Args:
+        solid: (n, m), booleans, true inside an obstacle.
+
+    Raises:
+        Misuse: no boolean array of two axes, or a pocket of free cells that is closed
+            off.
+
+    Source: Bridson, Fluid Simulation for Computer Graphics, 2nd edition (2015), chapter
+    5.
+
+    Example:
+        >>> bn.solve(
+        ...     bn.Linear(bn.poisson_grid(np.zeros((2, 2), bool)), np.ones((2, 2)))
+        ... ).x.round(4)
+        array([[0.5, 0.5],
+               [0.5, 0.5]])
     """
     good = not (validation.masked(solid) or compat.is_tracer(solid))
     if good and not isinstance(solid, np.ndarray):

@@ -45,6 +45,16 @@ class Box(Set):
     `bounded` says that all sides are finite, which lmo and conjugate need. It is
     read off concrete bounds; traced bounds offer projections only, unless
     bounded=True is given.
+
+    Args:
+        lower, upper: numbers, or like x; -inf and inf where there is no side.
+        bounded: whether all sides are finite; None: read off them.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.Box(0.0, 1.0).project(np.array([-1.0, 0.5, 3.0]))
+        Array([0. , 0.5, 1. ], dtype=float32)
     """
 
     separable = True
@@ -132,7 +142,17 @@ class Box(Set):
 
 
 class LInfBall(Set):
-    """{max |x| <= radius}, on any pytree."""
+    """{max |x| <= radius}, on any pytree.
+
+    Args:
+        radius: a number > 0.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.LInfBall(1.0).project(np.array([3.0, -4.0, 0.5]))
+        Array([ 1. , -1. ,  0.5], dtype=float32)
+    """
 
     oracles = _COMPACT
     separable = True
@@ -168,7 +188,14 @@ class LInfBall(Set):
 
 
 class Nonnegative(Set):
-    """{x >= 0}, on any pytree."""
+    """{x >= 0}, on any pytree.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.Nonnegative().project(np.array([3.0, -4.0]))
+        Array([3., 0.], dtype=float32)
+    """
 
     oracles = _PLAIN
     separable = True
@@ -179,7 +206,18 @@ class Nonnegative(Set):
 
 
 class Simplex(Set):
-    """{x >= 0, sum x = radius}, on one array."""
+    """{x >= 0, sum x = radius}, on one array.
+
+    Args:
+        radius: a number > 0, what the entries sum to.
+
+    Source: Held, Wolfe and Crowder, Mathematical Programming 6 (1974); Parikh and Boyd,
+    Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.Simplex().project(np.array([2.0, 1.5, 0.0]))
+        Array([0.75, 0.25, 0.  ], dtype=float32)
+    """
 
     oracles = _COMPACT
 
@@ -225,7 +263,17 @@ class Simplex(Set):
 
 
 class L1Ball(Set):
-    """{sum |x| <= radius}, on one array."""
+    """{sum |x| <= radius}, on one array.
+
+    Args:
+        radius: a number > 0.
+
+    Source: Duchi, Shalev-Shwartz, Singer and Chandra, ICML (2008).
+
+    Example:
+        >>> bn.L1Ball(1.0).project(np.array([3.0, 1.0]))
+        Array([1., 0.], dtype=float32)
+    """
 
     oracles = _COMPACT
 
@@ -266,6 +314,16 @@ class L2Ball(Set):
     """{||x - center|| <= radius}, the norm over the whole pytree.
 
     `middle` is the centre: 0, or an array or pytree like the variable.
+
+    Args:
+        radius: a number > 0.
+        middle: the centre, a number or like x.
+
+    Source: Beck, First-Order Methods in Optimization (2017), chapter 6.
+
+    Example:
+        >>> bn.L2Ball(1.0).project(np.array([3.0, 4.0]))
+        Array([0.6, 0.8], dtype=float32)
     """
 
     oracles = _COMPACT

@@ -59,6 +59,30 @@ class Bilevel(Problem):
 
     Raises Misuse for functions that are not real scalars, rows or blocks whose
     leading axes disagree, no rows, NaN in the rows, or constants out of range.
+
+    Args:
+        upper: F, upper(x, y, *args), or upper(x, y, row, *args) with rows.
+        lower: g, in the same form.
+        x0, y0: the starts, pytrees of floating arrays.
+        args: further arguments of both.
+        upper_rows, lower_rows: pytrees of arrays (n, ...), or (m, n, ...) with blocks.
+        blocks: whether there are m lower problems.
+        lower_strongly_convex: whether g is strongly convex in y.
+        lower_mu: its constant, > 0.
+        lower_L: a bound of ||G_yy||, > 0.
+        smoothness: Lipschitz constants in y by the names upper_x, upper_y, cross, hess.
+
+    Example:
+        >>> two = bn.Bilevel(
+        ...     lambda x, y: (y - 1.0) ** 2,
+        ...     lambda x, y: (y - x) ** 2,
+        ...     0.0,
+        ...     0.0,
+        ...     lower_mu=2.0,
+        ... )
+        >>> x, y = bn.solve(two).x
+        >>> np.round([x, y], 4)
+        array([1., 1.])
     """
 
     upper: inputs.Function

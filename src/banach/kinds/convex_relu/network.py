@@ -6,11 +6,23 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from banach.core import tree, validation
-from banach.core.problem import Misuse
+from banach.core.problem import Misuse, in_own_precision
 
 
 class ReluNetwork(eqx.Module):
-    """z(a) = sum_j output_j relu(<a, hidden_j>), hidden (m, d), output (m,)."""
+    """z(a) = sum_j output_j relu(<a, hidden_j>), hidden (m, d), output (m,).
+
+    Args:
+        hidden: (m, d), the weights of the first layer.
+        output: (m,), those of the second.
+
+    Example:
+        >>> net = bn.ReluNetwork(
+        ...     np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([1.0, -2.0])
+        ... )
+        >>> net(np.array([[3.0, 1.0], [-1.0, 2.0]]))
+        array([ 1., -4.])
+    """
 
     hidden: Float[Array, "m d"]
     output: Float[Array, " m"]
@@ -26,6 +38,7 @@ class ReluNetwork(eqx.Module):
                 f"{hidden.shape} and {output.shape}; give one output weight a unit"
             )
 
+    @in_own_precision
     def __call__(self, X: Float[Array, "n d"]) -> Float[Array, " n"]:
         """Predictions at the rows of X."""
         X = jnp.asarray(X, self.hidden.dtype)

@@ -79,6 +79,22 @@ class ConvexRelu(Problem):
 
     Raises Misuse for shapes, NaN, labels of another coding, beta <= 0, patterns of
     other data, too many patterns to enumerate.
+
+    Args:
+        X: (n, d), with a column of ones for a bias.
+        y: (n,), targets or labels.
+        beta: the weight of the penalty, > 0.
+        patterns: how many, "all", or rows of 0 and 1, shape (P, n).
+        loss: such as `bn.LogisticLoss()`; None: `bn.SquaredLoss()`.
+        gated: whether the constraints are dropped.
+        seed: of the patterns that are drawn.
+
+    Example:
+        >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> y = np.array([0.0, 1.0, 3.0])
+        >>> net = bn.solve(bn.ConvexRelu(X, y, beta=0.01, patterns="all"), tol=1e-4)
+        >>> (net.problem.to_network(net.x)(X) + 1).round(1)
+        array([1., 2., 4.], dtype=float32)
     """
 
     X: Any

@@ -57,6 +57,16 @@ class DistributedSum(Problem):
     Oracles: value, grad and hvp of F, each term once; local_grad(x) and
     local_sample(x, key, size), the gradients of the f_i stacked over workers.
     Bad input raises Misuse.
+
+    Example:
+        >>> mean = bn.FiniteSum(
+        ...     lambda x, d: (x - d) ** 2,
+        ...     0.0,
+        ...     np.array([1.0, 2.0, 6.0, 7.0]),
+        ...     convex=True,
+        ... )
+        >>> bn.DistributedSum(mean, workers=2).facts().has("convex")
+        True
     """
 
     # The terms by worker, padded to equal numbers; `real` tells them from padding.

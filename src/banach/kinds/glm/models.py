@@ -53,6 +53,26 @@ def Lasso(
 
     sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
     lam = n alpha. `data`: sample_weight, offset, columns (names, for an array).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lam: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.Lasso(A, b, lam=0.1)).x.round(3)
+        array([1.133, 1.5  ])
     """
     return _model(A, b, SquaredLoss(), L1(lam), intercept=intercept, **data)
 
@@ -70,6 +90,26 @@ def Ridge(
     """minimise 1/2 ||A c + b0 - b||^2 + l2/2 ||c||^2.
 
     sklearn.linear_model.Ridge(alpha) minimises ||.||^2 + alpha ||c||^2: l2 = alpha.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.Ridge(A, b, l2=0.1)).x.round(3)
+        array([1.145, 1.483])
     """
     return _model(A, b, SquaredLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -89,6 +129,26 @@ def ElasticNetRegression(
 
     sklearn.linear_model.ElasticNet(alpha, l1_ratio): l1 = n alpha l1_ratio,
     l2 = n alpha (1 - l1_ratio).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        l1, l2: weights of the penalties, numbers >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.ElasticNetRegression(A, b, l1=0.1, l2=0.1)).x.round(3)
+        array([1.115, 1.482])
     """
     return _model(A, b, SquaredLoss(), ElasticNet(l1, l2), intercept=intercept, **data)
 
@@ -107,6 +167,26 @@ def LogisticRegression(
 
     Labels -1/+1, 0/1, or any two: the greater one is +1. In units of
     sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two classes.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1]
+        >>> result = bn.solve(bn.LogisticRegression(A, y, l2=1.0))
+        >>> result.x.round(3), result.predict(np.array([[2.5]]))
+        (array([ 0.453, -0.679]), array([1]))
     """
     return _model(A, y, LogisticLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -125,6 +205,27 @@ def SparseLogisticRegression(
 
     sklearn.linear_model.LogisticRegression(penalty="l1", C): lam = 1 / C; liblinear
     penalises the intercept as well, saga does not.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two classes.
+        lam: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1]
+        >>> bn.solve(
+        ...     bn.SparseLogisticRegression(A, y, lam=0.1, intercept=True)
+        ... ).x.round(3)
+        array([ 0.795, -1.193])
     """
     return _model(A, y, LogisticLoss(), L1(lam), intercept=intercept, **data)
 
@@ -146,6 +247,27 @@ def SoftmaxRegression(
     does, their order is the result's `problem.classes`. With `classes` = K, labels
     within 0 .. K-1 are the numbers themselves, and some may be absent.
     sklearn.linear_model.LogisticRegression(C), multinomial: l2 = 1 / C.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two or more classes.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        classes: the number of classes, where some may be absent; None: those of y.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), ["a", "b", "b", "c"]
+        >>> result = bn.solve(bn.SoftmaxRegression(A, y, l2=0.1))
+        >>> result.predict(np.array([[0.0], [3.0]]))
+        array(['a', 'c'], dtype='<U1')
     """
     if classes is None:
         if not glm_inputs.known(y):
@@ -173,6 +295,25 @@ def PoissonRegression(
     """minimise sum_i (mu_i - y_i + y_i log(y_i / mu_i)) + l2/2 ||c||^2, mu = exp(z).
 
     sklearn.linear_model.PoissonRegressor(alpha) divides the sum by n: l2 = n alpha.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), counts >= 0.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 2.0, 6.0])
+        >>> bn.solve(bn.PoissonRegression(A, y, l2=0.1)).x.round(3)
+        array([ 0.931, -0.103])
     """
     return _model(A, y, PoissonLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -193,6 +334,29 @@ def HuberRegression(
     huber(r) = r^2/2 for |r| <= delta, else delta |r| - delta^2/2.
     sklearn.linear_model.HuberRegressor(epsilon, alpha) also fits a scale s; at its
     solution c solves this problem with delta = epsilon s and l2 = s alpha.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        delta: from which residual on the loss is linear, > 0, in the unit of b.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(
+        ...     bn.HuberRegression(A, b, delta=0.5, l2=0.1, intercept=False)
+        ... ).x.round(3)
+        array([1.145, 1.483])
     """
     return _model(A, b, HuberLoss(delta), SquaredL2(l2), intercept=intercept, **data)
 
@@ -211,6 +375,27 @@ def SquaredHingeClassifier(
 
     sklearn.svm.LinearSVC(C), loss="squared_hinge": l2 = 1 / (2 C); it penalises
     its intercept, so compare with fit_intercept=False.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two classes.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1]
+        >>> bn.solve(
+        ...     bn.SquaredHingeClassifier(A, y, l2=1.0, intercept=True)
+        ... ).x.round(3)
+        array([ 0.333, -0.5  ])
     """
     return _model(A, y, SquaredHingeLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -229,6 +414,27 @@ def GroupLasso(
     """minimise 1/2 ||A c + b0 - b||^2 + sum_g lam_g ||c_g||_2.
 
     `groups`: one label a column, or tuples of indices. Not in scikit-learn.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lam: the weight of the penalty, a number >= 0 or one a group.
+        groups: one label a column, or tuples of indices of columns.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.GroupLasso(A, b, lam=0.1, groups=[0, 0])).x.round(3)
+        array([1.155, 1.491])
     """
     return _model(
         A, b, SquaredLoss(), GroupL2(lam, groups), intercept=intercept, **data
@@ -243,6 +449,25 @@ def NonnegativeLeastSquares(
     """minimise 1/2 ||A c + b0 - b||^2 over c >= 0.
 
     scipy.optimize.nnls(A, b), sklearn.linear_model.LinearRegression(positive=True).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.NonnegativeLeastSquares(A, -b)).x
+        array([0., 0.])
     """
     return _model(A, b, SquaredLoss(), Nonnegative(), intercept=intercept, **data)
 
@@ -261,6 +486,26 @@ def BoxLeastSquares(
     """minimise 1/2 ||A c + b0 - b||^2 over lower <= c <= upper.
 
     scipy.optimize.lsq_linear(A, b, (lower, upper)).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lower, upper: numbers, or one a column; -inf and inf where there is no side.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.BoxLeastSquares(A, b, 0.0, 1.0)).x.round(3)
+        array([1., 1.])
     """
     term = Box(lower, upper)
     return _model(A, b, SquaredLoss(), term, intercept=intercept, **data)
@@ -271,5 +516,22 @@ def BoxLeastSquares(
 def SimplexLeastSquares(
     A: Matrix, b: Column, radius: Real = 1.0, **data: Unpack[RowOptions]
 ) -> GLM:
-    """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
+    """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        radius: what the coefficients sum to, > 0.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.SimplexLeastSquares(A, b)).x.round(3)
+        array([0., 1.])
+    """
     return _model(A, b, SquaredLoss(), Simplex(radius), **data)

@@ -81,6 +81,26 @@ class GLM(Problem):
     A may be a table of pandas, polars and others: `columns` are its names, empty where
     it has none; for an array they may be given. y, weights and offset may be columns
     of such tables; where row labels differ from those of A, Misuse.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), targets or labels, as the loss says below.
+        loss: such as `bn.LogisticLoss()`.
+        term: a Term of banach.terms; None: none.
+        intercept: whether a constant is fitted beside, never penalised.
+        sample_weight: (n,), weights >= 0.
+        offset: (n,), a known part of each prediction.
+        columns: p names, where A is an array.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> fit = bn.solve(
+        ...     bn.GLM(A, b, bn.HuberLoss(0.5), bn.L1(0.1), columns=["one", "t"])
+        ... )
+        >>> print(fit.coef)
+        one  1.13333
+        t        1.5
     """
 
     A: Any

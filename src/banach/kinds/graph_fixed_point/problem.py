@@ -40,6 +40,22 @@ class GraphFixedPoint(Problem):
     max |B| / (1 - gamma).
 
     Source: the linear maps of Park, Choo and Park, Convergent Graph Solvers (2022).
+
+    Args:
+        scores: (heads, edges).
+        bias: (heads, nodes, width).
+        senders, receivers: (edges,), numbers of nodes.
+        gamma: in (0, 1).
+
+    Raises:
+        Misuse: shapes or numbers of nodes that do not fit, gamma outside (0, 1).
+
+    Example:
+        >>> ring = bn.GraphFixedPoint(
+        ...     np.zeros((1, 2)), np.ones((1, 2, 1)), [0, 1], [1, 0], gamma=0.5
+        ... )
+        >>> bn.solve(ring).x.ravel().round(4)
+        array([2., 2.])
     """
 
     norm: ClassVar[str] = "inf"

@@ -51,6 +51,21 @@ class RobustConvexRelu(Problem):
     Raises Misuse as ConvexRelu does, for eps <= 0, and where no pattern survives eps.
 
     Source: Bai, Gautam and Sojoudi (2023), section 4; the dual is derived here.
+
+    Args:
+        X: (n, d), with a column of ones for a bias.
+        y: (n,), targets.
+        beta: the weight of the penalty, > 0.
+        eps: how far each entry of X may move, > 0, in the unit of X.
+        patterns: how many, or rows of 0 and 1, shape (P, n).
+        seed: of the patterns that are drawn.
+
+    Example:
+        >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> y = np.array([0.0, 1.0, 3.0])
+        >>> net = bn.RobustConvexRelu(X, y, beta=0.1, eps=0.05, patterns=4)
+        >>> net.size()
+        16
     """
 
     plain: ConvexRelu

@@ -69,6 +69,22 @@ class Transport(Problem):
 
     `cost` is an array (m, n), or an operator of banach.parts.transport_cost. The
     marginals are positive and sum alike. Bad data raise Misuse.
+
+    Args:
+        cost: (m, n), in any unit.
+        a: (m,), positive.
+        b: (n,), positive, of the same sum.
+        eps: a number > 0, in the unit of the cost.
+
+    Raises:
+        Misuse: shapes that do not fit, masses that are not positive or differ in sum.
+
+    Example:
+        >>> cost, a = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0.5, 0.5])
+        >>> f, g = bn.solve(bn.Transport(cost, a, a, eps=0.5)).x
+        >>> np.round(np.outer(a, a) * np.exp((f[:, None] + g - cost) / 0.5), 3)
+        array([[0.44, 0.06],
+               [0.06, 0.44]])
     """
 
     cost: Cost
