@@ -207,12 +207,31 @@ class Result(Answer):
     run and check, which for compiled methods is the checks' share of the run by
     declared oracle costs.
 
-    Fields: problem, method, check, point, certificate, status, reason, hint, tol,
-    absolute, steps, best_step, calls, seconds, trace, manifest, key_data, timed_out,
-    peer: what a peer library last said of its own run, {"status": ..., "message":
-    ...} in its words (None for native methods). It is shown, and believed by nobody.
-    A field may be given as a function in `later`: it is evaluated when first read,
-    so that a solve of half a millisecond does not pay for words nobody reads.
+    Fields:
+        problem, method, check: what ran.
+        point: x, and multipliers where there are some.
+        certificate: what the check says of it.
+        status: "certified", "budget", "stalled", "nonfinite", "interrupted",
+            "infeasible", "unbounded", "refuted" or "unverifiable".
+        reason, hint: why it ended, and what to do, in words.
+        tol, absolute: the tolerance asked, and whether in the quantity's unit.
+        steps, best_step: of the method; after how many the point was met.
+        calls: of each oracle, by name.
+        seconds: by compile, run and check.
+        trace: rows of the run.
+        manifest: versions, devices and the schedule of executors.
+        key_data: of the random streams.
+        settings, carry: where a checkpoint goes on from, else None.
+        timed_out: whether the time limit ended it.
+        source: where a ready problem comes from, else None.
+        peer: what a peer library last said of its own run, {"status": ...,
+            "message": ...} in its words (None for native methods). It is shown, and
+            believed by nobody.
+
+    Args:
+        later: fields as functions, each evaluated when it is first read, so that a
+            solve of half a millisecond does not pay for words nobody reads.
+        now: the other fields, by name.
 
     Example:
         >>> result = bn.solve(bn.Ridge(np.eye(2), np.ones(2), l2=1.0))

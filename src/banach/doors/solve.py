@@ -83,6 +83,7 @@ def solve(
         rows: rows of the trace (even; 0 turns it off).
         checkpoint: file to write about every `checkpoint_seconds` (None: never), and
             at the end; it is tried before the run. A later failure is a warning.
+        checkpoint_seconds: between two writes; None: only the end is written.
         resume: a checkpoint file; the run goes on bit for bit.
         progress: called with a running Result at chunk borders.
         tier: None, or the one executor of the run: "numpy" (nothing is compiled),
@@ -159,8 +160,8 @@ def iterate(
     `compile_free` the clock of `time_limit` starts once all is compiled.
 
     Args:
-        problem, method, start, tol, check, max_steps, time_limit, seed, rows, resume,
-            tier: as in `solve`.
+        problem, method, start, tol, check: as in `solve`.
+        max_steps, time_limit, seed, rows, resume, tier: as in `solve`.
         live: whether chunks are short enough to be watched.
         compile_free: whether the clock of `time_limit` starts once all is compiled.
 

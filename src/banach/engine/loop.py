@@ -491,7 +491,7 @@ def _same_precision(data: PyTree) -> None:
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         return
     arrays = [leaf for leaf in jax.tree.leaves(data) if np.ndim(leaf)]
-    if any(np.result_type(leaf) == np.float64 for leaf in arrays):
+    if any(leaf.dtype == np.float64 for leaf in arrays):
         raise Misuse(
             "the problem or start is float64 but 64 bits are off here; wrap the call "
             "in `with jax.enable_x64(True):`, state the problem in float32, or use "
