@@ -94,7 +94,8 @@ def examples() -> dict[str, list[doctest.DocTest]]:
             own += [
                 (f"{name}.{key}", getattr(value, "fget", value))
                 for key, value in vars(thing).items()
-                if key[0] != "_" and getattr(value, "__doc__", None)
+                if key[0] != "_"
+                if inspect.isroutine(value) or isinstance(value, property)
             ]
         for label, part in own:
             written = getattr(part, "__doc__", None) or ""

@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+import textwrap
 from pathlib import Path
 
 import public_stub
 import pytest
+import test_examples
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -42,6 +44,18 @@ def test_the_stubs_and_the_mark_are_in_the_wheel():
     assert {package / "py.typed", *public_stub.stubs()} <= carried
 
 
+def examples_as_program() -> str:
+    """All examples of public docstrings, a function each."""
+    lines = ["import jax", "import jax.numpy as jnp", "import numpy as np"]
+    lines += ["import optax", "import banach as bn"]
+    for tests in test_examples.EXAMPLES.values():
+        for test in tests:
+            lines.append(f"def example_{len(lines)}() -> None:  # {test.name}")
+            source = "".join(example.source for example in test.examples)
+            lines.append(textwrap.indent(source, "    "))
+    return "\n".join(lines)
+
+
 @pytest.fixture(scope="module")
 def said(tmp_path_factory) -> dict[tuple[str, int], list[tuple[str, str]]]:
     """(severity, message) by program and line: one run of mypy for all programs."""
@@ -54,13 +68,15 @@ def said(tmp_path_factory) -> dict[tuple[str, int], list[tuple[str, str]]]:
         "ignore_missing_imports = True\nfollow_imports = silent\n"
         f"cache_dir = {config.parent / 'cache'}\n"
     )
-    files = [str(HERE / name) for name in PROGRAMS]
+    written = config.parent / "examples.py"
+    written.write_text(examples_as_program(), encoding="utf-8")
+    files = [*(str(HERE / name) for name in PROGRAMS), str(written)]
     out, err, _ = api.run(["--config-file", str(config), "--no-pretty", *files])
     assert not err, err
     found: dict = {}
     for line in out.splitlines():
         at = re.match(r"(.*?):(\d+): (error|note): (.*)", line)
-        if at and Path(at[1]).name in PROGRAMS:
+        if at and Path(at[1]).name in (*PROGRAMS, written.name):
             key = Path(at[1]).name, int(at[2])
             found.setdefault(key, []).append((at[3], at[4]))
     assert found, out
@@ -84,6 +100,17 @@ def test_a_right_program_has_no_error_and_its_types_are_known(said):
         assert not [w for severity, w in words if severity == "error"], (line, words)
         revealed |= {line: re.findall('Revealed type is "(.*)"', words[0][1])[0]}
     assert revealed == asked("right.py")
+
+
+@needs_mypy
+def test_the_examples_of_docstrings_have_no_error(said):
+    errors = [
+        (line, words)
+        for (name, line), found in said.items()
+        for severity, words in found
+        if name == "examples.py" and severity == "error"
+    ]
+    assert not errors
 
 
 @needs_mypy

@@ -144,14 +144,14 @@ class Scipy(HostMethod):
         return cls.variant("SLSQP" if constrained else "L-BFGS-B", problem, facts)
 
     @classmethod
-    def variant(cls, name, problem, facts):
+    def variant(cls, name: str, problem: Problem, facts: Facts) -> "Scipy | Refusal":
         """One algorithm, or why it does not fit this problem."""
         made = cls(name)
         no = cls.applies(problem, facts)
         return made._refuses(problem) if no is None else no
 
     @classmethod
-    def variants(cls, problem, facts):
+    def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
         """What a race runs: with a term L-BFGS-B, else the usual two or three."""
         if "constraints" in problem.oracles():
             return ("SLSQP", "trust-constr")

@@ -94,7 +94,7 @@ class Sklearn(HostMethod):
         return found if isinstance(found, Refusal) else cls(found[0])
 
     @classmethod
-    def variant(cls, name, problem, facts):
+    def variant(cls, name: str, problem: Problem, facts: Facts) -> "Sklearn | Refusal":
         """One solver, or why it does not fit this problem."""
         made, found = cls(name), _able(problem)
         if isinstance(found, Refusal):
@@ -108,7 +108,7 @@ class Sklearn(HostMethod):
         return made
 
     @classmethod
-    def variants(cls, problem, facts):
+    def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
         """Every solver that fits this problem."""
         found = _able(problem)
         return () if isinstance(found, Refusal) else found

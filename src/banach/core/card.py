@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from banach.catalogue import snake_case
 from banach.core.kind import unknown
 
+C = TypeVar("C", bound=type)
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric
     positive_definite nonexpansive compact lower_strongly_convex""".split()
@@ -76,7 +77,7 @@ def method(
     assumes: Iterable[str] = (),
     status: str = "new",
     **promises: Any,
-) -> Callable[[type], type]:
+) -> Callable[[C], C]:
     """Attach a card to a Method class; every argument but `rate` is a literal.
 
     The name is the class's in snake case, and the family the folder of banach/methods
@@ -118,7 +119,7 @@ def method(
         array([1., 1.])
     """
 
-    def attach(cls: type) -> type:
+    def attach(cls: C) -> C:
         cls.card = Card(  # type: ignore[attr-defined]
             name=name or snake_case(cls.__name__),
             family=family or home(cls.__module__),

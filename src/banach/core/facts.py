@@ -48,7 +48,7 @@ class Facts:
         >>> facts = bn.Smooth(
         ...     lambda x: jnp.sum(x**2), np.ones(2), convex=True, L=2.0
         ... ).facts()
-        >>> facts.has("convex"), float(facts.L), facts.provenance("L")
+        >>> facts.has("convex"), facts.L, facts.provenance("L")
         (True, 2.0, 'declared')
     """
 

@@ -8,13 +8,14 @@ holds every instance within its card.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from banach import catalogue
 from banach.core.misuse import Misuse
 
 __all__ = ["KindCard", "cure", "kind", "made", "preferred", "unknown"]
 
+C = TypeVar("C", bound=type)
 # Preferred methods of a problem of minimisation, for kinds that name none.
 MINIMISATION = {
     "term": "fista proximal_gradient frank_wolfe",
@@ -49,8 +50,9 @@ class KindCard:
         zoo: what the names of the ready problems begin with.
 
     Example:
-        >>> bn.Linear.card.name, bn.Linear.card.checks[0]
-        ('Linear', 'linear_residual')
+        >>> card = bn.KindCard("Nearest", frozenset({"value"}), ("stationarity",))
+        >>> card.name, card.checks
+        ('Nearest', ('stationarity',))
     """
 
     name: str
@@ -86,7 +88,7 @@ def kind(
     public: Mapping[str, str] | None = None,
     pieces: Mapping[str, str] | None = None,
     zoo: Iterable[str] = (),
-) -> Callable[[type], type]:
+) -> Callable[[C], C]:
     """Attach a card to a Problem class; every argument is a literal.
 
     Words may be given as one string with spaces. See `KindCard`.
@@ -110,8 +112,8 @@ def kind(
         ... class Nearest(bn.Problem):
         ...     pass
         ...
-        >>> Nearest.card.checks
-        ('stationarity',)
+        >>> Nearest.kind
+        'Nearest'
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise Misuse(f"a kind's name is one word, got {name!r}; e.g. name='Nearest'")
@@ -132,7 +134,7 @@ def kind(
         zoo=_words(zoo),
     )
 
-    def attach(cls: type) -> type:
+    def attach(cls: C) -> C:
         if not callable(getattr(cls, "optimality", None)):
             raise Misuse(
                 f"@bn.kind stands above a class derived from bn.Problem (or a kind), "

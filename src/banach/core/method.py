@@ -31,7 +31,8 @@ class Refusal(NamedTuple):
 
     Example:
         >>> flat = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(2))
-        >>> bn.AcceleratedGradient.suggest(flat, flat.facts()).missing
+        >>> said = bn.AcceleratedGradient.suggest(flat, flat.facts())
+        >>> isinstance(said, bn.Refusal) and said.missing
         'L'
     """
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real, Tolerance, Whole
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
 from banach.core.implicit_diff import attach_derivative
@@ -369,8 +370,8 @@ def run(
     start: Point | None = None,
     *,
     check: Check,
-    tol: Any = 1e-6,
-    max_steps: Any = 10_000,
+    tol: "Tolerance | Real" = 1e-6,
+    max_steps: Whole = 10_000,
     key: Array | None = None,
     every: int | None = None,
     trace: int = 0,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from banach.core import validation
+from banach.core.annotations import Reals
 from banach.core.dataframes import Named
 from banach.core.door import door
 from banach.core.fitted import Fitted
@@ -171,7 +172,7 @@ def uncertainty(
     level: float = 0.95,
     *,
     kind: str = "model",
-    sigma: Any = None,
+    sigma: Reals | None = None,
     allow_uncertified: bool = False,
 ) -> Uncertainty:
     """Standard errors, covariance and intervals of a least squares fit or a GLM.

@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.batches import Moments
@@ -52,14 +53,14 @@ class AdadagradScale(eqx.Module):
 
 @door
 def adadagrad_transform(
-    learning_rate: Any,
+    learning_rate: Real,
     *,
     batch: int = 16,
     most: int,
-    eta: Any = 0.5,
+    eta: Real = 0.5,
     test: str = "norm",
     coordinatewise: bool = True,
-    initial: Any = 0.01,
+    initial: Real = 0.01,
 ) -> optax.GradientTransformationExtraArgs:
     """AdaGrad with a batch-size controller, an optax transformation.
 

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
 from banach.core import compat, validation
@@ -31,7 +32,7 @@ class Layers(eqx.Module):
         return x
 
 
-def layers(key: Key, sizes: tuple[int, ...], dtype: Any = float) -> Layers:
+def layers(key: Key, sizes: tuple[int, ...], dtype: DTypeLike = float) -> Layers:
     """Random weights of variance 1 / fan-in, zero shifts."""
     keys = jax.random.split(key, len(sizes) - 1)
     shapes = list(itertools.pairwise(sizes))
@@ -60,7 +61,7 @@ class Messages(eqx.Module):
         return jnp.tanh(self.update(jnp.concatenate([h, heard], -1)))
 
 
-def messages(key: Key, k: int, r: int, m: int, dtype: Any = float) -> Messages:
+def messages(key: Key, k: int, r: int, m: int, dtype: DTypeLike = float) -> Messages:
     """An untrained round from states of size k to size m."""
     one, two = jax.random.split(key)
     return Messages(layers(one, (2 * k + r, m), dtype), layers(two, (k + m, m), dtype))
@@ -169,7 +170,7 @@ def graph_solver(
     hidden: int = 10,
     out: int = 1,
     gamma: float = 0.9,
-    dtype: Any = float,
+    dtype: DTypeLike = float,
 ) -> GraphSolver:
     """An untrained GraphSolver for graphs with so many features.
 

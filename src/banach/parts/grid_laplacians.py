@@ -6,13 +6,14 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, validation
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.operators import Operator, Scalar, _up
 
-Grid = Float[Array, "n m"]
+Grid = Float[Array, "n m"] | np.ndarray
 
 
 def _weights(name: str) -> Any:
@@ -114,7 +115,9 @@ class GridLaplacian(Operator):
 
 
 @door
-def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
+def grid_laplacian(
+    right: ArrayLike, down: ArrayLike, extra: ArrayLike
+) -> GridLaplacian:
     """A GridLaplacian from checked weights, each an array (n, m).
 
     Raises Misuse for other shapes, for negative or non-finite weights, and for a
@@ -133,7 +136,8 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
         array([[1., 1.],
                [1., 1.]])
     """
-    made = GridLaplacian(right, down, extra)
+    weights: Any = right, down, extra
+    made = GridLaplacian(*weights)
     for name in ("right", "down", "extra"):
         validation.array(getattr(made, name), name, low="nonnegative")
     n, m = made.extra.shape
@@ -152,7 +156,7 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
 
 
 @door
-def poisson_grid(solid: Any) -> GridLaplacian:
+def poisson_grid(solid: ArrayLike) -> GridLaplacian:
     """The 5-point Laplacian (4 on the diagonal, unit spacing) around obstacles.
 
     `solid` is a boolean array (n, m). x = 0 on the ring outside the grid; no flux
@@ -178,25 +182,26 @@ def poisson_grid(solid: Any) -> GridLaplacian:
                [0.5, 0.5]])
     """
     good = not (validation.masked(solid) or compat.is_tracer(solid))
-    if good and not isinstance(solid, np.ndarray):
+    cells = np.zeros(0, bool)
+    if good:
         try:
-            solid = np.asarray(solid)
+            cells = np.asarray(solid)
         except (ValueError, TypeError):
             good = False
-    if not good or solid.ndim != 2 or solid.dtype != bool:
+    if not good or cells.ndim != 2 or cells.dtype != bool:
         raise Misuse(
             f"solid must be a boolean array (n, m), got {validation.shown(solid)}; "
             "np.zeros((n, m), bool) is a grid without obstacles"
         )
-    free = ~solid
-    right, down, extra = (np.zeros(solid.shape) for _ in range(3))
+    free = ~cells
+    right, down, extra = (np.zeros(cells.shape) for _ in range(3))
     right[:, :-1] = free[:, :-1] & free[:, 1:]
     down[:-1] = free[:-1] & free[1:]
     extra[0] += 1
     extra[-1] += 1
     extra[:, 0] += 1
     extra[:, -1] += 1
-    return grid_laplacian(right, down, np.where(solid, 1.0, extra))
+    return grid_laplacian(right, down, np.where(cells, 1.0, extra))
 
 
 def obstacles(n: int, seed: int, count: int = 5) -> np.ndarray:

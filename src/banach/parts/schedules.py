@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, validation
+from banach.core.annotations import Real
 from banach.core.door import door
 from banach.core.problem import Misuse
 
@@ -54,7 +55,7 @@ def weights_of(norms: Any, order: int = 2, width: float = WIDTH) -> Any:
 
 @door
 def refine_schedule(
-    norms: Float[Array, " T"], *, order: int = 2, width: float = WIDTH
+    norms: Float[Array, " T"] | np.ndarray, *, order: int = 2, width: float = WIDTH
 ) -> Float[Array, " T"]:
     """Multipliers in [0, 1] for a run like the one whose gradient norms are given.
 
@@ -94,7 +95,7 @@ def refine_schedule(
 
 
 @door
-def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
+def linear_decay(peak: Real, steps: int) -> Callable[[Any], Any]:
     """The worst-case optimal schedule peak (1 - t / T), t = 0, 1, ...; for optax.
 
     Against optax: linear_schedule(peak, 0.0, steps).
@@ -118,7 +119,11 @@ def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
 
 @door
 def refined_schedule(
-    norms: Float[Array, " T"], peak: Any, *, order: int = 2, width: float = WIDTH
+    norms: Float[Array, " T"] | np.ndarray,
+    peak: Real,
+    *,
+    order: int = 2,
+    width: float = WIDTH,
 ) -> Callable[[Any], Any]:
     """peak times the refined multipliers as an optax schedule; 0 after T steps.
 
@@ -149,7 +154,9 @@ def refined_schedule(
 
 @door
 def last_iterate_bound(
-    norms: Float[Array, " T"], distance: Any, weights: Float[Array, " T"]
+    norms: Float[Array, " T"] | np.ndarray,
+    distance: Real,
+    weights: Float[Array, " T"] | np.ndarray,
 ) -> Any:
     """D^2 / (2 sum w) + sum w_t^2 ||g_t||^2 / (2 sum w), in units of f.
 

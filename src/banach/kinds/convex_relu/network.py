@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import tree, validation
@@ -24,8 +25,8 @@ class ReluNetwork(eqx.Module):
         array([ 1., -4.])
     """
 
-    hidden: Float[Array, "m d"]
-    output: Float[Array, " m"]
+    hidden: Float[Array, "m d"] | np.ndarray
+    output: Float[Array, " m"] | np.ndarray
 
     def __check_init__(self):
         hidden, output = (
@@ -39,7 +40,7 @@ class ReluNetwork(eqx.Module):
             )
 
     @in_own_precision
-    def __call__(self, X: Float[Array, "n d"]) -> Float[Array, " n"]:
+    def __call__(self, X: Float[Array, "n d"] | np.ndarray) -> Float[Array, " n"]:
         """Predictions at the rows of X."""
         X = jnp.asarray(X, self.hidden.dtype)
         units = jax.nn.relu(jnp.matmul(X, self.hidden.T, precision=tree.PRECISION))

@@ -193,7 +193,7 @@ class ConvexRelu(Problem):
         """Zero: the network that says nothing."""
         return Point(np.zeros(self._shape(), self.X.dtype))
 
-    def outputs(self, x: Array) -> Float[Array, " n"]:
+    def outputs(self, x: Array | np.ndarray) -> Float[Array, " n"]:
         """z = sum_i D_i X (v_i - w_i)."""
         x = jnp.asarray(x)
         hidden = _matmul(self._signed(x), self._X(x).T)
@@ -231,38 +231,38 @@ class ConvexRelu(Problem):
             return jnp.zeros(self._shape(), dual.dtype)
         return _matmul(self._signs(dual) * dual, self._X(dual))
 
-    def value(self, x: Array) -> Scalar:
+    def value(self, x: Array | np.ndarray) -> Scalar:
         """The losses, without the norms."""
         x = jnp.asarray(x)
         return jnp.sum(self.loss.value(self.outputs(x), self._y(x)))
 
-    def grad(self, x: Array) -> Array:
+    def grad(self, x: Array | np.ndarray) -> Array:
         """The gradient of the losses."""
         return self.value_and_grad(x)[1]
 
-    def value_and_grad(self, x: Array) -> tuple[Scalar, Array]:
+    def value_and_grad(self, x: Array | np.ndarray) -> tuple[Scalar, Array]:
         """Both from one prediction."""
         x = jnp.asarray(x)
         z, y = self.outputs(x), self._y(x)
         slope = self.loss.derivative(z, y)
         return jnp.sum(self.loss.value(z, y)), self.outputs_adjoint(slope)
 
-    def hvp(self, x: Array, v: Array) -> Array:
+    def hvp(self, x: Array | np.ndarray, v: Array | np.ndarray) -> Array:
         """The Hessian of the losses applied to v."""
         x, v = jnp.asarray(x), jnp.asarray(v)
         bent = self.loss.curve(self.outputs(x), self._y(x), self.outputs(v))
         return self.outputs_adjoint(bent)
 
-    def norms(self, x: Array) -> Scalar:
+    def norms(self, x: Array | np.ndarray) -> Scalar:
         """beta sum_i (||v_i|| + ||w_i||)."""
         x = jnp.asarray(x)
         return jnp.asarray(self.beta, x.dtype) * jnp.sum(_lengths(x))
 
-    def objective(self, x: Array) -> Scalar:
+    def objective(self, x: Array | np.ndarray) -> Scalar:
         """Losses and norms of the convex program; that of the network in its cones."""
         return self.value(x) + self.norms(x)
 
-    def prox(self, v: Array, t: Any) -> Array:
+    def prox(self, v: Array | np.ndarray, t: Any) -> Array:
         """Each group shortened by t beta (the gated program alone offers it)."""
         return self.shorten(jnp.asarray(v), t)
 
@@ -362,7 +362,7 @@ class ConvexRelu(Problem):
         """Zero."""
         return self.start()
 
-    def undefined(self, x: Array) -> Any:
+    def undefined(self, x: Array | np.ndarray) -> Any:
         """Whether the predictions overflow."""
         return ~jnp.all(jnp.isfinite(self.outputs(x)))
 
@@ -420,7 +420,7 @@ class ConvexRelu(Problem):
         cut = jnp.asarray(t, x.dtype) * jnp.asarray(self.beta, x.dtype)
         return x * shrink(_lengths(x), cut)[..., None]
 
-    def _X(self, like: Array) -> Float[Array, "n d"]:
+    def _X(self, like: Array | np.ndarray) -> Float[Array, "n d"]:
         return jnp.asarray(self.X, like.dtype)
 
     def _y(self, like: Array) -> Array:

@@ -240,18 +240,18 @@ class GLM(Problem):
             return v
         return jnp.concatenate([v, jnp.sum(th, axis=0, keepdims=True)])
 
-    def value(self, x: Array) -> Scalar:
+    def value(self, x: Array | np.ndarray) -> Scalar:
         """The sum of the losses, and the term if it is smooth."""
         x = jnp.asarray(x)
         return jnp.sum(
             self._weigh(self.loss.value(self.linear(x), self._y(x)))
         ) + self._ridge(x)
 
-    def grad(self, x: Array) -> Array:
+    def grad(self, x: Array | np.ndarray) -> Array:
         """A' (w l'(z)), and lam c if the term is smooth."""
         return self.value_and_grad(x)[1]
 
-    def value_and_grad(self, x: Array) -> tuple[Scalar, Array]:
+    def value_and_grad(self, x: Array | np.ndarray) -> tuple[Scalar, Array]:
         """Both in one pass over A and one over A'."""
         x = jnp.asarray(x)
         z, y = self.linear(x), self._y(x)
@@ -268,17 +268,17 @@ class GLM(Problem):
             size = jnp.concatenate([size, jnp.sum(slope, axis=0, keepdims=True)])
         return self._plus_ridge(size, jnp.abs(x))
 
-    def undefined(self, x: Array) -> Any:
+    def undefined(self, x: Array | np.ndarray) -> Any:
         """Whether the margins overflow; no loss is evaluated."""
         return ~jnp.all(jnp.isfinite(self.linear(x)))
 
-    def hvp(self, x: Array, v: Array) -> Array:
+    def hvp(self, x: Array | np.ndarray, v: Array | np.ndarray) -> Array:
         """The Hessian applied to v."""
         x, v = jnp.asarray(x), jnp.asarray(v)
         bent = self.loss.curve(self.linear(x), self._y(x), self._apply(v))
         return self._plus_ridge(self.adjoint(self._weigh(bent)), v)
 
-    def hess(self, x: Array) -> Float[Array, "d d"]:
+    def hess(self, x: Array | np.ndarray) -> Float[Array, "d d"]:
         """The dense Hessian; one product B'B with B = sqrt(w l'') A."""
         x = jnp.asarray(x)
         z, y = self.linear(x), self._y(x)
@@ -292,7 +292,7 @@ class GLM(Problem):
         l2 = self._plus_ridge(jnp.zeros_like(x), jnp.ones_like(x)).ravel()
         return H + jnp.diag(l2)
 
-    def prox(self, v: Array, t: Any) -> Array:
+    def prox(self, v: Array | np.ndarray, t: Any) -> Array:
         """The term's prox on the coefficients; the intercept stays.
 
         t is a number, or for terms that fall apart by coefficient one a row of v.
@@ -300,15 +300,15 @@ class GLM(Problem):
         own = self.split(t)[0] if jnp.ndim(t) else t
         return self._on_coef(lambda c: self.term.prox(c, own), v)
 
-    def project(self, v: Array) -> Array:
+    def project(self, v: Array | np.ndarray) -> Array:
         """The term's projection of the coefficients; the intercept stays."""
         return self._on_coef(self.term.project, v)
 
-    def lmo(self, g: Array) -> Array:
+    def lmo(self, g: Array | np.ndarray) -> Array:
         """The term's vertex; not offered beside an intercept."""
         return self.term.lmo(g)
 
-    def objective(self, x: Array) -> Scalar:
+    def objective(self, x: Array | np.ndarray) -> Scalar:
         """F(x), losses and term."""
         x = jnp.asarray(x)
         extra = 0 if self.folded else self.term.value(self.split(x)[0])
@@ -431,11 +431,11 @@ class GLM(Problem):
             return "gap"
         return "stationarity" if self.folded else "step"
 
-    def unattained(self, x: Array) -> str | None:
+    def unattained(self, x: Array | np.ndarray) -> str | None:
         """A direction that separates the data, without a penalty: no minimiser."""
         return separable.unattained(self, x)
 
-    def diagnosis(self, x: Array) -> str | None:
+    def diagnosis(self, x: Array | np.ndarray) -> str | None:
         """No minimiser to come to; or unequal columns that no scaling can reach."""
         return self.unattained(x) or glm_columns.unscaled(self)
 

@@ -126,14 +126,14 @@ class RobustConvexRelu(Problem):
         x = jnp.asarray(x)
         return _matmul(self._masks(x).T, x[0] - x[1])
 
-    def value(self, x: Array) -> Scalar:
+    def value(self, x: Array | np.ndarray) -> Scalar:
         """The worst-case losses, without the norms."""
         x = jnp.asarray(x)
         off = jnp.abs(self.plain.outputs(x) - jnp.asarray(self.plain.y, x.dtype))
         worst = off + self._eps(x) * jnp.sum(jnp.abs(self.slopes(x)), axis=1)
         return jnp.sum(jnp.square(worst)) / 2
 
-    def objective(self, x: Array) -> Scalar:
+    def objective(self, x: Array | np.ndarray) -> Scalar:
         """Worst-case losses and norms."""
         return self.value(x) + self.plain.norms(x)
 
@@ -250,7 +250,7 @@ class RobustConvexRelu(Problem):
         """Zero."""
         return self.start()
 
-    def undefined(self, x: Array) -> Any:
+    def undefined(self, x: Array | np.ndarray) -> Any:
         """Whether the predictions overflow."""
         return self.plain.undefined(x)
 
