@@ -49,7 +49,7 @@ class Facts:
         ...     lambda x: jnp.sum(x**2), np.ones(2), convex=True, L=2.0
         ... ).facts()
         >>> facts.has("convex"), facts.L, facts.provenance("L")
-        (True, 2.0, 'declared')
+        (True, array(2.), 'declared')
     """
 
     def __init__(
