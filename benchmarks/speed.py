@@ -40,31 +40,6 @@ FITS = 1000
 # Problems -----------------------------------------------------------------------------
 
 
-def misra(b, t, y):
-    """Residuals of NIST's Misra1a."""
-    import jax.numpy as jnp
-
-    return b[0] * (1 - jnp.exp(-b[1] * t)) - y
-
-
-def rosen(x):
-    """Rosenbrock's function of any number of variables."""
-    import jax.numpy as jnp
-
-    return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
-
-
-def equations(x):
-    """A discrete boundary-value problem, u'' = (u + t + 1)^3 / 2 (More and Cosnard)."""
-    import jax.numpy as jnp
-
-    n = x.size
-    h = 1 / (n + 1)
-    t = h * jnp.arange(1, n + 1)
-    left, right = jnp.append(0.0, x[:-1]), jnp.append(x[1:], 0.0)
-    return 2 * x - left - right + h**2 / 2 * (x + t + 1) ** 3
-
-
 def boundary_x0(n=100):
     """Its usual start."""
     t = np.arange(1, n + 1) / (n + 1)
@@ -92,21 +67,15 @@ def decays():
     return t, size * np.exp(-rate * t) + 0.05 * rng.standard_normal((FITS, 40))
 
 
-def decay(b, t, y):
-    """Residuals of one."""
-    import jax.numpy as jnp
-
-    return b[0] * jnp.exp(-b[1] * t) - y
-
-
 # banach, stating and solving ----------------------------------------------------------
 
 
 def our_curve(given):
     import banach as bn
+    from benchmarks import functions
 
     p = bn.NonlinearLeastSquares(
-        misra, np.array(MISRA_X0), (PRESSURE, VOLUME), data=VOLUME
+        functions.misra, np.array(MISRA_X0), (PRESSURE, VOLUME), data=VOLUME
     )
     return p, lambda: bn.solve(p, tol=TOL)
 
@@ -127,24 +96,30 @@ def our_lasso(given):
 
 def our_rosen(given):
     import banach as bn
+    from benchmarks import functions
 
-    p = bn.Smooth(rosen, np.full(100, -1.0))
+    p = bn.Smooth(functions.rosen, np.full(100, -1.0))
     return p, lambda: bn.solve(p, tol=TOL)
 
 
 def our_roots(given):
     import banach as bn
+    from benchmarks import functions
 
-    p = bn.Root(equations, boundary_x0())
+    p = bn.Root(functions.equations, boundary_x0())
     return p, lambda: bn.solve(p, tol=TOL)
 
 
 def our_fits(given):
     import banach as bn
+    from benchmarks import functions
 
     t, Y = given
     p = bn.NonlinearLeastSquares.stack(
-        decay, np.tile([5.0, 1.0], (FITS, 1)), (np.tile(t, (FITS, 1)), Y), data=Y
+        functions.decay,
+        np.tile([5.0, 1.0], (FITS, 1)),
+        (np.tile(t, (FITS, 1)), Y),
+        data=Y,
     )
     return p, lambda: bn.solve_many(p, tol=TOL)
 
@@ -201,12 +176,14 @@ def bfgs(given, tol):
     import jax.numpy as jnp
     import optimistix
 
+    from benchmarks import functions
+
     with jax.enable_x64(True):
         run = _kept(
             "bfgs", tol,
             lambda: jax.jit(lambda x: optimistix.minimise(
-                lambda x, args: rosen(x), optimistix.BFGS(rtol=tol, atol=tol), x,
-                max_steps=10_000, throw=False,
+                lambda x, args: functions.rosen(x),
+                optimistix.BFGS(rtol=tol, atol=tol), x, max_steps=10_000, throw=False,
             ).value),
         )  # fmt: skip
         return np.asarray(run(jnp.full(100, -1.0)))
@@ -218,12 +195,14 @@ def newton(given, tol):
     import jax.numpy as jnp
     import optimistix
 
+    from benchmarks import functions
+
     with jax.enable_x64(True):
         run = _kept(
             "newton", tol,
             lambda: jax.jit(lambda x: optimistix.root_find(
-                lambda x, args: equations(x), optimistix.Newton(rtol=tol, atol=tol), x,
-                max_steps=1000, throw=False,
+                lambda x, args: functions.equations(x),
+                optimistix.Newton(rtol=tol, atol=tol), x, max_steps=1000, throw=False,
             ).value),
         )  # fmt: skip
         return np.asarray(run(jnp.asarray(boundary_x0())))
@@ -265,6 +244,7 @@ def job(name: str, tol: float | None) -> dict:
         import jax.numpy as jnp
 
         import banach as bn  # noqa: F401
+        from benchmarks import functions
 
         np.asarray(jnp.zeros(1) + 1)
 
@@ -276,6 +256,8 @@ def job(name: str, tol: float | None) -> dict:
         if peer in (bfgs, newton):
             import jax.numpy as jnp
             import optimistix  # noqa: F401
+
+            from benchmarks import functions  # noqa: F401
 
             np.asarray(jnp.zeros(1) + 1)
         elif peer in (newton_cholesky, coordinate_descent):
