@@ -11,7 +11,7 @@ REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
 .PHONY: help venv install new check prove test test-fast fuzz mutants race bench claims docs lint \
-	index clean
+	index readme clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -109,6 +109,9 @@ lint: install  ## check style, formatting and the types of the core
 index: install  ## regenerate the catalogue and the bibliography from the sources
 	@$(PYTHON) -m banach.catalogue --write
 	@$(PYTHON) docs/generate.py --write
+
+readme: install  ## regenerate the tables of the README: kinds, and speed as measured
+	@$(PYTHON) docs/readme.py --write
 
 clean:  ## remove the environment and everything that was built
 	@rm -rf $(VENV) site build dist reports docs/methods src/*.egg-info \

@@ -4,8 +4,8 @@
     python docs/readme.py --check    exit 1 where the README says something else
 
 What is said of a kind is what `banach.solve` did: the quantity that was certified on a
-ready problem, its grade, and the method that ran. Speed is what `make bench-speed`
-last measured (benchmarks/speed.json).
+ready problem, its grade, and the method that ran. Speed is what
+`python -m benchmarks speed` last measured (benchmarks/speed.json).
 """
 
 import json
@@ -68,18 +68,18 @@ def speed() -> str:
         )
     lines.append(
         f"\n{here['date']}, {here['cores']} cores, Python {here['python']}, jax "
-        f"{here['versions']['jax']}: banach and its peer, and the ratio; below 1 banach "
-        "is faster."
+        f"{here['versions']['jax']}: banach and its peer, and the ratio; below 1 "
+        "banach is faster."
     )
     return "\n".join(lines)
 
 
 def placed(text: str, name: str, table: str) -> str:
     """The README with one table in its place."""
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.S)
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
     if not pattern.search(text):
         raise SystemExit(f"README.md has no place for {name}: <!-- {name} --> ...")
-    return pattern.sub(lambda found: found[1] + table + found[2], text)
+    return pattern.sub(lambda found: found[1] + table + "\n" + found[2], text)
 
 
 def main(argv: list[str]) -> int:
