@@ -14,7 +14,7 @@ from banach import catalogue
 GROUPS = {
     "Doors": "Functions that solve, judge, race and tell.",
     "Kinds": "Problems, by what they minimise or solve, and their recipes.",
-    "Terms and sets": "What is added to a smooth function: penalties, and sets to stay in.",
+    "Terms and sets": "Added to a smooth function: penalties, and sets to stay in.",
     "Losses": "Of generalised linear models.",
     "Checks": "What may be certified.",
     "Results": "What doors return.",
@@ -91,8 +91,8 @@ def page(name: str) -> str:
 
 def pages() -> dict[str, str]:
     """Every page by file name, and their list."""
-    found, listed = {}, ["# API", "Every public name. `import banach as bn`; names load "
-                         "when they are first used."]  # fmt: skip
+    head = "Every public name. `import banach as bn`; names load when they are used."
+    found, listed = {}, ["# API", head]
     for group, names in groups().items():
         rows = [f"- [`bn.{name}`]({file(name)}): {first_line(name)}" for name in names]
         listed += [f"## {group}", GROUPS[group], "\n".join(rows)]
