@@ -203,9 +203,7 @@ def uses(entry: dict) -> str:
         if any(entry["name"] == names.split()[0] for names in kind["prefers"].values())
     ]  # fmt: skip
     if first:
-        said.append(
-            f"banach takes it first, where nothing is named, for {words(first)}."
-        )
+        said.append(f"Where nothing is named, banach takes it for {words(first)}.")
     return "".join(said)
 
 

@@ -3,17 +3,17 @@
 Docstrings are read in terminals, so they write `x+ = prox(x - a grad f(x))` and
 `||A x - b||^2`. This reads that notation and nothing more: `x+`, `x-`, `x*` and `A'`
 are marks, `grad`, `sum_i`, `argmin` and Greek names are symbols, `<a, b>` is an inner
-product, `||` and `|` enclose. What has too many words to be a formula is None, and stays
-the text that it was.
+product, `||` and `|` enclose. What has too many words to be a formula is None, and
+stays the text that it was.
 """
 
 import re
 
 GREEK = dict(
-    alpha=r"\alpha", beta=r"\beta", gamma=r"\gamma", delta=r"\delta", eps=r"\varepsilon",
-    eta=r"\eta", theta=r"\theta", kappa=r"\kappa", lam=r"\lambda", mu=r"\mu", nu=r"\nu",
-    phi=r"\phi", Phi=r"\Phi", rho=r"\rho", sigma=r"\sigma", tau=r"\tau", dlam=r"d\lambda",
-    grad=r"\nabla", inf=r"\infty", int=r"\int", laplace=r"\Delta",
+    alpha=r"\alpha", beta=r"\beta", gamma=r"\gamma", delta=r"\delta",
+    eps=r"\varepsilon", eta=r"\eta", theta=r"\theta", kappa=r"\kappa", lam=r"\lambda", mu=r"\mu", nu=r"\nu",
+    phi=r"\phi", Phi=r"\Phi", rho=r"\rho", sigma=r"\sigma", tau=r"\tau",
+    dlam=r"d\lambda", grad=r"\nabla", inf=r"\infty", int=r"\int", laplace=r"\Delta",
 )  # fmt: skip
 OPERATORS = (
     "argmin min max log exp prox dist mean diag ceil KL sup".split()
@@ -114,7 +114,8 @@ class _Reader:
         before = self.tokens[self.at - 2] if self.at > 1 else ("end", "")
         after = self.peek()
         ends = before[0] in ("word", "number") or before[1] in (")", "]", "'", "+", "*")
-        return ends and after[0] in ("word", "number", "norm") or after[1] == "("
+        operand = after[0] in ("word", "number", "norm")
+        return (ends and operand) or after[1] == "("
 
     def _word(self, text: str) -> str:
         if text == "sqrt":
@@ -158,7 +159,7 @@ class _Reader:
             below = self.peek()[1]  # z0
             self.at += 1
         while True:
-            kind, text = self.peek()
+            text = self.peek()[1]
             if text == "_" and self.peek(1)[0] != "space":
                 self.at += 1
                 below += self._script()
