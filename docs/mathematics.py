@@ -9,12 +9,12 @@ stays the text that it was.
 
 import re
 
-GREEK = dict(
-    alpha=r"\alpha", beta=r"\beta", gamma=r"\gamma", delta=r"\delta",
-    eps=r"\varepsilon", eta=r"\eta", theta=r"\theta", kappa=r"\kappa", lam=r"\lambda", mu=r"\mu", nu=r"\nu",
-    phi=r"\phi", Phi=r"\Phi", rho=r"\rho", sigma=r"\sigma", tau=r"\tau",
-    dlam=r"d\lambda", grad=r"\nabla", inf=r"\infty", int=r"\int", laplace=r"\Delta",
-)  # fmt: skip
+GREEK = {name: "\\" + name for name in (
+    "alpha beta gamma delta eta theta kappa mu nu phi Phi rho sigma tau".split()
+)} | {
+    "eps": r"\varepsilon", "lam": r"\lambda", "dlam": r"d\lambda", "grad": r"\nabla",
+    "inf": r"\infty", "int": r"\int", "laplace": r"\Delta",
+}  # fmt: skip
 OPERATORS = (
     "argmin min max log exp prox dist mean diag ceil KL sup".split()
 )  # fmt: skip
