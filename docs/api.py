@@ -8,6 +8,8 @@ import importlib
 import inspect
 from typing import Any
 
+from mathematics import escaped
+
 import banach as bn
 from banach import catalogue
 
@@ -101,11 +103,11 @@ def pages() -> dict[str, str]:
 
 
 def first_line(name: str) -> str:
-    """The first sentence of its docstring, as code where it is a formula."""
+    """The first paragraph of its docstring."""
     room, _, last = name.rpartition(".")
     value = getattr(getattr(bn, room) if room else bn, last)
     said = (inspect.getdoc(value) or "").strip().split("\n\n")[0].replace("\n", " ")
-    return f"`{said}`" if any(c in said for c in "<>|*_") else said
+    return escaped(said)
 
 
 def nav() -> list[Any]:

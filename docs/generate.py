@@ -9,11 +9,13 @@ committed.
     python docs/generate.py --check    exit 1 when it is stale
 """
 
+import importlib
 import json
 import re
 import sys
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import banach.catalogue as catalogue
 
@@ -21,7 +23,7 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
 import curves  # noqa: E402
-import mathematics  # noqa: E402
+from mathematics import escaped, mathml  # noqa: E402
 
 EVIDENCE = DOCS / "evidence.json"
 CALLS = DOCS / "calls.json"
@@ -37,6 +39,13 @@ SORTS = {
     "reported": "Reported by the authors",
     "ours": "Asked by us, no part of the verdict",
 }
+
+
+def beside(name: str) -> Any:
+    """A module of this folder that needs what banach needs; hooks have a path apart."""
+    if str(DOCS) not in sys.path:
+        sys.path.insert(0, str(DOCS))
+    return importlib.import_module(name)
 
 
 def references(index: dict) -> str:
@@ -58,7 +67,7 @@ def prose(text: str) -> str:
         if not all("=" in line or line.startswith(" ") for line in lines):
             blocks.append(escaped(paragraph))
             continue
-        set_ = [mathematics.mathml(line) for line in lines]
+        set_ = [mathml(line) for line in lines]
         if all(set_):
             blocks.append('<div class="formula">' + "".join(map(str, set_)) + "</div>")
         elif any(line.startswith(" ") or "  " in line.strip() for line in lines):
@@ -66,15 +75,6 @@ def prose(text: str) -> str:
         else:
             blocks.append(escaped(paragraph))
     return "\n\n".join(blocks)
-
-
-def escaped(paragraph: str) -> str:
-    """Words of a docstring, in which nothing but code is marked."""
-    pieces = re.split(r"(`[^`]*`)", paragraph)
-    pieces[::2] = [
-        re.sub(r"([\\*_\[\]#|])", r"\\\1", p).replace("<", "&lt;") for p in pieces[::2]
-    ]
-    return "".join(pieces)
 
 
 def cell(value: object) -> str:
@@ -171,7 +171,7 @@ def warnings(doc: str) -> tuple[str, str]:
 
 def trial(name: str, found: dict | None) -> str:
     """A call to copy, and the curve of its run."""
-    import calls
+    calls = beside("calls")
 
     if found is None:
         return "No ready problem of this catalogue is certified by it alone."
@@ -262,7 +262,7 @@ def pages(index: dict, claims: list[dict]) -> dict[str, str]:
 
 def kind_page(entry: dict, methods: list[dict], rows: list[dict]) -> str:
     """The page of one kind of problem."""
-    import api
+    api = beside("api")
 
     prefers = [
         f"{names} {f'(where {condition})' if condition else ''}".strip()
@@ -338,9 +338,9 @@ def write(folder: Path, texts: dict[str, str]) -> None:
 
 def on_config(config):
     """mkdocs hook: write the pages and list them in the navigation by family."""
-    import api
-
     from banach import zoo
+
+    api = beside("api")
 
     index = catalogue.own()["methods"]
     claims = []

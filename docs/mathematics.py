@@ -58,6 +58,15 @@ def mathml(text: str) -> str | None:
     return None if found is None else convert(found, display="block")
 
 
+def escaped(paragraph: str) -> str:
+    """Words of a docstring, in which nothing but code is marked."""
+    pieces = re.split(r"(`[^`]*`)", paragraph)
+    pieces[::2] = [
+        re.sub(r"([\\*_\[\]#|])", r"\\\1", p).replace("<", "&lt;") for p in pieces[::2]
+    ]
+    return "".join(pieces)
+
+
 class _Reader:
     """Reads tokens from left to right, and writes LaTeX."""
 
