@@ -75,6 +75,7 @@ def file(name: str) -> str:
 def page(name: str) -> str:
     """Its text: a heading, and what mkdocstrings shows of the source."""
     whole = "true" if name in WHOLE else "false"
+    shown = "true" if name.rpartition(".")[2][0].islower() else "false"
     options = [
         "    options:",
         f"      heading: bn.{name}",
@@ -87,8 +88,26 @@ def page(name: str) -> str:
         "      filters: ['!^_']",
         "      separate_signature: true",
         "      show_signature_annotations: true",
+        f"      show_signature: {shown}",
     ]
-    return "\n".join([f"::: {place(name)}", *options]) + "\n"
+    directive = "\n".join([f"::: {place(name)}", *options]) + "\n"
+    return directive if shown == "true" else f"{directive}\n{constructor(name)}"
+
+
+def constructor(name: str) -> str:
+    """How a class is called: what equinox makes of its fields, without types."""
+    room, _, last = name.rpartition(".")
+    value = getattr(getattr(bn, room) if room else bn, last)
+    try:
+        given = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in given]
+    whole = f"bn.{name}{inspect.Signature(plain)}"
+    if len(whole) > 80:
+        inside = ",\n    ".join(map(str, plain))
+        whole = f"bn.{name}(\n    {inside},\n)"
+    return f"## Called as\n\n```python\n{whole}\n```\n"
 
 
 def pages() -> dict[str, str]:

@@ -23,7 +23,7 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
 import curves  # noqa: E402
-from mathematics import escaped, mathml  # noqa: E402
+from mathematics import escaped, formulas  # noqa: E402
 
 EVIDENCE = DOCS / "evidence.json"
 CALLS = DOCS / "calls.json"
@@ -64,13 +64,11 @@ def prose(text: str) -> str:
     blocks = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         lines = paragraph.split("\n")
-        if not all("=" in line or line.startswith(" ") for line in lines):
-            blocks.append(escaped(paragraph))
-            continue
-        set_ = [mathml(line) for line in lines]
-        if all(set_):
-            blocks.append('<div class="formula">' + "".join(map(str, set_)) + "</div>")
-        elif any(line.startswith(" ") or "  " in line.strip() for line in lines):
+        plain = all("=" in line or line.startswith(" ") for line in lines)
+        table = any(line.startswith(" ") or "  " in line.strip() for line in lines)
+        if (typeset := formulas(paragraph)) is not None:
+            blocks.append(typeset)
+        elif plain and table:
             blocks.append("\n".join(["```text", *lines, "```"]))
         else:
             blocks.append(escaped(paragraph))

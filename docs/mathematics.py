@@ -67,6 +67,17 @@ def escaped(paragraph: str) -> str:
     return "".join(pieces)
 
 
+def formulas(paragraph: str) -> str | None:
+    """A paragraph all of whose lines are formulas as HTML, or None."""
+    lines = paragraph.split("\n")
+    if not all("=" in line or line.startswith(" ") for line in lines):
+        return None
+    found = [mathml(line) for line in lines]
+    if not all(found):
+        return None
+    return '<div class="formula">' + "".join(map(str, found)) + "</div>"
+
+
 class _Reader:
     """Reads tokens from left to right, and writes LaTeX."""
 
