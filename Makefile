@@ -114,6 +114,6 @@ readme: install  ## regenerate the tables of the README: kinds, and speed as mea
 	@$(PYTHON) docs/readme.py --write
 
 clean:  ## remove the environment and everything that was built
-	@rm -rf $(VENV) site build dist reports docs/methods src/*.egg-info \
+	@rm -rf $(VENV) site build dist reports docs/methods docs/kinds docs/evidence docs/api src/*.egg-info \
 		.pytest_cache .ruff_cache .hypothesis
 	@find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
