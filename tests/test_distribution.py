@@ -111,6 +111,11 @@ def test_requirements_have_the_one_form_that_doctor_reads():
     assert all(need.least for need in doctor.needs(lines))
     assert len(distribution.pythons()) >= 3
     assert own["requires-python"] == f">={distribution.pythons()[0]}"
+    promised = (ROOT / "docs" / "promises.md").read_text("utf-8")
+    assert f"| Python | {', '.join(distribution.pythons())}, each tested" in promised
+    [jax] = [need.least for need in doctor.needs(own["dependencies"])
+             if need.name == "jax"]  # fmt: skip
+    assert f"| JAX | {jax} and newer; tested" in promised
 
 
 def test_every_requirement_is_pinned():
