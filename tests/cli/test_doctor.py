@@ -116,7 +116,29 @@ def test_a_cache_that_cannot_be_written_is_told_and_harms_nothing(told, capsys):
         m.setenv("BANACH_CACHE", str(place))
         [row] = doctor._cache()
     assert (row.ok, row.required, row.mark) == (False, False, "-")
-    assert "BANACH_CACHE" in row.says
+    assert row.says.startswith("none are kept: ") and "BANACH_CACHE" in row.says
+
+
+def test_the_folder_of_programs_and_how_to_clear_it_are_told(told, tmp_path):
+    [row] = doctor._cache()
+    assert row.ok and str(tmp_path / "kept") in row.says
+    assert "0 programs" in row.says and "delete the folder" in row.says
+    with pytest.MonkeyPatch.context() as m:
+        m.setenv("BANACH_CACHE", "off")
+        [row] = doctor._cache()
+    assert row.ok and row.says == "none are kept, as BANACH_CACHE=off asks"
+
+
+def test_sources_that_are_not_installed_are_told_and_still_tried(monkeypatch):
+    def unknown(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "metadata", unknown)
+    monkeypatch.setattr(importlib.metadata, "requires", unknown)
+    python, own = doctor._versions()
+    assert python.ok and (own.mark, own.what) == ("-", "banach")
+    assert own.says.endswith("pip install .")
+    assert list(doctor._extras()) == []
 
 
 def test_a_file_that_the_catalogue_names_and_is_not_there_fails(monkeypatch):

@@ -175,9 +175,13 @@ def _cache() -> Iterator[Row]:
     from banach.engine import disk_cache
 
     kept, where = disk_cache.state()
-    if kept and where != "BANACH_CACHE=off":
-        where += "; to clear it, delete the folder"
-    yield Row("compiled programs", kept, where, required=False)
+    if where == "BANACH_CACHE=off":
+        said = "none are kept, as BANACH_CACHE=off asks"
+    elif kept:
+        said = f"kept in {where}; to clear it, delete the folder"
+    else:
+        said = f"none are kept: {where}"
+    yield Row("compiled programs", kept, said, required=False)
 
 
 def _extras() -> Iterator[Row]:
