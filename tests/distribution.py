@@ -16,6 +16,7 @@ import datetime
 import email
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -362,6 +363,12 @@ def tried(version: str, wheel: Path, work: Path) -> Iterator[Row]:
             return
 
 
+def pinned(name: str) -> str:
+    """A line of constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text("utf-8").split()
+    return next(line for line in lines if line.startswith(f"{name}=="))
+
+
 def page(rows: list[Row]) -> str:
     """The table, as benchmarks/WHEEL.md."""
     count = {c: sum(r.came == c for r in rows) for c in ("passed", "failed", "not run")}
@@ -373,7 +380,8 @@ def page(rows: list[Row]) -> str:
         "the pinned versions into an environment without packages and used from an "
         "empty folder. Seconds are wall, downloads and compiling included.",
         "",
-        f"{datetime.date.today().isoformat()}; banach {project()['version']}; "
+        f"{datetime.date.today().isoformat()}; {platform.system()} "
+        f"{platform.machine()}; banach {project()['version']}, {pinned('jax')}; "
         + ", ".join(f"{n} {what}" for what, n in count.items())
         + ".",
         "",

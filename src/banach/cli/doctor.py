@@ -113,17 +113,19 @@ def _versions() -> Iterator[Row]:
     if _numbers(version) < _numbers(least):
         yield Row("Python", False, f"{version} is too old; install {least} or newer")
     elif f"{python[0]}.{python[1]}" in tested or not tested:
-        yield Row("Python", True, f"{version}, supported")
+        yield Row("Python", True, f"{version}, supported (from {least})")
     else:
         said = f"{version}, not among those tested ({', '.join(tested)})"
         yield Row("Python", False, said, required=False)
+    stale = about["Version"] != __version__
+    said = f", but {about['Version']} is installed; pip install . again"
+    own = Row("banach", not stale, __version__ + said * stale)
     required = [n for n in needs(_requires()) if n.extra is None]
     # JAX comes first: all else hangs on it.
     for need in sorted(required, key=lambda n: n.name != "jax"):
         yield _package(need)
-    stale = about["Version"] != __version__
-    said = f", but {about['Version']} is installed; pip install . again"
-    yield Row("banach", not stale, __version__ + said * stale)
+        if need.name == "jax":
+            yield own
 
 
 def _requires() -> list[str]:
@@ -138,7 +140,7 @@ def _package(need: Need) -> Row:
         return Row(need.name, False, f"missing; {cure}")
     if _numbers(version) < _numbers(need.least):
         return Row(need.name, False, f"{version} is too old; {cure}")
-    return Row(need.name, True, f"{version}, supported")
+    return Row(need.name, True, f"{version}, supported (from {need.least})")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
