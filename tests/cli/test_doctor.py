@@ -68,7 +68,7 @@ def test_here_it_works_in_the_order_of_importance(told, capsys):
 def test_a_line_a_row_and_a_last_word(told, capsys):
     assert doctor.doctor_command(json=False) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "banach works here"
+    assert lines[-1] == "all that is required works"
     assert {line.split()[0] for line in lines[:-1]} <= {"ok", "-"}
     assert not any(str(Path(p)) in line for line in lines for p in sys.path if p)
 

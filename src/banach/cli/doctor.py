@@ -69,9 +69,9 @@ def doctor_command(json: bool) -> int:
         ]
         console.emit({"schema_version": 1, "healthy": not bad, "rows": said})
     elif bad:
-        console.out(f"banach does not work here: see {', '.join(bad)}")
+        console.out(f"something required does not work: see {', '.join(bad)}")
     else:
-        console.out("banach works here")
+        console.out("all that is required works")
     return console.UNCERTIFIED if bad else console.CERTIFIED
 
 
