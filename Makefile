@@ -10,8 +10,8 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install new check prove test test-fast fuzz mutants race bench claims docs lint \
-	index readme clean
+.PHONY: help venv install new check prove test test-fast fuzz mutants wheel-test race bench \
+	claims docs lint index readme clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -85,6 +85,10 @@ COUNT ?= 100
 mutants: install  ## mutate the library at random lines, and see whether tests notice
 	@test -d reports/executed || $(PYTHON) tests/executed_lines.py
 	@$(PYTHON) tests/library_mutants.py --count $(COUNT) --seed $(SEED)
+
+# Minutes, and downloads. PYTHONS=3.12 runs one alone; one that is not there is not run.
+wheel-test: install  ## build the wheel, and use it in bare environments, Python by Python
+	@$(PYTHON) tests/distribution.py $(if $(PYTHONS),$(PYTHONS:%=--python %),--write)
 
 race: install  ## race all applicable methods on two real problems
 	@mkdir -p $(dir $(REPORT))
