@@ -206,9 +206,10 @@ def _extras() -> Iterator[Row]:
 
 def _blas() -> Iterator[Row]:
     import numpy  # noqa: F401  # so that its BLAS is loaded
-    import threadpoolctl
 
-    found = [i for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas"]
+    from banach.core import blas_threads
+
+    found = blas_threads.libraries()
     said = ", ".join(
         f"{i['internal_api']} {i['version'] or ''}".strip() + f": {i['num_threads']}"
         for i in found
