@@ -10,8 +10,8 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install new check prove test test-fast fuzz mutants race bench claims docs lint \
-	index clean
+.PHONY: help venv install new check prove test test-fast fuzz mutants wheel-test race bench \
+	claims docs lint index readme clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -86,6 +86,10 @@ mutants: install  ## mutate the library at random lines, and see whether tests n
 	@test -d reports/executed || $(PYTHON) tests/executed_lines.py
 	@$(PYTHON) tests/library_mutants.py --count $(COUNT) --seed $(SEED)
 
+# Minutes, and downloads. PYTHONS=3.12 runs one alone; one that is not there is not run.
+wheel-test: install  ## build the wheel, and use it in bare environments, Python by Python
+	@$(PYTHON) tests/distribution.py $(if $(PYTHONS),$(PYTHONS:%=--python %),--write)
+
 race: install  ## race all applicable methods on two real problems
 	@mkdir -p $(dir $(REPORT))
 	@$(BIN)/banach race logistic:breast_cancer lasso:diabetes --html $(REPORT)
@@ -111,7 +115,10 @@ index: install  ## regenerate the catalogue, the bibliography and the stubs from
 	@$(PYTHON) docs/generate.py --write
 	@$(PYTHON) tests/typing/public_stub.py --write
 
+readme: install  ## regenerate the tables of the README: kinds, and speed as measured
+	@$(PYTHON) docs/readme.py --write
+
 clean:  ## remove the environment and everything that was built
-	@rm -rf $(VENV) site build dist reports docs/methods src/*.egg-info \
+	@rm -rf $(VENV) site build dist reports docs/methods docs/kinds docs/evidence docs/api src/*.egg-info \
 		.pytest_cache .ruff_cache .hypothesis
 	@find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,7 +12,8 @@ NAMES = (
     "logistic_small logistic_large startup tracing lasso many recompilation stated_anew"
 ).split()
 EXTRA = (
-    "training awkward constants defaults cutest unconstrained tables nist transport"
+    "training awkward constants defaults cutest unconstrained tables nist transport "
+    "speed"
 ).split()
 RESULTS = Path(__file__).parent / "RESULTS.md"
 

@@ -2,23 +2,31 @@
 
 A page of evidence for each measured claim comes from evidence.json. mkdocs calls
 `on_config` before it reads docs/, so the pages are never older than the index. They go
-to docs/methods/, docs/kinds/ and docs/evidence/, which git ignores; refs.bib is
+to docs/methods/, kinds/, evidence/ and api/, which git ignores; refs.bib is
 committed.
 
     python docs/generate.py --write    regenerate docs/refs.bib
     python docs/generate.py --check    exit 1 when it is stale
 """
 
+import importlib
 import json
 import re
 import sys
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import banach.catalogue as catalogue
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+
+import curves  # noqa: E402
+from mathematics import escaped, formulas  # noqa: E402
+
 EVIDENCE = DOCS / "evidence.json"
+CALLS = DOCS / "calls.json"
 VERDICTS = {
     "reproduced": "Reproduced",
     "partly": "Partly reproduced",
@@ -33,6 +41,13 @@ SORTS = {
 }
 
 
+def beside(name: str) -> Any:
+    """A module of this folder that needs what banach needs; hooks have a path apart."""
+    if str(DOCS) not in sys.path:
+        sys.path.insert(0, str(DOCS))
+    return importlib.import_module(name)
+
+
 def references(index: dict) -> str:
     """All papers as one .bib text, sorted by key; a paper shared by methods once."""
     papers = {
@@ -45,16 +60,18 @@ def references(index: dict) -> str:
 
 
 def prose(text: str) -> str:
-    """A docstring as Markdown: formulas as code blocks, other marks escaped."""
+    """A docstring as Markdown: formulas typeset, other marks escaped."""
     blocks = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         lines = paragraph.split("\n")
-        if all("=" in line or line.startswith(" ") for line in lines):
+        plain = all("=" in line or line.startswith(" ") for line in lines)
+        table = any(line.startswith(" ") or "  " in line.strip() for line in lines)
+        if (typeset := formulas(paragraph)) is not None:
+            blocks.append(typeset)
+        elif plain and table:
             blocks.append("\n".join(["```text", *lines, "```"]))
-            continue
-        pieces = re.split(r"(`[^`]*`)", paragraph)
-        pieces[::2] = [re.sub(r"([\\*_<>\[\]#|])", r"\\\1", p) for p in pieces[::2]]
-        blocks.append("".join(pieces))
+        else:
+            blocks.append(escaped(paragraph))
     return "\n\n".join(blocks)
 
 
@@ -88,7 +105,6 @@ def card(entry: dict) -> str:
         "Calls to start": calls(entry["init_cost"] or {}),
         "Rate bounds": rate,
         "Traits": ", ".join(traits) or "deterministic, compiled",
-        "Status": entry["status"],
     }
     lines = [f"| {key} | {cell(value)} |" for key, value in rows.items()]
     return "\n".join(["| | |", "| --- | --- |", *lines])
@@ -143,21 +159,72 @@ def statement(row: dict) -> str:
     return "\n\n".join(said)
 
 
-def page(entry: dict, claim: dict | None) -> str:
+def warnings(doc: str) -> tuple[str, str]:
+    """(what a method is, when it fails): the sentences from `Fails` on are apart."""
+    found = re.search(r"(?:^|(?<=\s))(?:It f|F)ails? ", doc)
+    if found is None:
+        return doc, ""
+    return doc[: found.start()].rstrip(), doc[found.start() :]
+
+
+def trial(name: str, found: dict | None) -> str:
+    """A call to copy, and the curve of its run."""
+    calls = beside("calls")
+
+    if found is None:
+        return "No ready problem of this catalogue is certified by it alone."
+    said = (
+        f"{name} on {found['problem']}: {found['quantity']} relative to its scale "
+        f"falls below {found['tol']:g} in {found['steps']} steps"
+    )
+    quantity = f"`{found['quantity']}`"
+    ended = (
+        f"certified: {quantity}, a {found['grade']}, to {found['tol']:g} of its scale, "
+        f"in {found['steps']:,} steps."
+    )
+    parts = [f"```python\n{calls.code(name, found)}\n```", ended]
+    if len(found["curve"]) > 1:
+        parts.append(curves.svg(found["curve"], found["tol"], said))
+    return "\n\n".join(parts)
+
+
+def uses(entry: dict) -> str:
+    """When to use a method, from its card and the kinds that prefer it."""
+    needs, assumes = words(entry["needs"]), words(entry["assumes"])
+    kind = f"problems of kind `{entry['problem']}`"
+    if entry["problem"] == "Problem":
+        kind = "any problem that has what it needs"
+    said = [f"For {kind}: it calls {needs}"]
+    said.append(f" and relies on {assumes} being so. " if entry["assumes"] else ". ")
+    first = [
+        kind["name"] for kind in catalogue.own()["kinds"].values()
+        if any(entry["name"] == names.split()[0] for names in kind["prefers"].values())
+    ]  # fmt: skip
+    if first:
+        said.append(f"Where nothing is named, banach takes it for {words(first)}.")
+    return "".join(said)
+
+
+def page(entry: dict, claim: dict | None, found: dict | None) -> str:
     """The page of one method."""
     authors = ", ".join(entry["authors"])
     name = entry["name"]
-    parts = [
-        f"# {name}",
-        prose(entry["summary"]),
-        card(entry),
-        prose(entry["doc"]),
-        "## Paper",
-        f"{prose(authors)} ({entry['year']}). {prose(entry['title'])}.",
-        f"```bibtex\n{catalogue.reference(name)}\n```",
-    ]
+    idea, fails = warnings(entry["doc"])
+    paper = f"{escaped(authors)} ({entry['year']}). {escaped(entry['title'])}."
+    parts = [f"# {name}", escaped(entry["summary"])]
+    if entry["family"] != "bridge":
+        parts.append(trial(name, found))
+    parts += ["## The idea", prose(idea), "## When to use it", uses(entry)]
+    if fails:
+        parts += ["## When not", prose(fails)]
+    parts += ["## Paper and evidence", paper]
     if claim is not None:
-        parts += ["## The paper's claim, measured again", evidence(claim)]
+        parts.append(evidence(claim))
+    parts += [
+        f"```bibtex\n{catalogue.reference(name)}\n```",
+        "## Card",
+        card(entry),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -185,20 +252,22 @@ def pages(index: dict, claims: list[dict]) -> dict[str, str]:
     families = by_family(index)
     found = {"index.md": overview(families)}
     measured = {claim["name"]: claim for claim in claims}
+    called = json.loads(CALLS.read_text(encoding="utf-8"))
     for name, entry in index.items():
-        found[f"{name}.md"] = page(entry, measured.get(name))
+        found[f"{name}.md"] = page(entry, measured.get(name), called.get(name))
     return found
 
 
 def kind_page(entry: dict, methods: list[dict], rows: list[dict]) -> str:
     """The page of one kind of problem."""
+    api = beside("api")
+
     prefers = [
         f"{names} {f'(where {condition})' if condition else ''}".strip()
         for condition, names in entry["prefers"].items()
     ]
     table = {
         "Class": f"`{entry['module']}.{entry['class']}`",
-        "Also stated as": words(sorted(entry["public"].keys() - {entry["class"]})),
         "Stated with": words(sorted(entry["pieces"])),
         "Oracles of some instance": words(entry["oracles"]),
         "Default check": ", or ".join(f"`{name}`" for name in entry["checks"]),
@@ -206,21 +275,29 @@ def kind_page(entry: dict, methods: list[dict], rows: list[dict]) -> str:
         "Seen as": words(entry["views"]),
     }
     lines = [f"| {key} | {cell(value)} |" for key, value in table.items()]
+    stated = [
+        f"[`bn.{name}`](../api/{api.file(name)})"
+        for name in sorted(entry["public"], key=lambda n: (n != entry["name"], n))
+    ]
     parts = [
         f"# {entry['name']}",
-        prose(entry["summary"]),
-        "\n".join(["| | |", "| --- | --- |", *lines]),
+        escaped(entry["summary"]),
+        f"Stated as {', '.join(stated)}.",
         prose(entry["doc"]),
     ]
-    if methods:
-        parts += ["## Methods stated for it", "\n".join(
-            f"- [{m['name']}](../methods/{m['name']}.md): {prose(m['summary'])}"
-            for m in methods
-        )]  # fmt: skip
     if rows:
         parts += ["## Ready problems", "\n".join(
-            f"- `banach race {row['name']}`: {prose(row['title'])}" for row in rows
+            f"- `banach race {row['name']}`" + (
+                f": {escaped(row['title'])}" if row["title"] else ""
+            )
+            for row in rows
         )]  # fmt: skip
+    if methods:
+        parts += ["## Methods stated for it", "\n".join(
+            f"- [{m['name']}](../methods/{m['name']}.md): {escaped(m['summary'])}"
+            for m in methods
+        )]  # fmt: skip
+    parts += ["## Card", "\n".join(["| | |", "| --- | --- |", *lines])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -261,6 +338,8 @@ def on_config(config):
     """mkdocs hook: write the pages and list them in the navigation by family."""
     from banach import zoo
 
+    api = beside("api")
+
     index = catalogue.own()["methods"]
     claims = []
     if EVIDENCE.exists():
@@ -269,6 +348,7 @@ def on_config(config):
     figures = DOCS / "images" / "claims"
     rows = {f"{c['name']}.md": evidence_page(c, figures) for c in claims}
     write(DOCS / "evidence", rows)
+    write(DOCS / "api", api.pages())
     methods = ["methods/index.md"]
     for family, entries in by_family(index).items():
         methods.append(
@@ -281,9 +361,30 @@ def on_config(config):
     for c in claims:
         place = {c["name"]: f"evidence/{c['name']}.md"}
         families.setdefault(c["family"], []).append(place)
-    behind = {"Evidence by method": [{k: v} for k, v in families.items()]}
-    config.nav = [*config.nav, {"Methods": methods}, {"Kinds": rooms}, behind]
+    made = {
+        "Methods": methods,
+        "Kinds": rooms,
+        "API": api.nav(),
+        "Evidence": ["evidence.md", *({k: v} for k, v in families.items())],
+    }
+    config.nav = placed(config.nav, made)
     return config
+
+
+def placed(nav: list, made: dict[str, list]) -> list:
+    """The navigation of mkdocs.yml, with the generated parts where it names them."""
+    left = set(made)
+    whole = []
+    for item in nav:
+        title = next(iter(item)) if isinstance(item, dict) else None
+        if title in made:
+            left.discard(title)
+            whole.append({title: made[title]})
+        else:
+            whole.append(item)
+    if left:
+        raise ValueError(f"mkdocs.yml has no place for {sorted(left)}")
+    return whole
 
 
 def main(argv: list[str]) -> int:

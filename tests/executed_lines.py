@@ -112,7 +112,8 @@ def main() -> int:
     for old in FOLDER.iterdir():
         old.unlink()
     env = os.environ | {ASKED: str(FOLDER), "PYTEST_ADDOPTS": "-p executed_lines"}
-    env["PYTHONPATH"] = str(ROOT / "tests")
+    # The sources of this checkout, whatever an environment has installed.
+    env["PYTHONPATH"] = os.pathsep.join(str(ROOT / d) for d in ("src", "tests"))
     return subprocess.call([sys.executable, "tests/shards.py"], cwd=ROOT, env=env)
 
 

@@ -289,8 +289,8 @@ def test_a_page_shows_card_formula_paper_and_verdict(tmp_path, monkeypatch):
     assert set(pages) == {"index.md", "fast_step.md"}
     page = pages["fast_step.md"]
     assert "| Needs (oracles) | `grad`, `value` |" in page
-    assert "Idea of f\\*g\\*h.\n\n```text\nx+ = x - t * grad f(x)\n```" in page
-    assert "Fails `a*b`." in page
+    assert 'Idea of f\\*g\\*h.\n\n<div class="formula"><math' in page
+    assert "## When not\n\nFails `a*b`." in page
     assert "Paul Erdős, María van der Berg, Eb Hopf Jr (1960)." in page
     assert "@article{erdos1960step," in page
     said = "**Not reproduced** (0 of 1; not theorem 2, 2026-11-28): [statement by "

@@ -1,6 +1,7 @@
-"""The snippets of README and of a page of docs run, and print what they say."""
+"""Snippets of README and of a page of docs run, and print what they say; so tables."""
 
 import contextlib
+import importlib.util
 import io
 import re
 from pathlib import Path
@@ -77,3 +78,27 @@ def test_snippets_print_what_they_say(page, tmp_path, monkeypatch):
             problem = differs(a, b)
             if problem is not None:
                 pytest.fail(f"{problem}\n\nprinted:\n{stdout.getvalue()}")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """docs/readme.py, which writes the tables."""
+    where = ROOT / "docs" / "readme.py"
+    spec = importlib.util.spec_from_file_location("readme_tables", where)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["speed", "kinds"])
+def test_the_tables_are_what_was_measured(tables, name):
+    """Cure: make readme."""
+    text = README.read_text(encoding="utf-8")
+    assert tables.placed(text, name, getattr(tables, name)()) == text
+
+
+def test_a_table_without_its_place_is_refused(tables):
+    with pytest.raises(SystemExit, match="no place for speed"):
+        tables.placed("<!-- kinds -->\n<!-- /kinds -->", "speed", "| a |")
+    placed = tables.placed("<!-- a -->\nold\n<!-- /a -->", "a", "| new |")
+    assert placed == "<!-- a -->\n| new |\n<!-- /a -->"

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import banach as bn
 from banach.core import traced_function
 from banach.core.problem import Misuse
 from banach.core.traced_function import trace
@@ -304,3 +305,20 @@ def test_a_loop_without_a_gradient_is_refused_when_it_is_stated():
     # A fixed number of turns has one, and a map needs none.
     bn.Smooth(lambda x: jax.lax.fori_loop(0, 3, lambda i, c: c * 2, x[0]), X)
     bn.FixedPoint(lambda x: x * 0 + open_ended(x), X)
+
+
+def test_the_lanes_of_a_stack_share_one_trace():
+    """Also of a function of which nobody knows whether it changed, as here."""
+    turns = []
+
+    def counted(x, d):
+        turns.append(d.shape)
+        return jnp.sum((x - d) ** 2)
+
+    for lanes in (1, 6):
+        turns.clear()
+        stack = bn.Smooth.stack(counted, np.zeros((lanes, 2)), (np.ones((lanes, 2)),))
+        assert len(stack) == lanes and len(turns) == 1
+    # Stated anew it is traced anew.
+    bn.Smooth.stack(counted, np.zeros((2, 2)), (np.ones((2, 2)),))
+    assert len(turns) == 2

@@ -3,12 +3,16 @@
 import signal
 import time
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401
+import threadpoolctl
 from core_bed import CHECK, NoisyDescent, bits, long_valley, ridge, ridge_solution
 
 import banach as bn
+from banach.core import blas_threads
 from banach.engine import compile_cache, driver, tiers
 from banach.methods.smooth.gradient_descent import GradientDescent
 from banach.methods.smooth.lbfgs import Lbfgs
@@ -174,3 +178,38 @@ def test_where_a_value_became_nonfinite_is_told():
     assert "['w'] became non-finite at step" in r.reason
     assert "divergence" in r.reason and "smaller step_size" in r.hint
     assert np.isfinite(r.x["w"]).all()
+
+
+def test_small_problems_have_one_thread_of_blas_until_they_are_done(monkeypatch):
+    """JAX computes after a call has returned: the block must wait for it."""
+    limited, waited = blas_threads.OneThread, []
+    progress = compile_cache.Kernel.progress
+
+    def recorded(kernel, packed):
+        waited.append(limited._depth > 0)
+        return progress(kernel, packed)
+
+    monkeypatch.setattr(compile_cache.Kernel, "progress", recorded)
+    problem = bn.Smooth(lambda x: jnp.sum((x - 1) ** 4), np.zeros(2))
+    for _ in range(4):
+        bn.solve(problem, "gradient_descent", max_steps=50)
+    assert waited and all(waited)
+
+
+def test_lanes_have_one_thread_of_blas():
+    seen = []
+
+    def look(x):
+        libraries = threadpoolctl.threadpool_info()
+        seen.append({v["num_threads"] for v in libraries if v["user_api"] == "blas"})
+
+    def told(x):
+        jax.debug.callback(look, x[0])
+        return jnp.sum((x - 1) ** 4)
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        stack = bn.Smooth.stack(told, np.zeros((3, 2)))
+        assert bn.solve_many(stack, "gradient_descent", max_steps=20).steps.min()
+        jax.effects_barrier()
+    assert len(seen) >= 20
+    assert all(counts == {1} for counts in seen), seen

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core.problem import Misuse, Problem, sound
+from banach.core.traced_function import one_trace_for_all
 
 
 class Stacked(Sequence[Problem]):
@@ -166,7 +167,9 @@ def of_class(cls: Any, args: tuple, named: dict[str, Any], shared: Any) -> Stack
             raise Misuse(f"lane {i}: {error}") from None
         return made
 
-    return stacked([lane(i) for i in range(next(iter(counts.values())))], "stack")
+    with one_trace_for_all():
+        lanes = [lane(i) for i in range(next(iter(counts.values())))]
+    return stacked(lanes, "stack")
 
 
 def _is_array(value: Any) -> bool:

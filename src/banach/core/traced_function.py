@@ -4,11 +4,13 @@ The program is compared by its canonical text, so a fresh lambda with the same
 mathematics is the same program and compiles once.
 """
 
+import contextlib
+import contextvars
 import hashlib
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,26 @@ _MOST = 64
 _LARGEST = 2**26  # bytes of arrays that are compared and kept, at most
 
 
+# Traces of functions whose reach is not known, while one stack is stated.
+_IN_STACK: contextvars.ContextVar[dict[Any, Any] | None] = contextvars.ContextVar(
+    "traces", default=None
+)
+
+
+@contextlib.contextmanager
+def one_trace_for_all() -> Iterator[None]:
+    """Inside, a function meets each structure and shape of arguments once, as in jit.
+
+    For the lanes of a stack: a thousand of them would trace it a thousand times where
+    it reaches something of which nobody knows whether it changed.
+    """
+    token = _IN_STACK.set({})
+    try:
+        yield
+    finally:
+        _IN_STACK.reset(token)
+
+
 def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFunction:
     """Trace `fun` at arguments (arrays or ShapeDtypeStructs), hoisting captures.
 
@@ -100,14 +122,24 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
     (`core/function_identity.py`).
     """
     found = function_identity.reached(fun)
-    if found is None or sum(a.nbytes for a in found.arrays) > _LARGEST:
+    if found is not None and sum(a.nbytes for a in found.arrays) > _LARGEST:
+        found = None
+    once = _IN_STACK.get()
+    if found is None and once is None:
         return _traced(fun, args, name)
     leaves, in_tree = jax.tree.flatten(jax.tree.map(_struct, args))
     key = (
-        found.key, in_tree, tuple((v.shape, v.dtype) for v in leaves), name,
+        found.key if found else id(fun), in_tree,
+        tuple((v.shape, v.dtype) for v in leaves), name,
         bool(jax.config.jax_enable_x64), str(jax.config.jax_default_matmul_precision),
         str(jax.config.jax_numpy_dtype_promotion),
     )  # fmt: skip
+    if found is None:
+        assert once is not None
+        # The function is kept too, so that no other one comes to its place in memory.
+        if key not in once:
+            once[key] = fun, _traced(fun, args, name)
+        return once[key][1]
     known = _KNOWN.pop(key, None)
     if known is None or not found.holds(known[0]):
         copies = [np.array(a) for a in found.arrays]

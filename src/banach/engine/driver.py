@@ -120,7 +120,8 @@ def iterate(
                     after = runner.call(
                         raw, state, (fresh, blocks, limits.steps), limits.tol
                     )
-                status, step = runner.progress(after)
+                    # JAX may compute after it has returned: asking waits for it.
+                    status, step = runner.progress(after)
                 inside = executors.making() - made
                 took = time.perf_counter() - t0 - inside
                 compiling += inside

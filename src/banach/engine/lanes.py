@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat
+from banach.core import blas_threads, compat
 from banach.core.check import Certificate
 from banach.core.point import Point
 from banach.engine import compile_cache, disk_cache, loop
@@ -494,7 +494,8 @@ def run_lanes(
     lanes = Lanes(inputs, settings, raw_keys)
     book = lanes.book
     t0 = time.perf_counter()
-    with interrupts() as stop:
+    # A lane's matrices are small, however many lanes there are.
+    with blas_threads.threads_for(lanes.bytes // 8), interrupts() as stop:
 
         def ended() -> bool:
             if progress is not None:
