@@ -1,9 +1,8 @@
 """Written by tests/typing/public_stub.py --write; a test holds it."""
 
-from types import ModuleType as _ModuleType
-
 from banach import parts as parts
 from banach import terms as terms
+from banach._called_packages import *
 from banach.bridge._from_optax import FromOptax as FromOptax
 from banach.bridge.optax import Optax as Optax
 from banach.bridge.optimistix import Optimistix as Optimistix
@@ -47,7 +46,6 @@ from banach.core.result import Result as Result
 from banach.core.stacked import Stacked as Stacked
 from banach.core.stacked import stack as stack
 from banach.doors.explain import explain as explain
-from banach.doors.listings import Listing
 from banach.doors.listings import problems as problems
 from banach.doors.solve import iterate as iterate
 from banach.doors.solve import minimize as minimize
@@ -262,14 +260,3 @@ from banach.terms.spectral import Spectrahedron as Spectrahedron
 from banach.terms.total_variation import TotalVariation1D as TotalVariation1D
 
 __version__: str
-
-class _Methods(_ModuleType):
-    def __call__(
-        self, problem: Problem | str | None = None, family: str | None = None
-    ) -> Listing: ...
-
-class _Checks(_ModuleType):
-    def __call__(self, problem: Problem | str | None = None) -> Listing: ...
-
-methods: _Methods
-checks: _Checks

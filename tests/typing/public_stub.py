@@ -15,24 +15,36 @@ from pathlib import Path
 
 SRC = Path(__file__).parents[2] / "src" / "banach"
 BY = '"""Written by tests/typing/public_stub.py --write; a test holds it."""\n'
-PACKAGES = "from banach import parts as parts\nfrom banach import terms as terms\n"
+PACKAGES = """\
+from banach import parts as parts
+from banach import terms as terms
+from banach._called_packages import *
+"""
 TOP = """
-from types import ModuleType as _ModuleType
-
 {imports}
 
 __version__: str
+"""
+# In a file of their own: what reads sources for documentation keeps the packages of
+# these names, beside an import of everything, and would lose them to a variable.
+CALLED = """
+from types import ModuleType
 
-class _Methods(_ModuleType):
+from banach.core.problem import Problem
+from banach.doors.listings import Listing
+
+__all__ = ["checks", "methods"]
+
+class Methods(ModuleType):
     def __call__(
         self, problem: Problem | str | None = None, family: str | None = None
     ) -> Listing: ...
 
-class _Checks(_ModuleType):
+class Checks(ModuleType):
     def __call__(self, problem: Problem | str | None = None) -> Listing: ...
 
-methods: _Methods
-checks: _Checks
+methods: Methods
+checks: Checks
 """
 
 
@@ -60,22 +72,23 @@ def homes() -> dict[str, str]:
 def stubs() -> dict[Path, str]:
     """The text of each stub by its file."""
     where = homes()
-    top = where | {"Listing": "banach.doors.listings"}
-    hidden = {"Listing": "Listing"}
-    imports = f"{PACKAGES}{_imports(top, hidden)}"
-    texts = {SRC / "__init__.pyi": TOP.format(imports=imports)}
+    imports = f"{PACKAGES}{_imports(where)}"
+    texts = {
+        SRC / "__init__.pyi": TOP.format(imports=imports),
+        SRC / "_called_packages.pyi": CALLED,
+    }
     for room in ("terms", "parts"):
         package = importlib.import_module(f"banach.{room}")
         own = {name: where[name] for name in dir(package)}
-        texts[SRC / room / "__init__.pyi"] = "\n" + _imports(own, {}) + "\n"
+        texts[SRC / room / "__init__.pyi"] = "\n" + _imports(own) + "\n"
     return {file: BY + text for file, text in texts.items()}
 
 
-def _imports(where: dict[str, str], hidden: dict[str, str]) -> str:
+def _imports(where: dict[str, str]) -> str:
     """Names by module; `as` says that a name is public."""
     by = defaultdict(list)
     for name, home in where.items():
-        by[home].append(hidden.get(name, f"{name} as {name}"))
+        by[home].append(f"{name} as {name}")
     lines = []
     for home, names in sorted(by.items()):
         for name in sorted(names, key=_as_sorted):
