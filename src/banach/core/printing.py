@@ -138,10 +138,15 @@ def peer_text(said: Any) -> str:
 
 def headline(r: Any) -> str:
     """What a Result shows and whether it may be believed, in one line."""
+    return f"{verdict_text(r)}: {bound(r)}"
+
+
+def bound(r: Any) -> str:
+    """What the certificate of a Result bounds, and what it is relative to."""
     c = r.certificate
     bare = r.absolute or c.signed
     mark = "" if bare else f"  ({scale_text(c.scale, c.scale_from)})"
-    return f"{verdict_text(r)}: {bound_text(c)}{mark}"
+    return f"{bound_text(c)}{mark}"
 
 
 def verdict_text(r: Any) -> str:

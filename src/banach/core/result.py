@@ -365,9 +365,9 @@ class Result(Answer):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from banach.report.cards import of_result
 
-        return f"<pre>{escape(plain_block(self))}</pre>"
+        return of_result(self)
 
 
 def _portable(field: str, value: Any, result: Any) -> Any:

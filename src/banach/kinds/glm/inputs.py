@@ -210,7 +210,7 @@ def least(weights: Any) -> Any:
     return np.min(np.asarray(weights)) if known(weights) else jnp.min(weights)
 
 
-# The models of `models.py` by loss and term; `tests/core/test_repr.py` holds them to it.
+# The models of `models.py` by loss and term; tests/core/test_repr.py compares them.
 USUAL = {
     ("SquaredLoss", "L1"): "Lasso",
     ("SquaredLoss", "SquaredL2"): "Ridge",
