@@ -17,7 +17,6 @@ def race_command(
         from banach.engine import driver
         from banach.racing import race
         from banach.report.page import write_page
-        from banach.report.table import plain_lines, rich_table
 
     if html is not None:
         _page(html)
@@ -26,7 +25,7 @@ def race_command(
     races, interrupted = [], False
     with driver.interrupts(armed=False) as stop:
         for name in problems:
-            with Board(name) as board:
+            with Board(name, listed=not json and not sys.stdout.isatty()) as board:
                 done = race(
                     name, method or None, tol=tol, check=o["check"], seed=o["seed"],
                     seeds=o["seeds"], max_steps=o["max_steps"],
@@ -38,7 +37,7 @@ def race_command(
                 _tell_refused(done, bool(method))
             data = done.to_dict()
             if not json:
-                _print_table(data, rich_table, plain_lines)
+                _print_table(data)
             interrupted = any(r.status == "interrupted" for r in done.runs)
             interrupted = interrupted or stop.asked or interrupt.noted()
             if interrupted:
@@ -92,13 +91,22 @@ def _written(what: str, write: Any) -> None:
         console.say(f"banach: not {what}: {e}")
 
 
-def _print_table(data: Any, rich_table: Any, plain_lines: Any) -> None:
+def _print_table(data: Any) -> None:
+    """What the race found, then its verdicts."""
+    from banach.report import words
+    from banach.report.table import plain_lines, rich_table
+
+    found = words.summary(data)
     if sys.stdout.isatty():
         from rich.console import Console
+        from rich.text import Text
 
+        console.out("")
+        Console().print(Text(found))
         Console().print(rich_table(data))
         return
     console.out(f"{data['problem']['name']}: {data['check']}, tol {data['tol']:g}")
+    console.out(found)
     for run in data["runs"]:
         console.out(plain_lines(run))
 
