@@ -113,6 +113,21 @@ def verify(
 
 
 @app.command()
+def reproduce(
+    file: Annotated[str, typer.Argument(metavar="REPORT.json")],
+    problem: Annotated[
+        str | None, typer.Option(help="run on this; needed where no data are in it")
+    ] = None,
+    time_limit: Limit = None,
+    json: Json = False,
+) -> int:
+    """Run again what result.report() wrote, and compare."""
+    from banach.cli.solving import reproduce_command
+
+    return reproduce_command(file, problem, time_limit, json)
+
+
+@app.command()
 def methods(
     problem: Annotated[
         str | None,

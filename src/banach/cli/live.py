@@ -11,7 +11,6 @@ from typing import Any
 
 from banach.cli import console, interrupt
 
-
 _GOING = ("compiling", "running")
 PAUSE = 10.0  # seconds between two lines that say how far a race is
 

@@ -207,3 +207,32 @@ def verify_command(
     else:
         console.out(str(verdict))
     return console.code_of(verdict.status)
+
+
+def reproduce_command(
+    file: str, problem: Any, time_limit: float | None, json: bool
+) -> int:
+    """Run what a report describes, and say whether it ends as it did there."""
+    import warnings
+
+    with console.loading():
+        from banach.doors.reproduce import reproduce
+        from banach.engine import restore
+
+    saved, _ = restore.read_report(file)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        result = reproduce(file, problem=problem, time_limit=time_limit)
+    for warning in told:
+        console.say(f"banach: {warning.message}")
+    then = f"{saved['status']} after {saved['steps']} steps"
+    now = f"{result.status} after {result.steps} steps"
+    if json:
+        from banach.core.save import as_document
+
+        console.emit(as_document(result))
+    else:
+        console.out(str(result))
+    same = "as there" if now == then else f"there it was {then}"
+    console.say(f"reproduced: {now}; {same}")
+    return console.code_of(result.status, result.timed_out)
