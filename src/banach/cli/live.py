@@ -71,9 +71,9 @@ class Board:
         status = [row[1] for row in self.rows.values()]
         going = [label for label, row in self.rows.items() if row[1] in _GOING]
         ended = len(status) - len(going)
-        now = f", {going[-1]} is running" if going else ""
+        now = f"; {going[-1]} is running" if going else ""
         console.say(
-            f"  {ended} methods have ended, {status.count('certified')} certified{now}"
+            f"  so far ended {ended}, certified {status.count('certified')}{now}"
         )
 
     def _table(self) -> Any:

@@ -217,4 +217,4 @@ def _nearest(runs: Sequence[Mapping]) -> str:
     # A race is what found this: it is no step to take.
     step = re.sub(_RACE, r" or \1", best["hint"])
     step = step or "allow more steps or seconds (max_steps, time_limit)"
-    return f"{said} Next: {step}."
+    return f"{said} Next: {step.rstrip('.')}."
