@@ -333,7 +333,7 @@ def test_a_report_is_run_again(home):
     assert code == 3 and out.startswith("NOT CERTIFIED (budget)")
     assert err == "reproduced: budget after 3 steps; as there\n"
     code, out, err = banach(
-        home, "reproduce", "report.json", "--problem", "mine.py:easy"
+        home, "reproduce", "report.json", "--problem", "huber:diabetes"
     )
     assert "not the problem of report.json" in err
     code, out, err = banach(home, "reproduce", "none.json")

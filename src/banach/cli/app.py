@@ -54,6 +54,12 @@ def race(
         int, typer.Option(help="runs of each stochastic method: median and quartiles")
     ] = 1,
     html: Annotated[str | None, typer.Option(metavar="FILE.html")] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="a page on this machine, filled as they run")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(help="of --serve; any free one, without")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Race all applicable methods on a problem: live table, one HTML report."""
@@ -62,7 +68,7 @@ def race(
     return race_command(
         problems, method, tol=tol, absolute=absolute, time_limit=time_limit,
         patience=patience, max_steps=max_steps, check=check, seed=seed, seeds=seeds,
-        html=html, json=json,
+        html=html, serve=serve, port=port, json=json,
     )  # fmt: skip
 
 

@@ -10,29 +10,65 @@ from banach.cli.live import Board
 
 
 def race_command(
-    problems: list[str], method: Any, *, html: Any, json: bool, **o
+    problems: list[str],
+    method: Any,
+    *,
+    html: Any,
+    json: bool,
+    serve: bool,
+    port: Any,
+    **o,
 ) -> int:
-    """Run the races; table on stdout, progress on stderr, page in a file."""
+    """Run the races; table on stdout, progress on stderr, page in a file or served."""
     with console.loading():
-        from banach.engine import driver
-        from banach.racing import race
-        from banach.report.page import write_page
+        from banach.racing import race  # noqa: F401, loaded before anything is told
 
+    if port is not None and not serve:
+        raise console.Usage("--port names the port of --serve; add --serve")
     if html is not None:
         _page(html)
     command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
+    if not serve:
+        return _raced(problems, method, html, json, command, None, o)
+    from banach.cli.serving import Page
+    from banach.racing.so_far import SoFar
+
+    limits = {k: o[k] for k in ("tol", "time_limit", "patience")}
+    so_far = SoFar(problems, command=command, **limits)
+    with Page(so_far, port or 0) as page:
+        console.say(f"page: {page.address}")
+        code = _raced(problems, method, html, json, command, so_far, o)
+        if code not in (console.USAGE, console.INTERRUPTED):
+            console.say(f"page: {page.address} stays until Ctrl-C")
+            interrupt.wait()
+    return code
+
+
+def _raced(
+    problems: list[str], method: Any, html: Any, json: bool, command: str,
+    so_far: Any, o: Any,
+) -> int:  # fmt: skip
+    """The races one after the other, and what is printed and written of them."""
+    from banach.engine import driver
+    from banach.racing import race
+    from banach.report.page import write_page
+
     tol = console.tolerance(o["tol"], o["absolute"])
     races, interrupted = [], False
     with driver.interrupts(armed=False) as stop:
         for name in problems:
+            if so_far is not None:
+                so_far.began()
             with Board(name, listed=not json and not sys.stdout.isatty()) as board:
                 done = race(
                     name, method or None, tol=tol, check=o["check"], seed=o["seed"],
                     seeds=o["seeds"], max_steps=o["max_steps"],
                     time_limit=o["time_limit"], patience=o["patience"],
-                    command=command, progress=board.update,
+                    command=command, progress=_to_all(board, so_far),
                 )  # fmt: skip
             races.append(done)
+            if so_far is not None:
+                so_far.ended(done)
             if done.runs:
                 _tell_refused(done, bool(method))
             data = done.to_dict()
@@ -63,6 +99,18 @@ def race_command(
             console.say(f"  {r.reason}")
         return console.USAGE
     return console.code_of(worst.best.status, worst.best.timed_out)
+
+
+def _to_all(board: Board, so_far: Any) -> Any:
+    """The progress of a race, to the terminal and to its page."""
+    if so_far is None:
+        return board.update
+
+    def progress(label: str, what: Any) -> None:
+        board.update(label, what)
+        so_far.update(label, what)
+
+    return progress
 
 
 def _tell_refused(done: Any, asked: bool) -> None:

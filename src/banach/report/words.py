@@ -176,6 +176,8 @@ def _count(done: Sequence[Mapping], runs: Sequence[Mapping], race: Mapping) -> s
 
 
 def _so_far(race: Mapping, ended: Sequence[Mapping]) -> str:
+    if not race["runs"]:
+        return f"This race {race['running']}."
     done = sum(run["status"] == "certified" for run in ended)
     now = [run["method"] for run in race["runs"] if run not in ended]
     at = f" {now[-1]} is running." if now else ""
