@@ -72,7 +72,7 @@ def test_only_get_and_only_the_page(page):
     for verb in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"):
         answer, _ = ask(page, verb=verb)
         assert answer.status == 405 and answer.headers["Allow"] == "GET"
-    for path in ("/x", "/../etc/passwd", "//", "http://evil.example/", "/events/"):
+    for path in ("/x", "/../etc/passwd", "http://evil.example/", "/events/"):
         answer, text = ask(page, path)
         assert answer.status == 404 and "mine" not in text
     assert ask(page, "/?again=1")[0].status == 200
