@@ -25,7 +25,8 @@ STATE = "document.getElementById('live').textContent"
 LEAD = "document.querySelector('.lead').textContent"
 ROWS = """[...document.querySelectorAll('.verdicts tbody tr')].map((row) =>
     [row.cells[0].dataset.key, row.cells[1].dataset.key])"""
-CURVES = "[...document.querySelectorAll('.plot')].map((p) => p.querySelectorAll('.curve').length)"
+CURVES = """[...document.querySelectorAll('.plot')].map(
+    (plot) => plot.querySelectorAll('.curve').length)"""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def followed(names=("mine",)):
     )
 
 
-def raced(so_far, watch=lambda label, what: None, methods=METHODS):
+def raced(so_far, watch=lambda label, what: None, methods=METHODS, **options):
     """A race whose page is looked at between its steps, from the same thread."""
     so_far.began()
 
@@ -50,8 +51,8 @@ def raced(so_far, watch=lambda label, what: None, methods=METHODS):
         watch(label, what)
 
     done = bn.race(
-        bn.Lasso(A, B, 3.0), methods, name="mine", max_steps=400, progress=progress,
-        command="banach race mine",
+        bn.Lasso(A, B, 3.0), methods, name="mine", progress=progress,
+        command="banach race mine", **({"max_steps": 400} | options),
     )  # fmt: skip
     so_far.ended(done)
     return done
@@ -104,6 +105,30 @@ def test_it_fills_while_the_race_runs(browser):
         browser.open(page.address)
         assert [m for m, _ in browser.js(ROWS)] == order
         assert browser.js(CURVES) == [3, 3] and browser.complaints() == []
+
+
+def test_a_curve_grows_while_its_method_runs(browser, monkeypatch):
+    monkeypatch.setattr("banach.racing.so_far.PAUSE", 0.0)
+    so_far, seen = followed(), []
+    with Page(so_far) as page:
+        browser.open(page.address)
+
+        def watch(label, what):
+            if getattr(what, "status", "") == "running" and len(seen) < 3:
+                steps = "document.querySelector('[data-label=\"steps\"]').dataset.key"
+                browser.until(f"Number({steps})", int(what.steps))
+                seen.append(
+                    browser.js("""[document.querySelector('.badge').className,
+                    races[0].runs[0].trace.step.at(-1),
+                    document.querySelector('.curve').getAttribute('d').length > 0]""")
+                )
+
+        raced(so_far, watch, ["halpern"], max_steps=40_000, tol=1e-10)
+        ends = [end for _, end, _ in seen]
+        assert len(seen) == 3 and ends == sorted(set(ends))
+        assert all("live" in badge and drawn for badge, _, drawn in seen)
+        browser.until(STATE + ".slice(0, 20)", "All races have ended")
+        assert browser.complaints() == []
 
 
 def test_what_a_reader_did_stays(browser):

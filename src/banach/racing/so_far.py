@@ -82,6 +82,7 @@ class SoFar:
             len(runs),
         )  # fmt: skip
         if what is None:
+            self._looked = 0.0
             runs[at:] = [_started(label, race["tol"])]
             return self._change({"runs": runs})
         if not isinstance(what, Result):
