@@ -211,8 +211,10 @@ def test_arrays_in_numbers():
     assert said["condition"] == 4 and said["rank"] == 2 and said["zeros"] == 2
     assert (said["least"], said["greatest"], said["least_nonzero"]) == (-4, 1, 1)
     assert said["column_norms"] == [1, 4]
-    odd = described(".b", np.array([np.nan, np.inf, 2.0]))
+    odd = described(".b", np.array([np.nan, np.inf, 2.0, 3.0]))
     assert odd["not_finite"] == 2 and odd["least"] == 2
     low = described(".A", np.ones((3, 2)))
     assert low["rank"] == 1
     assert described(".n", np.zeros((0, 2)))["shape"] == [0, 2]
+    # Of two entries the range would be the data.
+    assert set(described(".w", np.ones(2))) == {"name", "shape", "dtype"}

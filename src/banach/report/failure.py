@@ -27,6 +27,7 @@ from banach.core.save import SCHEMA, Store, document, encode, seal, write
 from banach.engine import restore
 from banach.engine.restore import REPORT as KIND
 
+FEW = 4  # entries of an array that its range would give away
 CONDITION_UP_TO = 1 << 20  # entries of a matrix whose singular values are computed
 # A path of at least one folder; what is behind the last separator stays.
 _PATHS = re.compile(
@@ -193,7 +194,7 @@ def described(name: str, a: np.ndarray) -> dict[str, Any]:
     said: dict[str, Any] = {
         "name": name, "shape": list(a.shape), "dtype": str(a.dtype)
     }  # fmt: skip
-    if a.dtype.kind not in "biuf" or not a.size:
+    if a.dtype.kind not in "biuf" or (a.ndim and a.size < FEW):
         return said
     good = np.isfinite(a)
     seen = a[good].astype(float)
