@@ -88,7 +88,7 @@ def test_without_consent_no_number_of_the_data_is_in_it(tmp_path):
     inner = np.sort(A.ravel())[1:-1]
     held = {float(v) for v in np.concatenate([inner, start, result.x.ravel()])}
     assert not held & set(numbers(said))
-    assert said["kind"] == "banach report" and said["status"] == result.status
+    assert said["kind"] == "report of a banach run" and said["status"] == result.status
     arrays = {a["name"]: a for a in said["report"]["problem"]["arrays"]}
     assert arrays[".A"]["shape"] == [30, 5] and arrays[".A"]["least"] == A.min()
     assert arrays[".A"]["condition"] == pytest.approx(np.linalg.cond(A))

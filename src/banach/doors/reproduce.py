@@ -15,6 +15,7 @@ from banach.core.result import Result, problem_id
 from banach.doors import solve as solving
 from banach.doors.verify import stated
 from banach.engine import restore
+from banach.engine.plan import seconds
 
 
 @door
@@ -44,6 +45,7 @@ def reproduce(
         Misuse: no report, one without data and no problem= given, or one whose method
             could not be written; the file says what to ask its author for.
     """
+    seconds(time_limit, "time_limit")
     if problem is not None:
         problem, _ = stated(problem)
     saved, store = restore.read_report(path)

@@ -43,7 +43,7 @@ from banach.engine.plan import Limits
 DEEPEST = 100  # levels of a saved document
 _LARGEST = 1 << 48  # bytes of one array, far beyond any memory
 _DTYPE = re.compile(r"[<>|](b1|[iu][1248]|f(2|4|8|12|16))")
-REPORT = "banach report"  # the kind of a document without the data of its problem
+REPORT = "report of a banach run"  # of a document without the data of its problem
 _BESIDE = re.compile(r"[^/\\:\0]+\.[0-9a-f]{16}\.npz")
 _SEALED = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{32}")
