@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _DOORS = {
     "banach.doors.solve": "solve minimize solve_many iterate sensitivity",
     "banach.doors.verify": "verify load",
+    "banach.doors.reproduce": "reproduce",
     "banach.inference.uncertainty": "uncertainty",
     "banach.doors.listings": "problems",
     "banach.doors.explain": "explain",

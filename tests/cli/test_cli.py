@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -285,6 +286,58 @@ def test_race_and_its_report(home):
     page = (home / "out" / "race.html").read_text()
     assert "lbfgs" in page and "report: out/race.html" in err
     assert not re.search(r"""(src|href)=["']https?://""", page)
+
+
+def test_a_race_in_plain_output_is_one_list(home):
+    """Stderr and stdout together: what was found, then each method once."""
+    code, out, err = banach(
+        home, "race", "mine.py:easy", "--method", "lbfgs", "--method", "fista"
+    )
+    assert code == 0, err
+    head, found, *rows = out.splitlines()
+    assert head.startswith("mine.py:easy: ")
+    assert " of 2 methods certified to 1e-6. Fastest with compilation: " in found
+    assert "Use banach solve mine.py:easy --method " in found
+    assert sorted(row.split()[0] for row in rows) == ["fista", "lbfgs"]
+    assert err == "race: mine.py:easy\n"
+
+
+def test_a_slow_race_says_how_far_it_is(monkeypatch, capsys):
+    from banach.cli import live
+
+    monkeypatch.setattr(live, "PAUSE", 0.0)
+    run = SimpleNamespace(
+        status="certified", seconds={"compile": 1.0, "run": 1.0}, steps=3,
+        certificate=SimpleNamespace(ratio=1e-7),
+    )  # fmt: skip
+    with live.Board("p", listed=True) as board:
+        board.update("fista", None)
+        board.update("fista", run)
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.splitlines()[1:] == [
+        "  so far ended 0, certified 0; fista is running",
+        "  so far ended 1, certified 1",
+    ]
+
+
+def test_a_report_is_run_again(home):
+    program = (
+        "import banach as bn; r = bn.solve('ridge:diabetes', 'gradient_descent', "
+        "max_steps=3); r.report('report.json')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=home, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    code, out, err = banach(home, "reproduce", "report.json")
+    assert code == 3 and out.startswith("NOT CERTIFIED (budget)")
+    assert err == "reproduced: budget after 3 steps; as there\n"
+    code, out, err = banach(
+        home, "reproduce", "report.json", "--problem", "huber:diabetes"
+    )
+    assert "not the problem of report.json" in err
+    code, out, err = banach(home, "reproduce", "none.json")
+    assert code == 2 and out == "" and "no file none.json" in err
 
 
 def test_listings(home):

@@ -15,6 +15,7 @@ PLAIN = [
     ["solve", "a", "--checkpoint=c.json", "--resume", "c.json", "--tol", "1."],
     ["race", "a", "--method", "lbfgs", "b", "--method", "fista", "--html", "p.html"],
     ["race", "a", "--seeds", "5", "--max-steps", "10", "--time-limit=1.5e0"],
+    ["race", "a", "--serve", "--port", "8080"],
     ["verify", "run.json", "--trust", "--tol", "1e-9", "--problem", "lasso:diabetes"],
 ]
 LEFT = [

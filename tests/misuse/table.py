@@ -407,6 +407,8 @@ row("race", bn.race, {"problem": problem, "methods": ["lbfgs"]}, problem="proble
 row("verify", bn.verify, {"answer": problem, "x": x0}, answer="saved", x="point",
     problem="saved?", check="check?", tol="tolerance?", seed="seed")  # fmt: skip
 row("load", bn.load, {"path": "run.json"}, path="saved", trust="flag")
+row("reproduce", bn.reproduce, {"path": "report.json"}, path="saved",
+    problem="saved?", time_limit="seconds")  # fmt: skip
 row(
     "uncertainty",
     bn.uncertainty,

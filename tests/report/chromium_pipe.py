@@ -93,8 +93,8 @@ class Chromium:
         line, self._buffer = self._buffer.split(b"\0", 1)
         return json.loads(line)
 
-    def open(self, path: Path, width=1280, height=900, scheme="light"):
-        """Load a file in a viewport of this size and colour scheme."""
+    def open(self, path: Path | str, width=1280, height=900, scheme="light"):
+        """Load a file or an address in a viewport of this size and colour scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -107,7 +107,8 @@ class Chromium:
             features=[{"name": "prefers-color-scheme", "value": scheme}],
         )
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        url = path if isinstance(path, str) else path.as_uri()
+        self.call("Page.navigate", url=url)
         while not any(e["method"] == "Page.loadEventFired" for e in self.events):
             self.events.append(self._next())
 
@@ -122,6 +123,13 @@ class Chromium:
         if "exceptionDetails" in result:
             raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
+
+    def until(self, expression: str, wanted=True, seconds: float = 20.0):
+        """Wait until an expression has a value; AssertionError with the last seen."""
+        deadline = time.monotonic() + seconds
+        while (seen := self.js(expression)) != wanted:
+            assert time.monotonic() < deadline, f"{expression} is {seen!r}"
+            time.sleep(0.05)
 
     def press(self, name: str):
         """Press and release one key, as a person would."""

@@ -67,4 +67,6 @@ def test_summary_names_the_quickest():
     assert text.startswith("8 of 14 methods certified to 1e-6.")
     assert "accelerated_gradient, 0.36 s" in text and "lazy_newton, 0.006 s" in text
     none = race(runs=[r for r in race()["runs"] if r["status"] == "budget"])
-    assert words.summary(none).endswith("No method reached the tolerance.")
+    said = words.summary(none)
+    assert said.startswith("0 of 2 methods certified to 1e-6. Nearest: optax_adam, ")
+    assert said.endswith("(budget). Next: Allow more steps, or try lbfgs.")

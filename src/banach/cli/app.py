@@ -54,6 +54,12 @@ def race(
         int, typer.Option(help="runs of each stochastic method: median and quartiles")
     ] = 1,
     html: Annotated[str | None, typer.Option(metavar="FILE.html")] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="a page on this machine, filled as they run")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(help="of --serve; any free one, without")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Race all applicable methods on a problem: live table, one HTML report."""
@@ -62,7 +68,7 @@ def race(
     return race_command(
         problems, method, tol=tol, absolute=absolute, time_limit=time_limit,
         patience=patience, max_steps=max_steps, check=check, seed=seed, seeds=seeds,
-        html=html, json=json,
+        html=html, serve=serve, port=port, json=json,
     )  # fmt: skip
 
 
@@ -110,6 +116,21 @@ def verify(
     from banach.cli.solving import verify_command
 
     return verify_command(file, problem, tol, check, seed, json, trust)
+
+
+@app.command()
+def reproduce(
+    file: Annotated[str, typer.Argument(metavar="REPORT.json")],
+    problem: Annotated[
+        str | None, typer.Option(help="run on this; needed where no data are in it")
+    ] = None,
+    time_limit: Limit = None,
+    json: Json = False,
+) -> int:
+    """Run again what result.report() wrote, and compare."""
+    from banach.cli.solving import reproduce_command
+
+    return reproduce_command(file, problem, time_limit, json)
 
 
 @app.command()

@@ -46,7 +46,8 @@ COMMANDS = {
         "race_command", "problems", True,
         _RUN | {"time_limit": (float, 10.0), "patience": (float, 100.0),
                 "max_steps": (int, 1_000_000),
-                "seeds": (int, 1), "html": (str, None)},
+                "seeds": (int, 1), "html": (str, None),
+                "serve": (bool, False), "port": (int, None)},
     ),
     "verify": Command(
         "verify_command", "file", False,

@@ -58,6 +58,13 @@ def noted() -> bool:
     return _Seen.noted
 
 
+def wait() -> None:
+    """Until Ctrl-C, which ends what was left open and nothing else."""
+    with contextlib.suppress(KeyboardInterrupt):
+        while not _Seen.noted:
+            time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def with_child(pid: int) -> Iterator[None]:
     """A process that must not outlive this one where Ctrl-C ends it."""

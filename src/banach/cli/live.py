@@ -1,16 +1,30 @@
-"""Progress of a race on stderr: a live table on a terminal, plain lines elsewhere."""
+"""Progress of a race on stderr: a live table on a terminal, plain lines elsewhere.
+
+Away from a terminal the verdicts are one list: on stdout, when the race is over. On
+stderr a slow race only says from time to time how far it is. Where no list follows
+there, because stdout is a terminal or holds JSON, each run gets its line as it ends.
+"""
 
 import sys
+import time
 from typing import Any
 
 from banach.cli import console, interrupt
 
+_GOING = ("compiling", "running")
+PAUSE = 10.0  # seconds between two lines that say how far a race is
+
 
 class Board:
-    """Use as a context manager; `update` is the race's progress callback."""
+    """Use as a context manager; `update` is the race's progress callback.
 
-    def __init__(self, title: str):
+    `listed`: whether the verdicts follow as a list of plain lines.
+    """
+
+    def __init__(self, title: str, listed: bool = False):
         self.title = title
+        self.listed = listed
+        self.said = time.monotonic()
         self.rows: dict[str, tuple[str, ...]] = {}
         self.order: list[str] = []
         self._live: Any = None
@@ -42,10 +56,25 @@ class Board:
             if what.status != "running":
                 interrupt.keep()
             self.rows[label] = _row(label, what)
-            if self._live is None and what.status != "running":
+            if self._live is None and what.status != "running" and not self.listed:
                 console.say("  " + _line(self.rows[label]))
-        if self._live is not None:
+        if self._live is None:
+            if self.listed:
+                self._how_far()
+        else:
             self._live.update(self._table())
+
+    def _how_far(self) -> None:
+        if time.monotonic() < self.said + PAUSE:
+            return
+        self.said = time.monotonic()
+        status = [row[1] for row in self.rows.values()]
+        going = [label for label, row in self.rows.items() if row[1] in _GOING]
+        ended = len(status) - len(going)
+        now = f"; {going[-1]} is running" if going else ""
+        console.say(
+            f"  so far ended {ended}, certified {status.count('certified')}{now}"
+        )
 
     def _table(self) -> Any:
         from rich.table import Table

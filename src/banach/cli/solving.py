@@ -10,35 +10,70 @@ from banach.cli.live import Board
 
 
 def race_command(
-    problems: list[str], method: Any, *, html: Any, json: bool, **o
+    problems: list[str],
+    method: Any,
+    *,
+    html: Any,
+    json: bool,
+    serve: bool,
+    port: Any,
+    **o,
 ) -> int:
-    """Run the races; table on stdout, progress on stderr, page in a file."""
+    """Run the races; table on stdout, progress on stderr, page in a file or served."""
     with console.loading():
-        from banach.engine import driver
-        from banach.racing import race
-        from banach.report.page import write_page
-        from banach.report.table import plain_lines, rich_table
+        from banach.racing import race  # noqa: F401, loaded before anything is told
 
+    if port is not None and not serve:
+        raise console.Usage("--port names the port of --serve; add --serve")
     if html is not None:
         _page(html)
     command = "banach " + " ".join(shlex.quote(a) for a in sys.argv[1:])
+    if not serve:
+        return _raced(problems, method, html, json, command, None, o)
+    from banach.cli.serving import Page
+    from banach.racing.so_far import SoFar
+
+    limits = {k: o[k] for k in ("tol", "time_limit", "patience")}
+    so_far = SoFar(problems, command=command, **limits)
+    with Page(so_far, port or 0) as page:
+        console.say(f"page: {page.address}")
+        code = _raced(problems, method, html, json, command, so_far, o)
+        if code not in (console.USAGE, console.INTERRUPTED):
+            console.say(f"page: {page.address} stays until Ctrl-C")
+            interrupt.wait()
+    return code
+
+
+def _raced(
+    problems: list[str], method: Any, html: Any, json: bool, command: str,
+    so_far: Any, o: Any,
+) -> int:  # fmt: skip
+    """The races one after the other, and what is printed and written of them."""
+    from banach.engine import driver
+    from banach.racing import race
+    from banach.report.page import write_page
+
     tol = console.tolerance(o["tol"], o["absolute"])
     races, interrupted = [], False
     with driver.interrupts(armed=False) as stop:
         for name in problems:
-            with Board(name) as board:
+            if so_far is not None:
+                so_far.began()
+            with Board(name, listed=not json and not sys.stdout.isatty()) as board:
                 done = race(
                     name, method or None, tol=tol, check=o["check"], seed=o["seed"],
                     seeds=o["seeds"], max_steps=o["max_steps"],
                     time_limit=o["time_limit"], patience=o["patience"],
-                    command=command, progress=board.update,
+                    command=command, progress=_to_all(board, so_far),
                 )  # fmt: skip
             races.append(done)
+            if so_far is not None:
+                so_far.ended(done)
             if done.runs:
                 _tell_refused(done, bool(method))
             data = done.to_dict()
             if not json:
-                _print_table(data, rich_table, plain_lines)
+                _print_table(data)
             interrupted = any(r.status == "interrupted" for r in done.runs)
             interrupted = interrupted or stop.asked or interrupt.noted()
             if interrupted:
@@ -64,6 +99,18 @@ def race_command(
             console.say(f"  {r.reason}")
         return console.USAGE
     return console.code_of(worst.best.status, worst.best.timed_out)
+
+
+def _to_all(board: Board, so_far: Any) -> Any:
+    """The progress of a race, to the terminal and to its page."""
+    if so_far is None:
+        return board.update
+
+    def progress(label: str, what: Any) -> None:
+        board.update(label, what)
+        so_far.update(label, what)
+
+    return progress
 
 
 def _tell_refused(done: Any, asked: bool) -> None:
@@ -92,13 +139,22 @@ def _written(what: str, write: Any) -> None:
         console.say(f"banach: not {what}: {e}")
 
 
-def _print_table(data: Any, rich_table: Any, plain_lines: Any) -> None:
+def _print_table(data: Any) -> None:
+    """What the race found, then its verdicts."""
+    from banach.report import words
+    from banach.report.table import plain_lines, rich_table
+
+    found = words.summary(data)
     if sys.stdout.isatty():
         from rich.console import Console
+        from rich.text import Text
 
+        console.out("")
+        Console().print(Text(found))
         Console().print(rich_table(data))
         return
     console.out(f"{data['problem']['name']}: {data['check']}, tol {data['tol']:g}")
+    console.out(found)
     for run in data["runs"]:
         console.out(plain_lines(run))
 
@@ -199,3 +255,32 @@ def verify_command(
     else:
         console.out(str(verdict))
     return console.code_of(verdict.status)
+
+
+def reproduce_command(
+    file: str, problem: Any, time_limit: float | None, json: bool
+) -> int:
+    """Run what a report describes, and say whether it ends as it did there."""
+    import warnings
+
+    with console.loading():
+        from banach.doors.reproduce import reproduce
+        from banach.engine import restore
+
+    saved, _ = restore.read_report(file)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        result = reproduce(file, problem=problem, time_limit=time_limit)
+    for warning in told:
+        console.say(f"banach: {warning.message}")
+    then = f"{saved['status']} after {saved['steps']} steps"
+    now = f"{result.status} after {result.steps} steps"
+    if json:
+        from banach.core.save import as_document
+
+        console.emit(as_document(result))
+    else:
+        console.out(str(result))
+    same = "as there" if now == then else f"there it was {then}"
+    console.say(f"reproduced: {now}; {same}")
+    return console.code_of(result.status, result.timed_out)

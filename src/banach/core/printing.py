@@ -136,56 +136,81 @@ def peer_text(said: Any) -> str:
     return ": ".join(filter(None, (said["status"], said["message"])))
 
 
-def plain_block(r: Any) -> str:
-    """The printed form of a Result."""
+def headline(r: Any) -> str:
+    """What a Result shows and whether it may be believed, in one line."""
+    return f"{verdict_text(r)}: {bound(r)}"
+
+
+def bound(r: Any) -> str:
+    """What the certificate of a Result bounds, and what it is relative to."""
     c = r.certificate
-    head = "certified" if r.certified else f"NOT CERTIFIED ({r.status})"
     bare = r.absolute or c.signed
     mark = "" if bare else f"  ({scale_text(c.scale, c.scale_from)})"
-    lines = [
-        f"{head}: {bound_text(c)}{mark}",
-        f"  ratio       {float(c.ratio):.3g}   asked {asked_text(r)}",
-        f"  value       {float(c.value):.{6 if c.signed else 3}g} + slack "
-        f"{float(c.slack):.3g} ({c.rounding} rounding)",
-        f"  grade       {grade_text(c)}",
-        f"  assumes     {', '.join(c.assumes) if c.assumes else 'nothing'}",
+    return f"{bound_text(c)}{mark}"
+
+
+def verdict_text(r: Any) -> str:
+    """The verdict alone: certified, or NOT CERTIFIED with the status."""
+    return "certified" if r.certified else f"NOT CERTIFIED ({r.status})"
+
+
+def block_rows(r: Any) -> list[tuple[str, str]]:
+    """What is printed of a Result below its headline: (word, text), in order."""
+    c = r.certificate
+    rows = [
+        ("ratio", f"{float(c.ratio):.3g}   asked {asked_text(r)}"),
+        (
+            "value",
+            f"{float(c.value):.{6 if c.signed else 3}g} + slack "
+            f"{float(c.slack):.3g} ({c.rounding} rounding)",
+        ),
+        ("grade", grade_text(c)),
+        ("assumes", ", ".join(c.assumes) if c.assumes else "nothing"),
     ]
     if c.grade == "statistical":
-        lines.append(f"  delta       {odds_text(c, r.check)}")
+        rows.append(("delta", odds_text(c, r.check)))
     if len(c.parts) > 1:
-        for p in c.parts:
-            lines.append(
-                f"    part      {p.name}: {float(p.value):.3g} + {float(p.slack):.3g}"
-                f" of {float(p.scale):.3g}"
+        rows += [
+            (
+                "  part",
+                f"{p.name}: {float(p.value):.3g} + {float(p.slack):.3g}"
+                f" of {float(p.scale):.3g}",
             )
+            for p in c.parts
+        ]
     if r.dual_norm is not None:
-        lines.append(
-            f"  multipliers {WITNESS.get(int(c.witness), '')}; norm "
-            f"||lambda|| = {r.dual_norm:.3g}"
-        )
+        said = WITNESS.get(int(c.witness), "")
+        rows.append(("multipliers", f"{said}; norm ||lambda|| = {r.dual_norm:.3g}"))
     told = getattr(r.problem, "told", list)  # a problem may have been left out
-    lines += [f"  {word:<11} {text}" for word, text in told()]
+    rows += told()
     calls = "  ".join(f"{k} {v}" for k, v in sorted(r.calls.items()) if v)
     s = r.seconds
-    lines.append(
-        f"  method      {r.label}, {r.steps} steps; calls: {calls or 'none counted'}"
+    rows.append(
+        ("method", f"{r.label}, {r.steps} steps; calls: {calls or 'none counted'}")
     )
     if r.manifest.get("view"):
-        lines.append(f"  seen as     {r.manifest['view']}; judged as it stands")
-    lines += [
-        f"  tried       {t['method']}: {t['status']} after {t['steps']} steps"
+        rows.append(("seen as", f"{r.manifest['view']}; judged as it stands"))
+    rows += [
+        ("tried", f"{t['method']}: {t['status']} after {t['steps']} steps")
         for t in r.manifest.get("tried", ())
     ]
     if r.sent:
-        sent = "   ".join(f"{k} {v:,} bytes" for k, v in r.sent.items())
-        lines.append(f"  sent        {sent}")
-    lines += [
-        f"  seconds     compile {seconds_text(s['compile'])}   run "
-        f"{seconds_text(s['run'])}   of which check {seconds_text(s['check'])}",
-        f"  stopped     {r.reason}",
+        rows.append(("sent", "   ".join(f"{k} {v:,} bytes" for k, v in r.sent.items())))
+    rows += [
+        (
+            "seconds",
+            f"compile {seconds_text(s['compile'])}   run "
+            f"{seconds_text(s['run'])}   of which check {seconds_text(s['check'])}",
+        ),
+        ("stopped", r.reason),
     ]
     if r.peer is not None:
-        lines.append(f"  the peer    {peer_text(r.peer)}")
+        rows.append(("the peer", peer_text(r.peer)))
     if r.hint:
-        lines.append(f"  next        {r.hint}")
-    return "\n".join(lines)
+        rows.append(("next", r.hint))
+    return rows
+
+
+def plain_block(r: Any) -> str:
+    """The printed form of a Result."""
+    return "\n".join([headline(r), *(f"  {w:<11} {t}" for w, t in block_rows(r))])

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from banach.core import compat, memoised_calls
+from banach.core import compat, memoised_calls, problem_text
 from banach.core.door import Made
 from banach.core.facts import Facts
 from banach.core.fitted import Fitted
@@ -370,6 +370,13 @@ class Problem(eqx.Module, metaclass=_Kind):
                 f": it is a problem; bn.solve(problem){_ANSWERED[name].format(name)}"
             )
         raise AttributeError(said)
+
+    def title(self) -> str:
+        """What this instance is called in print: its class, or the model it is."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return problem_text.one_line(self)
 
     def size(self) -> int:
         """Number of scalar unknowns."""

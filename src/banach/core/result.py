@@ -90,7 +90,7 @@ class TraceView:
 FIELDS = (
     "problem method check point certificate status reason hint tol absolute steps "
     "best_step calls seconds trace manifest key_data settings carry timed_out source "
-    "peer"
+    "peer asked"
 ).split()
 _FIELDS = frozenset(FIELDS)
 _OF_MODELS = ("coef", "intercept")
@@ -130,6 +130,7 @@ _ELSEWHERE = {
 _ARRAYS = ("point", "trace", "calls", "seconds", "manifest", "key_data")
 DEFAULTS = {
     "settings": None, "carry": None, "timed_out": False, "source": None, "peer": None,
+    "asked": None,
 }  # fmt: skip
 
 
@@ -227,6 +228,9 @@ class Result(Answer):
         peer: what a peer library last said of its own run, {"status": ...,
             "message": ...} in its words (None for native methods). It is shown, and
             believed by nobody.
+        asked: what else the run was given, {"default": whether no method was named,
+            "start": None for the problem's own, "max_steps", "time_limit", "rows",
+            "tier", "resumed"}; None for a lane of `solve_many`.
 
     Args:
         later: fields as functions, each evaluated when it is first read, so that a
@@ -265,6 +269,7 @@ class Result(Answer):
     timed_out: bool
     source: dict[str, Any] | None
     peer: dict[str, str] | None
+    asked: dict[str, Any] | None
 
     def __init__(
         self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now: Any
@@ -405,15 +410,39 @@ class Result(Answer):
 
         return save_result(self, path, checkpoint=checkpoint)
 
+    def report(self, path: Any = None, *, data: bool = False) -> Any:
+        """Write one file that lets somebody else see this run, or run it again.
+
+        A JSON file, so that it can be read before it is sent: versions, device, the
+        problem, the method with its settings, check, tolerance, seed, start, trace,
+        certificate, what the peer said, and how to run it again. No name of a host,
+        a user or a folder is in it.
+
+        Args:
+            path: a file name.json; None: banach-report-<8 digits>.json, here.
+            data: whether the data of the problem, the start and the answer are in the
+                file. Without them it says only shapes, dtypes, ranges, conditions and
+                a hash; a built-in problem needs none. With them the file is a saved
+                run as well: `banach verify` reads it, and `banach reproduce`
+                (`bn.reproduce`) runs it again from nothing.
+
+        Returns:
+            Path: where it was written. Where a function of yours cannot be saved the
+            file says so, and what to attach.
+        """
+        from banach.report.failure import write_report
+
+        return write_report(self, path, data)
+
     def __str__(self) -> str:
         return plain_block(self)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from banach.report.cards import of_result
 
-        return f"<pre>{escape(plain_block(self))}</pre>"
+        return of_result(self)
 
 
 def _portable(field: str, value: Any, result: Any) -> Any:

@@ -191,21 +191,28 @@ def _begun(
     """A run whose arguments were read and matched, before its first Result."""
     with compat.double():
         problem, source = named(problem)
+        asked: dict[str, Any] = {
+            "default": method is None and resume is None, "start": None,
+            "resumed": resume is not None, "max_steps": limits.steps,
+            "time_limit": limits.time, "rows": limits.rows, "tier": how.tier,
+        }  # fmt: skip
         back = None
         if resume is not None:
             back = restore.checkpoint_of(resume, problem, problem_id(problem))
         default = method is None and back is None
         plan = _plan(problem, method, check, start, back)
+        if start is not None:
+            asked["start"] = plan.start
         if plan.proof is not None:
             ended = _proven(plan, limits)
-            return _told((r for r in (ended,)), source)
+            return _told((r for r in (ended,)), source, asked)
         on_host = isinstance(plan.method, HostMethod)
         if plan.check.host and (default or not on_host):
             raise Misuse(_ON_HOST.format(plan.check.name))
         if how.tier is not None and default:
             default = False  # one executor, one method
         if default:
-            return _told(_relayed(plan, start, limits, how), source)
+            return _told(_relayed(plan, start, limits, how), source, asked)
         if on_host:
             if resume is not None:
                 raise Misuse(
@@ -216,7 +223,7 @@ def _begun(
                 raise Misuse(
                     f"{plan.method.label()} runs inside a peer library: drop tier="
                 )
-            return _told(peer_driver.iterate_host(plan, limits, how), source)
+            return _told(peer_driver.iterate_host(plan, limits, how), source, asked)
         past = None
         if back is not None:
             if how.tier is not None:
@@ -226,7 +233,7 @@ def _begun(
             past = Past(carry, settings.every, back["seconds"], back["schedule"])
             limits = limits._replace(rows=settings.rows)
             how = how._replace(seed=_seed(back["key"]))
-        return _told(driver.iterate(plan, limits, how, past), source)
+        return _told(driver.iterate(plan, limits, how, past), source, asked)
 
 
 _ON_HOST = (
@@ -291,7 +298,9 @@ def _objective(problem: Problem, result: Result) -> float:
         return float(problem.objective(result.x))
 
 
-def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:
+def _told(
+    runs: Any, source: dict[str, Any] | None, asked: dict[str, Any]
+) -> Iterator[Result]:
     """The results of a run; the caller's own code, between them, keeps its bits."""
     status = "running"
     while status == "running":
@@ -300,7 +309,11 @@ def _told(runs: Any, source: dict[str, Any] | None) -> Iterator[Result]:
         if result is None:
             return
         status = result.status
-        yield result if source is None else result.replaced(source=source)
+        if status != "running":
+            result = result.replaced(source=source or result.source, asked=asked)
+        elif source is not None:
+            result = result.replaced(source=source)
+        yield result
     # Nothing follows a final result, and the driver gives Ctrl-C back at once.
     runs.close()
 

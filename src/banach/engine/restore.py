@@ -43,6 +43,7 @@ from banach.engine.plan import Limits
 DEEPEST = 100  # levels of a saved document
 _LARGEST = 1 << 48  # bytes of one array, far beyond any memory
 _DTYPE = re.compile(r"[<>|](b1|[iu][1248]|f(2|4|8|12|16))")
+REPORT = "report of a banach run"  # of a document without the data of its problem
 _BESIDE = re.compile(r"[^/\\:\0]+\.[0-9a-f]{16}\.npz")
 _SEALED = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -340,6 +341,36 @@ def read(path: Any) -> tuple[dict[str, Any], Store]:
     return saved, store
 
 
+def read_report(path: Any) -> tuple[dict[str, Any], Store]:
+    """What `Result.report` wrote, with or without the data of its problem."""
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise Misuse(
+            f"a report is read from a path such as 'report.json', got {_short(path)}"
+        )
+    path = Path(path)
+    with clear(path):
+        saved = _parsed(path)
+        if "report" not in saved:
+            raise Misuse(
+                f"{path} holds a saved run, not a report: bn.verify judges its answer, "
+                "and result.report(path) writes what can be run again"
+            )
+        _version(saved, path)
+        if saved.get("kind") == REPORT:
+            without = {"problem", "check", "point", "dual"}
+            rules = {k: v for k, v in _DOCUMENT.items() if k not in without}
+            rules |= {"kind": _among((REPORT,))}
+            _fields(saved, rules, "the report", {"peer", "report"})
+        else:
+            _document(saved)
+        _report(saved["report"])
+        if not intact(saved):
+            raise Misuse(
+                f"{path} was edited after it was written; ask for the file as it was"
+            )
+    return saved, Store()
+
+
 def intact(saved: dict[str, Any]) -> bool:
     """Whether nothing was edited since the run was saved, by its own `run_id`."""
     return bool(saved["run_id"] == saving.run_id(saved))
@@ -449,6 +480,16 @@ def _named_arrays(value: Any) -> set[Any]:
 
 
 def _head(saved: dict[str, Any], path: Path) -> None:
+    _version(saved, path)
+    if saved.get("kind") == REPORT:
+        raise Misuse(
+            f"{path} is a report without the data of its problem, so that there is "
+            "nothing to judge; run it again on a problem of your own: "
+            "bn.reproduce(path, problem=...)"
+        )
+
+
+def _version(saved: dict[str, Any], path: Path) -> None:
     version = saved.get("schema_version")
     if version == 1 and not isinstance(version, bool):
         raise Misuse(
@@ -506,7 +547,7 @@ _PART = {"name": _WORD, "value": _REAL, "slack": _REAL, "scale": _REAL}
 
 def _document(saved: dict[str, Any]) -> None:
     """Every field is there and of its type."""
-    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint", "peer"})
+    _fields(saved, _DOCUMENT, "the run", {"npz", "checkpoint", "peer", "report"})
     if saved.get("peer") is not None:
         words = {"status": _WORD, "message": _WORD}
         _fields(saved["peer"], words, "the peer's word", set())
@@ -529,6 +570,20 @@ def _document(saved: dict[str, Any]) -> None:
         good = all(type(v) is int and 0 <= v < 2**31 for v in limits)
         if not (good and isinstance(settings[2], bool) and settings[0] > 0):
             raise Misuse(f"the checkpoint has the settings {_short(settings)}")
+
+
+def _report(said: Any) -> None:
+    """What a report says beside its run is there and of its type."""
+    sections = {"environment": _TABLE, "problem": _TABLE, "asked": _TABLE}
+    _fields(said, sections | {"attach": _LIST, "again": _LIST}, "the report", set())
+    if not all(isinstance(word, str) for word in said["attach"]):
+        raise Misuse("the report: what to attach is said in words")
+    asked = {
+        "default": _TRUTH, "resumed": _TRUTH, "method": _CODED, "check": _CODED,
+        "start": _CODED, "given_start": _TRUTH, "seed": _COUNT,
+    }  # fmt: skip
+    limits = {"max_steps", "time_limit", "rows", "tier"}
+    _fields(said["asked"], asked, "what was asked", limits)
 
 
 def _said(value: Any) -> dict[str, Any]:
@@ -595,11 +650,15 @@ def _bytes(text: Any) -> bytes:
         raise Misuse(f"an array is coded by {_short(text)}") from None
 
 
-def problem_of(saved: dict[str, Any], store: Store, load: Callable[..., Any]) -> Any:
+def problem_of(
+    saved: dict[str, Any], store: Store, load: Callable[..., Any] | None
+) -> Any:
     """The problem that a run holds as data, or what `load` makes of its name."""
     stated = saved["problem"]
     if set(stated) == {"module"}:
         return decode(stated["module"], store, Problem)
+    if load is None:
+        raise Misuse(f"the run names its problem, {stated}, and does not hold it")
     return load(stated)
 
 

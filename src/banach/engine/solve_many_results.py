@@ -274,6 +274,11 @@ class Results(Sequence[Result]):
             f"{self.tol:.3g}, {self._many.methods.first.label()}>"
         )
 
+    def _repr_html_(self) -> str:
+        from banach.report.cards import of_many
+
+        return of_many(self)
+
     @property
     def _book(self) -> Any:
         return self._many.lanes.book

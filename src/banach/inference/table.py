@@ -11,10 +11,14 @@ SHOWN = 60
 
 def plain(u: Any) -> str:
     """The table of parameters, and below it what it rests on."""
-    return "\n".join([_title(u), *_rows(u), *_below(u)])
+    lines = rows(u)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    under = [f"  {word:<11} {text}" for word, text in below(u)]
+    return "\n".join([title(u), *(_line(row, widths) for row in lines), *under])
 
 
-def _title(u: Any) -> str:
+def title(u: Any) -> str:
+    """The level, and what errors and intervals are made by."""
     sort = "the model" if u.kind == "model" else f"the sandwich {u.kind}"
     law = "normal"
     if u.distribution == "t":
@@ -23,14 +27,15 @@ def _title(u: Any) -> str:
     return f"{mark}{100 * u.level:.6g}% intervals by {sort}, {law}"
 
 
-def _rows(u: Any) -> list[str]:
+def rows(u: Any) -> list[list[str]]:
+    """The head and a row a parameter, of many parameters the first and the last."""
     errors, ends = np.asarray(u.standard_errors), np.asarray(u.intervals)
     ratio = np.asarray(u.ratios)
     head = ["", "estimate", "std error", "lower", "upper",
             "t" if u.distribution == "t" else "z"]  # fmt: skip
     if u.beside is not None:
         head.append(f"{u.beside_kind} error")
-    rows = [head]
+    found = [head]
     for i, name in enumerate(u.names):
         digits = _digits(np.asarray(u.estimates)[i], errors[i])
         row = [str(name), *(f"{v:.{digits}g}" for v in
@@ -38,13 +43,12 @@ def _rows(u: Any) -> list[str]:
                *(f"{v:.{digits}g}" for v in ends[i]), f"{ratio[i]:.4g}"]  # fmt: skip
         if u.beside is not None:
             row.append(f"{np.asarray(u.beside)[i]:.4g}")
-        rows.append(row)
-    if len(rows) > SHOWN:
-        left = len(rows) - SHOWN + 10
+        found.append(row)
+    if len(found) > SHOWN:
+        left = len(found) - SHOWN + 10
         middle = [f"... {left} more", *[""] * (len(head) - 1)]
-        rows = [*rows[: SHOWN // 2], middle, *rows[-(SHOWN // 2 - 11) :]]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [_line(row, widths) for row in rows]
+        found = [*found[: SHOWN // 2], middle, *found[-(SHOWN // 2 - 11) :]]
+    return found
 
 
 def _line(row: list[str], widths: list[int]) -> str:
@@ -59,23 +63,31 @@ def _digits(value: float, error: float) -> int:
     return int(np.clip(np.ceil(np.log10(abs(value) / error)) + 3, 6, 15))
 
 
-def _below(u: Any) -> list[str]:
-    lines = []
+def below(u: Any) -> list[tuple[str, str]]:
+    """What the table rests on: (word, text)."""
+    said = []
     if u.s2 is not None and u.distribution == "t":
-        lines.append(f"  residuals   s = {np.sqrt(u.s2):.6g}, s^2 = {u.s2:.6g}")
+        said.append(("residuals", f"s = {np.sqrt(u.s2):.6g}, s^2 = {u.s2:.6g}"))
     elif u.s2 is not None:
-        lines.append(
-            f"  residuals   reduced chi-square {u.s2:.4g}, {u.degrees_of_freedom} "
-            "degrees of freedom; 1 is expected"
+        text = (
+            f"reduced chi-square {u.s2:.4g}, {u.degrees_of_freedom} degrees of "
+            "freedom; 1 is expected"
         )
+        said.append(("residuals", text))
     worth = "at most " if u.solver_error_is == "bound" else ""
     order = "" if u.solver_error_is == "bound" else ", to first order"
-    lines += [
-        f"  solver      {worth}{up(u.solver_error, 2)} of a standard error from the "
-        f"minimiser{order}",
-        f"  digits      {u.digits} of a standard error are left by rounding and "
-        f"solver; condition {u.condition:.2g}",
+    said += [
+        (
+            "solver",
+            f"{worth}{up(u.solver_error, 2)} of a standard error from the "
+            f"minimiser{order}",
+        ),
+        (
+            "digits",
+            f"{u.digits} of a standard error are left by rounding and "
+            f"solver; condition {u.condition:.2g}",
+        ),
     ]
-    words = [f"  {'holds if' if i == 0 else '':<11} {c}"
-             for i, c in enumerate(u.conditions)]  # fmt: skip
-    return lines + words
+    return said + [
+        ("holds if" if i == 0 else "", c) for i, c in enumerate(u.conditions)
+    ]

@@ -161,9 +161,9 @@ class Uncertainty:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from banach.report.cards import of_uncertainty
 
-        return f"<pre>{escape(str(self))}</pre>"
+        return of_uncertainty(self)
 
 
 @door(cures=CURES)

@@ -7,7 +7,7 @@ import functools
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from banach.doors.verify import stated
 from banach.engine import driver, tiers
 from banach.engine.compile_cache import raw_key
 from banach.engine.manifest import manifest
+from banach.racing import calling
 from banach.racing import seed_summary as several
 from banach.report import words
 
@@ -79,6 +80,8 @@ class Race:
     seeds: tuple[int, ...] = (0,)
     repeats: list[list[Result]] = dataclasses.field(default_factory=list)
     """For each of `runs`, the runs of all its seeds (one where deterministic)."""
+    calls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """How a run is made again by hand, by the label of its method."""
 
     @property
     def certified(self) -> list[Result]:
@@ -101,7 +104,7 @@ class Race:
         for r, every in zip(self.runs, self.repeats, strict=True):
             entry = index.get(r.method.card.name)
             title = "" if entry is None else entry["title"]
-            run = r.to_dict() | {"title": title}
+            run = r.to_dict() | {"title": title, "call": self._call(r)}
             if len(every) > 1:
                 run["seeds"] = several.entries(every, self.seeds[: len(every)])
                 run["spread"] = several.spread(every)
@@ -109,22 +112,12 @@ class Race:
                 compiled = max(v.seconds["compile"] for v in every)
                 run["seconds"] = run["seconds"] | {"compile": float(compiled)}
             runs.append(run)
-        with compat.double():
-            facts = self.problem.facts().table()
         return (
             {
                 "schema_version": 1,
                 "command": self.command,
                 "machine": machine(),
-                "problem": {
-                    "name": self.name,
-                    "title": self.name,
-                    "kind": self.problem.kind,
-                    "size": self.problem.size(),
-                    "data": _data(self.problem),
-                    "objective": self.problem.formula(),
-                    "facts": {k: list(v) for k, v in facts.items()},
-                },
+                "problem": described(self.problem, self.name),
                 "check": self._judged(),
                 "tol": self.tol,
                 "time_limit": self.time_limit,
@@ -136,6 +129,11 @@ class Race:
             | self._goal()
             | ({"seeds": list(self.seeds)} if len(self.seeds) > 1 else {})
         )
+
+    def _call(self, r: Result) -> str:
+        """The call that solves the problem by this run's method, "" if it has none."""
+        call = self.calls.get(r.label, "")
+        return calling.longer(call, r.steps) if call else ""
 
     def _judged(self) -> str:
         """The quantity, its grade, its target and its odds, in one line."""
@@ -188,7 +186,7 @@ class Race:
         from banach.report.table import plain_lines
 
         data = self.to_dict()
-        lines = [plain_lines(r) for r in data["runs"]]
+        lines = [words.summary(data), *map(plain_lines, data["runs"])]
         if "delta" in data:
             lines.append(words.odds(data["delta"]))
         return "\n".join(lines)
@@ -196,9 +194,24 @@ class Race:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from banach.report.table import html_table
+        from banach.report.cards import of_race
 
-        return html_table(self.to_dict()["runs"], self.name)
+        return of_race(self)
+
+
+def described(problem: Problem, name: str) -> dict[str, Any]:
+    """What a report says of a problem."""
+    with compat.double():
+        facts = problem.facts().table()
+    return {
+        "name": name,
+        "title": name,
+        "kind": problem.kind,
+        "size": problem.size(),
+        "data": _data(problem),
+        "objective": problem.formula(),
+        "facts": {k: list(v) for k, v in facts.items()},
+    }
 
 
 @functools.cache
@@ -307,7 +320,8 @@ def race(
         progress: called with (label, Result | Refused | None) as runs move.
 
     Returns:
-        Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
+        Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`. Printed, and in
+        a notebook, it says first what it found and which call to use.
 
     Raises:
         Misuse: bad input, or no method that applies, with the cure in the message.
@@ -330,7 +344,8 @@ def race(
         )
     with compat.double():
         given, source = stated(problem)
-        title = name or (problem if source else type(given).__name__)
+        title = name or (problem if source else given.title())
+        asked_for = {"tol": tol, "check": check, "start": start}
         check = defaults.check_for(check, given)
         field = entrants(given, methods)
         asked = functools.partial(
@@ -400,9 +415,11 @@ def race(
         groups.sort(key=lambda g: several.order(several.middle(g)))
     runs = [several.middle(g) for g in groups]
     tol = runs[0].tol if runs else 0.0
+    again = calling.calls(problem, field, asked_for, command)
     return Race(
-        given, title, runs, refused, tol, time_limit, patience, command, numbers, groups
-    )
+        given, title, runs, refused, tol, time_limit, patience, command, numbers,
+        groups, again,
+    )  # fmt: skip
 
 
 def _limit(

@@ -164,7 +164,9 @@ class Chart {
     this.host.prepend(svg);
     this.svg = svg;
     this.box = box;
-    this.leave();
+    const was = this.active, curve = was && this.curves.find((c) => c.i === was.i);
+    if (curve) this.select(curve, was.k);
+    else this.leave();
   }
 
   points(run) {
@@ -232,13 +234,16 @@ class Chart {
     ring.setAttribute("cy", p.py);
     const t = curve.run.trace;
     const calls = Object.keys(t.calls).map((kind) => `${kind} ${show(t.calls[kind][p.k])}`).join(", ");
-    this.live.replaceChildren(
+    const said = [
       element("b", {}, curve.run.method), ` (${curve.run.status})`,
       ...(curve.run.quartiles ? [element("span", {}, `${curve.run.quartiles.seeds} seeds certified`)] : []),
       element("span", {}, `ratio ${show(p.y)} at step ${show(t.step[p.k])}`),
       element("span", {}, `${show(curve.run.compile)} s compile + ${show(t.seconds[p.k])} s run`),
       element("span", {}, calls),
-    );
+    ];
+    // What is drawn anew and says the same is not announced again.
+    const text = said.map((part) => part.textContent ?? part).join("");
+    if (text !== this.live.textContent) this.live.replaceChildren(...said);
     this.live.hidden = false;
     const w = this.live.offsetWidth, h = this.live.offsetHeight;
     const left = p.px + 14 + w > this.width ? p.px - 14 - w : p.px + 14;

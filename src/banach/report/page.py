@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -31,12 +32,47 @@ def write_page(race: Mapping | Sequence[Mapping], path: str | Path) -> Path:
     return path
 
 
-def render(race: Mapping | Sequence[Mapping]) -> str:
-    """The page of `write_page` as text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+def render(race: Mapping | Sequence[Mapping], live: bool = False) -> str:
+    """The page of `write_page` as text.
+
+    `live`: the page that a server shows while races run. It follows the server's
+    events and reads itself again; everything else is the same.
+    """
     from markupsafe import Markup
 
     races = _races(race)
+    return _template().render(
+        races=races,
+        words=words,
+        title=_title(races),
+        live=live,
+        style=Markup(_style()),
+        script=Markup(_script(live)),
+        policy=Markup(policy(live)),
+        data=Markup(embed([_chart_data(one) for one in races])),
+    )
+
+
+@functools.cache
+def policy(live: bool = False) -> str:
+    """The content policy of a page: its own style and script, and nothing else.
+
+    A live page may also ask the server that it came from.
+    """
+    allowed = f"default-src 'none'; img-src data:; style-src {_digest(_style())}; "
+    allowed += f"script-src {_digest(_script(live))}"
+    return f"{allowed}; connect-src 'self'; base-uri 'none'" if live else allowed
+
+
+def _digest(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(f"\n{text}\n".encode()).digest())
+    return f"'sha256-{digest.decode()}'"
+
+
+@functools.cache
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -45,17 +81,7 @@ def render(race: Mapping | Sequence[Mapping]) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(number=words.number, fact=words.fact, sortkey=_sortkey)
-    script = _script()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html").render(
-        races=races,
-        words=words,
-        title=_title(races),
-        style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=Markup(f"'sha256-{digest}'"),
-        data=Markup(embed([_chart_data(one) for one in races])),
-    )
+    return environment.get_template("page.html")
 
 
 def embed(value: Any) -> str:
@@ -89,8 +115,14 @@ def _title(races: Sequence[Mapping]) -> str:
     return f"Races on {len(races)} problems"
 
 
-def _script() -> str:
-    parts = ("chart.js", "page.js")
+@functools.cache
+def _style() -> str:
+    return (_HERE / "page.css").read_text(encoding="utf-8").strip()
+
+
+@functools.cache
+def _script(live: bool = False) -> str:
+    parts = ("chart.js", "page.js", *["live.js"] * live)
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in parts)
 
 
@@ -99,9 +131,10 @@ def _chart_data(race: Mapping) -> dict:
     return {
         "tol": race["tol"],
         "quantity": next(
-            (run["certificate"]["quantity"] for run in race["runs"]),
+            filter(None, (run["certificate"]["quantity"] for run in race["runs"])),
             "certified quantity",
         ),
+        "running": race.get("running", ""),
         "names": words.ORACLES,
         "runs": [
             {
@@ -112,6 +145,7 @@ def _chart_data(race: Mapping) -> dict:
                 "quartiles": charted(run),
             }
             for run in race["runs"]
+            if run["status"] != "compiling"
         ],
     }
 

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from banach.report import words
+from banach.report.curve import spark
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,9 +32,13 @@ _RIGHT = frozenset(
 _SEEDS = "certified seeds"
 # Where a peer library ran, in its own words.
 _PEER = "the peer says"
-# A terminal is narrow: value, scale and check seconds are left to page and JSON.
+# Terminals and notebooks are narrow: these are left to page and JSON.
 _ELSEWHERE = frozenset({"value", "scale", "check s"})
-_STYLE = {"good": "green", "open": "yellow", "bad": "red"}
+_STYLE = {"good": "green", "live": "cyan", "open": "yellow", "bad": "red"}
+# A small curve of the run, in HTML.
+_CURVE = "ratio by step"
+# White on these is read on any page (contrast 4.9 and more).
+GROUND = {"good": "#1a7431", "open": "#8a5300", "live": "#0a58a6", "bad": "#b3261e"}
 
 
 def cells(run: Mapping) -> tuple[str, ...]:
@@ -130,11 +135,14 @@ def plain_lines(run: Mapping) -> str:
 def html_table(runs: Sequence[Mapping], caption: str = "") -> str:
     """The verdict table as an HTML fragment, for `_repr_html_` in a notebook.
 
-    It sets no colours, so that it follows the notebook's own light or dark theme.
+    Texts and curves have the colour of the text around the table, light or dark; a
+    verdict stands on a ground of its own.
     """
-    columns = _columns(runs)
+    columns = tuple(c for c in _columns(runs) if c not in _ELSEWHERE)
+    if any(len(run["trace"]["ratio"]) > 1 for run in runs):
+        columns = (columns[0], columns[1], _CURVE, *columns[2:])
     head = "".join(
-        f'<th scope="col" style="text-align:{_align(name)}">{escape(name)}</th>'
+        f'<th scope="col" style="{_align(name)}">{escape(name)}</th>'
         for name in columns
     )
     body = "".join(_html_row(run, columns) for run in words.by_verdict(runs))
@@ -146,17 +154,29 @@ def html_table(runs: Sequence[Mapping], caption: str = "") -> str:
 
 
 def _html_row(run: Mapping, columns: Sequence[str]) -> str:
-    texts = _texts(run)
+    texts = {k: escape(v) for k, v in _texts(run).items()}
+    texts["verdict"] = badge(run["status"])
+    texts[_CURVE] = spark(run["trace"]["step"], run["trace"]["ratio"], run["tol"])
     rest = "".join(
-        f'<td style="text-align:{_align(name)}">{escape(texts[name])}</td>'
-        for name in columns[1:]
+        f'<td style="{_align(name)}">{texts[name]}</td>' for name in columns[1:]
     )
     why = escape(run["reason"])
     return (
-        f'<tr title="{why}"><th scope="row" style="text-align:left">'
-        f"{escape(texts['method'])}</th>{rest}</tr>"
+        f'<tr title="{why}"><th scope="row" style="{_align("method")}">'
+        f"{texts['method']}</th>{rest}</tr>"
+    )
+
+
+def badge(status: str, said: str = "") -> str:
+    """A verdict on a ground of its own: its sign and its word."""
+    sign, tone = words.status(status)
+    return (
+        f'<span style="background:{GROUND[tone]};color:#fff;border-radius:4px;'
+        f'padding:1px 7px;white-space:nowrap"><span aria-hidden="true">{escape(sign)}'
+        f"</span> {escape(said or status)}</span>"
     )
 
 
 def _align(name: str) -> str:
-    return "right" if name in _RIGHT else "left"
+    side = "right;white-space:nowrap" if name in _RIGHT else "left"
+    return f"text-align:{side};padding:2px 10px 2px 0"

@@ -1,7 +1,8 @@
 """Words, signs and number formats shared by the page, the tables and the figures."""
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -20,6 +21,8 @@ STATUS = {
     "stalled": Status("=", "open"),
     "interrupted": Status("‖", "open"),
     "unverifiable": Status("?", "open"),
+    "compiling": Status("·", "live"),
+    "running": Status("▸", "live"),
     "nonfinite": Status("!", "bad"),
     "refuted": Status("✗", "bad"),
 }
@@ -139,7 +142,7 @@ def total_seconds(run: Mapping) -> float:
 
 def by_verdict(runs: Iterable[Mapping]) -> list[Mapping]:
     """Runs with the decided first, then by the seconds a user waits."""
-    tones = ("good", "open", "bad")
+    tones = ("good", "live", "open", "bad")
     return sorted(
         runs,
         key=lambda run: (tones.index(status(run["status"]).tone), total_seconds(run)),
@@ -147,16 +150,73 @@ def by_verdict(runs: Iterable[Mapping]) -> list[Mapping]:
 
 
 def summary(race: Mapping) -> str:
-    """One sentence: how many methods are certified, and which was quickest."""
+    """What a race found, in a sentence or three: how many, which first, what to use.
+
+    Where nothing is certified: what came nearest, and the best next step.
+    """
     runs = race["runs"]
+    ended = [run for run in runs if status(run["status"]).tone != "live"]
+    if race.get("running"):
+        return _so_far(race, ended)
+    if not runs:
+        first = race["refused"][0]["reason"] if race["refused"] else ""
+        return f"No method applies. {first}".rstrip()
     done = [run for run in runs if run["status"] == "certified"]
-    head = f"{len(done)} of {len(runs)} methods certified to {number(race['tol'])}."
-    if not done:
-        return head + " No method reached the tolerance."
+    if done:
+        return f"{_count(done, runs, race)} {_quickest(done)}"
+    proved = [run for run in runs if run["status"] in ("infeasible", "unbounded")]
+    if proved:
+        return f"There is no solution ({proved[0]['status']}): {proved[0]['reason']}."
+    return f"{_count(done, runs, race)} {_nearest(runs)}"
+
+
+def _count(done: Sequence[Mapping], runs: Sequence[Mapping], race: Mapping) -> str:
+    noun = "method" if len(runs) == 1 else "methods"
+    return f"{len(done)} of {len(runs)} {noun} certified to {number(race['tol'])}."
+
+
+def _so_far(race: Mapping, ended: Sequence[Mapping]) -> str:
+    if not race["runs"]:
+        return f"This race {race['running']}."
+    done = sum(run["status"] == "certified" for run in ended)
+    now = [run["method"] for run in race["runs"] if run not in ended]
+    at = f" {now[-1]} is running." if now else ""
+    return f"So far {done} of {len(ended)} certified.{at}"
+
+
+def _quickest(done: Sequence[Mapping]) -> str:
     wait = min(done, key=total_seconds)
     pure = min(done, key=lambda run: run["seconds"]["run"])
-    return (
-        f"{head} Shortest wait: {wait['method']}, {number(total_seconds(wait))} s with "
-        f"compilation. Shortest run once compiled: {pure['method']}, "
-        f"{number(pure['seconds']['run'])} s."
-    )
+    first, again = number(total_seconds(wait)), number(pure["seconds"]["run"])
+    said = f"Fastest with compilation: {wait['method']}, {first} s; "
+    if wait is pure:
+        said += f"also once compiled: {again} s."
+    else:
+        said += f"once compiled: {pure['method']}, {again} s."
+    # Files of earlier versions name no call.
+    calls = [run["call"] for run in (wait, pure) if run.get("call")]
+    if len(calls) == 2 and wait is not pure:
+        return f"{said} Use {calls[0]}; for many like it {calls[1]}."
+    return f"{said} Use {calls[0]}." if calls else said
+
+
+# The end of a list of next steps whose last one is a race.
+_RACE = re.compile(r", ([^,]*), or race other methods \(bn\.race\(problem\)\)")
+
+
+def _nearest(runs: Sequence[Mapping]) -> str:
+    def far(run: Mapping) -> float:
+        ratio = finite(run["certificate"]["ratio"])
+        return math.inf if ratio is None else ratio
+
+    best = min(runs, key=far)
+    if far(best) == math.inf:
+        said = f"No run has a finite ratio; {best['method']} ended as {best['status']}."
+    else:
+        said = (
+            f"Nearest: {best['method']}, ratio {number(far(best))} ({best['status']})."
+        )
+    # A race is what found this: it is no step to take.
+    step = re.sub(_RACE, r" or \1", best["hint"])
+    step = step or "allow more steps or seconds (max_steps, time_limit)"
+    return f"{said} Next: {step.rstrip('.')}."

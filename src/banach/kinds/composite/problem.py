@@ -246,7 +246,8 @@ class Composite(Problem):
 
     def formula(self) -> str:
         """The objective as text."""
-        return f"{self.smooth.formula()} + {type(self.term).__name__}(x)"
+        smooth, comma, rest = self.smooth.formula().partition(", ")
+        return f"{smooth} + {type(self.term).__name__}(x){comma}{rest}"
 
     def default_check(self) -> str:
         """Frank-Wolfe gap over a compact set with convex f, else the step."""

@@ -210,6 +210,24 @@ def least(weights: Any) -> Any:
     return np.min(np.asarray(weights)) if known(weights) else jnp.min(weights)
 
 
+# The models of `models.py` by loss and term; tests/core/test_repr.py compares them.
+USUAL = {
+    ("SquaredLoss", "L1"): "Lasso",
+    ("SquaredLoss", "SquaredL2"): "Ridge",
+    ("SquaredLoss", "ElasticNet"): "ElasticNetRegression",
+    ("LogisticLoss", "SquaredL2"): "LogisticRegression",
+    ("LogisticLoss", "L1"): "SparseLogisticRegression",
+    ("SoftmaxLoss", "SquaredL2"): "SoftmaxRegression",
+    ("PoissonLoss", "SquaredL2"): "PoissonRegression",
+    ("HuberLoss", "SquaredL2"): "HuberRegression",
+    ("SquaredHingeLoss", "SquaredL2"): "SquaredHingeClassifier",
+    ("SquaredLoss", "GroupL2"): "GroupLasso",
+    ("SquaredLoss", "Nonnegative"): "NonnegativeLeastSquares",
+    ("SquaredLoss", "Box"): "BoxLeastSquares",
+    ("SquaredLoss", "Simplex"): "SimplexLeastSquares",
+}
+
+
 def term_text(term: Any) -> str:
     """A term and its scalar fields."""
     fields = []

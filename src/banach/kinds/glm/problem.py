@@ -414,6 +414,11 @@ class GLM(Problem):
         """The labels of all classes in order; () where y holds measurements."""
         return labelled.labels(self)
 
+    def title(self) -> str:
+        """The usual name of the model (`bn.Lasso`), or GLM."""
+        pair = (type(self.loss).__name__, type(self.term).__name__)
+        return glm_inputs.USUAL.get(pair, "GLM")
+
     def formula(self) -> str:
         """The objective as text."""
         weight = "" if self.weight is None else "w_i "
