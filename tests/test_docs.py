@@ -90,6 +90,81 @@ def test_most_formulas_are_typeset_and_are_xml(pages):
         assert ElementTree.fromstring(text).tag.endswith("math")
 
 
+# A sentence and the formulas in it, as they stand in docstrings.
+IN_TEXT = {
+    "with theta+^2 - theta+ = theta^2. More": ["theta+^2 - theta+ = theta^2"],
+    "where s = x+ - x and y = g+ - g (Dixon 1972)": ["s = x+ - x", "y = g+ - g"],
+    "is a ||J p||^2 at least": ["||J p||^2"],
+    "at most n + sqrt(n) L / eps components": ["n + sqrt(n) L / eps"],
+    "until ||C p|| <= 1, then": ["||C p|| <= 1"],
+    "for -laplace u = f, A(s) = s / 2 and": ["-laplace u = f", "A(s) = s / 2"],
+    # Words, code, and what is torn out of a formula that cannot be read.
+    "I is a constant; A is not": [],
+    "momentum=0.9, nesterov=True and `x = 1`": [],
+    "of each f_i's gradient": [],
+    "until ||C p|| <= radius, then": [],
+    "so eta_t = w_t sum_{p>t} w_p / max, and": [],
+    "is min(1, that at x0) of min(1, ||grad f (of it)": [],
+}
+
+
+@pytest.mark.parametrize("text", IN_TEXT)
+def test_formulas_of_sentences_are_read_whole_or_not_at_all(pages, text, monkeypatch):
+    mathematics, found = pages("mathematics"), []
+    inline = mathematics._inline
+
+    def kept(piece):
+        said = inline(piece)
+        found.extend([piece] if said else [])
+        return said
+
+    monkeypatch.setattr(mathematics, "_inline", kept)
+    shown = mathematics.escaped(text)
+    assert found == IN_TEXT[text]
+    assert shown.count("<math") == len(found)
+    if not found:
+        assert shown == mathematics._plain(text)
+
+
+def test_formulas_of_sentences_are_xml_that_markdown_leaves_alone(pages):
+    """231 when this was written."""
+    mathematics = pages("mathematics")
+    done = 0
+    for room in catalogue.own().values():
+        for entry in room.values():
+            for text in re.findall(
+                r"<span class=\"formula-in-text\">(.*?)</span>",
+                mathematics.escaped(entry["doc"]),
+            ):
+                ElementTree.fromstring(text)
+                inside = "".join(re.findall(r">([^<]*)<", text))
+                assert not set(inside) & set("*_|`["), inside
+                done += 1
+    assert done >= 210
+
+
+def test_what_methods_need_and_assume_has_words(pages):
+    generate = pages("generate")
+    for entry in catalogue.own()["methods"].values():
+        assert set(entry["needs"]) <= set(generate.ORACLES), entry["name"]
+        assert set(entry["assumes"]) <= set(generate.FACTS), entry["name"]
+    assert generate.said_as(["grad", "prox"], generate.ORACLES) == (
+        "the gradient and the prox of the term"
+    )
+
+
+# The guide ----------------------------------------------------------------------------
+
+
+def test_methods_that_the_guide_names_are_certified_somewhere():
+    """Each has a call in calls.json, which is solved when that is written."""
+    known = json.loads((DOCS / "calls.json").read_text(encoding="utf-8"))
+    text = (DOCS / "choosing.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"methods/(\w+)\.md", text))
+    assert len(named) >= 10
+    assert not {name for name in named if not known.get(name)}
+
+
 # Calls and curves ---------------------------------------------------------------------
 
 
