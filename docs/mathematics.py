@@ -67,7 +67,9 @@ def escaped(paragraph: str) -> str:
 
 def _plain(text: str) -> str:
     """Text in which Markdown finds no marks."""
-    return re.sub(r"([\\*_\[\]#|])", r"\\\1", text).replace("<", "&lt;")
+    said = re.sub(r"([\\*_\[\]#|])", r"\\\1", text).replace("<", "&lt;")
+    # A word between asterisks that touch nothing else is stressed.
+    return re.sub(r"(?<![^\s(])\\\*(\w+)\\\*(?=[\s,.;:)]|$)", r"*\1*", said)
 
 
 # Inside sentences ---------------------------------------------------------------------
@@ -294,6 +296,9 @@ class _Reader:
                 below += self._script()
             elif text == "^":
                 self.at += 1
+                if above:  # x+^2 is a power of x+, and not x to the power of +2
+                    under = f"_{{{below}}}" if below else ""
+                    base, below, above = f"({base}{under}^{{{above}}})", "", ""
                 above += self._script()
             elif text == "'":
                 self.at += 1

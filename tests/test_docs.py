@@ -42,6 +42,7 @@ SET = {
         r"f_{i} = - \varepsilon \operatorname{log} \sum_{j} b_{j}"
     ),
     "z0 = sqrt n, |B| = 1": r"z_{0} = \sqrt{n}, \left\vert B\right\vert = 1",
+    "theta+^2 = x_k*^2": r"(\theta^{+})^{2} = (x_{k}^{*})^{2}",
     "KL(P || Q) = 0": r"\operatorname{KL}(P \Vert Q) = 0",
     "||u||_H-1 <= mu": r"\left\Vert u\right\Vert_{H^{-1}} \le \mu",
 }  # fmt: skip
@@ -141,6 +142,12 @@ def test_formulas_of_sentences_are_xml_that_markdown_leaves_alone(pages):
                 assert not set(inside) & set("*_|`["), inside
                 done += 1
     assert done >= 210
+
+
+def test_a_stressed_word_stays_stressed_and_a_product_is_none(pages):
+    escaped = pages("mathematics").escaped
+    assert escaped("to the *discrete* minimiser") == "to the *discrete* minimiser"
+    assert escaped("f*g*h and (x, *args)") == r"f\*g\*h and (x, \*args)"
 
 
 def test_what_methods_need_and_assume_has_words(pages):
