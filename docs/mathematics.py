@@ -75,8 +75,16 @@ def _plain(text: str) -> str:
 # Inside sentences ---------------------------------------------------------------------
 
 # What makes a run of symbols a formula rather than letters of a sentence.
-_STRONG = re.compile(r"[\^=]|\|\||<=|>=|\bsqrt\b|\bsum_|(?<!\w)[A-Za-z]_\w{1,2}(?!\w)")
-_SYMBOL = re.compile(r"[A-Za-z](_\w{1,2})?|d[A-Z]|\d+|" + "|".join(sorted(GREEK)))
+_STRONG = re.compile(
+    r"[\^=]|\|\||<=|>=|\bsqrt\b|\bsum_|<\w[^<>]*,[^<>]*>"
+    r"|(?<!\w)([A-Za-z]|lam|mu|nu|eta)_\w{1,2}(?!\w)"
+    r"|(?<![\w*])[A-Za-z]\*(?=[\s)|,.;:/]|$)"
+)
+# A letter, perhaps with a number or an index; l1 and l2 are names of arguments.
+_SYMBOL = re.compile(
+    r"[A-Za-z](_\w{1,2})?|[A-Zabcd-km-z]\d|d[A-Z]|\d+(e\d*)?|"
+    rf"({'|'.join(sorted(GREEK))})(_\w)?"
+)
 _FUNCTIONS = {*OPERATORS, *LARGE, "sqrt"}
 _ARTICLES = {"a", "A", "I"}
 # A word that is of a formula, though not of one that can be read.
@@ -233,7 +241,11 @@ class _Reader:
             one, other = (_Reader(side).part() for side in text[3:-1].split("||"))
             return rf"\operatorname{{KL}}({one} \Vert {other})"
         if kind == "number":
-            return self._marked(text)
+            if "e" not in text:
+                return self._marked(text)
+            mantissa, _, power = text.partition("e")  # 1e-6 is no difference
+            times = "" if mantissa == "1" else rf"{mantissa} \cdot "
+            return rf"{times}10^{{{int(power)}}}"
         if kind == "code":
             return rf"\texttt{{{text.strip('`')}}}".replace("_", r"\_")
         if kind == "word":

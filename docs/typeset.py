@@ -9,7 +9,10 @@ import griffe
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mathematics import formulas
+from mathematics import escaped, formulas
+
+# A section of Google's style, or an example: mkdocstrings reads these itself.
+SECTION = re.compile(r"^(\w+( \w+)?:\s*$|>>>)", re.M)
 
 
 class Typeset(griffe.Extension):
@@ -17,12 +20,23 @@ class Typeset(griffe.Extension):
 
     def on_object(self, *, obj: Any, **_: Any) -> None:
         """Called once an object has been read."""
-        if obj.docstring is not None and "=" in obj.docstring.value:
+        if obj.docstring is not None:
             obj.docstring.value = typeset(obj.docstring.value)
 
 
 def typeset(text: str) -> str:
-    """A docstring in which paragraphs that are formulas are MathML."""
-    head, mark, rest = text.partition("\nArgs:")
-    blocks = re.split(r"\n\s*\n", head)
-    return "\n\n".join(formulas(block) or block for block in blocks) + mark + rest
+    """A docstring whose formulas are MathML, up to its first section or example."""
+    blocks = re.split(r"\n\s*\n", text)
+    plain = next(
+        (at for at, block in enumerate(blocks) if SECTION.search(block)), len(blocks)
+    )
+    shown = [shaped(block) for block in blocks[:plain]]
+    return "\n\n".join(shown + blocks[plain:])
+
+
+def shaped(block: str) -> str:
+    """One paragraph: formulas alone, words with formulas among them, or a table."""
+    if (alone := formulas(block)) is not None:
+        return alone
+    table = any(line.startswith(" ") for line in block.split("\n"))
+    return block if table or "```" in block else escaped(block)
