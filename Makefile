@@ -10,8 +10,8 @@ CANDIDATES ?= python3.13 python3.12 python3.11 python3
 REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install new check prove test test-fast fuzz mutants race bench claims docs lint \
-	index readme clean
+.PHONY: help venv install new check prove test test-fast fuzz mutants wheel-test race bench \
+	claims docs lint index readme clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -86,6 +86,10 @@ mutants: install  ## mutate the library at random lines, and see whether tests n
 	@test -d reports/executed || $(PYTHON) tests/executed_lines.py
 	@$(PYTHON) tests/library_mutants.py --count $(COUNT) --seed $(SEED)
 
+# Minutes, and downloads. PYTHONS=3.12 runs one alone; one that is not there is not run.
+wheel-test: install  ## build the wheel, and use it in bare environments, Python by Python
+	@$(PYTHON) tests/distribution.py $(if $(PYTHONS),$(PYTHONS:%=--python %),--write)
+
 race: install  ## race all applicable methods on two real problems
 	@mkdir -p $(dir $(REPORT))
 	@$(BIN)/banach race logistic:breast_cancer lasso:diabetes --html $(REPORT)
@@ -101,14 +105,15 @@ docs: install  ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet --site-dir site
 	@echo "Open site/index.html" >&2
 
-lint: install  ## check style, formatting and the types of the core
+lint: install  ## check style, formatting and types
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-index: install  ## regenerate the catalogue and the bibliography from the sources
+index: install  ## regenerate the catalogue, the bibliography and the stubs from the sources
 	@$(PYTHON) -m banach.catalogue --write
 	@$(PYTHON) docs/generate.py --write
+	@$(PYTHON) tests/typing/public_stub.py --write
 
 readme: install  ## regenerate the tables of the README: kinds, and speed as measured
 	@$(PYTHON) docs/readme.py --write

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 TYPES = frozenset(
     """article book booklet inbook incollection inproceedings manual mastersthesis misc
@@ -125,7 +126,9 @@ def plain(value: str, where: str = "<bibtex>") -> str:
 
 def _split_names(value: str) -> list[str]:
     """Split at the word `and` outside braces."""
-    names, depth, current = [], 0, []
+    names: list[str] = []
+    current: list[str] = []
+    depth = 0
     for word in value.split():
         if word == "and" and depth == 0:
             names.append(" ".join(current))
@@ -156,7 +159,7 @@ class _Reader:
         at = self.at if at is None else at
         return f"{self.file}:{self.text.count(chr(10), 0, at) + 1}"
 
-    def fail(self, message: str, at: int | None = None):
+    def fail(self, message: str, at: int | None = None) -> NoReturn:
         raise BibtexError(f"{self.where(at)}: {message}")
 
     def peek(self) -> str:
@@ -204,7 +207,7 @@ class _Reader:
         self.demand(key, fields, start)
         return Entry(kind, key, fields, self.where(start))
 
-    def demand(self, key: str, fields: Mapping[str, str], start: int):
+    def demand(self, key: str, fields: Mapping[str, str], start: int) -> None:
         for name in REQUIRED:
             if not fields.get(name):
                 self.fail(f"{key} lacks the field {name}", start)

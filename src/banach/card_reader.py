@@ -13,7 +13,7 @@ import banach.bibtex as bibtex
 from banach.catalogue import CatalogueError, snake_case
 
 SETS = ("needs", "assumes")
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "assumes": [],
     "rate_of": None,
     "cost": None,

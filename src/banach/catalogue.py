@@ -110,7 +110,7 @@ def find(name: str) -> dict[str, Any]:
     )
 
 
-def load_method(name: str) -> type:
+def load_method(name: str) -> type[Any]:
     """Import and return the class of one method."""
     import importlib
 

@@ -239,3 +239,14 @@ def test_the_smoothness_is_certain_where_one_side_is_small(patterns, how):
     problem = ConvexRelu(inputs, inputs[:, 0], BETA, patterns=patterns, gated=True)
     with compat.double():
         assert problem.facts().provenance("L") == how
+
+
+def test_a_network_of_doubles_predicts_in_doubles_whatever_jax_is_set_to():
+    third = np.array([[1 / 3, 0.0]])
+    with jax.enable_x64(False):
+        told = bn.ReluNetwork(third, np.ones(1))(np.array([[1.0, 0.0]]))
+        single = bn.ReluNetwork(third.astype("f"), np.ones(1, "f"))(
+            np.ones((1, 2), "f")
+        )
+    assert told.dtype == np.float64 and told[0] == third[0, 0]
+    assert single.dtype == np.float32

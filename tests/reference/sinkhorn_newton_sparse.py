@@ -25,7 +25,7 @@ CASES = [
 ]
 EXEMPT = {
     "accuracy": "the reference solves exactly, which 1e-14 asks of the method",
-    "decay: Float": "1 and all above it mean that eps is not scaled",
+    "decay: Real": "1 and all above it mean that eps is not scaled",
     "decay=0.25": "what is suggested is solved inexactly; its claim runs it",
 }
 

@@ -63,6 +63,20 @@ class FromOptax(Method):
     Fails in every way that the transformation can: a learning rate is not checked,
     only the answer is. A run of 100 steps without motion ends as stalled (101 where x
     is large: what the first of them left alone is not known).
+
+    Args:
+        factory: factory(**hyper), to a transformation.
+        oracle: oracle(value_fn), to a function of x and state, for value and gradient.
+        searched: of the state, evaluations inside the last update.
+        hyper: the arguments of the factory.
+
+    Source: optax's documentation of gradient transformations.
+
+    Example:
+        >>> import optax
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.FromOptax(optax.sgd, learning_rate=0.4)).status
+        'certified'
     """
 
     # x + u is not finite where x is not.

@@ -34,6 +34,17 @@ class Optax(Method):
     adamw, adamaxw and lion decay the weights by default, and fromage always: they end
     elsewhere than at a minimiser, and a warning says so (weight_decay=0.0 helps the
     first three).
+
+    Args:
+        algorithm: the name of a function of optax.
+        hyper: its arguments.
+
+    Source: optax's documentation of optimisers.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Optax("sgd", learning_rate=0.4)).status
+        'certified'
     """
 
     absorbing: ClassVar[bool] = FromOptax.absorbing

@@ -43,6 +43,17 @@ class Optimistix(Method):
     gradient a step.
 
     GradientDescent takes 1/L as its learning rate. Terms and sets are refused.
+
+    Args:
+        solver: the name of a minimiser, or an instance.
+        hyper: its arguments.
+
+    Source: Rader, Lyons and Kidger, Optimistix, arXiv:2402.09983 (2024).
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Optimistix("BFGS")).status
+        'certified'
     """
 
     hyper: dict[str, Any]

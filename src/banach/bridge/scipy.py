@@ -103,6 +103,17 @@ class Scipy(HostMethod):
     they are a thousand times off; its multipliers are not read, the check fits its own.
     `seconds` include
     some microseconds of thread switching and array conversion for each iterate.
+
+    Args:
+        algorithm: the name of a method of scipy.optimize.minimize.
+        options: its options, by name.
+
+    Source: Virtanen and others, SciPy 1.0, Nature Methods 17 (2020).
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Scipy("L-BFGS-B", {"maxcor": 20})).status
+        'certified'
     """
 
     algorithm: Any
@@ -133,14 +144,14 @@ class Scipy(HostMethod):
         return cls.variant("SLSQP" if constrained else "L-BFGS-B", problem, facts)
 
     @classmethod
-    def variant(cls, name, problem, facts):
+    def variant(cls, name: str, problem: Problem, facts: Facts) -> "Scipy | Refusal":
         """One algorithm, or why it does not fit this problem."""
         made = cls(name)
         no = cls.applies(problem, facts)
         return made._refuses(problem) if no is None else no
 
     @classmethod
-    def variants(cls, problem, facts):
+    def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
         """What a race runs: with a term L-BFGS-B, else the usual two or three."""
         if "constraints" in problem.oracles():
             return ("SLSQP", "trust-constr")

@@ -55,6 +55,18 @@ class Sklearn(HostMethod):
 
     Fails where scikit-learn stops by itself above the tolerance: lbfgs stops on
     64 roundoffs of the objective.
+
+    Args:
+        algorithm: coordinate-descent, cholesky, newton-cholesky or lbfgs.
+        options: arguments of the estimator, by name.
+
+    Source: Pedregosa and others, Scikit-learn, J. Machine Learning Research 12 (2011).
+
+    Example:
+        >>> bn.solve(
+        ...     bn.Ridge(np.eye(2), np.ones(2), l2=1.0), bn.Sklearn("cholesky")
+        ... ).x.round(4)
+        array([0.5, 0.5])
     """
 
     algorithm: Any
@@ -82,7 +94,7 @@ class Sklearn(HostMethod):
         return found if isinstance(found, Refusal) else cls(found[0])
 
     @classmethod
-    def variant(cls, name, problem, facts):
+    def variant(cls, name: str, problem: Problem, facts: Facts) -> "Sklearn | Refusal":
         """One solver, or why it does not fit this problem."""
         made, found = cls(name), _able(problem)
         if isinstance(found, Refusal):
@@ -96,7 +108,7 @@ class Sklearn(HostMethod):
         return made
 
     @classmethod
-    def variants(cls, problem, facts):
+    def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
         """Every solver that fits this problem."""
         found = _able(problem)
         return () if isinstance(found, Refusal) else found

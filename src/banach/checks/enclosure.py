@@ -24,6 +24,22 @@ class EnclosureCheck(Check):
     the Hessian is also proved positive definite on the box, unless f is convex:
     x* is then a strict local minimiser, global only with convexity. A failed proof
     is an infinite value. At most 200 unknowns.
+
+    Args:
+        rigor: "libm", which believes elementary functions to 4 units in the last place,
+            or "arb", which computes them in ball arithmetic (needs python-flint).
+
+    Source: Krawczyk, Newton-Algorithmen zur Bestimmung von Nullstellen mit
+    Fehlerschranken (1969); Rump, Verification methods, Acta Numerica 19 (2010).
+
+    Example:
+        >>> square = bn.Root(lambda x: x**2 - 2.0, np.ones(1))
+        >>> verdict = bn.verify(
+        ...     bn.solve(square), check=bn.EnclosureCheck(), tol=bn.Absolute(1e-9)
+        ... )
+        >>> print(verdict)
+        certified: ||x-x*||_inf, x* the root, ratio 6.66e-16, tol 1e-09
+          ...
     """
 
     host: ClassVar[bool] = True
@@ -56,7 +72,7 @@ class EnclosureCheck(Check):
                 raise Misuse(f"{self.name}: {error}") from error
             good = found.verified and (found.strict_minimiser or not definite)
             value = found.value if good else np.inf
-            notes = ("float literals are taken exactly",)
+            notes: tuple[str, ...] = ("float literals are taken exactly",)
             if self.rigor == "libm":
                 notes += ("libm <= 4 ulp",)
             if minimise and convex:

@@ -34,6 +34,23 @@ class Contraction(Scaled):
     its rounding. The scale is the same bound at the reference, or min(1, that at the
     problem's own x0). A declared q is believed, and refuted where sampled pairs
     contradict it.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Banach, Fundamenta Mathematicae 3 (1922), theorem 6.
+
+    Example:
+        >>> half = bn.FixedPoint(lambda x: x / 2 + 1, np.zeros(2), contraction=0.5)
+        >>> verdict = bn.verify(
+        ...     half, np.array([2.0, 2.000001]), check=bn.Contraction(), tol=1e-5
+        ... )
+        >>> print(verdict)
+        certified: ||x-x*||_2, ratio 1e-06, tol 1e-05
+          ...
     """
 
     name: ClassVar[str] = "contraction"
@@ -102,6 +119,24 @@ class FixedPointResidual(Scaled):
 
     A residual: for a map that is only nonexpansive nothing follows for the distance
     to a fixed point, nor that there is one.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Bauschke and Combettes, Convex Analysis and Monotone Operator Theory in
+    Hilbert Spaces (2017), chapter 5.
+
+    Example:
+        >>> turn = bn.FixedPoint(lambda x: -x[::-1], np.ones(2), nonexpansive=True)
+        >>> verdict = bn.verify(
+        ...     turn, np.array([1.0, -1.0]), check=bn.FixedPointResidual()
+        ... )
+        >>> print(verdict)
+        certified: ||x-T(x)||_2, ratio 4.45e-308, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "fixed_point"

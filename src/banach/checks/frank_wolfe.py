@@ -24,6 +24,28 @@ class FrankWolfeGap(Scaled):
     projected first, and that point is returned; what is left outside is charged
     with ||grad f||. For nonconvex f the same number is a residual. The scale is the
     gap at the centre of C.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Jaggi, Revisiting Frank-Wolfe, ICML (2013), section 2.
+
+    Example:
+        >>> near = bn.Composite(
+        ...     lambda x: jnp.sum((x - 2.0) ** 2),
+        ...     bn.Simplex(),
+        ...     np.ones(3) / 3,
+        ...     convex=True,
+        ... )
+        >>> verdict = bn.verify(
+        ...     near, np.array([1.0, 1.0, 1.0]) / 3, check=bn.FrankWolfeGap()
+        ... )
+        >>> print(verdict)
+        certified: f(x)-f*, ratio 6.38e-15, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "frank_wolfe"

@@ -48,6 +48,23 @@ class Gap(Check):
 
     x outside the set of a set term is projected; the projected point is certified
     and returned. The scale is F at the null model, the reference of the problem.
+
+    Args:
+        norms: the norms of the data's columns and rows; None: found from the problem.
+        scale: a number > 0 that the gap is relative to; None: F at the null model.
+
+    Source: Fenchel's inequality, Rockafellar, Convex Analysis (1970), section 31;
+    rescaled dual points as in Mairal, Sparse coding for machine learning (2010).
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> verdict = bn.verify(
+        ...     bn.Lasso(A, b, 0.1), np.array([1.0, 1.5]), check=bn.Gap()
+        ... )
+        >>> print(verdict)
+        budget: f(x)-f*, ratio 0.00615, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "gap"
@@ -99,7 +116,22 @@ class Gap(Check):
 
 
 class GapDistance(Check):
-    """||x - x*||_2 <= sqrt(2 gap / mu), F mu-strongly convex by construction."""
+    """||x - x*||_2 <= sqrt(2 gap / mu), F mu-strongly convex by construction.
+
+    Args:
+        gap: the check that bounds F(x) - F*.
+
+    Source: Beck, First-Order Methods in Optimization (2017), theorem 5.25.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> ridge = bn.Ridge(A, b, l2=0.5)
+        >>> verdict = bn.verify(bn.solve(ridge), check=bn.GapDistance())
+        >>> print(verdict)
+        certified: ||x-x*||_2, ratio 9.4e-16, tol 1e-06
+          ...
+    """
 
     name: ClassVar[str] = "gap_distance"
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, PyTree
 
 from banach.checks import evaluation
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -32,11 +33,19 @@ class Goal(Check):
     Problems without an objective of x alone are refused: at two levels F(x, y) at any
     y lies below the least value, constraints are met by no iterate exactly, and a
     root, a map or an inclusion has a merit only.
+
+    Args:
+        target: the number that f is to come down to, in the units of f.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2) + 3.0, np.zeros(2))
+        >>> bn.solve(bowl, check=bn.Goal(3.5)).status
+        'certified'
     """
 
     name: ClassVar[str] = "goal"
 
-    target: Any = eqx.field(converter=_target)
+    target: Real = eqx.field(converter=_target)
 
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any

@@ -52,6 +52,24 @@ class ProxStep(Scaled):
     The components of a GLM carry the units of their columns: each is relative to its
     companion (|A|' w |l'|)_j at the null model, and absolute where that is 0. An
     absolute tolerance is of the 2-norm.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+        sizes: what each component is relative to; None: found with the scale.
+
+    Source: Beck, First-Order Methods in Optimization (2017), section 10.3.
+
+    Example:
+        >>> pull = bn.Composite(
+        ...     lambda x: jnp.sum((x - 2.0) ** 2), bn.L1(1.0), np.zeros(2), L=2.0
+        ... )
+        >>> verdict = bn.verify(pull, np.array([1.5, 1.5]), check=bn.ProxStep())
+        >>> print(verdict)
+        certified: dist(0,dF(x+)), ratio 1.89e-14, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "step"

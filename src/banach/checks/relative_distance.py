@@ -32,6 +32,23 @@ class RelativeDistance(Check):
 
     Nothing is said of an entry that is 0, which has no digits, but that it is within
     B of the exact one. An answer of zeros alone has none to certify.
+
+    Args:
+        distance: the check whose value bounds ||x - x*||, such as
+            `bn.StrongDistance()`; None: the one that the kind has.
+
+    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), section 1.2.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 3.0) ** 2), np.zeros(2), mu=2.0)
+        >>> verdict = bn.verify(
+        ...     bowl,
+        ...     np.array([3.0, 3.001]),
+        ...     check=bn.RelativeDistance(bn.StrongDistance()),
+        ...     tol=1e-3,
+        ... )
+        >>> verdict.certified, round(float(verdict.certificate.value), 6)
+        (True, 0.000333)
     """
 
     name: ClassVar[str] = "relative_distance"

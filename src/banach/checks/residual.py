@@ -35,6 +35,20 @@ class Residual(Check):
 
     A residual: x^2 + 1e-20 is small at 0 and has no root. The stronger statement is
     check="enclosure". An absolute tolerance is of ||F / scale||_2.
+
+    Args:
+        units: the unit of each equation, like x; None: found from the problem, as said
+            above.
+
+    Source: Oettli and Prager, Numerische Mathematik 6 (1964), for the size that a
+    residual is small against; Higham, Accuracy and Stability (2002), chapter 7.
+
+    Example:
+        >>> square = bn.Root(lambda x: x**2 - 2.0, np.ones(1))
+        >>> verdict = bn.verify(square, np.array([1.41421356]), check=bn.Residual())
+        >>> print(verdict)
+        certified: ||F(x)||, each equation in its unit, ratio 2.24e-09, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "residual"

@@ -15,6 +15,7 @@ from banach.checks.refusals import refuse_without
 from banach.checks.scales import at_most_one, held_against, source
 from banach.checks.stationarity import gradient_scale, no_term
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.check import Certificate, Check, Part
 from banach.core.point import Point
 from banach.core.problem import Problem
@@ -48,13 +49,38 @@ class SecondOrder(Check):
     The curvature has its own tolerance `curvature`, sqrt(tol) if None, relative to
     |<g, H g>| / ||g||^2 at the reference, or to min(1, that at x0). `tol` must be the
     tolerance of the run: it only converts one into the other.
+
+    Args:
+        tol: the tolerance of the run.
+        curvature: the tolerance of the curvature; None: sqrt(tol).
+        delta: the probability, in (0, 1), with which the Lanczos bound may fail.
+        steps: Lanczos products, above 2000 unknowns.
+        dense: whether the Hessian is formed; None: up to 2000 unknowns.
+        scales: what the two parts are relative to; None: found from the problem.
+
+    Source: Rump, BIT Numerical Mathematics 46 (2006), for the Cholesky factorisation;
+    Kuczynski and Wozniakowski, SIAM J. Matrix Analysis 13 (1992).
+
+    Example:
+        >>> saddle = bn.Smooth(
+        ...     lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, np.array([1.0, 0.1])
+        ... )
+        >>> verdict = bn.verify(saddle, np.zeros(2), check=bn.SecondOrder())
+        >>> print(verdict)
+        budget: second-order stationarity, ratio 0.002, tol 1e-06
+          ...
+        >>> verdict = bn.verify(
+        ...     saddle, np.array([0.0, np.sqrt(0.5)]), check=bn.SecondOrder()
+        ... )
+        >>> verdict.certified
+        True
     """
 
     name: ClassVar[str] = "second_order"
 
-    tol: Any = eqx.field(default=1e-6, converter=_positive("tol"))
+    tol: Real = eqx.field(default=1e-6, converter=_positive("tol"))
     curvature: Any = eqx.field(default=None, converter=_positive("curvature"))
-    delta: Any = eqx.field(default=0.01, converter=_delta)
+    delta: Real = eqx.field(default=0.01, converter=_delta)
     steps: int = eqx.field(static=True, default=50)
     dense: bool | None = eqx.field(static=True, default=None)
     scales: Any = None

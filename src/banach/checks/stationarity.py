@@ -49,6 +49,25 @@ class Stationarity(Scaled):
     A residual: nothing is said of f(x) - f* or of ||x - x*||; on a flat tail it is
     small far from every minimiser. `screen` is the ratio above which the running
     error pass is skipped.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the norm is relative to; None: found from the problem,
+            as said above.
+        sizes: what each component is relative to, like x; None: found with the scale.
+        terms: the sizes of the terms that each component is a sum of; None: found too.
+
+    Source: Nocedal and Wright, Numerical Optimization (2006), theorem 2.2.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> verdict = bn.verify(
+        ...     bowl, np.array([1.0, 1.0 + 1e-9]), check=bn.Stationarity()
+        ... )
+        >>> print(verdict)
+        certified: ||grad f(x)||_2, ratio 2e-09, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "stationarity"

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.checks import evaluation
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.check import Certificate, Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -194,15 +195,34 @@ class MeanCheck(Check):
     together with probability at most min(1, N delta).
 
     Raises Misuse unless low < target <= high, 0 < delta < 1, batch >= 2, epochs >= 1.
+
+    Args:
+        draw: (problem, x, key, n) -> n independent terms, shape (n,).
+        target: what the mean is to be at most, in (low, high].
+        low, high: the range of a term.
+        delta: the probability that the run is certified wrongly, in (0, 1).
+        batch: terms of a screen, and of the first epoch; at least 2.
+        epochs: doublings of the sample at most, at least 1.
+
+    Source: Maurer and Pontil, Empirical Bernstein bounds and sample variance
+    penalization, COLT (2009).
+
+    Example:
+        >>> noise = lambda problem, x, key, n: jnp.clip(
+        ...     jnp.sum(x**2) + jax.random.uniform(key, (n,)) / 4, 0, 1
+        ... )
+        >>> bowl = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(2))
+        >>> bn.solve(bowl, check=bn.MeanCheck(noise, target=0.3)).status
+        'certified'
     """
 
     name: ClassVar[str] = "mean"
 
     draw: Draw = eqx.field(static=True)
-    target: Any = eqx.field(converter=_target)
-    low: Any = eqx.field(default=0.0, converter=_low)
-    high: Any = eqx.field(default=1.0, converter=_high)
-    delta: Any = eqx.field(default=0.05, converter=_delta)
+    target: Real = eqx.field(converter=_target)
+    low: Real = eqx.field(default=0.0, converter=_low)
+    high: Real = eqx.field(default=1.0, converter=_high)
+    delta: Real = eqx.field(default=0.05, converter=_delta)
     batch: int = eqx.field(static=True, default=64)
     epochs: int = eqx.field(static=True, default=10)
 
@@ -326,16 +346,34 @@ class HeldOutRisk(Check):
 
     Raises Misuse unless low < target <= high, 0 < delta < 1, and for rows that do not
     agree or losses of another shape.
+
+    Args:
+        losses: (problem, x, data) -> one loss a row, shape (n,).
+        data: the held out rows, a pytree of arrays of shape (n, ...).
+        target: what the mean loss is to be at most, in (low, high].
+        low, high: the range of a loss.
+        delta: the probability that the run is certified wrongly, in (0, 1).
+
+    Source: Maurer and Pontil, Empirical Bernstein bounds and sample variance
+    penalization, COLT (2009).
+
+    Example:
+        >>> A, b = np.arange(20.0)[:, None], np.arange(20.0) * 2
+        >>> new = {"a": np.arange(500.0)[:, None], "b": np.arange(500.0) * 2}
+        >>> miss = lambda problem, x, rows: jnp.abs(rows["a"] @ x - rows["b"]) > 0.5
+        >>> risk = bn.HeldOutRisk(miss, new, target=0.1)
+        >>> bn.solve(bn.Ridge(A, b, l2=1e-6), check=risk).status
+        'certified'
     """
 
     name: ClassVar[str] = "held_out"
 
     losses: Callable[[Problem, Any, Any], Float[Array, " n"]] = eqx.field(static=True)
     data: Any = eqx.field(converter=_rows)
-    target: Any = eqx.field(converter=_target)
-    low: Any = eqx.field(default=0.0, converter=_low)
-    high: Any = eqx.field(default=1.0, converter=_high)
-    delta: Any = eqx.field(default=0.05, converter=_delta)
+    target: Real = eqx.field(converter=_target)
+    low: Real = eqx.field(default=0.0, converter=_low)
+    high: Real = eqx.field(default=1.0, converter=_high)
+    delta: Real = eqx.field(default=0.05, converter=_delta)
 
     def __check_init__(self):
         if not callable(self.losses):

@@ -33,6 +33,24 @@ class StrongGap(Scaled):
     ||g||^4 / (2 <g, H g>): it never sees a constant added to f; without a reference
     min(1, that at x0). mu is believed as
     declared, and refuted where sampled midpoints contradict it.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Nesterov, Introductory Lectures on Convex Optimization (2004), theorem
+    2.1.10.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2), mu=2.0)
+        >>> verdict = bn.verify(
+        ...     bowl, np.array([1.0, 1.000001]), check=bn.StrongGap()
+        ... )
+        >>> print(verdict)
+        certified: f(x)-f*, ratio 1e-12, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "strong_gap"
@@ -74,6 +92,24 @@ class StrongDistance(Scaled):
     """||x - x*||_2 <= ||grad f(x)||_2 / mu.
 
     The scale is the same bound at the reference, or min(1, that at x0).
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Nesterov, Introductory Lectures on Convex Optimization (2004), section
+    2.1.3.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2), mu=2.0)
+        >>> verdict = bn.verify(
+        ...     bowl, np.array([1.0, 1.000001]), check=bn.StrongDistance(), tol=1e-5
+        ... )
+        >>> print(verdict)
+        certified: ||x-x*||_2, ratio 1e-06, tol 1e-05
+          ...
     """
 
     name: ClassVar[str] = "strong_distance"
@@ -125,6 +161,29 @@ class BallGap(Scaled):
     R is the declared bound of ||x0 - x*||; the right side is the largest
     <g, x - v> over that ball, so it holds at every x. The scale is the same bound
     at the reference, or min(1, that at x0).
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: the first-order condition of convexity, Boyd and Vandenberghe, Convex
+    Optimization (2004), section 3.1.3.
+
+    Example:
+        >>> bowl = bn.Smooth(
+        ...     lambda x: jnp.sum((x - 1.0) ** 2),
+        ...     np.zeros(2),
+        ...     convex=True,
+        ...     radius=2.0,
+        ... )
+        >>> verdict = bn.verify(
+        ...     bowl, np.array([1.0, 1.000001]), check=bn.BallGap(), tol=1e-5
+        ... )
+        >>> print(verdict)
+        certified: f(x)-f*, ratio 6e-06, tol 1e-05
+          ...
     """
 
     name: ClassVar[str] = "ball_gap"

@@ -77,6 +77,13 @@ def threads_for(size: int) -> OneThread | AsItIs:
     return OneThread() if size < SMALL else AsItIs()
 
 
+def libraries() -> list[dict[str, Any]]:
+    """The BLAS libraries that are loaded, in the words of threadpoolctl."""
+    import threadpoolctl
+
+    return [i for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas"]
+
+
 def _loaded() -> tuple[bool, ...]:
     return tuple(name in sys.modules for name in _HOLDERS)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from banach.catalogue import snake_case
 from banach.core.kind import unknown
 
+C = TypeVar("C", bound=type)
 FACTS = frozenset(
     """convex smooth strongly_convex monotone self_concordant contractive symmetric
     positive_definite nonexpansive compact lower_strongly_convex""".split()
@@ -21,6 +22,23 @@ class Card:
     decide whether the method applies. `rate(constants, step)` bounds the quantity
     named by `rate_of`. `cost` counts oracle calls per step and `init_cost` those of
     `init`; cost=None means that the state counts both (`Method.calls`).
+
+    Args:
+        name, family, problem: as `bn.method` has them.
+        needs: oracles of the problem.
+        assumes: facts about it.
+        paper: the key of its BibTeX entry.
+        rate_of: the quantity that the rate bounds.
+        rate: (constants, step), the bound.
+        cost, init_cost: oracle calls of a step and of `init`; cost None: the state
+            counts.
+        random: whether it draws.
+        host: whether it runs on the host, in a peer library.
+        status: "new" or "stable".
+
+    Example:
+        >>> bn.Fista.card.needs == {"grad", "prox"}, bn.Fista.card.paper
+        (True, 'beck2009fista')
     """
 
     name: str
@@ -59,15 +77,49 @@ def method(
     assumes: Iterable[str] = (),
     status: str = "new",
     **promises: Any,
-) -> Callable[[type], type]:
+) -> Callable[[C], C]:
     """Attach a card to a Method class; every argument but `rate` is a literal.
 
     The name is the class's in snake case, and the family the folder of banach/methods
     that it stands in ("own" elsewhere), unless they are given. `promises` are the
     remaining fields of `Card`.
+
+    Args:
+        problem: the kind that it is stated for.
+        needs: names of the oracles that it calls.
+        paper: the key of its BibTeX entry.
+        name: None: the class's in snake case.
+        family: None: the folder that it stands in.
+        assumes: names of facts, as in `banach.core.card.FACTS`.
+        status: "new" or "stable".
+        promises: cost, init_cost, rate, rate_of, random; see `Card`.
+
+    Raises:
+        Misuse or ValueError: oracles or facts that there are not.
+
+    Example:
+        >>> @bn.method(
+        ...     problem="Smooth",
+        ...     needs={"grad"},
+        ...     paper="cauchy1847methode",
+        ...     cost={"grad": 1},
+        ... )
+        ... class Halving(bn.Method):
+        ...     step_size: float = 0.5
+        ...     def init(self, problem, start, key):
+        ...         return start.x
+        ...     def step(self, problem, state, key):
+        ...         return state - self.step_size * problem.grad(state)
+        ...     def point(self, state):
+        ...         return bn.Point(state)
+        ...
+        >>> bn.solve(
+        ...     bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2)), Halving()
+        ... ).x
+        array([1., 1.])
     """
 
-    def attach(cls: type) -> type:
+    def attach(cls: C) -> C:
         cls.card = Card(  # type: ignore[attr-defined]
             name=name or snake_case(cls.__name__),
             family=family or home(cls.__module__),

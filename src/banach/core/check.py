@@ -29,7 +29,16 @@ def _positive(tol: Any) -> Any:
 
 
 class Absolute(eqx.Module, metaclass=Made):
-    """A tolerance in the units of the quantity: sets the scale to 1."""
+    """A tolerance in the units of the quantity: sets the scale to 1.
+
+    Args:
+        tol: a number > 0, in the units of the quantity.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, tol=bn.Absolute(1e-8)).absolute
+        True
+    """
 
     tol: Any = eqx.field(converter=_positive)
 
@@ -70,6 +79,25 @@ class Certificate(eqx.Module):
     what is missing, at most 0 where the target is reached.
 
     Of many lanes at once every array has a leading axis, and so has every answer.
+
+    Args:
+        parts: what was measured, each with value, slack and scale.
+        quantity: what is bounded, in words.
+        grade: "residual", "bound", "enclosure" or "statistical".
+        assumes: facts that it relies on, each with where it comes from.
+        rounding: how the slack is known: "modelled", "proved" or "estimated".
+        signed: whether the quantity may have any sign.
+        delta: the probability of error of a statistical one, else 0.
+        look: the number of the look.
+        witness: what the check holds for evidence, such as multipliers.
+        problem_id, point_id: hashes of the problem and of the returned bits.
+        target: of a signed quantity.
+
+    Example:
+        >>> result = bn.solve(bn.Ridge(np.eye(2), np.ones(2), l2=1.0))
+        >>> seen = result.certificate
+        >>> seen.quantity, seen.grade, bool(seen.within(1e-6))
+        ('f(x)-f*', 'bound', True)
     """
 
     parts: tuple[Part, ...]
@@ -228,6 +256,13 @@ class Check(eqx.Module, metaclass=Made):
 
     `prepared(problem)` does what depends on the problem alone (scale, row norms),
     once a run.
+
+    Example:
+        >>> result = bn.solve(
+        ...     bn.Ridge(np.eye(2), np.ones(2), l2=1.0), check=bn.Stationarity()
+        ... )
+        >>> isinstance(result.check, bn.Check), result.check.name
+        (True, 'stationarity')
     """
 
     host: ClassVar[bool] = False

@@ -35,7 +35,7 @@ __all__ = [
 
 def double() -> AbstractContextManager[None]:
     """Work in 64 bits inside the block; the global flag is never touched."""
-    return jax.enable_x64(True)  # type: ignore[no-any-return]
+    return jax.enable_x64(True)
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ def on_device(array: Any) -> jax.Array:
     one = jax.sharding.SingleDeviceSharding(device)
     shape = jax.core.ShapedArray(array.shape, array.dtype)
     put = jaxlib.xla_client.batched_device_put
-    return put(shape, one, [array], [device])  # type: ignore[no-any-return]
+    return put(shape, one, [array], [device])
 
 
 def is_tracer(value: Any) -> bool:
@@ -246,7 +246,7 @@ def compile_here(lowered: Any, options: dict[str, Any] | None) -> tuple[Any, boo
 
 def dump_executable(compiled: Any) -> bytes:
     """A compiled program as bytes; its trees are not among them."""
-    return serialize_executable.serialize(compiled)[0]  # type: ignore[no-any-return]
+    return serialize_executable.serialize(compiled)[0]
 
 
 def load_executable(data: bytes, lowered: Any) -> Any:

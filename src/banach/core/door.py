@@ -1,15 +1,25 @@
 """Doors: public functions whose arguments are matched before anything else happens."""
 
+import dataclasses
 import difflib
 import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 import equinox as eqx
 
 from banach.core.misuse import Misuse
+
+if TYPE_CHECKING:
+    # By its own name, or a checker does not know it.
+    from equinox._module._module import _ModuleMeta as _Meta
+
+    from banach.core.validated_fields import count, hyper, number, switch
+else:
+    _Meta = type(eqx.Module)
+    count = hyper = number = switch = eqx.field  # they stand above this module
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -103,8 +113,21 @@ _SOLVED = (
 ).split()
 
 
+@overload
+def door(function: F) -> F: ...
+
+
+@overload
 def door(
-    function: F | None = None,
+    *,
+    options_of: Any = None,
+    also: tuple[str, ...] = (),
+    cures: dict[str, str] | None = None,
+) -> Callable[[F], F]: ...
+
+
+def door(
+    function: Any = None,
     *,
     options_of: Any = None,
     also: tuple[str, ...] = (),
@@ -150,21 +173,27 @@ def door(
     return call
 
 
-class Made(type(eqx.Module)):  # type: ignore[misc]
+@dataclass_transform(
+    field_specifiers=(dataclasses.field, eqx.field, hyper, number, count, switch)
+)
+class Made(_Meta):
     """The class of classes whose constructor is a door: terms, losses, checks, kinds.
 
     The call is made first, so that one that fits costs nothing more.
     """
 
-    def __call__(cls, *args: Any, **keywords: Any) -> Any:
-        """The instance; Misuse where the arguments do not fit the constructor."""
-        try:
-            return super().__call__(*args, **keywords)
-        except TypeError as error:
-            said = _unfit(cls, args, keywords)
-            if said is None:
-                raise
-            raise Misuse(said) from error
+    # A type checker is to read the constructor of the class.
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **keywords: Any) -> Any:
+            """The instance; Misuse where the arguments do not fit the constructor."""
+            try:
+                return super().__call__(*args, **keywords)
+            except TypeError as error:
+                said = _unfit(cls, args, keywords)
+                if said is None:
+                    raise
+                raise Misuse(said) from error
 
 
 def _unfit(cls: Any, args: tuple, keywords: dict) -> str | None:

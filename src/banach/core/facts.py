@@ -11,7 +11,16 @@ SEEN = "seen along a few directions, no bound"
 
 
 class Fact(NamedTuple):
-    """A constant with its provenance; `value` may be computed on first use."""
+    """A constant with its provenance; `value` may be computed on first use.
+
+    Args:
+        value: a number, or a function of none that gives it.
+        provenance: where it comes from, such as "declared".
+
+    Example:
+        >>> bn.Fact(2.0, "declared").provenance
+        'declared'
+    """
 
     value: Any
     provenance: str
@@ -30,6 +39,17 @@ class Facts:
     cheap value that L is at least, for methods that watch it), mu (strong convexity),
     M (self-concordance), radius (a bound on ||x - x*||) to facts. A
     constant given as a function is evaluated once, when first read.
+
+    Args:
+        properties: words such as "convex" to a provenance.
+        constants: names such as "L" to facts.
+
+    Example:
+        >>> facts = bn.Smooth(
+        ...     lambda x: jnp.sum(x**2), np.ones(2), convex=True, L=2.0
+        ... ).facts()
+        >>> facts.has("convex"), facts.L, facts.provenance("L")
+        (True, array(2.), 'declared')
     """
 
     def __init__(

@@ -2,10 +2,10 @@
 
 A field of a method says in its default what it may hold and where it comes from:
 
-    lipschitz: Any = fact("L", instead="proximal_gradient, which searches")
-    restart: Any = flag(True)
+    lipschitz: Real = fact("L", instead="proximal_gradient, which searches")
+    restart: Flag = flag(True)
     memory: int = count(10, static=True)
-    relaxation: Any = real()        # no default: `suggest` of the method decides it
+    relaxation: Real = real()       # no default: `suggest` of the method decides it
 
 Values are read where they enter, in the constructor: a wrong one is Misuse. A field
 that nobody decided is OPEN until the method meets its problem; no run sees OPEN.
@@ -22,6 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from banach.core import compat, validation
+from banach.core.annotations import Flag as Flag
+from banach.core.annotations import Real as Real
+from banach.core.annotations import Whole as Whole
 from banach.core.facts import Facts
 from banach.core.problem import Misuse
 

@@ -8,13 +8,14 @@ holds every instance within its card.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from banach import catalogue
 from banach.core.misuse import Misuse
 
 __all__ = ["KindCard", "cure", "kind", "made", "preferred", "unknown"]
 
+C = TypeVar("C", bound=type)
 # Preferred methods of a problem of minimisation, for kinds that name none.
 MINIMISATION = {
     "term": "fista proximal_gradient frank_wolfe",
@@ -47,6 +48,11 @@ class KindCard:
             state such a problem.
         pieces: names in `bn` of what it is stated with; not in `dir(bn)`.
         zoo: what the names of the ready problems begin with.
+
+    Example:
+        >>> card = bn.KindCard("Nearest", frozenset({"value"}), ("stationarity",))
+        >>> card.name, card.checks
+        ('Nearest', ('stationarity',))
     """
 
     name: str
@@ -82,10 +88,32 @@ def kind(
     public: Mapping[str, str] | None = None,
     pieces: Mapping[str, str] | None = None,
     zoo: Iterable[str] = (),
-) -> Callable[[type], type]:
+) -> Callable[[C], C]:
     """Attach a card to a Problem class; every argument is a literal.
 
     Words may be given as one string with spaces. See `KindCard`.
+
+    Args:
+        name: of the kind, one word.
+        oracles: what some instance offers.
+        checks: names of its default checks, the usual one first.
+        prefers: names of default methods by condition; None: those of a minimisation.
+        views: names of its views, in the order in which they are tried.
+        term: the words for what a method ignores.
+        cures: by what another problem lacks, what to do.
+        public, pieces: names that `bn` has besides, by file of the room.
+        zoo: what the names of the ready problems begin with.
+
+    Raises:
+        Misuse: a name that is taken, or a condition that is none.
+
+    Example:
+        >>> @bn.kind(name="Nearest", oracles="value grad", checks="stationarity")
+        ... class Nearest(bn.Problem):
+        ...     pass
+        ...
+        >>> Nearest.kind
+        'Nearest'
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise Misuse(f"a kind's name is one word, got {name!r}; e.g. name='Nearest'")
@@ -106,7 +134,7 @@ def kind(
         zoo=_words(zoo),
     )
 
-    def attach(cls: type) -> type:
+    def attach(cls: C) -> C:
         if not callable(getattr(cls, "optimality", None)):
             raise Misuse(
                 f"@bn.kind stands above a class derived from bn.Problem (or a kind), "

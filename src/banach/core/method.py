@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 import inspect
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Set
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, get_origin
 
@@ -23,7 +23,18 @@ from banach.core.problem import Misuse, Problem
 
 
 class Refusal(NamedTuple):
-    """Why a method does not apply, and what would make it apply."""
+    """Why a method does not apply, and what would make it apply.
+
+    Args:
+        missing: the fact or the oracle.
+        cure: what to do.
+
+    Example:
+        >>> flat = bn.Smooth(lambda x: jnp.sum(x**2), np.ones(2))
+        >>> said = bn.AcceleratedGradient.suggest(flat, flat.facts())
+        >>> isinstance(said, bn.Refusal) and said.missing
+        'L'
+    """
 
     missing: str
     cure: str
@@ -43,6 +54,13 @@ class Method(eqx.Module):
     are left out have their default; a field without one, or with a declaration such
     as `fact("L")`, is decided where the method meets its problem. A method made
     without any argument is what `suggest` makes.
+
+    Args:
+        values, named: the fields, by place or by name.
+
+    Example:
+        >>> bn.Lbfgs(memory=5).memory, isinstance(bn.Lbfgs(), bn.Method)
+        (5, True)
     """
 
     card: ClassVar[Card]
@@ -163,7 +181,12 @@ class Method(eqx.Module):
 
 
 class HostMethod(eqx.Module):
-    """A method that runs on the host (a peer library); it cannot be resumed."""
+    """A method that runs on the host (a peer library); it cannot be resumed.
+
+    Example:
+        >>> isinstance(bn.Scipy("BFGS"), bn.HostMethod)
+        True
+    """
 
     card: ClassVar[Card]
 
@@ -366,7 +389,13 @@ def _takes(name: str, problem: Problem, facts: Facts) -> bool:
     return not isinstance(made, Refusal)
 
 
-def applicable(card_needs, card_assumes, problem: Problem, facts: Facts, name: str):
+def applicable(
+    card_needs: Set[str],
+    card_assumes: Set[str],
+    problem: Problem,
+    facts: Facts,
+    name: str,
+) -> Refusal | None:
     """None where a card fits a problem, else the Refusal that names the cure."""
     oracles = problem.oracles()
     missing = sorted(card_needs - oracles)

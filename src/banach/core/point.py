@@ -11,6 +11,15 @@ class Point(eqx.Module, metaclass=Made):
 
     `x` has the structure of `problem.space()`. `dual` is an offer: a check
     re-evaluates it and never believes it. For saddle problems x = (x, y).
+
+    Args:
+        x: like `problem.space()`.
+        dual: multipliers, or None.
+
+    Example:
+        >>> result = bn.solve(bn.Ridge(np.eye(2), np.ones(2), l2=1.0))
+        >>> result.point.x.round(4), bn.Point(np.zeros(2)).dual is None
+        (array([0.5, 0.5]), True)
     """
 
     x: PyTree

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import equinox as eqx
 import jax
@@ -42,6 +42,7 @@ _ANSWERED = {
 }
 
 
+@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field))
 class _Kind(Made):
     """The class of kinds: oracles called by hand keep the problem's precision."""
 
@@ -89,6 +90,15 @@ class Problem(eqx.Module, metaclass=_Kind):
     (dense, in the order of `tree.ravel`), `prox(v, t)`, `project(v)`, `lmo(g)`.
     Where there is a term beside the smooth part, value/grad/hvp/hess are those of
     the smooth part and `objective` is the whole.
+
+    Example:
+        >>> problem = bn.Ridge(np.eye(2), np.ones(2), l2=1.0)
+        >>> (
+        ...     isinstance(problem, bn.Problem),
+        ...     problem.kind,
+        ...     float(problem.objective(np.zeros(2))),
+        ... )
+        (True, 'GLM', 1.0)
     """
 
     kind: ClassVar[str]
@@ -251,7 +261,7 @@ class Problem(eqx.Module, metaclass=_Kind):
 
     def term_value(self, x: PyTree) -> Any:
         """The term at x: the objective without its smooth part."""
-        return self.objective(x) - self.value(x)  # type: ignore[attr-defined]
+        return self.objective(x) - self.value(x)
 
     def pass_bytes(self) -> int:
         """Memory that one gradient may touch, where that is more than the data.
@@ -391,14 +401,14 @@ def recheck(module: eqx.Module) -> None:
     """
     name = type(module).__name__
     demands(module)
-    for field in dataclasses.fields(module):  # type: ignore[arg-type]
+    for field in dataclasses.fields(module):
         for leaf in jax.tree.leaves(getattr(module, field.name)):
             _is_real(leaf, f"{name}.{field.name}")
 
 
 def demands(module: eqx.Module) -> None:
     """The converters and the `__check_init__` of a module, on its present fields."""
-    for field in dataclasses.fields(module):  # type: ignore[arg-type]
+    for field in dataclasses.fields(module):
         convert = field.metadata.get("converter")
         if convert is not None:
             convert(getattr(module, field.name))

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -23,7 +23,17 @@ def elsewhere(name: str) -> str:
 
 
 class NotCertified(RuntimeError):
-    """Raised by `Result.require()`: the answer may not be believed as it stands."""
+    """Raised by `Result.require()`: the answer may not be believed as it stands.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 4), np.zeros(2))
+        >>> try:
+        ...     bn.solve(bowl, "gradient_descent", max_steps=1).require()
+        ... except bn.NotCertified as error:
+        ...     print(str(error)[:6])
+        ...
+        budget
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +176,13 @@ class Answer:
             )
         return self.problem
 
-    def __getattr__(self, name: str) -> Any:
+    if not TYPE_CHECKING:  # a checker is to know that there is no other word
+
+        def __getattr__(self, name: str) -> Any:
+            return self._unheld(name)
+
+    def _unheld(self, name: str) -> Any:
+        """What stands under a name that is no field, or the words that say so."""
         if name in _OF_MODELS:
             held = self.__dict__.get("problem")
             if isinstance(held, LeftOut):
@@ -191,12 +207,40 @@ class Result(Answer):
     run and check, which for compiled methods is the checks' share of the run by
     declared oracle costs.
 
-    Fields: problem, method, check, point, certificate, status, reason, hint, tol,
-    absolute, steps, best_step, calls, seconds, trace, manifest, key_data, timed_out,
-    peer: what a peer library last said of its own run, {"status": ..., "message":
-    ...} in its words (None for native methods). It is shown, and believed by nobody.
-    A field may be given as a function in `later`: it is evaluated when first read,
-    so that a solve of half a millisecond does not pay for words nobody reads.
+    Fields:
+        problem, method, check: what ran.
+        point: x, and multipliers where there are some.
+        certificate: what the check says of it.
+        status: "certified", "budget", "stalled", "nonfinite", "interrupted",
+            "infeasible", "unbounded", "refuted" or "unverifiable".
+        reason, hint: why it ended, and what to do, in words.
+        tol, absolute: the tolerance asked, and whether in the quantity's unit.
+        steps, best_step: of the method; after how many the point was met.
+        calls: of each oracle, by name.
+        seconds: by compile, run and check.
+        trace: rows of the run.
+        manifest: versions, devices and the schedule of executors.
+        key_data: of the random streams.
+        settings, carry: where a checkpoint goes on from, else None.
+        timed_out: whether the time limit ended it.
+        source: where a ready problem comes from, else None.
+        peer: what a peer library last said of its own run, {"status": ...,
+            "message": ...} in its words (None for native methods). It is shown, and
+            believed by nobody.
+
+    Args:
+        later: fields as functions, each evaluated when it is first read, so that a
+            solve of half a millisecond does not pay for words nobody reads.
+        now: the other fields, by name.
+
+    Example:
+        >>> result = bn.solve(bn.Ridge(np.eye(2), np.ones(2), l2=1.0))
+        >>> (
+        ...     result.certified,
+        ...     result.x.round(3),
+        ...     result.require().steps == result.steps,
+        ... )
+        (True, array([0.5, 0.5]), True)
     """
 
     problem: Problem
@@ -222,7 +266,9 @@ class Result(Answer):
     source: dict[str, Any] | None
     peer: dict[str, str] | None
 
-    def __init__(self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now):
+    def __init__(
+        self, *, later: Mapping[str, Callable[..., Any]] | None = None, **now: Any
+    ):
         later = later or {}
         given = {k: v for k, v in DEFAULTS.items() if k not in later} | now
         missing = _FIELDS - given.keys() - later.keys()
@@ -235,10 +281,10 @@ class Result(Answer):
             )
         self.__dict__.update(given, _later=later)
 
-    def __getattr__(self, name: str) -> Any:
+    def _unheld(self, name: str) -> Any:
         later = self.__dict__.get("_later", {})
         if name not in later:
-            return super().__getattr__(name)
+            return super()._unheld(name)
         value = self.__dict__[name] = later[name]()
         return value
 

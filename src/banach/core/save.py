@@ -37,7 +37,9 @@ _MODULE = re.compile(rf"banach\.(core\.view|({'|'.join(HOMES)})(\.[a-z_][a-z0-9_
 class Store:
     """Arrays of one file: small ones inline, large ones in the npz."""
 
-    def __init__(self, arrays: dict[str, np.ndarray] | None = None, inline=False):
+    def __init__(
+        self, arrays: dict[str, np.ndarray] | None = None, inline: bool = False
+    ):
         self.arrays = arrays or {}
         self.inline = inline
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import equinox as eqx
 import jax
@@ -20,6 +20,18 @@ class Stacked(Sequence[Problem]):
     shared by all of them and held once. The arrays are the stack's own and are never
     written. `stack[i]` is the problem of lane i, made when it is read; a slice, a
     list of indices or a mask gives a smaller stack.
+
+    Args:
+        leaves, shared, treedef, size: the arrays, which of them all lanes share, their
+            structure, and the number of lanes.
+        given: the problems, where they were given one by one.
+
+    Example:
+        >>> many = bn.LogisticRegression.stack(
+        ...     np.arange(4.0)[:, None], np.array([[0, 1, 0, 1], [0, 0, 1, 1]])
+        ... )
+        >>> len(many), many[0].kind
+        (2, 'GLM')
     """
 
     def __init__(
@@ -39,6 +51,10 @@ class Stacked(Sequence[Problem]):
     def __len__(self) -> int:
         return self.size
 
+    @overload
+    def __getitem__(self, index: int) -> Problem: ...
+    @overload
+    def __getitem__(self, index: Any) -> "Stacked": ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             i = int(index)
@@ -64,7 +80,7 @@ class Stacked(Sequence[Problem]):
 
     def view(self, i: int) -> Problem:
         """The problem of one lane on the stack's own arrays."""
-        return jax.tree.unflatten(self.treedef, self.lane(i))  # type: ignore[no-any-return]
+        return jax.tree.unflatten(self.treedef, self.lane(i))
 
 
 def picked(index: Any, size: int) -> np.ndarray:
@@ -96,6 +112,9 @@ def stack(problems: Iterable[Problem]) -> Stacked:
         >>> many = bn.stack([bn.Ridge(A, A @ np.eye(3)[i], 0.1) for i in range(3)])
         >>> len(many), many[1].y.shape
         (3, (4,))
+
+    Args:
+        problems: of one kind and structure, with equal shapes and dtypes.
     """
     return stacked(problems, "stack")
 

@@ -96,8 +96,8 @@ _LARGEST = 2**26  # bytes of arrays that are compared and kept, at most
 
 
 # Traces of functions whose reach is not known, while one stack is stated.
-_IN_STACK: contextvars.ContextVar[dict[Any, Any] | None] = (
-    contextvars.ContextVar("traces", default=None)
+_IN_STACK: contextvars.ContextVar[dict[Any, Any] | None] = contextvars.ContextVar(
+    "traces", default=None
 )
 
 
@@ -135,6 +135,7 @@ def trace(fun: Callable, *args: PyTree, name: str = "the function") -> TracedFun
         str(jax.config.jax_numpy_dtype_promotion),
     )  # fmt: skip
     if found is None:
+        assert once is not None
         # The function is kept too, so that no other one comes to its place in memory.
         if key not in once:
             once[key] = fun, _traced(fun, args, name)

@@ -5,7 +5,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import numpy as np
@@ -13,6 +13,14 @@ from jaxtyping import PyTree
 
 from banach.core import compat, memoised_calls, tree, validation
 from banach.core import implicit_diff as adj
+from banach.core.annotations import (
+    CheckLike,
+    MethodLike,
+    Path,
+    ProblemLike,
+    SolveOptions,
+    Tolerance,
+)
 from banach.core.door import door
 from banach.core.method import HostMethod, Refusal
 from banach.core.point import Point
@@ -39,20 +47,20 @@ from banach.engine.solve_many_results import Results
 
 @door
 def solve(
-    problem: Problem | str,
-    method: Any = None,
+    problem: ProblemLike,
+    method: MethodLike = None,
     *,
     start: Any = None,
-    tol: Any = 1e-6,
+    tol: Tolerance = 1e-6,
     digits: int | None = None,
-    check: Any = None,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = None,
     seed: int = 0,
     rows: int = 256,
-    checkpoint: Any = None,
+    checkpoint: Path | None = None,
     checkpoint_seconds: float | None = 30.0,
-    resume: Any = None,
+    resume: Path | None = None,
     progress: Callable[[Result], None] | None = None,
     tier: str | None = None,
 ) -> Result:
@@ -75,6 +83,7 @@ def solve(
         rows: rows of the trace (even; 0 turns it off).
         checkpoint: file to write about every `checkpoint_seconds` (None: never), and
             at the end; it is tried before the run. A later failure is a warning.
+        checkpoint_seconds: between two writes; None: only the end is written.
         resume: a checkpoint file; the run goes on bit for bit.
         progress: called with a running Result at chunk borders.
         tier: None, or the one executor of the run: "numpy" (nothing is compiled),
@@ -89,6 +98,13 @@ def solve(
 
     Raises:
         Misuse: bad input, with the cure in the message.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> result = bn.solve(bn.Lasso(A, b, lam=0.1))
+        >>> result.x.round(3), result.status, result.certificate.quantity
+        (array([1.133, 1.5  ]), 'certified', 'f(x)-f*')
     """
     _callback(progress)
     seconds(checkpoint_seconds, "checkpoint_seconds")
@@ -101,7 +117,7 @@ def solve(
 
         kept = checkpoint is not None or resume is not None
         asked = correct_digits.read(problem, digits, tol, check, kept)
-        given = dict(
+        given: dict[str, Any] = dict(
             max_steps=max_steps, seed=seed, rows=rows, checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds, resume=resume, progress=progress,
             tier=tier,
@@ -123,17 +139,17 @@ def solve(
 
 @door
 def iterate(
-    problem: Problem | str,
-    method: Any = None,
+    problem: ProblemLike,
+    method: MethodLike = None,
     *,
     start: Any = None,
-    tol: Any = 1e-6,
-    check: Any = None,
+    tol: Tolerance = 1e-6,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = None,
     seed: int = 0,
     rows: int = 256,
-    resume: Any = None,
+    resume: Path | None = None,
     live: bool = True,
     compile_free: bool = False,
     tier: str | None = None,
@@ -142,6 +158,24 @@ def iterate(
 
     Misuse is raised by the call, before the first Result is asked for. With
     `compile_free` the clock of `time_limit` starts once all is compiled.
+
+    Args:
+        problem, method, start, tol, check: as in `solve`.
+        max_steps, time_limit, seed, rows, resume, tier: as in `solve`.
+        live: whether chunks are short enough to be watched.
+        compile_free: whether the clock of `time_limit` starts once all is compiled.
+
+    Returns:
+        Iterator of Result: of status "running", the last one final.
+
+    Raises:
+        Misuse: bad input, with the cure in the message.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 4), np.zeros(2))
+        >>> states = [state.status for state in bn.iterate(bowl)]
+        >>> states[-1]
+        'certified'
     """
     validation.flag(live, "live")
     validation.flag(compile_free, "compile_free")
@@ -276,7 +310,7 @@ def minimize(
     fun: Callable[..., Any],
     x0: PyTree,
     args: tuple = (),
-    method: Any = None,
+    method: MethodLike = None,
     *,
     jac: Any = None,
     hess: Any = None,
@@ -284,7 +318,7 @@ def minimize(
     bounds: Any = None,
     constraints: Any = (),
     options: dict[str, Any] | None = None,
-    **more: Any,
+    **more: Unpack[SolveOptions],
 ) -> Result:
     """Minimise a JAX function of any pytree from x0.
 
@@ -310,21 +344,21 @@ def minimize(
         >>> bn.minimize(f, np.zeros(2), bounds=[(0, 1), (None, 3)]).x.round(4)
         array([1., 2.])
     """
-    more = scipy_arguments.options(options, more)
+    rest = scipy_arguments.options(options, dict(more))
     problem = scipy_arguments.problem(
         fun, x0, args, jac, hess, hessp, bounds, constraints
     )
-    return solve(problem, method, **more)
+    return solve(problem, method, **rest)
 
 
 @door
 def solve_many(
     problems: Sequence[Problem] | Stacked,
-    method: Any = None,
+    method: MethodLike = None,
     *,
     starts: Sequence[Any] | None = None,
-    tol: Any = 1e-6,
-    check: Any = None,
+    tol: Tolerance = 1e-6,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = None,
     seed: int = 0,
@@ -386,6 +420,21 @@ def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     Returns gradient (the problem's structure, floating leaves), the relative
     residual of the adjoint solve and the condition number of its matrix. The
     gradient is NaN where the result is not certified or the solve is bad.
+
+    Args:
+        result: a certified Result, of a method that runs in JAX.
+        cotangent: dg/dx of a number g that is made of x; like x.
+
+    Raises:
+        Misuse: a result without its problem, or a cotangent that is not like x.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> result = bn.solve(bn.Ridge(A, b, l2=0.1), tol=1e-12)
+        >>> pulled = bn.sensitivity(result, np.array([0.0, 1.0]))
+        >>> pulled.gradient.y.round(3)
+        array([-0.441,  0.015,  0.47 ])
     """
     if not isinstance(result, Result):
         raise Misuse(

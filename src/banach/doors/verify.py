@@ -13,6 +13,7 @@ from jaxtyping import PyTree
 
 from banach import zoo
 from banach.core import compat, tree, validation
+from banach.core.annotations import CheckLike, Path, ProblemLike, Tolerance
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
 from banach.core.point import Point
@@ -33,7 +34,24 @@ from banach.engine.finish import look, stamped, without_minimiser
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """A fresh look at an answer, by a check with a new key."""
+    """A fresh look at an answer, by a check with a new key.
+
+    Args:
+        certificate: what the check says now.
+        tol: the tolerance asked.
+        absolute: whether it is in the units of the quantity.
+        problem_matches, point_matches, run_matches: whether problem, point and run are
+            those that the old certificate names; None: there is none.
+        x: the point that was judged.
+
+    Example:
+        >>> verdict = bn.verify(
+        ...     bn.Ridge(np.eye(2), np.ones(2), l2=1.0), np.full(2, 0.5)
+        ... )
+        >>> print(verdict)
+        certified: f(x)-f*, ratio 1.15e-30, tol 1e-06
+          ...
+    """
 
     certificate: Certificate
     tol: float
@@ -86,12 +104,12 @@ class Verdict:
 
 @door
 def verify(
-    answer: Any,
+    answer: Result | Problem | Path,
     x: PyTree | None = None,
     *,
-    problem: Problem | str | None = None,
-    check: Any = None,
-    tol: Any = None,
+    problem: "ProblemLike | None" = None,
+    check: CheckLike = None,
+    tol: "Tolerance | None" = None,
     seed: int = 1,
     trust: bool = False,
 ) -> Verdict:
@@ -101,6 +119,33 @@ def verify(
     point are compared with those that the certificate names. A file is data: what was
     edited in it is refuted, and a problem that it names in a user's Python file is
     executed with `trust=True` alone (or give `problem=`).
+
+    Args:
+        answer: a Result, a file that `Result.save` wrote, or a Problem with `x`.
+        x: the point, where the answer is a Problem; like its variable.
+        problem: the problem, where it is not that of the result or of the file.
+        check: a Check or its name; None: that of the run, or the problem's default.
+        tol: relative, or `bn.Absolute(t)`; None: that of the run, or 1e-6.
+        seed: of the check's random stream.
+        trust: whether a user's Python file that a saved run names may be executed.
+
+    Returns:
+        Verdict: `certified`, the certificate, and whether problem and point are those
+            that the old one names.
+
+    Raises:
+        Misuse: an answer that does not fit its problem, a file that is not as it was
+            written, a check that does not take the problem.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> ridge = bn.Ridge(A, b, l2=0.1)
+        >>> (
+        ...     bn.verify(bn.solve(ridge)).certified,
+        ...     bn.verify(ridge, np.zeros(2)).certified,
+        ... )
+        (True, False)
     """
     claim_problem = claim_point = None
     dual = loaded = None
@@ -212,7 +257,7 @@ class Saved(Answer):
 
 @door
 def load(
-    path: Any, *, problem: Problem | str | None = None, trust: bool = False
+    path: Path, *, problem: "ProblemLike | None" = None, trust: bool = False
 ) -> Saved:
     """Read a saved run; the problem is loaded again by its name or from its leaves.
 
@@ -227,6 +272,12 @@ def load(
 
     Raises:
         Misuse: no such file, or anything in it that is not as it was written.
+
+    Example:
+        >>> path = bn.solve("lasso:diabetes").save("run.json")
+        >>> saved = bn.load("run.json")
+        >>> saved.problem.kind, saved.intact, bn.verify("run.json").certified
+        ('GLM', True, True)
     """
     validation.flag(trust, "trust")
     if problem is not None:

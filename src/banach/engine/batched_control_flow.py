@@ -86,13 +86,13 @@ def _condition(params: Any, given: list[Any]) -> list[Any]:
     avals = branches[0].out_avals
     play = [_closed(b) for b in branches]
     if any(jnp.issubdtype(a.dtype, jax.dtypes.extended) for a in avals):
-        return jax.lax.switch(given[0], play, *given[1:])  # type: ignore[no-any-return]
+        return jax.lax.switch(given[0], play, *given[1:])
 
     @custom_vmap
     def choose(index: Any, *args: Any) -> list[Any]:
-        return jax.lax.switch(index, play, *args)  # type: ignore[no-any-return]
+        return jax.lax.switch(index, play, *args)
 
-    @choose.def_vmap  # type: ignore[untyped-decorator]
+    @choose.def_vmap
     def rule(n: int, batched: Any, index: Any, *args: Any) -> Any:
         axes = tuple(0 if b else None for b in batched[1:])
         many = [
@@ -115,7 +115,7 @@ def _condition(params: Any, given: list[Any]) -> list[Any]:
                 out = take(out, args)
         return out, [True] * len(out)
 
-    return choose(*given)  # type: ignore[no-any-return]
+    return choose(*given)
 
 
 def _spread(branch: Callable[..., list[Any]], n: int) -> Callable[..., list[Any]]:

@@ -158,7 +158,7 @@ def _preparation(
         program = Program(prepare, (leaves, own), place, large)
         COUNTS["prepared"] += 1
         found = _PREPARED[key] = (program, box[0])
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def evidence(leaves: list[Any]) -> list[np.ndarray]:

@@ -80,7 +80,7 @@ class Inputs(NamedTuple):
         )
         at = slice(ids[0], ids[-1] + 1) if whole else ids
         rows = zip(self.leaves, self.shared, strict=True)
-        return jax.device_put([v if s else v[at] for v, s in rows])  # type: ignore[no-any-return]
+        return jax.device_put([v if s else v[at] for v, s in rows])
 
 
 class Programs:
@@ -255,11 +255,11 @@ class Book:
     def best(self, ids: Any) -> Certificate:
         """The best certificates of these lanes, with a leading axis (or of one)."""
         leaves = [v[ids] for v in self.certificate]
-        return jax.tree.unflatten(self.trees[0], leaves)  # type: ignore[no-any-return]
+        return jax.tree.unflatten(self.trees[0], leaves)
 
     def point(self, ids: Any) -> Point:
         """The points that they speak of."""
-        return jax.tree.unflatten(self.trees[1], [v[ids] for v in self.kept])  # type: ignore[no-any-return]
+        return jax.tree.unflatten(self.trees[1], [v[ids] for v in self.kept])
 
     def keep(self, rows: np.ndarray, certificate: list[Any], kept: list[Any]) -> None:
         """Write the best of these lanes."""

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real, Tolerance, Whole
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
 from banach.core.implicit_diff import attach_derivative
@@ -76,7 +77,25 @@ class Carry(eqx.Module):
 
 
 class Outcome(eqx.Module):
-    """What the pure loop returns: verdict, point and evidence, all arrays."""
+    """What the pure loop returns: verdict, point and evidence, all arrays.
+
+    Args:
+        point: the answer.
+        certificate: of it.
+        status: a number, see `banach.core.status`.
+        steps: of the method.
+        calls: by oracle.
+        trace: rows, where they were asked for.
+        carry: where the run may go on from.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), jnp.zeros(2))
+        >>> out = bn.run(
+        ...     bowl, bn.Lbfgs(memory=5), check=bn.Stationarity(), tol=1e-3
+        ... )
+        >>> out.point.x.round(3)
+        Array([1., 1.], dtype=float32)
+    """
 
     point: Point
     certificate: Certificate
@@ -351,8 +370,8 @@ def run(
     start: Point | None = None,
     *,
     check: Check,
-    tol: Any = 1e-6,
-    max_steps: Any = 10_000,
+    tol: "Tolerance | Real" = 1e-6,
+    max_steps: Whole = 10_000,
     key: Array | None = None,
     every: int | None = None,
     trace: int = 0,
@@ -363,6 +382,34 @@ def run(
     returned x with respect to the problem's data is the implicit one of
     `problem.optimality`, NaN in a lane that is not certified. The caller's dtype
     and x64 setting rule. `trace` is the number of rows kept (0: none).
+
+    Args:
+        problem: a Problem.
+        method: an instance of a Method.
+        start: a Point; None: the problem's own.
+        check: a Check; it ends the run.
+        tol: relative, or `bn.Absolute(t)`; may be traced.
+        max_steps: method steps at most; may be traced.
+        key: a JAX key; None: key(0).
+        every: steps between looks; None: by declared costs.
+        trace: the number of rows kept (0: none).
+
+    Returns:
+        Outcome: point, certificate, status, steps, calls, trace; all arrays.
+
+    Raises:
+        Misuse: bad input, with the cure in the message.
+
+    Example:
+        >>> f = lambda x, c: jnp.sum((x - c) ** 2)
+        >>> def nearest(c):
+        ...     bowl = bn.Smooth(f, jnp.zeros(2), (c,))
+        ...     return bn.run(
+        ...         bowl, bn.Lbfgs(memory=5), check=bn.Stationarity(), tol=1e-3
+        ...     ).point.x.sum()
+        ...
+        >>> jax.grad(nearest)(jnp.ones(2)).round(3)
+        Array([1., 1.], dtype=float32)
     """
     number, absolute = _asked(problem, method, check, tol, max_steps, every, trace)
     start = problem.start() if start is None else start
@@ -445,7 +492,7 @@ def _same_precision(data: PyTree) -> None:
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         return
     arrays = [leaf for leaf in jax.tree.leaves(data) if np.ndim(leaf)]
-    if any(np.result_type(leaf) == np.float64 for leaf in arrays):
+    if any(leaf.dtype == np.float64 for leaf in arrays):
         raise Misuse(
             "the problem or start is float64 but 64 bits are off here; wrap the call "
             "in `with jax.enable_x64(True):`, state the problem in float32, or use "

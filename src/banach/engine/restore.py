@@ -692,7 +692,7 @@ def _schedule(data: dict[str, Any], store: Store) -> dict[str, Any] | None:
         good = good and isinstance(said.get(flag, False), bool)
     if not (good and isinstance(work, float) and 0 <= work < math.inf):
         raise Misuse(f"the checkpoint has the schedule {_short(said)}")
-    return said  # type: ignore[no-any-return]
+    return said
 
 
 def carry_of(back: dict[str, Any], problem: Any, point: Point, limits: Limits) -> Any:

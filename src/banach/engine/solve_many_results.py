@@ -3,7 +3,7 @@
 import functools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -149,6 +149,16 @@ class Results(Sequence[Result]):
     certificate, point and problem; `bn.verify`, `save` and `sensitivity` take it. A
     slice, a list of indices or a mask gives Results of those lanes:
     `results[~results.certified]`. Reading a column makes no Result.
+
+    Args:
+        many: what the lanes have in common.
+        ids: the lanes, in order.
+
+    Example:
+        >>> A, Y = np.arange(4.0)[:, None], np.array([[0, 1, 0, 1], [0, 0, 1, 1]])
+        >>> results = bn.solve_many(bn.LogisticRegression.stack(A, Y, 1.0))
+        >>> len(results), results[0].status, results.x.shape
+        (2, 'certified', (2, 2))
     """
 
     def __init__(self, many: Many, ids: np.ndarray):
@@ -157,6 +167,10 @@ class Results(Sequence[Result]):
     def __len__(self) -> int:
         return len(self._ids)
 
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: Any) -> "Results": ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             if not -len(self) <= index < len(self):
@@ -180,7 +194,7 @@ class Results(Sequence[Result]):
     @property
     def problems(self) -> Stacked:
         """The problems, a sequence."""
-        return self._many.problems[self._ids]  # type: ignore[no-any-return]
+        return self._many.problems[self._ids]
 
     @property
     def status(self) -> np.ndarray:

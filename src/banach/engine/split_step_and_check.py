@@ -221,11 +221,11 @@ class Split:
         """The best point, as NumPy arrays."""
         assert book.best is not None
         leaves = evidence(book.best[0])
-        return jax.tree.unflatten(self.found.point, leaves)  # type: ignore
+        return jax.tree.unflatten(self.found.point, leaves)
 
     def _certificate(self, leaves: list[Any]) -> Certificate:
         leaves = [np.asarray(v) for v in leaves]
-        return jax.tree.unflatten(self.layout.treedef, leaves)  # type: ignore
+        return jax.tree.unflatten(self.layout.treedef, leaves)
 
     def carry(self, book: Book) -> Carry:
         """The structured carry, as the fused kernel has it."""

@@ -87,7 +87,7 @@ class Moves:
     def blocks(self) -> tuple[Any, float]:
         """(at most n steps and what is seen then, compiled; work of one step)."""
         if self._blocks is not None:
-            return self._blocks  # type: ignore[no-any-return]
+            return self._blocks
 
         def block(leaves, own, state, raw, step, n):
             def go(q):

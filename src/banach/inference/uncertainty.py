@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from banach.core import validation
+from banach.core.annotations import Reals
 from banach.core.dataframes import Named
 from banach.core.door import door
 from banach.core.fitted import Fitted
@@ -73,6 +74,15 @@ class Uncertainty:
             as a share; None where the model is linear, or too large.
         certified: whether a check accepted the answer.
         conditions: in words, what all of this holds under.
+
+    Example:
+        >>> t, y = np.arange(5.0), np.array([1.0, 3.1, 4.9, 7.2, 8.8])
+        >>> line = bn.least_squares(
+        ...     lambda p: p["a"] + p["b"] * t - y, {"a": 0.0, "b": 0.0}, data=y
+        ... )
+        >>> u = bn.uncertainty(bn.solve(line))
+        >>> u.names, u.distribution, u.degrees_of_freedom
+        (('a', 'b'), 't', 3)
     """
 
     names: tuple
@@ -126,6 +136,7 @@ class Uncertainty:
         }
         ends = np.asarray(self.intervals)
         parameters = []
+        row: dict[str, Any]
         for i, name in enumerate(self.names):
             row = {"name": str(name)}
             row |= {k: number(np.asarray(v)[i]) for k, v in columns.items()}
@@ -161,7 +172,7 @@ def uncertainty(
     level: float = 0.95,
     *,
     kind: str = "model",
-    sigma: Any = None,
+    sigma: Reals | None = None,
     allow_uncertified: bool = False,
 ) -> Uncertainty:
     """Standard errors, covariance and intervals of a least squares fit or a GLM.

@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.batches import Moments
@@ -52,14 +53,14 @@ class AdadagradScale(eqx.Module):
 
 @door
 def adadagrad_transform(
-    learning_rate: Any,
+    learning_rate: Real,
     *,
     batch: int = 16,
     most: int,
-    eta: Any = 0.5,
+    eta: Real = 0.5,
     test: str = "norm",
     coordinatewise: bool = True,
-    initial: Any = 0.01,
+    initial: Real = 0.01,
 ) -> optax.GradientTransformationExtraArgs:
     """AdaGrad with a batch-size controller, an optax transformation.
 
@@ -68,6 +69,23 @@ def adadagrad_transform(
     next, between `batch` and `most`, never decreasing. `coordinatewise=False` is
     AdaGrad-Norm. Against optax.adagrad: `initial` is initial_accumulator_value, and
     eps is 0.
+
+    Args:
+        learning_rate: a number > 0.
+        batch: the first batch size.
+        most: the largest one.
+        eta: how much noise the test allows, > 0.
+        test: "norm" or "coordinate".
+        coordinatewise: whether each coordinate has a step of its own.
+        initial: the accumulator at the start, > 0.
+
+    Source: Lau, Liu and Kolar, AdAdaGrad: adaptive batch size schemes for adaptive
+    gradient methods (2024).
+
+    Example:
+        >>> rule = bn.adadagrad_transform(0.1, batch=4, most=64)
+        >>> int(rule.init(jnp.zeros(2)).batch)
+        4
     """
     # A schedule would be called with a count that this transformation does not keep.
     learning_rate = validation.number(learning_rate, "adadagrad learning_rate")

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
 from banach.core import compat, validation
@@ -31,7 +32,7 @@ class Layers(eqx.Module):
         return x
 
 
-def layers(key: Key, sizes: tuple[int, ...], dtype: Any = float) -> Layers:
+def layers(key: Key, sizes: tuple[int, ...], dtype: DTypeLike = float) -> Layers:
     """Random weights of variance 1 / fan-in, zero shifts."""
     keys = jax.random.split(key, len(sizes) - 1)
     shapes = list(itertools.pairwise(sizes))
@@ -60,7 +61,7 @@ class Messages(eqx.Module):
         return jnp.tanh(self.update(jnp.concatenate([h, heard], -1)))
 
 
-def messages(key: Key, k: int, r: int, m: int, dtype: Any = float) -> Messages:
+def messages(key: Key, k: int, r: int, m: int, dtype: DTypeLike = float) -> Messages:
     """An untrained round from states of size k to size m."""
     one, two = jax.random.split(key)
     return Messages(layers(one, (2 * k + r, m), dtype), layers(two, (k + m, m), dtype))
@@ -85,6 +86,17 @@ class GraphSolver(eqx.Module):
 
     Source: Park, Choo and Park, Convergent Graph Solvers (2022); sizes and
     activations are ours.
+
+    Args:
+        listen, edge, node, decode: the networks of the formulas above.
+        gamma: in (0, 1).
+        heads: how many maps, at least 1.
+
+    Example:
+        >>> graph = bn.graph_solver(jax.random.key(0), features=2, edge_features=1)
+        >>> near = ~np.eye(3, dtype=bool)
+        >>> jax.eval_shape(graph, np.ones((3, 2)), np.ones((3, 3, 1)), near).shape
+        (3, 1)
     """
 
     listen: Messages
@@ -158,9 +170,34 @@ def graph_solver(
     hidden: int = 10,
     out: int = 1,
     gamma: float = 0.9,
-    dtype: Any = float,
+    dtype: DTypeLike = float,
 ) -> GraphSolver:
-    """An untrained GraphSolver for graphs with so many features."""
+    """An untrained GraphSolver for graphs with so many features.
+
+    Args:
+        key: a JAX key, of the weights.
+        features: p, of a node.
+        edge_features: r, of an edge.
+        heads: how many maps are solved.
+        width: of each map, a node.
+        state: what the messages make, a node.
+        hidden: units of the hidden layers.
+        out: numbers that are answered, a node.
+        gamma: in (0, 1).
+        dtype: of all weights, floating.
+
+    Raises:
+        Misuse: sizes below 1, gamma outside (0, 1), a dtype that is not floating.
+
+    Source: Park, Choo and Park, Convergent Graph Solvers (2022).
+
+    Example:
+        >>> graph = bn.graph_solver(
+        ...     jax.random.key(0), features=2, edge_features=1, heads=2
+        ... )
+        >>> graph.heads
+        2
+    """
     validation.key(key)
     features = validation.integer(features, "features", low=1)
     edge_features = validation.integer(edge_features, "edge_features", low=0)

@@ -6,13 +6,14 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, validation
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.parts.operators import Operator, Scalar, _up
 
-Grid = Float[Array, "n m"]
+Grid = Float[Array, "n m"] | np.ndarray
 
 
 def _weights(name: str) -> Any:
@@ -36,6 +37,22 @@ class GridLaplacian(Operator):
     `down` are not read. Weights and `extra` are at least 0: A is symmetric and
     positive semidefinite, and definite where every connected part of the grid has
     some extra > 0. A cell without neighbours is a row of its own.
+
+    Args:
+        right, down, extra: (n, m), at least 0, as said above.
+
+    Source: LeVeque, Finite Difference Methods for Ordinary and Partial Differential
+    Equations (2007), section 3.2, with weights.
+
+    Example:
+        >>> one = np.ones((2, 2))
+        >>> (
+        ...     bn.grid_laplacian(one, one, one).matvec(
+        ...         np.array([[1.0, 0.0], [0.0, 0.0]])
+        ...     )
+        ... )
+        Array([[ 3., -1.],
+               [-1.,  0.]], dtype=float32)
     """
 
     entrywise: ClassVar[bool] = True
@@ -98,13 +115,29 @@ class GridLaplacian(Operator):
 
 
 @door
-def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
+def grid_laplacian(
+    right: ArrayLike, down: ArrayLike, extra: ArrayLike
+) -> GridLaplacian:
     """A GridLaplacian from checked weights, each an array (n, m).
 
     Raises Misuse for other shapes, for negative or non-finite weights, and for a
     connected part without any extra > 0, on which A would be singular.
+
+    Args:
+        right, down: (n, m), weights of the edges, at least 0.
+        extra: (n, m), at least 0, added to the diagonal.
+
+    Source: LeVeque, Finite Difference Methods for Ordinary and Partial Differential
+    Equations (2007), section 3.2, with weights.
+
+    Example:
+        >>> one = np.ones((2, 2))
+        >>> bn.solve(bn.Linear(bn.grid_laplacian(one, one, one), one)).x.round(4)
+        array([[1., 1.],
+               [1., 1.]])
     """
-    made = GridLaplacian(right, down, extra)
+    weights: Any = right, down, extra
+    made = GridLaplacian(*weights)
     for name in ("right", "down", "extra"):
         validation.array(getattr(made, name), name, low="nonnegative")
     n, m = made.extra.shape
@@ -123,34 +156,52 @@ def grid_laplacian(right: Any, down: Any, extra: Any) -> GridLaplacian:
 
 
 @door
-def poisson_grid(solid: Any) -> GridLaplacian:
+def poisson_grid(solid: ArrayLike) -> GridLaplacian:
     """The 5-point Laplacian (4 on the diagonal, unit spacing) around obstacles.
 
     `solid` is a boolean array (n, m). x = 0 on the ring outside the grid; no flux
     crosses the face of an obstacle (walls of a fluid); solid cells are rows x = b of
     their own. Multiply b by the squared spacing of a physical grid. Raises Misuse
     where a pocket of free cells is closed off by solid ones.
+
+    Args:
+        solid: (n, m), booleans, true inside an obstacle.
+
+    Raises:
+        Misuse: no boolean array of two axes, or a pocket of free cells that is closed
+            off.
+
+    Source: Bridson, Fluid Simulation for Computer Graphics, 2nd edition (2015), chapter
+    5.
+
+    Example:
+        >>> bn.solve(
+        ...     bn.Linear(bn.poisson_grid(np.zeros((2, 2), bool)), np.ones((2, 2)))
+        ... ).x.round(4)
+        array([[0.5, 0.5],
+               [0.5, 0.5]])
     """
     good = not (validation.masked(solid) or compat.is_tracer(solid))
-    if good and not isinstance(solid, np.ndarray):
+    cells = np.zeros(0, bool)
+    if good:
         try:
-            solid = np.asarray(solid)
+            cells = np.asarray(solid)
         except (ValueError, TypeError):
             good = False
-    if not good or solid.ndim != 2 or solid.dtype != bool:
+    if not good or cells.ndim != 2 or cells.dtype != bool:
         raise Misuse(
             f"solid must be a boolean array (n, m), got {validation.shown(solid)}; "
             "np.zeros((n, m), bool) is a grid without obstacles"
         )
-    free = ~solid
-    right, down, extra = (np.zeros(solid.shape) for _ in range(3))
+    free = ~cells
+    right, down, extra = (np.zeros(cells.shape) for _ in range(3))
     right[:, :-1] = free[:, :-1] & free[:, 1:]
     down[:-1] = free[:-1] & free[1:]
     extra[0] += 1
     extra[-1] += 1
     extra[:, 0] += 1
     extra[:, -1] += 1
-    return grid_laplacian(right, down, np.where(solid, 1.0, extra))
+    return grid_laplacian(right, down, np.where(cells, 1.0, extra))
 
 
 def obstacles(n: int, seed: int, count: int = 5) -> np.ndarray:

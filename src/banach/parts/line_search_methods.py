@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.card import Card
 from banach.core.hyperparameters import part
 from banach.core.method import Method, Refusal
@@ -32,6 +33,18 @@ class Direction(eqx.Module):
 
     One of your own gives these three on pytrees, without oracles; its fields are
     hyperparameters, and its state keeps structure, shapes and dtypes.
+
+    Source: Nocedal and Wright, Numerical Optimization (2006), section 3.1.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> (
+        ...     isinstance(bn.BfgsDirection(), bn.Direction),
+        ...     bn.solve(
+        ...         bowl, bn.Searched(bn.BfgsDirection(), bn.UnitWolfe())
+        ...     ).status,
+        ... )
+        (True, 'certified')
     """
 
     @abc.abstractmethod
@@ -52,7 +65,16 @@ class Direction(eqx.Module):
 
 
 class Steepest(Direction):
-    """d = -g: nothing is learnt."""
+    """d = -g: nothing is learnt.
+
+    Source: Cauchy (1847); Nocedal and Wright, Numerical Optimization (2006), section
+    3.3.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Searched(bn.Steepest(), bn.Wolfe())).status
+        'certified'
+    """
 
     def init(self, g: PyTree) -> PyTree:
         """Nothing."""
@@ -68,7 +90,17 @@ class Steepest(Direction):
 
 
 class Search(eqx.Module):
-    """How far to go along a direction."""
+    """How far to go along a direction.
+
+    Source: Nocedal and Wright, Numerical Optimization (2006), section 3.1.
+
+    Example:
+        >>> [
+        ...     isinstance(search, bn.Search)
+        ...     for search in (bn.Wolfe(), bn.Fixed(0.1))
+        ... ]
+        [True, True]
+    """
 
     @property
     @abc.abstractmethod
@@ -105,10 +137,21 @@ class UnitWolfe(Search):
 
     For directions with a length of their own, as those of quasi-Newton methods.
     `decrease` < 1/2 and `curvature` as in `parts.line_search.approximate_wolfe`.
+
+    Args:
+        decrease: in (0, 1/2).
+        curvature: in [decrease, 1).
+
+    Source: Hager and Zhang, SIAM J. Optimization 16 (2005).
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Searched(bn.LbfgsDirection(5), bn.UnitWolfe())).status
+        'certified'
     """
 
-    decrease: Any = number("UnitWolfe decrease", "positive", default=1e-4)
-    curvature: Any = number("UnitWolfe curvature", "positive", default=0.9)
+    decrease: Real = number("UnitWolfe decrease", "positive", default=1e-4)
+    curvature: Real = number("UnitWolfe curvature", "positive", default=0.9)
 
     def __check_init__(self):
         _ordered("UnitWolfe", self.decrease, self.curvature)
@@ -151,10 +194,22 @@ class Wolfe(Search):
     directions whose length means nothing, as those of conjugate gradients. Before any
     step it is `first`; None: a hundredth of the way to the origin, or to a model
     without curvature whose minimum is 0 (Hager and Zhang 2005, step I0).
+
+    Args:
+        decrease: in (0, 1/2).
+        curvature: in [decrease, 1).
+        first: the first trial, > 0; None: as said above.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(
+        ...     bowl, bn.Searched(bn.NonlinearCgDirection(), bn.Wolfe(first=0.1))
+        ... ).status
+        'certified'
     """
 
-    decrease: Any = number("Wolfe decrease", "positive", default=0.1)
-    curvature: Any = number("Wolfe curvature", "positive", default=0.9)
+    decrease: Real = number("Wolfe decrease", "positive", default=0.1)
+    curvature: Real = number("Wolfe curvature", "positive", default=0.9)
     first: Any = eqx.field(converter=_first, default=None)
 
     def __check_init__(self):
@@ -202,10 +257,19 @@ class Nonmonotone(Search):
     memory = 1 it is Armijo's rule.
 
     Source: Grippo, Lampariello and Lucidi (1986); Raydan (1997).
+
+    Args:
+        memory: how many last values, at least 1.
+        decrease: in (0, 1).
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Searched(bn.Steepest(), bn.Nonmonotone(5))).status
+        'certified'
     """
 
     memory: int = count("Nonmonotone memory", default=10)
-    decrease: Any = number("Nonmonotone decrease", "positive", default=1e-4)
+    decrease: Real = number("Nonmonotone decrease", "positive", default=1e-4)
 
     def __check_init__(self):
         _below(self.decrease, 1, "Nonmonotone decrease", "1")
@@ -229,9 +293,20 @@ class Nonmonotone(Search):
 
 
 class Fixed(Search):
-    """The same multiple of the direction in every step; no value is asked."""
+    """The same multiple of the direction in every step; no value is asked.
 
-    step_size: Any = number("Fixed step_size", "positive")
+    Args:
+        step_size: a number > 0.
+
+    Source: the definition.
+
+    Example:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2))
+        >>> bn.solve(bowl, bn.Searched(bn.Steepest(), bn.Fixed(0.5))).x.round(4)
+        array([1., 1.])
+    """
+
+    step_size: Real = number("Fixed step_size", "positive")
 
     @property
     def needs(self) -> frozenset[str]:
@@ -290,6 +365,13 @@ class Searched(Method):
     Args:
         direction: a `bn.Direction`, of banach's or of your own.
         search: `bn.UnitWolfe`, `bn.Wolfe`, `bn.Nonmonotone` or `bn.Fixed`.
+
+    Source: Nocedal and Wright, Numerical Optimization (2006), chapter 3.
+
+    As a whole:
+        >>> bowl = bn.Smooth(lambda x: jnp.sum((x - 1.0) ** 4), np.zeros(2))
+        >>> bn.solve(bowl, bn.Searched(bn.BfgsDirection(), bn.Nonmonotone(5))).label
+        'searched(bfgs, nonmonotone)'
     """
 
     direction: Direction = part(Direction)
@@ -301,7 +383,7 @@ class Searched(Method):
         return Refusal("a direction and a search", _PARTS)
 
     @property
-    def card(self) -> Card:  # type: ignore[override]
+    def card(self) -> Card:
         """Of what it needs; it has no paper of its own."""
         if not (
             isinstance(self.direction, Direction) and isinstance(self.search, Search)

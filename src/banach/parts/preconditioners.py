@@ -7,7 +7,6 @@ definite, as conjugate gradients require.
 
 import abc
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import compat, tree
+from banach.core.annotations import Real
 from banach.core.door import Made
 from banach.core.method import Refusal
 from banach.core.problem import Misuse
@@ -56,7 +56,17 @@ class Preconditioner(eqx.Module, metaclass=Made):
 
 
 class Plain(Preconditioner):
-    """The identity: conjugate gradients as they were published."""
+    """The identity: conjugate gradients as they were published.
+
+    Source: Hestenes and Stiefel, J. Research of the National Bureau of Standards 49
+    (1952).
+
+    Example:
+        >>> A = bn.poisson_grid(np.zeros((3, 3), bool))
+        >>> fluid = bn.Linear(A, np.ones((3, 3)))
+        >>> bn.solve(fluid, bn.ConjugateGradient(bn.Plain())).status
+        'certified'
+    """
 
     def label(self) -> str:
         """Its key in RECIPES."""
@@ -76,7 +86,16 @@ class Same(Applied):
 
 
 class Jacobi(Preconditioner):
-    """The inverse of the diagonal."""
+    """The inverse of the diagonal.
+
+    Source: Saad, Iterative Methods for Sparse Linear Systems (2003), section 10.2.
+
+    Example:
+        >>> A = bn.poisson_grid(np.zeros((3, 3), bool))
+        >>> fluid = bn.Linear(A, np.ones((3, 3)))
+        >>> bn.solve(fluid, bn.ConjugateGradient(bn.Jacobi())).status
+        'certified'
+    """
 
     def label(self) -> str:
         """Its key in RECIPES."""
@@ -114,9 +133,23 @@ class IncompleteCholesky(Preconditioner):
     MIC(0), whose condition grows like h^-1 instead of h^-2; t = 0.97 is usual
     (Bridson, Fluid Simulation for Computer Graphics, 2nd edition, section 5.5).
     Both triangular solves go over the n + m - 1 antidiagonals, one after another.
+
+    Args:
+        modified: the share t of the dropped fill, in [0, 1].
+
+    Source: Meijerink and van der Vorst, Mathematics of Computation 31 (1977);
+    Gustafsson, BIT 18 (1978).
+
+    Example:
+        >>> A = bn.poisson_grid(np.zeros((3, 3), bool))
+        >>> fluid = bn.Linear(A, np.ones((3, 3)))
+        >>> bn.solve(
+        ...     fluid, bn.ConjugateGradient(bn.IncompleteCholesky(0.97))
+        ... ).status
+        'certified'
     """
 
-    modified: Any = number("IncompleteCholesky modified", "nonnegative", default=0.0)
+    modified: Real = number("IncompleteCholesky modified", "nonnegative", default=0.0)
 
     def __check_init__(self):
         if not compat.is_tracer(self.modified) and float(self.modified) > 1:
@@ -196,10 +229,20 @@ class Multigrid(Preconditioner):
     Source: McAdams, Sifakis and Teran, "A parallel multigrid Poisson solver for
     fluids simulation on large grids", 2010, from whose boundary treatment this
     differs (their coarse cells at a boundary are voxelised again).
+
+    Args:
+        sweeps: of Jacobi, before and after, at least 1.
+        damping: in (0, 1].
+
+    Example:
+        >>> A = bn.poisson_grid(np.zeros((3, 3), bool))
+        >>> fluid = bn.Linear(A, np.ones((3, 3)))
+        >>> bn.solve(fluid, bn.ConjugateGradient(bn.Multigrid())).status
+        'certified'
     """
 
     sweeps: int = count("Multigrid sweeps", default=2)
-    damping: Any = number("Multigrid damping", "positive", default=0.8)
+    damping: Real = number("Multigrid damping", "positive", default=0.8)
 
     def label(self) -> str:
         """Its key in RECIPES."""

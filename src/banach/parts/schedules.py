@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, validation
+from banach.core.annotations import Real
 from banach.core.door import door
 from banach.core.problem import Misuse
 
@@ -54,7 +55,7 @@ def weights_of(norms: Any, order: int = 2, width: float = WIDTH) -> Any:
 
 @door
 def refine_schedule(
-    norms: Float[Array, " T"], *, order: int = 2, width: float = WIDTH
+    norms: Float[Array, " T"] | np.ndarray, *, order: int = 2, width: float = WIDTH
 ) -> Float[Array, " T"]:
     """Multipliers in [0, 1] for a run like the one whose gradient norms are given.
 
@@ -64,6 +65,18 @@ def refine_schedule(
     out. Norms that grow early give a warm-up, norms that fall a late rapid decay.
 
     Raises Misuse for fewer than two norms, or any that is negative or not finite.
+
+    Args:
+        norms: (T,), of consecutive gradients, at least 0.
+        order: 2 or 1, that of the norms.
+        width: of the median filter that smooths them, as a share of T.
+
+    Source: Defazio, Cutkosky, Mehta and Mishchenko, When, why and how much? Adaptive
+    learning rate scheduling by refinement (2023).
+
+    Example:
+        >>> np.asarray(bn.refine_schedule(np.ones(5))).round(3)
+        array([1.  , 0.75, 0.5 , 0.25, 0.  ])
     """
     norms = validation.array(norms, "gradient norms", low="nonnegative", ndim=1)
     if norms.shape[0] < 2:
@@ -82,10 +95,22 @@ def refine_schedule(
 
 
 @door
-def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
+def linear_decay(peak: Real, steps: int) -> Callable[[Any], Any]:
     """The worst-case optimal schedule peak (1 - t / T), t = 0, 1, ...; for optax.
 
     Against optax: linear_schedule(peak, 0.0, steps).
+
+    Args:
+        peak: the first step, > 0.
+        steps: T, at least 1.
+
+    Source: Defazio, Cutkosky, Mehta and Mishchenko, When, why and how much? Adaptive
+    learning rate scheduling by refinement (2023).
+
+    Example:
+        >>> rate = bn.linear_decay(0.1, 4)
+        >>> [round(float(rate(t)), 3) for t in range(5)]
+        [0.1, 0.075, 0.05, 0.025, 0.0]
     """
     validation.number(peak, "peak")  # kept as given: a Python number takes any dtype
     steps = validation.integer(steps, "steps", low=1)
@@ -94,11 +119,32 @@ def linear_decay(peak: Any, steps: int) -> Callable[[Any], Any]:
 
 @door
 def refined_schedule(
-    norms: Float[Array, " T"], peak: Any, *, order: int = 2, width: float = WIDTH
+    norms: Float[Array, " T"] | np.ndarray,
+    peak: Real,
+    *,
+    order: int = 2,
+    width: float = WIDTH,
 ) -> Callable[[Any], Any]:
     """peak times the refined multipliers as an optax schedule; 0 after T steps.
 
     `optax.sgd(refined_schedule(norms, 0.1))`; order=1 and l1 norms for optax.adam.
+
+    Args:
+        norms: (T,), of consecutive gradients, at least 0.
+        peak: the largest step, > 0.
+        order: 2 or 1, that of the norms.
+        width: of the median filter that smooths them, as a share of T.
+
+    Raises:
+        Misuse: fewer than two norms, or any that is negative or not finite.
+
+    Source: Defazio, Cutkosky, Mehta and Mishchenko, When, why and how much? Adaptive
+    learning rate scheduling by refinement (2023).
+
+    Example:
+        >>> rate = bn.refined_schedule(np.ones(5), 0.1)
+        >>> [round(float(rate(t)), 3) for t in range(6)]
+        [0.1, 0.075, 0.05, 0.025, 0.0, 0.0]
     """
     validation.number(peak, "peak")
     eta = refine_schedule(norms, order=order, width=width)
@@ -108,11 +154,25 @@ def refined_schedule(
 
 @door
 def last_iterate_bound(
-    norms: Float[Array, " T"], distance: Any, weights: Float[Array, " T"]
+    norms: Float[Array, " T"] | np.ndarray,
+    distance: Real,
+    weights: Float[Array, " T"] | np.ndarray,
 ) -> Any:
     """D^2 / (2 sum w) + sum w_t^2 ||g_t||^2 / (2 sum w), in units of f.
 
     It bounds E f(x_T) - f* for convex f where the steps were `steps_of(weights)`.
+
+    Args:
+        norms: (T,), of the gradients.
+        distance: D, a bound of ||x_1 - x*||.
+        weights: (T,), w.
+
+    Source: Defazio, Cutkosky, Mehta and Mishchenko, When, why and how much? Adaptive
+    learning rate scheduling by refinement (2023).
+
+    Example:
+        >>> bn.last_iterate_bound(np.ones(4), 1.0, np.ones(4) / 2)
+        np.float64(0.5)
     """
     norms = validation.array(norms, "gradient norms", low="nonnegative", ndim=1)
     weights = validation.array(weights, "weights", low="positive", ndim=1)

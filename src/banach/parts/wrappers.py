@@ -108,6 +108,15 @@ class Averaged(Method):
     Args:
         method: what is averaged, an instance.
         kind: "uniform", "tail" or "weighted".
+
+    As a whole:
+        >>> noisy = bn.FiniteSum(
+        ...     lambda x, d: (x - d) ** 2, 0.0, np.arange(8.0), convex=True
+        ... )
+        >>> bn.solve(
+        ...     noisy, bn.Averaged(bn.Sgd(0.1, batch=4), "tail"), tol=0.1
+        ... ).label
+        'averaged_tail(sgd)'
     """
 
     method: Method = part(Method)
@@ -195,6 +204,16 @@ class Momentum(Method):
     Args:
         method: whose steps are taken, an instance.
         weight: a constant beta in [0, 1); None: Nesterov's sequence.
+
+    Source: Nesterov, Introductory Lectures on Convex Optimization (2004), section 2.2;
+    Polyak (1964) for a constant weight.
+
+    As a whole:
+        >>> half = bn.FixedPoint(
+        ...     lambda x: 0.9 * x + 1, np.zeros(1), contraction=0.9
+        ... )
+        >>> bn.solve(half, bn.Momentum(bn.Picard(1.0), weight=0.3)).x.round(2)
+        array([10.])
     """
 
     method: Method = part(Method)
@@ -296,6 +315,15 @@ class Restarted(Method):
     Args:
         method: what is restarted, an instance.
         rule: a number of steps, "slowing", "rising" or "uphill".
+
+    As a whole:
+        >>> bowl = bn.Smooth(
+        ...     lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2), convex=True, L=2.0
+        ... )
+        >>> bn.solve(
+        ...     bowl, bn.Restarted(bn.AcceleratedGradient(restart=False), "uphill")
+        ... ).status
+        'certified'
     """
 
     method: Method = part(Method)

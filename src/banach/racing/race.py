@@ -15,6 +15,7 @@ import jax
 
 from banach import catalogue
 from banach.core import compat, kind, validation
+from banach.core.annotations import CheckLike, MethodLike, ProblemLike, Tolerance
 from banach.core.check import Check
 from banach.core.door import door
 from banach.core.method import Refusal, applicable
@@ -46,7 +47,26 @@ class Refused:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Race:
-    """The runs of one race, fastest certified first, and who was refused."""
+    """The runs of one race, fastest certified first, and who was refused.
+
+    Args:
+        problem: what was solved.
+        name: shown in the report.
+        runs: a Result for each method, fastest certified first.
+        refused: methods that do not apply, each with the cure.
+        tol: that of all runs.
+        time_limit, patience: as `bn.race` was given them.
+        command: how it is run again.
+        seeds: of the stochastic methods.
+        repeats: for each of `runs`, the runs of all its seeds.
+
+    Example:
+        >>> race = bn.race(
+        ...     bn.Ridge(np.eye(2), np.ones(2), l2=1.0), ["lbfgs", "scipy:BFGS"]
+        ... )
+        >>> len(race.runs), len(race.refused)
+        (2, 0)
+    """
 
     problem: Problem
     name: str
@@ -249,12 +269,12 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
 
 @door
 def race(
-    problem: Problem | str,
-    methods: Sequence[Any] | None = None,
+    problem: ProblemLike,
+    methods: Sequence[MethodLike] | None = None,
     *,
     start: Any = None,
-    tol: Any = 1e-6,
-    check: Any = None,
+    tol: Tolerance = 1e-6,
+    check: CheckLike = None,
     max_steps: int = 100_000,
     time_limit: float | None = 10.0,
     patience: float | None = 100.0,
@@ -288,6 +308,16 @@ def race(
 
     Returns:
         Race: `runs`, `refused`, `plot()`, `html(path)`, `to_dict()`.
+
+    Raises:
+        Misuse: bad input, or no method that applies, with the cure in the message.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> race = bn.race(bn.Lasso(A, b, lam=0.1), ["fista", "proximal_gradient"])
+        >>> sorted(run.label for run in race.certified)
+        ['fista', 'proximal_gradient']
     """
     seed = validation.seed(seed)
     seeds = validation.integer(seeds, "seeds", low=1, high=MOST_SEEDS)

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from banach.core import atomic_files
 from banach.core.problem import Misuse
@@ -57,7 +58,7 @@ def render(race: Mapping | Sequence[Mapping]) -> str:
     )
 
 
-def embed(value) -> str:
+def embed(value: Any) -> str:
     """JSON that is safe inside a script element; NaN and infinity become null."""
     text = json.dumps(_clean(value), allow_nan=False, separators=(",", ":"))
     for mark in "<>&\u2028\u2029":
@@ -126,7 +127,7 @@ def _clean(value):
     return value
 
 
-def _sortkey(value) -> str:
+def _sortkey(value: Any) -> str:
     """A number for the table's sorting; empty where there is none (sorts last)."""
     number = words.finite(value)
     return "" if number is None else repr(number)

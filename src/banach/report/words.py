@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Status(NamedTuple):
@@ -49,14 +49,14 @@ def status(name: str) -> Status:
     return STATUS.get(name, UNKNOWN_STATUS)
 
 
-def finite(value) -> float | None:
+def finite(value: Any) -> float | None:
     """`value` as a finite float, or None where there is no such number."""
     if value is None or not math.isfinite(value):
         return None
     return float(value)
 
 
-def number(value) -> str:
+def number(value: Any) -> str:
     """Three significant digits, exponents as short as they are in the charts."""
     if value is None:
         return "none"
@@ -72,7 +72,7 @@ def number(value) -> str:
     return f"{digits}e{int(power)}" if mark else digits
 
 
-def fact(value) -> str:
+def fact(value: Any) -> str:
     """A declared or derived fact, whatever its type, in one line."""
     if value is None or isinstance(value, bool | int | float):
         return number(value)

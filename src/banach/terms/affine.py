@@ -26,7 +26,18 @@ _PLAIN = frozenset({"prox", "project"})
 
 
 class HalfSpace(Set):
-    """{<a, x> <= b}; a is one array, or a pytree like the variable."""
+    """{<a, x> <= b}; a is one array, or a pytree like the variable.
+
+    Args:
+        a: the normal, like the variable.
+        b: a number.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.HalfSpace(np.array([1.0, 0.0]), 2.0).project(np.array([3.0, 1.0]))
+        Array([2., 1.], dtype=float32)
+    """
 
     oracles = _PLAIN
 
@@ -66,6 +77,17 @@ class AffineSet(Set):
     Holds an orthonormal basis of the rows of A (QR of A', once). Dependent rows
     of a concrete A are dropped if b agrees with them and refused otherwise; the
     rows of a traced A must be independent.
+
+    Args:
+        A: shape (m, n).
+        b: shape (m,).
+
+    Source: Beck, First-Order Methods in Optimization (2017), chapter 6.
+
+    Example:
+        >>> line = bn.AffineSet(np.array([[1.0, 1.0]]), np.array([2.0]))
+        >>> np.round(line.project(np.array([3.0, 1.0])), 6)
+        Array([2., 0.], dtype=float32)
     """
 
     oracles = _PLAIN
@@ -123,7 +145,14 @@ class AffineSet(Set):
 
 
 class SecondOrderCone(Set):
-    """{(s, z): ||z|| <= s}, on one 1-D array whose first entry is s."""
+    """{(s, z): ||z|| <= s}, on one 1-D array whose first entry is s.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.3.
+
+    Example:
+        >>> bn.SecondOrderCone().project(np.array([0.0, 3.0, 4.0]))
+        Array([2.5, 1.5, 2. ], dtype=float32)
+    """
 
     oracles = _PLAIN
 

@@ -35,6 +35,18 @@ class GroupL2(Norm):
     or is a tuple of tuples of indices of a 1-D array, which must cover 0 .. n - 1
     once. lam is a number or one weight for each group. `count` is needed only
     where labels are traced.
+
+    Args:
+        lam: a number >= 0, or one weight a group.
+        groups: a label for each coordinate, or tuples of indices.
+        count: the number of groups, where labels are traced.
+
+    Source: Yuan and Lin, J. Royal Statistical Society B 68 (2006); Parikh and Boyd,
+    Proximal Algorithms (2014), section 6.5.
+
+    Example:
+        >>> bn.GroupL2(1.0, [0, 0, 1]).prox(np.array([3.0, 4.0, 0.5]), 1.0)
+        Array([2.4, 3.2, 0. ], dtype=float32)
     """
 
     oracles = frozenset({"prox", "conjugate"})

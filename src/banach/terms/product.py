@@ -16,6 +16,19 @@ class Product(Term):
     `terms` has one Term for each part; with indicators it is the product of sets,
     such as the mixed strategies of two players: Product((Simplex(), Simplex())). It
     offers what all of its terms offer.
+
+    Args:
+        terms: one Term for each part, one by one or as one tuple.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 2.1.
+
+    Example:
+        >>> both = bn.Product(bn.Nonnegative(), bn.L1(1.0))
+        >>> tuple(
+        ...     np.asarray(v)
+        ...     for v in both.prox((np.array([-1.0]), np.array([3.0])), 1.0)
+        ... )
+        (array([0.], dtype=float32), array([2.], dtype=float32))
     """
 
     terms: tuple[Term, ...]

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.problem import Misuse
 from banach.core.rounding import gam, least
 from banach.core.validated_fields import hyper, keep
@@ -44,6 +45,16 @@ class Box(Set):
     `bounded` says that all sides are finite, which lmo and conjugate need. It is
     read off concrete bounds; traced bounds offer projections only, unless
     bounded=True is given.
+
+    Args:
+        lower, upper: numbers, or like x; -inf and inf where there is no side.
+        bounded: whether all sides are finite; None: read off them.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.Box(0.0, 1.0).project(np.array([-1.0, 0.5, 3.0]))
+        Array([0. , 0.5, 1. ], dtype=float32)
     """
 
     separable = True
@@ -131,12 +142,22 @@ class Box(Set):
 
 
 class LInfBall(Set):
-    """{max |x| <= radius}, on any pytree."""
+    """{max |x| <= radius}, on any pytree.
+
+    Args:
+        radius: a number > 0.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.LInfBall(1.0).project(np.array([3.0, -4.0, 0.5]))
+        Array([ 1. , -1. ,  0.5], dtype=float32)
+    """
 
     oracles = _COMPACT
     separable = True
 
-    radius: Any = hyper("LInfBall radius", "positive", scalar=True)
+    radius: Real = hyper("LInfBall radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """Clip at the radius."""
@@ -167,7 +188,14 @@ class LInfBall(Set):
 
 
 class Nonnegative(Set):
-    """{x >= 0}, on any pytree."""
+    """{x >= 0}, on any pytree.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.Nonnegative().project(np.array([3.0, -4.0]))
+        Array([3., 0.], dtype=float32)
+    """
 
     oracles = _PLAIN
     separable = True
@@ -178,11 +206,22 @@ class Nonnegative(Set):
 
 
 class Simplex(Set):
-    """{x >= 0, sum x = radius}, on one array."""
+    """{x >= 0, sum x = radius}, on one array.
+
+    Args:
+        radius: a number > 0, what the entries sum to.
+
+    Source: Held, Wolfe and Crowder, Mathematical Programming 6 (1974); Parikh and Boyd,
+    Proximal Algorithms (2014), section 6.2.
+
+    Example:
+        >>> bn.Simplex().project(np.array([2.0, 1.5, 0.0]))
+        Array([0.75, 0.25, 0.  ], dtype=float32)
+    """
 
     oracles = _COMPACT
 
-    radius: Any = hyper("Simplex radius", "positive", scalar=True, default=1.0)
+    radius: Real = hyper("Simplex radius", "positive", scalar=True, default=1.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Subtract the threshold, keep the positive part."""
@@ -224,11 +263,21 @@ class Simplex(Set):
 
 
 class L1Ball(Set):
-    """{sum |x| <= radius}, on one array."""
+    """{sum |x| <= radius}, on one array.
+
+    Args:
+        radius: a number > 0.
+
+    Source: Duchi, Shalev-Shwartz, Singer and Chandra, ICML (2008).
+
+    Example:
+        >>> bn.L1Ball(1.0).project(np.array([3.0, 1.0]))
+        Array([1., 0.], dtype=float32)
+    """
 
     oracles = _COMPACT
 
-    radius: Any = hyper("L1Ball radius", "positive", scalar=True)
+    radius: Real = hyper("L1Ball radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """The signs times the projection of |v| on the simplex."""
@@ -265,11 +314,21 @@ class L2Ball(Set):
     """{||x - center|| <= radius}, the norm over the whole pytree.
 
     `middle` is the centre: 0, or an array or pytree like the variable.
+
+    Args:
+        radius: a number > 0.
+        middle: the centre, a number or like x.
+
+    Source: Beck, First-Order Methods in Optimization (2017), chapter 6.
+
+    Example:
+        >>> bn.L2Ball(1.0).project(np.array([3.0, 4.0]))
+        Array([0.6, 0.8], dtype=float32)
     """
 
     oracles = _COMPACT
 
-    radius: Any = hyper("L2Ball radius", "positive", scalar=True)
+    radius: Real = hyper("L2Ball radius", "positive", scalar=True)
     middle: Any = hyper("L2Ball middle", default=0.0)
 
     def project(self, v: PyTree) -> PyTree:

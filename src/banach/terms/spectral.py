@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.annotations import Real
 from banach.core.problem import Misuse
 from banach.core.rounding import gam, least
 from banach.core.tree import PRECISION
@@ -37,7 +38,18 @@ Matrix = Float[Array, "m n"]
 
 
 class Nuclear(Norm):
-    """g(X) = lam times the sum of the singular values."""
+    """g(X) = lam times the sum of the singular values.
+
+    Args:
+        lam: a number >= 0.
+
+    Source: Cai, Candes and Shen, SIAM J. Optimization 20 (2010), theorem 2.1.
+
+    Example:
+        >>> np.round(bn.Nuclear(1.0).prox(np.diag([3.0, 0.5]), 1.0), 6)
+        Array([[2., 0.],
+               [0., 0.]], dtype=float32)
+    """
 
     oracles = frozenset({"prox", "conjugate"})
 
@@ -80,11 +92,23 @@ class Nuclear(Norm):
 
 
 class NuclearBall(Set):
-    """{sum of singular values <= radius}, on one 2-D array."""
+    """{sum of singular values <= radius}, on one 2-D array.
+
+    Args:
+        radius: a number > 0.
+
+    Source: Beck, First-Order Methods in Optimization (2017), chapter 7, spectral
+    functions.
+
+    Example:
+        >>> np.round(bn.NuclearBall(1.0).project(np.diag([3.0, 0.5])), 6)
+        Array([[1., 0.],
+               [0., 0.]], dtype=float32)
+    """
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = hyper("NuclearBall radius", "positive", scalar=True)
+    radius: Real = hyper("NuclearBall radius", "positive", scalar=True)
 
     def project(self, v: PyTree) -> PyTree:
         """Shrink the singular values on the simplex."""
@@ -122,7 +146,15 @@ class NuclearBall(Set):
 
 
 class PSDCone(Set):
-    """{symmetric positive semidefinite matrices}, on one square 2-D array."""
+    """{symmetric positive semidefinite matrices}, on one square 2-D array.
+
+    Source: Parikh and Boyd, Proximal Algorithms (2014), section 6.3.
+
+    Example:
+        >>> np.round(bn.PSDCone().project(np.array([[1.0, 0.0], [0.0, -2.0]])), 6)
+        Array([[1., 0.],
+               [0., 0.]], dtype=float32)
+    """
 
     oracles = frozenset({"prox", "project"})
 
@@ -133,11 +165,23 @@ class PSDCone(Set):
 
 
 class Spectrahedron(Set):
-    """{symmetric positive semidefinite, trace = radius}, on one square array."""
+    """{symmetric positive semidefinite, trace = radius}, on one square array.
+
+    Args:
+        radius: a number > 0, the trace.
+
+    Source: Beck, First-Order Methods in Optimization (2017), chapter 7, spectral
+    functions.
+
+    Example:
+        >>> np.round(bn.Spectrahedron().project(np.diag([2.0, 1.5])), 6)
+        Array([[0.75, 0.  ],
+               [0.  , 0.25]], dtype=float32)
+    """
 
     oracles = frozenset({"prox", "project", "lmo", "conjugate"})
 
-    radius: Any = hyper("Spectrahedron radius", "positive", scalar=True, default=1.0)
+    radius: Real = hyper("Spectrahedron radius", "positive", scalar=True, default=1.0)
 
     def project(self, v: PyTree) -> PyTree:
         """Symmetrise, and project the eigenvalues on the simplex."""

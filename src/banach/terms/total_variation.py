@@ -18,6 +18,13 @@ class TotalVariation1D(Norm):
     on usual data, quadratic at worst), and each piece is then one mean plus the
     pull of its two borders, which also gives the derivative. The conjugate is
     finite only where sum v = 0, which scaling cannot repair: none is offered.
+
+    Args:
+        lam: a number >= 0.
+
+    Example:
+        >>> bn.TotalVariation1D(1.0).prox(np.array([0.0, 0.0, 6.0, 6.0]), 1.0)
+        Array([0.5, 0.5, 5.5, 5.5], dtype=float32)
     """
 
     oracles = frozenset({"prox"})

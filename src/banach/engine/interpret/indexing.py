@@ -55,7 +55,7 @@ class _Places:
 
 
 def _mode(eqn: Any) -> str:
-    return eqn.params["mode"].name  # type: ignore[no-any-return]
+    return eqn.params["mode"].name
 
 
 def _known(eqn: Any) -> str | None:

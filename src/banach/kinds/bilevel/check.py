@@ -52,6 +52,28 @@ class Hypergradient(Check):
     direction of negative curvature, or of less curvature than `lower_mu`, refutes
     the declaration. Behind a `screen` the linear solve is cut short at points whose
     lower residual fails already.
+
+    Args:
+        screen: the ratio above which the linear solve is cut short; None: never.
+        scales: what the three parts are relative to; None: found from the problem.
+
+    Source: Pedregosa, Hyperparameter optimization with approximate gradient, ICML
+    (2016), section 2.
+
+    Example:
+        >>> two = bn.Bilevel(
+        ...     lambda x, y: (y - 1.0) ** 2,
+        ...     lambda x, y: (y - x) ** 2,
+        ...     0.0,
+        ...     0.0,
+        ...     lower_mu=2.0,
+        ... )
+        >>> verdict = bn.verify(
+        ...     two, (np.array(1.0), np.array(1.0)), check=bn.Hypergradient()
+        ... )
+        >>> print(verdict)
+        certified: residuals of grad Phi(x), ratio 7.49e-307, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "hypergradient"
@@ -112,6 +134,34 @@ class HypergradientBound(Check):
     with e = ||grad_y g|| / mu >= ||y - y*(x)||, r = ||G_yy v - F_y||, and ||G_xy||
     bounded by its Frobenius norm at the pair. A bound of the gradient of Phi alone,
     absolute, and held against min(1, the terms of F_x - G_xy v at x0 and y0).
+
+    Args:
+        screen: the ratio above which the linear solve is cut short; None: never.
+        scales: what the parts are relative to; None: found from the problem.
+
+    Source: Ghadimi and Wang, Approximation methods for bilevel programming (2018),
+    lemma 2.2, kept explicit.
+
+    Example:
+        >>> two = bn.Bilevel(
+        ...     lambda x, y: (y - 1.0) ** 2,
+        ...     lambda x, y: (y - x) ** 2,
+        ...     0.0,
+        ...     0.0,
+        ...     lower_mu=2.0,
+        ...     smoothness={
+        ...         "upper_x": 0.0,
+        ...         "upper_y": 2.0,
+        ...         "cross": 0.0,
+        ...         "hess": 0.0,
+        ...     },
+        ... )
+        >>> verdict = bn.verify(
+        ...     two, (np.array(1.0), np.array(1.0)), check=bn.HypergradientBound()
+        ... )
+        >>> print(verdict)
+        certified: ||grad Phi(x)||_2, ratio 1.53e-306, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "hypergradient_bound"

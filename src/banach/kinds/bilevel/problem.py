@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, ESTIMATED, Fact, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -58,6 +59,30 @@ class Bilevel(Problem):
 
     Raises Misuse for functions that are not real scalars, rows or blocks whose
     leading axes disagree, no rows, NaN in the rows, or constants out of range.
+
+    Args:
+        upper: F, upper(x, y, *args), or upper(x, y, row, *args) with rows.
+        lower: g, in the same form.
+        x0, y0: the starts, pytrees of floating arrays.
+        args: further arguments of both.
+        upper_rows, lower_rows: pytrees of arrays (n, ...), or (m, n, ...) with blocks.
+        blocks: whether there are m lower problems.
+        lower_strongly_convex: whether g is strongly convex in y.
+        lower_mu: its constant, > 0.
+        lower_L: a bound of ||G_yy||, > 0.
+        smoothness: Lipschitz constants in y by the names upper_x, upper_y, cross, hess.
+
+    Example:
+        >>> two = bn.Bilevel(
+        ...     lambda x, y: (y - 1.0) ** 2,
+        ...     lambda x, y: (y - x) ** 2,
+        ...     0.0,
+        ...     0.0,
+        ...     lower_mu=2.0,
+        ... )
+        >>> x, y = bn.solve(two).x
+        >>> np.round([x, y], 4)
+        array([1., 1.])
     """
 
     upper: inputs.Function
@@ -85,9 +110,9 @@ class Bilevel(Problem):
         lower_rows: PyTree = None,
         blocks: bool = False,
         lower_strongly_convex: bool = False,
-        lower_mu: Any = None,
-        lower_L: Any = None,
-        smoothness: Mapping[str, Any] | None = None,
+        lower_mu: Real | None = None,
+        lower_L: Real | None = None,
+        smoothness: Mapping[str, Real] | None = None,
     ):
         self.blocks = blocks = validation.flag(blocks, "blocks")
         start = (inputs.variable(x0, "x0"), inputs.variable(y0, "y0"))
@@ -146,11 +171,11 @@ class Bilevel(Problem):
         """Blocks, rows of upper and rows of lower in each; 1 where there are none."""
         m = jax.tree.leaves(self.y0)[0].shape[0] if self.blocks else 1
         axis = 1 if self.blocks else 0
-        sizes = [
+        upper, lower = (
             1 if rows is None else jax.tree.leaves(rows)[0].shape[axis]
             for rows in (self.upper_rows, self.lower_rows)
-        ]
-        return (m, *sizes)
+        )
+        return m, upper, lower
 
     def in_blocks(self, y: PyTree) -> PyTree:
         """The lower variable with its axis of blocks (one block if there is none)."""

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -43,6 +44,29 @@ class Composite(Problem):
     problem, never to a method: t = `step` if given, else 1 / (L + rho) where L is
     declared, else 1. `rho` > 0 says that g + rho/2 ||.||^2 is convex but g is not
     (SCAD, MCP): then nothing is claimed convex.
+
+    Args:
+        smooth: smooth(x, *args), a JAX function to one real number, or a `bn.Smooth`.
+        term: g, a Term of banach.terms.
+        x0: the start, a pytree of floating arrays; None: that of a `bn.Smooth`.
+        args: further arguments of smooth, pytrees of arrays.
+        L: a Lipschitz constant of the gradient of f.
+        convex: whether f is convex.
+        mu: the constant of strong convexity of f.
+        step: the t of the residual check.
+        rho: how far g is from convex, a number >= 0.
+        reference: the point that "small" is relative to, like x.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real number, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> pull = bn.Composite(
+        ...     lambda x: jnp.sum((x - 2.0) ** 2), bn.L1(1.0), np.zeros(2), L=2.0
+        ... )
+        >>> bn.solve(pull).x.round(6)
+        array([1.5, 1.5])
     """
 
     smooth: Problem
@@ -60,11 +84,11 @@ class Composite(Problem):
         x0: PyTree = None,
         args: tuple = (),
         *,
-        L: Any = None,
+        L: Real | None = None,
         convex: bool | None = None,
-        mu: Any = None,
-        step: Any = None,
-        rho: Any = 0,
+        mu: Real | None = None,
+        step: Real | None = None,
+        rho: Real = 0,
         reference: PyTree = None,
     ):
         inputs.is_term(term, "Composite")

@@ -25,7 +25,7 @@ DENSE_UP_TO = 2000
 
 def near(problem: Problem, v: PyTree, t: Any) -> PyTree:
     """The prox of the term, or v where there is none."""
-    return problem.prox(v, t) if problem.essential() else v  # type: ignore[attr-defined]
+    return problem.prox(v, t) if problem.essential() else v
 
 
 def _has(problem: Problem, *oracles: str) -> bool:
@@ -75,7 +75,7 @@ class GradientInclusion(view_bases.AsInclusion):
 
     def operator(self, z: PyTree) -> PyTree:
         """grad f."""
-        return self.base.grad(z)  # type: ignore[attr-defined]
+        return self.base.grad(z)
 
     def resolvent(self, v: PyTree, t: Any) -> PyTree:
         """The prox of t g."""
@@ -198,7 +198,7 @@ class ForwardBackwardMap(view_bases.AsFixedPoint):
             return view_bases.jacobian(self.map, x)
         t = self.view.step(x)
         p = near(self.base, x, t)
-        H = self.base.hess(p)  # type: ignore[attr-defined]
+        H = self.base.hess(p)
         after = view_bases.dense(x) - t * H
         if not self.view.term:
             return after
@@ -286,12 +286,12 @@ class EnvelopeOfSum(view_bases.AsSmooth):
     def value_and_grad(self, x: PyTree) -> tuple[Any, PyTree]:
         """phi(x) and its gradient."""
         t = jnp.asarray(self.view.t, tree.dtype(x))
-        f, g = self.base.value_and_grad(x)  # type: ignore[attr-defined]
+        f, g = self.base.value_and_grad(x)
         z = self.view.nearest(self.base, x, g)
         back = tree.sub(x, z)
         g_of_z = self.base.term_value(z)
         value = f - tree.vdot(g, back) + g_of_z + tree.vdot(back, back) / (2 * t)
-        bent = self.base.hvp(x, back)  # type: ignore[attr-defined]
+        bent = self.base.hvp(x, back)
         return value, tree.axpy(-1, bent, tree.scale(1 / t, back))
 
     def facts(self) -> Facts:

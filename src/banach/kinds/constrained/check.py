@@ -56,6 +56,28 @@ class KKT(Scaled):
     at all points whose constraint gradients vanish together. What then stays large is
     the growth: a violation c moves the optimal value by lam c, and lam itself by
     about lam^2 c.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: the unit of f; None: found from the problem, as said above.
+        units: those of the rows of the constraints, shape (m,); None: found with it.
+        wide: how far those may be off by rounding, a number >= 0.
+        lengths: the unit of each coordinate of x, shape (n,); None: found with it.
+
+    Source: Karush (1939), Kuhn and Tucker (1951); Nocedal and Wright, Numerical
+    Optimization (2006), theorem 12.1.
+
+    Example:
+        >>> disk = bn.Constrained(
+        ...     lambda x: x[0] + x[1],
+        ...     np.zeros(2),
+        ...     ineq=lambda x: jnp.sum(x**2) - 2.0,
+        ... )
+        >>> verdict = bn.verify(disk, np.array([-1.0, -1.0]), check=bn.KKT())
+        >>> print(verdict)
+        certified: KKT residual, ratio 6.8e-16, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "kkt"

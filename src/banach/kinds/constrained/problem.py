@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Column, Matrix
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -82,6 +83,30 @@ class Constrained(Differentiable, Started):
     Against SciPy: `NonlinearConstraint(ineq, -inf, 0)`; the dictionary form of SLSQP
     has the opposite sign, ineq(x) >= 0. Its gtol of trust-constr bounds max-norms of
     the same Lagrangian gradient and of the constraints.
+
+    Args:
+        fun: fun(x, *args), a JAX function to one real number.
+        x0: the start, a pytree of floating arrays; it need not be feasible.
+        args: further arguments of fun, eq and ineq.
+        eq: eq(x, *args), which is to be 0; any pytree of real arrays.
+        ineq: ineq(x, *args), which is to be <= 0; any pytree of real arrays.
+        linear: (A, b) with A (m, n) and b (m,), for A x = b.
+        lower, upper: numbers or pytrees like x; None: none.
+        convex: whether f and every inequality are convex.
+        reference: the point that "small" is relative to, like x.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real number, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> disk = bn.Constrained(
+        ...     lambda x: x[0] + x[1],
+        ...     np.zeros(2),
+        ...     ineq=lambda x: jnp.sum(x**2) - 2.0,
+        ... )
+        >>> bn.solve(disk).x.round(4)
+        array([-1., -1.])
     """
 
     fun: inputs.Function
@@ -103,9 +128,9 @@ class Constrained(Differentiable, Started):
         *,
         eq: Callable[..., PyTree] | None = None,
         ineq: Callable[..., PyTree] | None = None,
-        linear: tuple[Any, Any] | None = None,
-        lower: Any = None,
-        upper: Any = None,
+        linear: tuple[Matrix, Column] | None = None,
+        lower: PyTree = None,
+        upper: PyTree = None,
         convex: bool = False,
         reference: PyTree = None,
     ):
@@ -169,7 +194,8 @@ class Constrained(Differentiable, Started):
         if not self.bounded():
             far = jnp.full(self.size(), jnp.inf, dtype)
             return -far, far
-        return tuple(tree.ravel(v)[0].astype(dtype) for v in (self.lower, self.upper))
+        lower, upper = tree.ravel(self.lower)[0], tree.ravel(self.upper)[0]
+        return lower.astype(dtype), upper.astype(dtype)
 
     def essential(self) -> frozenset[str]:
         """The constraints."""

@@ -297,23 +297,23 @@ class Bounded(Seen):
 
     def value(self, x: PyTree) -> Any:
         """f(x)."""
-        return self.base.value(x)  # type: ignore[attr-defined]
+        return self.base.value(x)
 
     def grad(self, x: PyTree) -> PyTree:
         """The gradient of f."""
-        return self.base.grad(x)  # type: ignore[attr-defined]
+        return self.base.grad(x)
 
     def value_and_grad(self, x: PyTree) -> tuple[Any, PyTree]:
         """Both."""
-        return self.base.value_and_grad(x)  # type: ignore[attr-defined]
+        return self.base.value_and_grad(x)
 
     def hvp(self, x: PyTree, v: PyTree) -> PyTree:
         """The Hessian of f applied to v."""
-        return self.base.hvp(x, v)  # type: ignore[attr-defined]
+        return self.base.hvp(x, v)
 
     def hess(self, x: PyTree) -> Float[Array, "n n"]:
         """The dense Hessian of f."""
-        return self.base.hess(x)  # type: ignore[attr-defined]
+        return self.base.hess(x)
 
     def prox(self, v: PyTree, t: Any) -> PyTree:
         """The nearest point within the bounds."""

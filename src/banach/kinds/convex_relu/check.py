@@ -64,6 +64,22 @@ class ReluGap(Scaled):
     Point.dual, l >= 0 of shape (2, P, n), is re-evaluated and taken where it is
     better. The former cost hundreds of times as much: a run whose offers are finite
     finds them at its looks 1, 2, 4, 8, ... only.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Pilanci and Ergen, Neural networks are convex regularizers, ICML (2020).
+
+    Example:
+        >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> y = np.array([0.0, 1.0, 3.0])
+        >>> net = bn.ConvexRelu(X, y, beta=0.1, patterns="all")
+        >>> verdict = bn.verify(bn.solve(net), check=bn.ReluGap())
+        >>> verdict.certified, verdict.certificate.quantity
+        (True, 'network(x)-f* (all 6 patterns)')
     """
 
     name: ClassVar[str] = "relu_gap"

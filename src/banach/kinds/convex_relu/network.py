@@ -3,17 +3,30 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import tree, validation
-from banach.core.problem import Misuse
+from banach.core.problem import Misuse, in_own_precision
 
 
 class ReluNetwork(eqx.Module):
-    """z(a) = sum_j output_j relu(<a, hidden_j>), hidden (m, d), output (m,)."""
+    """z(a) = sum_j output_j relu(<a, hidden_j>), hidden (m, d), output (m,).
 
-    hidden: Float[Array, "m d"]
-    output: Float[Array, " m"]
+    Args:
+        hidden: (m, d), the weights of the first layer.
+        output: (m,), those of the second.
+
+    Example:
+        >>> net = bn.ReluNetwork(
+        ...     np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([1.0, -2.0])
+        ... )
+        >>> net(np.array([[3.0, 1.0], [-1.0, 2.0]]))
+        array([ 1., -4.])
+    """
+
+    hidden: Float[Array, "m d"] | np.ndarray
+    output: Float[Array, " m"] | np.ndarray
 
     def __check_init__(self):
         hidden, output = (
@@ -26,7 +39,8 @@ class ReluNetwork(eqx.Module):
                 f"{hidden.shape} and {output.shape}; give one output weight a unit"
             )
 
-    def __call__(self, X: Float[Array, "n d"]) -> Float[Array, " n"]:
+    @in_own_precision
+    def __call__(self, X: Float[Array, "n d"] | np.ndarray) -> Float[Array, " n"]:
         """Predictions at the rows of X."""
         X = jnp.asarray(X, self.hidden.dtype)
         units = jax.nn.relu(jnp.matmul(X, self.hidden.T, precision=tree.PRECISION))

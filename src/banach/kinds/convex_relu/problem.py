@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Column, Matrix, Real
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -77,6 +79,22 @@ class ConvexRelu(Problem):
 
     Raises Misuse for shapes, NaN, labels of another coding, beta <= 0, patterns of
     other data, too many patterns to enumerate.
+
+    Args:
+        X: (n, d), with a column of ones for a bias.
+        y: (n,), targets or labels.
+        beta: the weight of the penalty, > 0.
+        patterns: how many, "all", or rows of 0 and 1, shape (P, n).
+        loss: such as `bn.LogisticLoss()`; None: `bn.SquaredLoss()`.
+        gated: whether the constraints are dropped.
+        seed: of the patterns that are drawn.
+
+    Example:
+        >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> y = np.array([0.0, 1.0, 3.0])
+        >>> net = bn.solve(bn.ConvexRelu(X, y, beta=0.01, patterns="all"), tol=1e-4)
+        >>> (net.problem.to_network(net.x)(X) + 1).round(1)
+        array([1., 2., 4.], dtype=float32)
     """
 
     X: Any
@@ -90,10 +108,10 @@ class ConvexRelu(Problem):
 
     def __init__(
         self,
-        X: Any,
-        y: Any,
-        beta: Any,
-        patterns: Any = 50,
+        X: Matrix,
+        y: Column,
+        beta: Real,
+        patterns: int | str | ArrayLike = 50,
         *,
         loss: Loss | None = None,
         gated: bool = False,
@@ -101,15 +119,15 @@ class ConvexRelu(Problem):
     ):
         self.loss = SquaredLoss() if loss is None else loss
         relu_inputs.check_loss(self.loss)
-        X = glm_inputs.dense(X, "X")
-        y, self.classes = glm_inputs.targets(y, self.loss, X.shape[0])
-        dtype = glm_inputs.common_dtype(X, None if self.loss.discrete else y)
-        self.X = inputs.narrowed(X, dtype, "X")
-        self.y = self.loss.labels(y, dtype)
+        rows = glm_inputs.dense(X, "X")
+        read, self.classes = glm_inputs.targets(y, self.loss, rows.shape[0])
+        dtype = glm_inputs.common_dtype(rows, None if self.loss.discrete else read)
+        self.X = inputs.narrowed(rows, dtype, "X")
+        self.y = self.loss.labels(read, dtype)
         self.beta = relu_inputs.positive(beta, "beta", dtype)
         self.gated = validation.flag(gated, "gated")
         self.loss = inputs.in_dtype(self.loss, dtype)
-        found, self.listed = relu_inputs.patterns(X, patterns, seed)
+        found, self.listed = relu_inputs.patterns(rows, patterns, seed)
         self.masks = found.masks
 
     def restated(self) -> "ConvexRelu":
@@ -175,7 +193,7 @@ class ConvexRelu(Problem):
         """Zero: the network that says nothing."""
         return Point(np.zeros(self._shape(), self.X.dtype))
 
-    def outputs(self, x: Array) -> Float[Array, " n"]:
+    def outputs(self, x: Array | np.ndarray) -> Float[Array, " n"]:
         """z = sum_i D_i X (v_i - w_i)."""
         x = jnp.asarray(x)
         hidden = _matmul(self._signed(x), self._X(x).T)
@@ -213,38 +231,38 @@ class ConvexRelu(Problem):
             return jnp.zeros(self._shape(), dual.dtype)
         return _matmul(self._signs(dual) * dual, self._X(dual))
 
-    def value(self, x: Array) -> Scalar:
+    def value(self, x: Array | np.ndarray) -> Scalar:
         """The losses, without the norms."""
         x = jnp.asarray(x)
         return jnp.sum(self.loss.value(self.outputs(x), self._y(x)))
 
-    def grad(self, x: Array) -> Array:
+    def grad(self, x: Array | np.ndarray) -> Array:
         """The gradient of the losses."""
         return self.value_and_grad(x)[1]
 
-    def value_and_grad(self, x: Array) -> tuple[Scalar, Array]:
+    def value_and_grad(self, x: Array | np.ndarray) -> tuple[Scalar, Array]:
         """Both from one prediction."""
         x = jnp.asarray(x)
         z, y = self.outputs(x), self._y(x)
         slope = self.loss.derivative(z, y)
         return jnp.sum(self.loss.value(z, y)), self.outputs_adjoint(slope)
 
-    def hvp(self, x: Array, v: Array) -> Array:
+    def hvp(self, x: Array | np.ndarray, v: Array | np.ndarray) -> Array:
         """The Hessian of the losses applied to v."""
         x, v = jnp.asarray(x), jnp.asarray(v)
         bent = self.loss.curve(self.outputs(x), self._y(x), self.outputs(v))
         return self.outputs_adjoint(bent)
 
-    def norms(self, x: Array) -> Scalar:
+    def norms(self, x: Array | np.ndarray) -> Scalar:
         """beta sum_i (||v_i|| + ||w_i||)."""
         x = jnp.asarray(x)
         return jnp.asarray(self.beta, x.dtype) * jnp.sum(_lengths(x))
 
-    def objective(self, x: Array) -> Scalar:
+    def objective(self, x: Array | np.ndarray) -> Scalar:
         """Losses and norms of the convex program; that of the network in its cones."""
         return self.value(x) + self.norms(x)
 
-    def prox(self, v: Array, t: Any) -> Array:
+    def prox(self, v: Array | np.ndarray, t: Any) -> Array:
         """Each group shortened by t beta (the gated program alone offers it)."""
         return self.shorten(jnp.asarray(v), t)
 
@@ -344,7 +362,7 @@ class ConvexRelu(Problem):
         """Zero."""
         return self.start()
 
-    def undefined(self, x: Array) -> Any:
+    def undefined(self, x: Array | np.ndarray) -> Any:
         """Whether the predictions overflow."""
         return ~jnp.all(jnp.isfinite(self.outputs(x)))
 
@@ -402,7 +420,7 @@ class ConvexRelu(Problem):
         cut = jnp.asarray(t, x.dtype) * jnp.asarray(self.beta, x.dtype)
         return x * shrink(_lengths(x), cut)[..., None]
 
-    def _X(self, like: Array) -> Float[Array, "n d"]:
+    def _X(self, like: Array | np.ndarray) -> Float[Array, "n d"]:
         return jnp.asarray(self.X, like.dtype)
 
     def _y(self, like: Array) -> Array:

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.mesh import Layout
@@ -55,6 +57,16 @@ class DistributedSum(Problem):
     Oracles: value, grad and hvp of F, each term once; local_grad(x) and
     local_sample(x, key, size), the gradients of the f_i stacked over workers.
     Bad input raises Misuse.
+
+    Example:
+        >>> mean = bn.FiniteSum(
+        ...     lambda x, d: (x - d) ** 2,
+        ...     0.0,
+        ...     np.array([1.0, 2.0, 6.0, 7.0]),
+        ...     convex=True,
+        ... )
+        >>> bn.DistributedSum(mean, workers=2).facts().has("convex")
+        True
     """
 
     # The terms by worker, padded to equal numbers; `real` tells them from padding.
@@ -70,8 +82,8 @@ class DistributedSum(Problem):
         whole: FiniteSum,
         workers: int,
         *,
-        order: Any = None,
-        L: Any = None,
+        order: ArrayLike | None = None,
+        L: Real | None = None,
         mesh: Mesh | None = None,
     ):
         if not isinstance(whole, FiniteSum):

@@ -101,6 +101,22 @@ class EnergyDistance(_Energy):
     as declared, and refuted where sampled pairs contradict it. Nothing is said of
     the discretisation error. The scale is the same bound at u = 0, the norm of the
     load.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Repin, A Posteriori Estimates for Partial Differential Equations (2008).
+
+    Example:
+        >>> heat = bn.EllipticEnergy(
+        ...     lambda s: s / 2, np.ones(7), lower=1.0, upper=1.0
+        ... )
+        >>> verdict = bn.verify(bn.solve(heat), check=bn.EnergyDistance())
+        >>> verdict.certified, verdict.certificate.quantity
+        (True, '|u-u*|_H1 (discrete)')
     """
 
     name: ClassVar[str] = "energy_distance"
@@ -119,6 +135,22 @@ class EnergyGap(_Energy):
     """E(u) - E* <= ||E'(u)||_H-1^2 / (2 mu), E* the least energy on the same grid.
 
     As `EnergyDistance`; the scale is the same bound at u = 0.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Repin, A Posteriori Estimates for Partial Differential Equations (2008).
+
+    Example:
+        >>> heat = bn.EllipticEnergy(
+        ...     lambda s: s / 2, np.ones(7), lower=1.0, upper=1.0
+        ... )
+        >>> verdict = bn.verify(bn.solve(heat), check=bn.EnergyGap())
+        >>> verdict.certified, verdict.certificate.quantity
+        (True, 'E(u)-E* (discrete)')
     """
 
     name: ClassVar[str] = "energy_gap"

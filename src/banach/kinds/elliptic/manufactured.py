@@ -30,6 +30,24 @@ def manufactured(
     should vanish at the border. The load makes u solve the PDE, not the discrete
     problem: the discrete minimiser differs by the discretisation error, so that u
     certifies nothing.
+
+    Args:
+        density: A(s, *args), entry by entry.
+        exact: u(x), of a point (dims,) to a number.
+        n: inner nodes along each side.
+        dims: 1 or 2.
+        potential: F(u, *args), entry by entry; None: none.
+        args: further arguments of both.
+
+    Raises:
+        Misuse: functions that JAX cannot differentiate, or sizes out of range.
+
+    Example:
+        >>> load, u = bn.manufactured(
+        ...     lambda s: s / 2, lambda x: jnp.sin(jnp.pi * x[0]), 3, dims=1
+        ... )
+        >>> load.round(3), u.round(3)
+        (array([6.979, 9.87 , 6.979]), array([0.707, 1.   , 0.707]))
     """
     n = validation.integer(n, "n", low=1)
     dims = validation.integer(dims, "dims", low=1, high=2)
@@ -54,7 +72,8 @@ def manufactured(
         points = jnp.asarray(mesh.reshape(-1, dims))
         values = [jax.jit(jax.vmap(g))(points) for g in (load, exact)]
         shape = (n,) * dims
-        return tuple(np.asarray(v).reshape(shape) for v in values)
+        given, nodal = (np.asarray(v).reshape(shape) for v in values)
+        return given, nodal
 
 
 def _functions(

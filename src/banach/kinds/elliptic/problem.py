@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -51,6 +53,26 @@ class EllipticEnergy(Differentiable):
     The default check bounds the distance to the *discrete* minimiser in the norm
     |v|_H1 = (int |grad v|^2)^(1/2); the distance to the solution of the PDE is that
     plus the discretisation error, of which nothing is said.
+
+    Args:
+        density: A(s, *args), entry by entry, of s = |grad u|^2.
+        load: f at the inner nodes, (n,) or (n, n).
+        lower, upper: bounds > 0 of the eigenvalues of the Hessian of p -> A(|p|^2).
+        potential: F(u, *args), entry by entry; None: none.
+        curvature: (m, M), bounds of F''; needed with a potential.
+        args: further arguments of both, pytrees of arrays.
+        x0: the start, like the load; None: 0.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real number, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> heat = bn.EllipticEnergy(
+        ...     lambda s: s / 2, np.ones(7), lower=1.0, upper=1.0
+        ... )
+        >>> bn.solve(heat).x.round(4)
+        array([0.0547, 0.0937, 0.1172, 0.125 , 0.1172, 0.0937, 0.0547])
     """
 
     load: Grid
@@ -65,14 +87,14 @@ class EllipticEnergy(Differentiable):
     def __init__(
         self,
         density: Callable[..., Grid],
-        load: Any,
+        load: ArrayLike,
         *,
-        lower: Any,
-        upper: Any,
+        lower: Real,
+        upper: Real,
         potential: Callable[..., Grid] | None = None,
-        curvature: tuple[Any, Any] | None = None,
+        curvature: tuple[Real, Real] | None = None,
         args: tuple = (),
-        x0: Any = None,
+        x0: ArrayLike | None = None,
     ):
         load = inputs.variable(load, "load")
         if np.ndim(load) not in (1, 2) or len(set(np.shape(load))) != 1:

@@ -26,6 +26,21 @@ class FullSum(Check):
     number of terms that the gradient added up and the number that the problem
     states: 0, or the run is refuted. A residual: nothing is said of F(x) - F* nor of
     ||x - x*||; for strongly convex F use "strong_gap" or "strong_distance".
+
+    Args:
+        gradient: the check of the gradient's norm.
+        screen: the ratio above which rounding is not bounded; None: it always is.
+
+    Source: the definition of the sum; the gradient's as in `Stationarity`.
+
+    Example:
+        >>> mean = bn.FiniteSum(
+        ...     lambda x, d: (x - d) ** 2, 0.0, np.array([1.0, 2.0, 6.0])
+        ... )
+        >>> verdict = bn.verify(mean, np.array(3.0), check=bn.FullSum())
+        >>> print(verdict)
+        certified: ||grad f(x)||_2, ratio 2.72e-15, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "full_sum"

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, LIKELY, Facts, given
 from banach.core.kind import kind
 from banach.core.problem import Misuse, Problem
@@ -54,6 +55,32 @@ class FiniteSum(Differentiable, Started):
 
     Against scikit-learn: SGDClassifier's alpha is l2; LogisticRegression(C) minimises
     n C times this mean with l2 = 1 / (n C).
+
+    Args:
+        fun: fun(x, datum), a JAX function to one real number.
+        x0: the start, a pytree of floating arrays.
+        data: a pytree of arrays (n, ...).
+        l2: a number >= 0, or weights like x.
+        convex: whether F is convex.
+        L: a Lipschitz constant of the gradient of F.
+        mu: the constant of strong convexity of F.
+        reference: the point that "small" is relative to, like x.
+        noisy: (x, datum, key), the random form of a term.
+        provenance: the word by which certificates say where convex, L and mu come from.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real number, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> mean = bn.FiniteSum(
+        ...     lambda x, d: (x - d) ** 2,
+        ...     0.0,
+        ...     np.array([1.0, 2.0, 6.0]),
+        ...     convex=True,
+        ... )
+        >>> bn.solve(mean).x.round(4)
+        np.float64(3.0)
     """
 
     fun: inputs.Function
@@ -74,10 +101,10 @@ class FiniteSum(Differentiable, Started):
         x0: PyTree,
         data: PyTree,
         *,
-        l2: Any = None,
+        l2: PyTree = None,
         convex: bool = False,
-        L: Any = None,
-        mu: Any = None,
+        L: Real | None = None,
+        mu: Real | None = None,
         reference: PyTree = None,
         noisy: Callable[..., Scalar] | None = None,
         provenance: str = DECLARED,

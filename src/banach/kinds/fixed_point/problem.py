@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -45,6 +46,26 @@ class FixedPoint(Started):
 
     Against peers: `scipy.optimize.fixed_point(func, x0)` iterates the same T for
     vectors, with an xtol on the last step; Optimistix's FixedPointIteration likewise.
+
+    Args:
+        fun: fun(x, *args), a JAX function to a pytree shaped like x.
+        x0: the start, a pytree of floating arrays.
+        args: further arguments of fun, pytrees of arrays.
+        contraction: q in (0, 1), in the norm `norm`.
+        norm: "2" or "inf".
+        weights: positive, like x; None: 1.
+        nonexpansive: whether q = 1 holds.
+        reference: the point that "small" is relative to, like x.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns something not shaped
+            like x, a start that is not floating, constants out of range, each with the
+            cure.
+
+    Example:
+        >>> half = bn.FixedPoint(lambda x: x / 2 + 1, np.zeros(2), contraction=0.5)
+        >>> bn.solve(half).x.round(4)
+        array([2., 2.])
     """
 
     fun: inputs.Function
@@ -62,7 +83,7 @@ class FixedPoint(Started):
         x0: PyTree,
         args: tuple = (),
         *,
-        contraction: Any = None,
+        contraction: Real | None = None,
         norm: str = "2",
         weights: PyTree = None,
         nonexpansive: bool = False,

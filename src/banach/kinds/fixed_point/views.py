@@ -55,13 +55,13 @@ class MapRoot(view_bases.AsRoot):
 
     def residual(self, x: PyTree) -> PyTree:
         """x - T(x)."""
-        return tree.sub(x, self.base.map(x))  # type: ignore[attr-defined]
+        return tree.sub(x, self.base.map(x))
 
     def jacobian(self, x: PyTree) -> Float[Array, "n n"]:
         """I - T'."""
         if isinstance(self.base, view_bases.AsFixedPoint):
             return view_bases.dense(x) - self.base.map_jacobian(x)
-        moved = view_bases.jacobian(self.base.map, x)  # type: ignore[attr-defined]
+        moved = view_bases.jacobian(self.base.map, x)
         return view_bases.dense(x) - moved
 
 
@@ -92,7 +92,7 @@ class MapInclusion(view_bases.AsInclusion):
 
     def operator(self, z: PyTree) -> PyTree:
         """z - T(z)."""
-        return tree.sub(z, self.base.map(z))  # type: ignore[attr-defined]
+        return tree.sub(z, self.base.map(z))
 
     def resolvent(self, v: PyTree, t: Any) -> PyTree:
         """v."""

@@ -25,7 +25,14 @@ from banach.kinds.glm.softplus import softplus
 
 
 class SquaredLoss(Loss):
-    """l = (z - y)^2 / 2."""
+    """l = (z - y)^2 / 2.
+
+    Source: Legendre (1805); the definition.
+
+    Example:
+        >>> bn.SquaredLoss().value(jnp.array([0.0, 2.0]), jnp.ones(2))
+        Array([0.5, 0.5], dtype=float32)
+    """
 
     curvature_bound: ClassVar[float] = 1.0
     self_concordance: ClassVar[float] = 0.0
@@ -61,7 +68,17 @@ class SquaredLoss(Loss):
 
 
 class HuberLoss(Loss):
-    """l = r^2 / 2 for |r| <= delta, else delta |r| - delta^2 / 2; r = z - y."""
+    """l = r^2 / 2 for |r| <= delta, else delta |r| - delta^2 / 2; r = z - y.
+
+    Args:
+        delta: from which residual on it is linear, > 0, in the unit of y.
+
+    Source: Huber, Annals of Mathematical Statistics 35 (1964).
+
+    Example:
+        >>> bn.HuberLoss(1.0).value(jnp.array([0.5, 3.0]), jnp.zeros(2))
+        Array([0.125, 2.5  ], dtype=float32)
+    """
 
     curvature_bound: ClassVar[float] = 1.0
     text: ClassVar[str] = "huber(z_i - y_i)"
@@ -106,7 +123,14 @@ class HuberLoss(Loss):
 
 
 class SquaredHingeLoss(Loss):
-    """l = max(0, 1 - y z)^2 / 2, labels -1 and +1."""
+    """l = max(0, 1 - y z)^2 / 2, labels -1 and +1.
+
+    Source: Chang, Hsieh and Lin, J. Machine Learning Research 9 (2008).
+
+    Example:
+        >>> bn.SquaredHingeLoss().value(jnp.array([0.0, 2.0]), jnp.ones(2))
+        Array([0.5, 0. ], dtype=float32)
+    """
 
     curvature_bound: ClassVar[float] = 1.0
     discrete: ClassVar[bool] = True
@@ -154,7 +178,14 @@ class SquaredHingeLoss(Loss):
 
 
 class LogisticLoss(Loss):
-    """l = log(1 + exp(-y z)), labels -1 and +1."""
+    """l = log(1 + exp(-y z)), labels -1 and +1.
+
+    Source: McCullagh and Nelder, Generalized Linear Models (1989), chapter 4.
+
+    Example:
+        >>> bn.LogisticLoss().value(jnp.array([0.0, 2.0]), jnp.ones(2)).round(4)
+        Array([0.6931, 0.1269], dtype=float32)
+    """
 
     curvature_bound: ClassVar[float] = 0.25
     self_concordance: ClassVar[float] = 1.0
@@ -210,7 +241,14 @@ class LogisticLoss(Loss):
 
 
 class PoissonLoss(Loss):
-    """l = mu - y + y log(y / mu) with mu = exp(z): half the deviance, labels >= 0."""
+    """l = mu - y + y log(y / mu) with mu = exp(z): half the deviance, labels >= 0.
+
+    Source: McCullagh and Nelder, Generalized Linear Models (1989), chapter 6.
+
+    Example:
+        >>> bn.PoissonLoss().value(jnp.zeros(2), jnp.array([1.0, 2.0])).round(4)
+        Array([0.    , 0.3863], dtype=float32)
+    """
 
     curvature_bound: ClassVar[None] = None
     self_concordance: ClassVar[float] = 1.0
@@ -274,6 +312,15 @@ class SoftmaxLoss(Loss):
     The dual of a sample is th = onehot(y) - q with q a probability vector. In floats
     q does not sum to 1: the exact dual point meant is that of q / sum(q), and
     `dual_error` bounds the difference.
+
+    Args:
+        classes: the number of classes, at least 2.
+
+    Source: McCullagh and Nelder, Generalized Linear Models (1989), chapter 5.
+
+    Example:
+        >>> bn.SoftmaxLoss(3).value(jnp.zeros((1, 3)), jnp.array([0])).round(4)
+        Array([1.0986], dtype=float32)
     """
 
     curvature_bound: ClassVar[float] = 0.5

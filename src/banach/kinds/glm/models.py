@@ -5,9 +5,13 @@ divides by n. Each docstring gives the exact mapping; the intercept is never
 penalised. n is the number of samples.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+from numpy.typing import ArrayLike
 
 from banach.core import validation
+from banach.core.annotations import Column, Matrix, Real, Reals, RowOptions
 from banach.core.door import door
 from banach.core.problem import Misuse
 from banach.kinds.glm import inputs as glm_inputs
@@ -37,11 +41,38 @@ def _model(
 
 @stackable
 @door(also=OPTIONS)
-def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> GLM:
+def Lasso(
+    A: Matrix,
+    b: Column,
+    lam: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
+) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.
 
     sklearn.linear_model.Lasso(alpha) minimises 1/(2n) ||.||^2 + alpha ||c||_1:
     lam = n alpha. `data`: sample_weight, offset, columns (names, for an array).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lam: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.Lasso(A, b, lam=0.1)).x.round(3)
+        array([1.133, 1.5  ])
     """
     return _model(A, b, SquaredLoss(), L1(lam), intercept=intercept, **data)
 
@@ -49,11 +80,36 @@ def Lasso(A: Any, b: Any, lam: Any, *, intercept: bool = False, **data: Any) -> 
 @stackable
 @door(also=OPTIONS)
 def Ridge(
-    A: Any, b: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + l2/2 ||c||^2.
 
     sklearn.linear_model.Ridge(alpha) minimises ||.||^2 + alpha ||c||^2: l2 = alpha.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.Ridge(A, b, l2=0.1)).x.round(3)
+        array([1.145, 1.483])
     """
     return _model(A, b, SquaredLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -61,12 +117,38 @@ def Ridge(
 @stackable
 @door(also=OPTIONS)
 def ElasticNetRegression(
-    A: Any, b: Any, l1: Any, l2: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    l1: Reals,
+    l2: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + l1 ||c||_1 + l2/2 ||c||^2.
 
     sklearn.linear_model.ElasticNet(alpha, l1_ratio): l1 = n alpha l1_ratio,
     l2 = n alpha (1 - l1_ratio).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        l1, l2: weights of the penalties, numbers >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.ElasticNetRegression(A, b, l1=0.1, l2=0.1)).x.round(3)
+        array([1.115, 1.482])
     """
     return _model(A, b, SquaredLoss(), ElasticNet(l1, l2), intercept=intercept, **data)
 
@@ -74,12 +156,37 @@ def ElasticNetRegression(
 @stackable
 @door(also=OPTIONS)
 def LogisticRegression(
-    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = True,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + l2/2 ||c||^2.
 
     Labels -1/+1, 0/1, or any two: the greater one is +1. In units of
     sklearn.linear_model.LogisticRegression(C): l2 = 1 / C.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two classes.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1]
+        >>> result = bn.solve(bn.LogisticRegression(A, y, l2=1.0))
+        >>> result.x.round(3), result.predict(np.array([[2.5]]))
+        (array([ 0.453, -0.679]), array([1]))
     """
     return _model(A, y, LogisticLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -87,12 +194,38 @@ def LogisticRegression(
 @stackable
 @door(also=OPTIONS)
 def SparseLogisticRegression(
-    A: Any, y: Any, lam: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    y: Column,
+    lam: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i log(1 + exp(-y_i (<a_i, c> + b0))) + lam ||c||_1.
 
     sklearn.linear_model.LogisticRegression(penalty="l1", C): lam = 1 / C; liblinear
     penalises the intercept as well, saga does not.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two classes.
+        lam: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1]
+        >>> bn.solve(
+        ...     bn.SparseLogisticRegression(A, y, lam=0.1, intercept=True)
+        ... ).x.round(3)
+        array([ 0.795, -1.193])
     """
     return _model(A, y, LogisticLoss(), L1(lam), intercept=intercept, **data)
 
@@ -100,13 +233,13 @@ def SparseLogisticRegression(
 @stackable
 @door(also=OPTIONS)
 def SoftmaxRegression(
-    A: Any,
-    y: Any,
-    l2: Any = 1.0,
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
     *,
     classes: int | None = None,
     intercept: bool = True,
-    **data: Any,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i (logsumexp(z_i) - z_i[y_i]) + l2/2 ||C||_F^2, z_i = C' a_i + b0.
 
@@ -114,6 +247,27 @@ def SoftmaxRegression(
     does, their order is the result's `problem.classes`. With `classes` = K, labels
     within 0 .. K-1 are the numbers themselves, and some may be absent.
     sklearn.linear_model.LogisticRegression(C), multinomial: l2 = 1 / C.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two or more classes.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        classes: the number of classes, where some may be absent; None: those of y.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), ["a", "b", "b", "c"]
+        >>> result = bn.solve(bn.SoftmaxRegression(A, y, l2=0.1))
+        >>> result.predict(np.array([[0.0], [3.0]]))
+        array(['a', 'c'], dtype='<U1')
     """
     if classes is None:
         if not glm_inputs.known(y):
@@ -131,11 +285,35 @@ def SoftmaxRegression(
 @stackable
 @door(also=OPTIONS)
 def PoissonRegression(
-    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = True, **data: Any
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = True,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i (mu_i - y_i + y_i log(y_i / mu_i)) + l2/2 ||c||^2, mu = exp(z).
 
     sklearn.linear_model.PoissonRegressor(alpha) divides the sum by n: l2 = n alpha.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), counts >= 0.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 2.0, 6.0])
+        >>> bn.solve(bn.PoissonRegression(A, y, l2=0.1)).x.round(3)
+        array([ 0.931, -0.103])
     """
     return _model(A, y, PoissonLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -143,19 +321,42 @@ def PoissonRegression(
 @stackable
 @door(also=OPTIONS)
 def HuberRegression(
-    A: Any,
-    b: Any,
-    delta: Any = 1.0,
-    l2: Any = 1.0,
+    A: Matrix,
+    b: Column,
+    delta: Real = 1.0,
+    l2: Reals = 1.0,
     *,
     intercept: bool = True,
-    **data: Any,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise sum_i huber_delta(<a_i, c> + b0 - b_i) + l2/2 ||c||^2.
 
     huber(r) = r^2/2 for |r| <= delta, else delta |r| - delta^2/2.
     sklearn.linear_model.HuberRegressor(epsilon, alpha) also fits a scale s; at its
     solution c solves this problem with delta = epsilon s and l2 = s alpha.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        delta: from which residual on the loss is linear, > 0, in the unit of b.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(
+        ...     bn.HuberRegression(A, b, delta=0.5, l2=0.1, intercept=False)
+        ... ).x.round(3)
+        array([1.145, 1.483])
     """
     return _model(A, b, HuberLoss(delta), SquaredL2(l2), intercept=intercept, **data)
 
@@ -163,12 +364,38 @@ def HuberRegression(
 @stackable
 @door(also=OPTIONS)
 def SquaredHingeClassifier(
-    A: Any, y: Any, l2: Any = 1.0, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    y: Column,
+    l2: Reals = 1.0,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 sum_i max(0, 1 - y_i z_i)^2 + l2/2 ||c||^2.
 
     sklearn.svm.LinearSVC(C), loss="squared_hinge": l2 = 1 / (2 C); it penalises
     its intercept, so compare with fit_intercept=False.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), labels of two classes.
+        l2: the weight of the penalty, a number >= 0 or one a column.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1]
+        >>> bn.solve(
+        ...     bn.SquaredHingeClassifier(A, y, l2=1.0, intercept=True)
+        ... ).x.round(3)
+        array([ 0.333, -0.5  ])
     """
     return _model(A, y, SquaredHingeLoss(), SquaredL2(l2), intercept=intercept, **data)
 
@@ -176,11 +403,38 @@ def SquaredHingeClassifier(
 @stackable
 @door(also=OPTIONS)
 def GroupLasso(
-    A: Any, b: Any, lam: Any, groups: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    lam: Reals,
+    groups: ArrayLike | Sequence[Sequence[int]],
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 + sum_g lam_g ||c_g||_2.
 
     `groups`: one label a column, or tuples of indices. Not in scikit-learn.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lam: the weight of the penalty, a number >= 0 or one a group.
+        groups: one label a column, or tuples of indices of columns.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.GroupLasso(A, b, lam=0.1, groups=[0, 0])).x.round(3)
+        array([1.155, 1.491])
     """
     return _model(
         A, b, SquaredLoss(), GroupL2(lam, groups), intercept=intercept, **data
@@ -190,11 +444,30 @@ def GroupLasso(
 @stackable
 @door(also=OPTIONS)
 def NonnegativeLeastSquares(
-    A: Any, b: Any, *, intercept: bool = False, **data: Any
+    A: Matrix, b: Column, *, intercept: bool = False, **data: Unpack[RowOptions]
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 over c >= 0.
 
     scipy.optimize.nnls(A, b), sklearn.linear_model.LinearRegression(positive=True).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.NonnegativeLeastSquares(A, -b)).x
+        array([0., 0.])
     """
     return _model(A, b, SquaredLoss(), Nonnegative(), intercept=intercept, **data)
 
@@ -202,11 +475,37 @@ def NonnegativeLeastSquares(
 @stackable
 @door(also=OPTIONS)
 def BoxLeastSquares(
-    A: Any, b: Any, lower: Any, upper: Any, *, intercept: bool = False, **data: Any
+    A: Matrix,
+    b: Column,
+    lower: Reals,
+    upper: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
 ) -> GLM:
     """minimise 1/2 ||A c + b0 - b||^2 over lower <= c <= upper.
 
     scipy.optimize.lsq_linear(A, b, (lower, upper)).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lower, upper: numbers, or one a column; -inf and inf where there is no side.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.BoxLeastSquares(A, b, 0.0, 1.0)).x.round(3)
+        array([1., 1.])
     """
     term = Box(lower, upper)
     return _model(A, b, SquaredLoss(), term, intercept=intercept, **data)
@@ -214,6 +513,25 @@ def BoxLeastSquares(
 
 @stackable
 @door(also=OPTIONS)
-def SimplexLeastSquares(A: Any, b: Any, radius: Any = 1.0, **data: Any) -> GLM:
-    """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn."""
+def SimplexLeastSquares(
+    A: Matrix, b: Column, radius: Real = 1.0, **data: Unpack[RowOptions]
+) -> GLM:
+    """minimise 1/2 ||A c - b||^2 over c >= 0, sum c = radius. Not in scikit-learn.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        radius: what the coefficients sum to, > 0.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.SimplexLeastSquares(A, b)).x.round(3)
+        array([0., 1.])
+    """
     return _model(A, b, SquaredLoss(), Simplex(radius), **data)

@@ -1,5 +1,6 @@
 """Generalised linear models: a loss of A x + b, and a term on the coefficients."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, memoised_calls, validation
+from banach.core.annotations import Column, Matrix
 from banach.core.facts import CONSTRUCTION, SEEN, Fact, Facts
 from banach.core.fitted import Fitted
 from banach.core.kind import kind
@@ -79,6 +81,26 @@ class GLM(Problem):
     A may be a table of pandas, polars and others: `columns` are its names, empty where
     it has none; for an array they may be given. y, weights and offset may be columns
     of such tables; where row labels differ from those of A, Misuse.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        y: (n,), targets or labels, as the loss says below.
+        loss: such as `bn.LogisticLoss()`.
+        term: a Term of banach.terms; None: none.
+        intercept: whether a constant is fitted beside, never penalised.
+        sample_weight: (n,), weights >= 0.
+        offset: (n,), a known part of each prediction.
+        columns: p names, where A is an array.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> fit = bn.solve(
+        ...     bn.GLM(A, b, bn.HuberLoss(0.5), bn.L1(0.1), columns=["one", "t"])
+        ... )
+        >>> print(fit.coef)
+        one  1.13333
+        t        1.5
     """
 
     A: Any
@@ -93,15 +115,15 @@ class GLM(Problem):
 
     def __init__(
         self,
-        A: Any,
-        y: Any,
+        A: Matrix,
+        y: Column,
         loss: Loss,
         term: Term | None = None,
         *,
         intercept: bool = False,
-        sample_weight: Any = None,
-        offset: Any = None,
-        columns: Any = None,
+        sample_weight: Column | None = None,
+        offset: Column | None = None,
+        columns: Sequence[str] | None = None,
     ):
         if not isinstance(loss, Loss):
             raise Misuse(
@@ -115,22 +137,22 @@ class GLM(Problem):
             raise Misuse("Softmax takes no offset; leave it out")
         labelled.same_rows(A, y, sample_weight, offset)
         names = labelled.columns(A, columns)
-        A = glm_inputs.matrix(A)
-        n = A.shape[0]
-        self.columns = labelled.one_each(names, A.shape[1])
-        y, self.classes = glm_inputs.targets(y, loss, n)
+        rows = glm_inputs.matrix(A)
+        n = rows.shape[0]
+        self.columns = labelled.one_each(names, rows.shape[1])
+        read, self.classes = glm_inputs.targets(y, loss, n)
         weight = glm_inputs.weights(sample_weight, n)
         if offset is not None:
             offset = glm_inputs.vector(offset, "offset", n)
         dtype = glm_inputs.common_dtype(
-            design.values(A), None if loss.discrete else y, weight, offset
+            design.values(rows), None if loss.discrete else read, weight, offset
         )
-        self.A = design.narrowed(A, dtype)
+        self.A = design.narrowed(rows, dtype)
         # A method of a module that is fetched from an instance is a module of its own,
         # 16 us to make; from its class it is a function.
         kind = type(loss)
-        y = y if loss.discrete else inputs.cast(y, dtype, "y")
-        self.y = kind.labels(loss, y, dtype)
+        read = read if loss.discrete else inputs.cast(read, dtype, "y")
+        self.y = kind.labels(loss, read, dtype)
         self.weight = inputs.cast(weight, dtype, "sample_weight")
         self.offset = inputs.cast(offset, dtype, "offset")
         self.loss = inputs.in_dtype(loss, dtype)
@@ -218,18 +240,18 @@ class GLM(Problem):
             return v
         return jnp.concatenate([v, jnp.sum(th, axis=0, keepdims=True)])
 
-    def value(self, x: Array) -> Scalar:
+    def value(self, x: Array | np.ndarray) -> Scalar:
         """The sum of the losses, and the term if it is smooth."""
         x = jnp.asarray(x)
         return jnp.sum(
             self._weigh(self.loss.value(self.linear(x), self._y(x)))
         ) + self._ridge(x)
 
-    def grad(self, x: Array) -> Array:
+    def grad(self, x: Array | np.ndarray) -> Array:
         """A' (w l'(z)), and lam c if the term is smooth."""
         return self.value_and_grad(x)[1]
 
-    def value_and_grad(self, x: Array) -> tuple[Scalar, Array]:
+    def value_and_grad(self, x: Array | np.ndarray) -> tuple[Scalar, Array]:
         """Both in one pass over A and one over A'."""
         x = jnp.asarray(x)
         z, y = self.linear(x), self._y(x)
@@ -246,17 +268,17 @@ class GLM(Problem):
             size = jnp.concatenate([size, jnp.sum(slope, axis=0, keepdims=True)])
         return self._plus_ridge(size, jnp.abs(x))
 
-    def undefined(self, x: Array) -> Any:
+    def undefined(self, x: Array | np.ndarray) -> Any:
         """Whether the margins overflow; no loss is evaluated."""
         return ~jnp.all(jnp.isfinite(self.linear(x)))
 
-    def hvp(self, x: Array, v: Array) -> Array:
+    def hvp(self, x: Array | np.ndarray, v: Array | np.ndarray) -> Array:
         """The Hessian applied to v."""
         x, v = jnp.asarray(x), jnp.asarray(v)
         bent = self.loss.curve(self.linear(x), self._y(x), self._apply(v))
         return self._plus_ridge(self.adjoint(self._weigh(bent)), v)
 
-    def hess(self, x: Array) -> Float[Array, "d d"]:
+    def hess(self, x: Array | np.ndarray) -> Float[Array, "d d"]:
         """The dense Hessian; one product B'B with B = sqrt(w l'') A."""
         x = jnp.asarray(x)
         z, y = self.linear(x), self._y(x)
@@ -270,7 +292,7 @@ class GLM(Problem):
         l2 = self._plus_ridge(jnp.zeros_like(x), jnp.ones_like(x)).ravel()
         return H + jnp.diag(l2)
 
-    def prox(self, v: Array, t: Any) -> Array:
+    def prox(self, v: Array | np.ndarray, t: Any) -> Array:
         """The term's prox on the coefficients; the intercept stays.
 
         t is a number, or for terms that fall apart by coefficient one a row of v.
@@ -278,15 +300,15 @@ class GLM(Problem):
         own = self.split(t)[0] if jnp.ndim(t) else t
         return self._on_coef(lambda c: self.term.prox(c, own), v)
 
-    def project(self, v: Array) -> Array:
+    def project(self, v: Array | np.ndarray) -> Array:
         """The term's projection of the coefficients; the intercept stays."""
         return self._on_coef(self.term.project, v)
 
-    def lmo(self, g: Array) -> Array:
+    def lmo(self, g: Array | np.ndarray) -> Array:
         """The term's vertex; not offered beside an intercept."""
         return self.term.lmo(g)
 
-    def objective(self, x: Array) -> Scalar:
+    def objective(self, x: Array | np.ndarray) -> Scalar:
         """F(x), losses and term."""
         x = jnp.asarray(x)
         extra = 0 if self.folded else self.term.value(self.split(x)[0])
@@ -409,11 +431,11 @@ class GLM(Problem):
             return "gap"
         return "stationarity" if self.folded else "step"
 
-    def unattained(self, x: Array) -> str | None:
+    def unattained(self, x: Array | np.ndarray) -> str | None:
         """A direction that separates the data, without a penalty: no minimiser."""
         return separable.unattained(self, x)
 
-    def diagnosis(self, x: Array) -> str | None:
+    def diagnosis(self, x: Array | np.ndarray) -> str | None:
         """No minimiser to come to; or unequal columns that no scaling can reach."""
         return self.unattained(x) or glm_columns.unscaled(self)
 

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, cast
 
 import jax
 import numpy as np
@@ -26,6 +26,11 @@ from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm.loss import Loss
 from banach.parts.sparse import SparseMatrix
 from banach.terms.norms import Zero
+
+if TYPE_CHECKING:
+    from banach.kinds.glm.problem import GLM
+
+P = ParamSpec("P")
 
 DATA = ("sample_weight", "offset")
 OPTIONS = (*DATA, "columns")
@@ -63,7 +68,19 @@ class _Lanes:
         return self.A.with_values(self.A.values[i])
 
 
-def stackable(model: Callable[..., Any]) -> Callable[..., Any]:
+class Model(Protocol[P]):
+    """The function of a model by name, and its `stack`."""
+
+    __name__: str
+
+    def __call__(self, *args: P.args, **named: P.kwargs) -> "GLM":
+        """The model of these data."""
+
+    def stack(self, *args: P.args, **named: P.kwargs) -> Stacked:
+        """Many of them at once, for `bn.solve_many`."""
+
+
+def stackable(model: "Callable[P, GLM]") -> Model[P]:
     """Give a model's function its `stack`."""
     listed = inspect.signature(model)
     first, second, *rest = listed.parameters.values()
@@ -87,7 +104,7 @@ def stackable(model: Callable[..., Any]) -> Callable[..., Any]:
         Stacked: a sequence of the problems, each made when it is read.
     """
     model.stack = door(stack, also=OPTIONS)  # type: ignore[attr-defined]
-    return model
+    return cast("Model[P]", model)
 
 
 def stack(cls: Any, A: Any, y: Any, given: dict[str, Any]) -> Stacked:
@@ -365,7 +382,7 @@ def _parts(
                     f"lane {i}: its {type(own.term).__name__} is of another structure "
                     "than that of lane 0; stack lanes of one structure"
                 )
-    return jax.tree.unflatten(structure, made)  # type: ignore[no-any-return]
+    return jax.tree.unflatten(structure, made)
 
 
 def _statics(part: Any) -> bool:
@@ -450,7 +467,7 @@ def _leaves(A: _Leaf) -> SparseMatrix:
     values, *places = (getattr(A.value, v) for v in ("values", "rows", "columns"))
     leaves = [_Leaf(values, A.shared), *(_Leaf(v, True) for v in places)]
     structure = jax.tree.structure(A.value)
-    return jax.tree.unflatten(structure, leaves)  # type: ignore[no-any-return]
+    return jax.tree.unflatten(structure, leaves)
 
 
 def _cast(part: Any, dtype: Any) -> Any:

@@ -230,7 +230,7 @@ class ModelInclusion(view_bases.AsInclusion):
 
     def operator(self, z: Array) -> Array:
         """The gradient."""
-        return self.base.grad(z)  # type: ignore[attr-defined]
+        return self.base.grad(z)
 
     def resolvent(self, v: Array, t: Any) -> Array:
         """The prox of t g."""

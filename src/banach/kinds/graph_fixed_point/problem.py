@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree, validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -38,6 +40,22 @@ class GraphFixedPoint(Problem):
     max |B| / (1 - gamma).
 
     Source: the linear maps of Park, Choo and Park, Convergent Graph Solvers (2022).
+
+    Args:
+        scores: (heads, edges).
+        bias: (heads, nodes, width).
+        senders, receivers: (edges,), numbers of nodes.
+        gamma: in (0, 1).
+
+    Raises:
+        Misuse: shapes or numbers of nodes that do not fit, gamma outside (0, 1).
+
+    Example:
+        >>> ring = bn.GraphFixedPoint(
+        ...     np.zeros((1, 2)), np.ones((1, 2, 1)), [0, 1], [1, 0], gamma=0.5
+        ... )
+        >>> bn.solve(ring).x.ravel().round(4)
+        array([2., 2.])
     """
 
     norm: ClassVar[str] = "inf"
@@ -50,7 +68,12 @@ class GraphFixedPoint(Problem):
     gamma: Any
 
     def __init__(
-        self, scores: Any, bias: Any, senders: Any, receivers: Any, gamma: Any = 0.5
+        self,
+        scores: ArrayLike,
+        bias: ArrayLike,
+        senders: ArrayLike,
+        receivers: ArrayLike,
+        gamma: Real = 0.5,
     ):
         bias = inputs.variable(bias, "bias")
         scores = inputs.variable(scores, "scores")

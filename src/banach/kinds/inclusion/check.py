@@ -31,6 +31,25 @@ class InclusionResidual(Scaled):
     constant of F, some element of F + G at the resolvent is at most (1 + t L) r.
     That is a residual: only a strongly monotone F turns it into a distance. What was
     declared about F is tried on sampled pairs.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Facchinei and Pang, Finite-Dimensional Variational Inequalities (2003),
+    section 1.5, the natural map.
+
+    Example:
+        >>> turn = lambda z: jnp.stack([z[1] - 2.0, 1.0 - z[0]])
+        >>> game = bn.Inclusion(turn, np.zeros(2), monotone=True, L=1.0)
+        >>> verdict = bn.verify(
+        ...     game, np.array([1.0, 2.0]), check=bn.InclusionResidual()
+        ... )
+        >>> print(verdict)
+        certified: ||F(z)||_2, ratio 3.33e-307, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "inclusion"
@@ -75,6 +94,25 @@ class InclusionDistance(Scaled):
     With p = J_t(z - t F(z)), e = z - p and d = z - z*: (e / t - F(z)) is in G(p) and
     -F(z*) in G(z*), so <e / t - F(z) + F(z*), d - e> >= 0 and
     mu ||d||^2 <= <F(z) - F(z*), d> <= (1 / t + L) ||e|| ||d||.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Facchinei and Pang, Finite-Dimensional Variational Inequalities (2003),
+    theorem 2.3.3.
+
+    Example:
+        >>> turn = lambda z: jnp.stack([z[0] + z[1] - 3.0, z[1] - z[0] - 1.0])
+        >>> both = bn.Inclusion(turn, np.zeros(2), monotone=True, L=1.5, mu=1.0)
+        >>> verdict = bn.verify(
+        ...     both, np.array([1.0, 2.0]), check=bn.InclusionDistance()
+        ... )
+        >>> print(verdict)
+        certified: ||z-z*||_2, ratio 6.79e-307, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "inclusion_distance"

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, trace_errors, tree, validation
+from banach.core.annotations import Real
 from banach.core.door import door
 from banach.core.facts import DECLARED, Facts, given
 from banach.core.kind import kind
@@ -62,6 +63,29 @@ class Inclusion(Problem):
     ||z - J_t(z - t F(z))|| / t is t = 1/L if L is known, else 1. The resolvent of no
     term is the identity, so that one method serves both cases. `is_saddle` says that
     F comes from a saddle function: see `saddle`.
+
+    Args:
+        components: F_i(z, datum) or, without data, F(z): a JAX function to a pytree
+            like z.
+        z0: the start, a pytree of floating arrays.
+        data: a pytree of arrays (n, ...), one entry a component.
+        term: g, a Term of banach.terms.
+        monotone, cocoercive, cocoercive_average, L, L_average, mu, radius: what is
+            declared, as above; numbers > 0.
+        reference: the point that "small" is relative to, like z.
+        is_saddle: whether F comes from a saddle function.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns something not shaped
+            like z, a start that is not floating, constants out of range, each with the
+            cure.
+
+    Example:
+        >>> turn = lambda z: jnp.stack([z[0] + z[1] - 3.0, z[1] - z[0] - 1.0])
+        >>> bn.solve(
+        ...     bn.Inclusion(turn, np.zeros(2), monotone=True, L=1.5, mu=1.0)
+        ... ).x.round(4)
+        array([1., 2.])
     """
 
     fun: inputs.Function
@@ -81,12 +105,12 @@ class Inclusion(Problem):
         *,
         term: Term | None = None,
         monotone: bool = False,
-        cocoercive: Any = None,
-        cocoercive_average: Any = None,
-        L: Any = None,
-        L_average: Any = None,
-        mu: Any = None,
-        radius: Any = None,
+        cocoercive: Real | None = None,
+        cocoercive_average: Real | None = None,
+        L: Real | None = None,
+        L_average: Real | None = None,
+        mu: Real | None = None,
+        radius: Real | None = None,
         reference: PyTree = None,
         is_saddle: bool = False,
     ):
@@ -272,6 +296,31 @@ def saddle(
     convex in x and concave in y. Without data, phi(x, y) is the only component.
     `facts` are those of Inclusion, the term among them: bn.Product(X, Y) for x in a
     set X and y in a set Y.
+
+    Args:
+        phi: phi(x, y), or phi(x, y, datum) with data: a JAX function to one real
+            number.
+        x0, y0: the starts, pytrees of floating arrays.
+        data: a pytree of arrays (n, ...), one entry a component.
+        facts: what `bn.Inclusion` may be told: term, monotone, L, mu, radius and so on.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real number, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> pay = np.array([[0.0, 2.0], [1.0, 0.0]])
+        >>> game = bn.saddle(
+        ...     lambda x, y: x @ pay @ y,
+        ...     np.ones(2) / 2,
+        ...     np.ones(2) / 2,
+        ...     term=bn.Product(bn.Simplex(), bn.Simplex()),
+        ...     monotone=True,
+        ...     L=2.0,
+        ... )
+        >>> x, y = bn.solve(game).x
+        >>> x.round(3), y.round(3)
+        (array([0.333, 0.667]), array([0.667, 0.333]))
     """
     if not callable(phi):
         raise Misuse(

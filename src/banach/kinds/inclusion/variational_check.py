@@ -35,6 +35,31 @@ class VariationalGap(Scaled):
 
     The scale is the gap at the centre of C; at the vertex that answers it where the
     centre is a solution.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Facchinei and Pang, Finite-Dimensional Variational Inequalities (2003),
+    chapter 10; Nesterov, Mathematical Programming 109 (2007).
+
+    Example:
+        >>> pay = np.array([[0.0, 1.0], [1.0, 0.0]])
+        >>> game = bn.saddle(
+        ...     lambda x, y: x @ pay @ y,
+        ...     np.ones(2) / 2,
+        ...     np.ones(2) / 2,
+        ...     term=bn.Product(bn.Simplex(), bn.Simplex()),
+        ...     monotone=True,
+        ... )
+        >>> verdict = bn.verify(
+        ...     game, (np.ones(2) / 2, np.ones(2) / 2), check=bn.VariationalGap()
+        ... )
+        >>> print(verdict)
+        certified: duality gap, ratio 2.71e-15, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "variational_gap"
@@ -104,7 +129,8 @@ class VariationalGap(Scaled):
 def _set(problem: Problem) -> Term:
     if problem.term is not None:
         return problem.term
-    return L2Ball(problem.facts().radius, problem.start().x)
+    radius: Any = problem.facts().radius
+    return L2Ball(radius, problem.start().x)
 
 
 def _repaired(problem: Problem, z: Any) -> Any:

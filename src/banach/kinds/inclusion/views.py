@@ -145,7 +145,7 @@ class OperatorRoot(view_bases.AsRoot):
 
     def residual(self, x: PyTree) -> PyTree:
         """The operator."""
-        return self.base.operator(x)  # type: ignore[attr-defined]
+        return self.base.operator(x)
 
     def jacobian(self, x: PyTree) -> Float[Array, "n n"]:
         """By forward derivatives."""

@@ -47,6 +47,23 @@ class ProjectedResidual(Check):
     Slack: rounding of r and of J (a running error), of the factorisation as its own
     residual shows it, and ||P_J(true) r|| <= p (1 + e / sigma) + ||F'r|| / sigma, with
     sigma the least singular value less e = ||F||, F what rounding may have done to J.
+
+    Args:
+        size: that of the data, a number >= 0; None: found from the problem, as said
+            above.
+        start: the size of the residual at the problem's own x0; None: found with it.
+
+    Source: Bates and Watts, A relative offset orthogonality convergence criterion for
+    nonlinear least squares, Technometrics 23 (1981).
+
+    Example:
+        >>> t, y = np.arange(4.0), np.array([1.0, 2.9, 5.2, 7.0])
+        >>> line = bn.least_squares(
+        ...     lambda p: p[0] + p[1] * t - y, np.zeros(2), data=y
+        ... )
+        >>> verdict = bn.verify(bn.solve(line), check=bn.ProjectedResidual())
+        >>> verdict.certified, verdict.certificate.quantity
+        (True, '||P_J r||_2/(||r||_2 + tol ||data||_2)')
     """
 
     name: ClassVar[str] = "projected_residual"

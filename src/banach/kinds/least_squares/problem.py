@@ -46,6 +46,25 @@ class NonlinearLeastSquares(Differentiable, Started):
     `data` are the observations that r = model - data is made from, shaped like r and
     in its units (divided by sigma where r is). Only their norm is used, as the size
     that an exact fit is small against; without them the residual at `reference` is.
+
+    Args:
+        residual: residual(x, *args), a JAX function to a pytree of arrays.
+        x0: the start, a pytree of floating arrays.
+        args: further arguments of residual, pytrees of arrays.
+        data: the observations, shaped like the residual.
+        reference: the point whose residual "small" is relative to, like x.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real arrays, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> t, y = np.arange(4.0), np.array([1.0, 2.0, 4.1, 8.0])
+        >>> grow = bn.NonlinearLeastSquares(
+        ...     lambda p: p[0] * jnp.exp(p[1] * t) - y, np.ones(2), data=y
+        ... )
+        >>> bn.solve(grow).x.round(3)
+        array([1.027, 0.685])
     """
 
     fun: inputs.Function
@@ -157,7 +176,27 @@ def least_squares(
     *,
     data: PyTree = None,
 ) -> NonlinearLeastSquares:
-    """State 1/2 ||residual(x, *args)||^2 as a problem; `data` are its observations."""
+    """State 1/2 ||residual(x, *args)||^2 as a problem; `data` are its observations.
+
+    Args:
+        residual: residual(x, *args), a JAX function to a pytree of arrays.
+        x0: the start, a pytree of floating arrays.
+        args: further arguments of residual, pytrees of arrays.
+        data: the observations, shaped like the residual and in its units.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real arrays, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> t, y = np.arange(4.0), np.array([1.0, 2.9, 5.2, 7.0])
+        >>> line = bn.least_squares(
+        ...     lambda p: p["a"] + p["b"] * t - y, {"a": 0.0, "b": 0.0}, data=y
+        ... )
+        >>> result = bn.solve(line)
+        >>> {name: round(float(v), 3) for name, v in result.x.items()}
+        {'a': 0.98, 'b': 2.03}
+    """
     return NonlinearLeastSquares(residual, x0, args, data=data)
 
 

@@ -29,6 +29,24 @@ class LinearResidual(Scaled):
     solution at all, a huge x may come close. Slack: gam(k + 2) (|A| |x| + |b|), k
     the longest row; of a function A a running error, or an estimate where an
     operation has no rule.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), chapters 3
+    and 7.
+
+    Example:
+        >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
+        >>> verdict = bn.verify(
+        ...     bn.Linear(A, b), np.linalg.solve(A, b), check=bn.LinearResidual()
+        ... )
+        >>> print(verdict)
+        certified: ||b-Ax||_2, ratio 1.13e-15, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "linear_residual"
@@ -71,6 +89,25 @@ class LinearDistance(Scaled):
     by construction ridge of normal equations, else as declared. The scale is
     ||b|| / L <= ||x*||, so that the ratio bounds the relative error; 1 where no
     bound L of ||A|| is known, and where b = 0.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+        sigma: a lower bound of the least singular value of A; None: found as said
+            above.
+
+    Source: Rump, Verification methods, Acta Numerica 19 (2010).
+
+    Example:
+        >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
+        >>> verdict = bn.verify(
+        ...     bn.Linear(A, b), np.linalg.solve(A, b), check=bn.LinearDistance()
+        ... )
+        >>> print(verdict)
+        certified: ||x-x*||_2, ratio 2.52e-15, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "linear_distance"
@@ -105,6 +142,26 @@ class EnergyError(Scaled):
     For symmetric positive definite A; half its square is f(x) - f* of the quadratic
     x'A x / 2 - b'x. sigma is that of `linear_distance`. The scale is
     ||b|| / sqrt(L) <= ||x*||_A, or 1.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+        sigma: a lower bound of the least singular value of A; None: that of
+            `bn.LinearDistance`.
+
+    Source: Golub and Meurant, Matrices, Moments and Quadrature with Applications
+    (2010).
+
+    Example:
+        >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
+        >>> verdict = bn.verify(
+        ...     bn.Linear(A, b), np.linalg.solve(A, b), check=bn.EnergyError()
+        ... )
+        >>> print(verdict)
+        certified: ||x-x*||_A, ratio 1.71e-15, tol 1e-06
+          ...
     """
 
     name: ClassVar[str] = "energy_error"

@@ -1,5 +1,6 @@
 """Systems of linear equations A x = b."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import tree
+from banach.core.annotations import Column, Matrix, Real
 from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
@@ -52,6 +54,24 @@ class Linear(Problem):
 
     Against SciPy: `scipy.sparse.linalg.cg(A, b, rtol=tol)` stops at the same
     ||b - A x|| <= tol ||b||, read from its recurrence; here it is recomputed from A.
+
+    Args:
+        A: (n, n), as said above.
+        b: like x.
+        x0: the start, like x; None: 0.
+        args: further arguments of a function A.
+        symmetric: whether A is; None: found, of a function False.
+        positive_definite: whether A is; None: found.
+        sigma: a lower bound > 0 of the least singular value.
+
+    Raises:
+        Misuse: shapes that do not fit, NaN, a declaration that is refuted, each with
+            the cure.
+
+    Example:
+        >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
+        >>> bn.solve(bn.Linear(A, b)).x.round(4)
+        array([0.0909, 0.6364])
     """
 
     A: Operator
@@ -63,14 +83,14 @@ class Linear(Problem):
 
     def __init__(
         self,
-        A: Any,
+        A: Matrix | Operator | Callable[..., PyTree],
         b: PyTree,
         x0: PyTree = None,
         *,
         args: tuple = (),
         symmetric: bool | None = None,
         positive_definite: bool | None = None,
-        sigma: Any = None,
+        sigma: Real | None = None,
     ):
         b = given.right_side(b)
         self.A, self.b = given.operator(A, b, args)
@@ -174,7 +194,7 @@ class Linear(Problem):
 
 @door
 def normal_equations(
-    A: Any, y: Any, ridge: Any = 0.0, *, positive_definite: bool | None = None
+    A: Matrix, y: Column, ridge: Real = 0.0, *, positive_definite: bool | None = None
 ) -> Linear:
     """(A'A + ridge I) x = A'y: symmetric, positive definite for ridge > 0.
 
@@ -184,10 +204,25 @@ def normal_equations(
     matrix, of any shape. With ridge = 0 definiteness is proved for at most 1000
     columns, and declared otherwise. Raises Misuse for a negative ridge, or shapes that
     do not fit.
+
+    Args:
+        A: (n, p), an array or a sparse matrix.
+        y: (n,).
+        ridge: a number >= 0, in the unit of A'A.
+        positive_definite: whether A'A + ridge I is; None: found.
+
+    Raises:
+        Misuse: a negative ridge, or shapes that do not fit.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.normal_equations(A, b, ridge=0.1)).x.round(4)
+        array([1.1454, 1.4831])
     """
-    inner, y = given.tall(A, y)
+    inner, b = given.tall(A, y)
     columns = given.width(inner)
-    operator = NormalOperator(inner, given.ridge(ridge, y.dtype), columns)
+    operator = NormalOperator(inner, given.ridge(ridge, b.dtype), columns)
     return Linear(
-        operator, given.pulled_back(inner, y), positive_definite=positive_definite
+        operator, given.pulled_back(inner, b), positive_definite=positive_definite
     )

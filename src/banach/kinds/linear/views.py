@@ -62,17 +62,17 @@ class Quadratic(view_bases.AsSmooth):
 
     def value_and_grad(self, x: PyTree) -> tuple[Any, PyTree]:
         """From one product: <x, A x> / 2 - <b, x> = <x, (A x - b) - b> / 2."""
-        g = tree.neg(self.base.residual(x))  # type: ignore[attr-defined]
-        b = tree.cast(self.base.b, tree.dtype(x))  # type: ignore[attr-defined]
+        g = tree.neg(self.base.residual(x))
+        b = tree.cast(self.base.b, tree.dtype(x))
         return tree.vdot(x, tree.sub(g, b)) / 2, g
 
     def hvp(self, x: PyTree, v: PyTree) -> PyTree:
         """A v."""
-        return self.base.matvec(v)  # type: ignore[attr-defined]
+        return self.base.matvec(v)
 
     def hess(self, x: PyTree) -> Float[Array, "n n"]:
         """A, dense."""
-        return self.base.matrix()  # type: ignore[attr-defined]
+        return self.base.matrix()
 
     def facts(self) -> Facts:
         """Convex; L is the norm of A, mu its least singular value."""
@@ -121,11 +121,11 @@ class EquationsRoot(view_bases.AsRoot):
 
     def residual(self, x: PyTree) -> PyTree:
         """A x - b."""
-        return tree.neg(self.base.residual(x))  # type: ignore[attr-defined]
+        return tree.neg(self.base.residual(x))
 
     def jacobian(self, x: PyTree) -> Float[Array, "n n"]:
         """A."""
-        return self.base.matrix()  # type: ignore[attr-defined]
+        return self.base.matrix()
 
 
 def of(problem: Any) -> tuple[Way, ...]:

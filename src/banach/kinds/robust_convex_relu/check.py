@@ -63,6 +63,21 @@ class RobustReluGap(Check):
     with the signs of x; it is tight only where no coordinate of the slopes vanishes.
     An offered dual (attack, box, cones) is clipped into its domain and re-evaluated.
     The scale is the objective at zero.
+
+    Args:
+        scale: a number > 0 that the gap is relative to; None: the objective at zero.
+
+    Source: Bai, Gautam and Sojoudi (2023), section 4; the dual is derived here.
+
+    Example:
+        >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> y = np.array([0.0, 1.0, 3.0])
+        >>> net = bn.RobustConvexRelu(X, y, beta=0.1, eps=0.05, patterns=4)
+        >>> verdict = bn.verify(
+        ...     bn.solve(net, max_steps=200), check=bn.RobustReluGap()
+        ... )
+        >>> verdict.certified, verdict.certificate.grade
+        (False, 'bound')
     """
 
     name: ClassVar[str] = "robust_relu_gap"

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from banach.core import compat, tree
+from banach.core.annotations import Column, Matrix, Real
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -49,6 +51,21 @@ class RobustConvexRelu(Problem):
     Raises Misuse as ConvexRelu does, for eps <= 0, and where no pattern survives eps.
 
     Source: Bai, Gautam and Sojoudi (2023), section 4; the dual is derived here.
+
+    Args:
+        X: (n, d), with a column of ones for a bias.
+        y: (n,), targets.
+        beta: the weight of the penalty, > 0.
+        eps: how far each entry of X may move, > 0, in the unit of X.
+        patterns: how many, or rows of 0 and 1, shape (P, n).
+        seed: of the patterns that are drawn.
+
+    Example:
+        >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> y = np.array([0.0, 1.0, 3.0])
+        >>> net = bn.RobustConvexRelu(X, y, beta=0.1, eps=0.05, patterns=4)
+        >>> net.size()
+        16
     """
 
     plain: ConvexRelu
@@ -56,11 +73,11 @@ class RobustConvexRelu(Problem):
 
     def __init__(
         self,
-        X: Any,
-        y: Any,
-        beta: Any,
-        eps: Any,
-        patterns: Any = 50,
+        X: Matrix,
+        y: Column,
+        beta: Real,
+        eps: Real,
+        patterns: int | ArrayLike = 50,
         *,
         seed: int = 0,
     ):
@@ -69,15 +86,15 @@ class RobustConvexRelu(Problem):
                 "RobustConvexRelu takes a number of patterns or rows of 0 and 1, got "
                 f"{patterns!r}; no list of patterns covers every network here"
             )
-        X = glm_inputs.dense(X, "X")
-        self.eps = relu_inputs.positive(eps, "eps", X.dtype)
+        rows = glm_inputs.dense(X, "X")
+        self.eps = relu_inputs.positive(eps, "eps", rows.dtype)
         if compat.is_tracer(self.eps):
             raise Misuse(
                 "RobustConvexRelu reads its patterns from eps, which is being traced; "
                 "build it outside jit and vmap, and move its data with eqx.tree_at"
             )
-        found, _ = relu_inputs.patterns(X, patterns, seed, float(self.eps))
-        self.plain = ConvexRelu(X, y, beta, found.masks)
+        found, _ = relu_inputs.patterns(rows, patterns, seed, float(self.eps))
+        self.plain = ConvexRelu(rows, y, beta, found.masks)
         self.eps = self.eps.astype(self.plain.X.dtype)
 
     def restated(self) -> "RobustConvexRelu":
@@ -109,14 +126,14 @@ class RobustConvexRelu(Problem):
         x = jnp.asarray(x)
         return _matmul(self._masks(x).T, x[0] - x[1])
 
-    def value(self, x: Array) -> Scalar:
+    def value(self, x: Array | np.ndarray) -> Scalar:
         """The worst-case losses, without the norms."""
         x = jnp.asarray(x)
         off = jnp.abs(self.plain.outputs(x) - jnp.asarray(self.plain.y, x.dtype))
         worst = off + self._eps(x) * jnp.sum(jnp.abs(self.slopes(x)), axis=1)
         return jnp.sum(jnp.square(worst)) / 2
 
-    def objective(self, x: Array) -> Scalar:
+    def objective(self, x: Array | np.ndarray) -> Scalar:
         """Worst-case losses and norms."""
         return self.value(x) + self.plain.norms(x)
 
@@ -233,7 +250,7 @@ class RobustConvexRelu(Problem):
         """Zero."""
         return self.start()
 
-    def undefined(self, x: Array) -> Any:
+    def undefined(self, x: Array | np.ndarray) -> Any:
         """Whether the predictions overflow."""
         return self.plain.undefined(x)
 

@@ -1,7 +1,6 @@
 """Systems of equations F(x) = 0."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +32,23 @@ class Root(Problem):
     `reference`, a point like x, or else at x0, which then can only be believed as far
     as the terms at the judged point agree (see the check "residual"). SciPy's `root`
     solves the same equations.
+
+    Args:
+        fun: fun(x, *args), a JAX function to a pytree shaped like x.
+        x0: the start, a pytree of floating arrays.
+        args: further arguments of fun, pytrees of arrays.
+        scale: the unit of each equation, one number > 0 or a pytree like x.
+        reference: a point like x at which the sizes of the terms are taken.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns something not shaped
+            like x, a start that is not floating, constants out of range, each with the
+            cure.
+
+    Example:
+        >>> square = bn.Root(lambda x: x**2 - 2.0, np.ones(1))
+        >>> bn.solve(square).x.round(6)
+        array([1.414214])
     """
 
     fun: inputs.Function
@@ -47,7 +63,7 @@ class Root(Problem):
         x0: PyTree,
         args: tuple = (),
         *,
-        scale: Any = None,
+        scale: PyTree = None,
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)

@@ -60,11 +60,11 @@ class RootSquares(view_bases.AsSmooth):
 
     def residual(self, x: PyTree) -> Float[Array, " m"]:
         """F(x) as one vector."""
-        return tree.ravel(self.base.residual(x))[0]  # type: ignore[attr-defined]
+        return tree.ravel(self.base.residual(x))[0]
 
     def jacobian(self, x: PyTree) -> Float[Array, "m n"]:
         """That of F."""
-        return self.base.jacobian(x)  # type: ignore[attr-defined]
+        return self.base.jacobian(x)
 
     def gauss_newton(self, x: PyTree) -> Float[Array, "n n"]:
         """J'J, positive semidefinite."""

@@ -7,6 +7,7 @@ import equinox as eqx
 from jaxtyping import Array, Float, PyTree
 
 from banach.core import validation
+from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, Facts, given
 from banach.core.kind import cure, kind
 from banach.kinds import inputs
@@ -36,6 +37,28 @@ class Smooth(Minimised, Started):
 
     Against SciPy: `scipy.optimize.minimize(fun, x0, args)` minimises the same f; its
     gtol bounds the max-norm of the gradient, `Absolute` stationarity the 2-norm.
+
+    Args:
+        fun: fun(x, *args), a JAX function to one real number.
+        x0: the start, a pytree of floating arrays.
+        args: further arguments of fun, pytrees of arrays.
+        convex: whether f is convex.
+        L: a Lipschitz constant of its gradient, in 2-norms.
+        mu: its constant of strong convexity; implies convex.
+        self_concordant: M with |f'''| <= 2 M f''^(3/2) along every line.
+        radius: a bound of ||x0 - x*||.
+        reference: the point that "small" is relative to, like x.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real number, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> bowl = bn.Smooth(
+        ...     lambda x: jnp.sum((x - 1.0) ** 2), np.zeros(2), convex=True, L=2.0
+        ... )
+        >>> bn.solve(bowl).x.round(6)
+        array([1., 1.])
     """
 
     fun: inputs.Function
@@ -55,10 +78,10 @@ class Smooth(Minimised, Started):
         args: tuple = (),
         *,
         convex: bool = False,
-        L: Any = None,
-        mu: Any = None,
-        self_concordant: Any = None,
-        radius: Any = None,
+        L: Real | None = None,
+        mu: Real | None = None,
+        self_concordant: Real | None = None,
+        radius: Real | None = None,
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)

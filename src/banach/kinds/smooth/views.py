@@ -49,15 +49,15 @@ class ZeroTerm(view_bases.Seen):
 
     def value(self, x: PyTree) -> Any:
         """f(x)."""
-        return self.base.value(x)  # type: ignore[attr-defined]
+        return self.base.value(x)
 
     def grad(self, x: PyTree) -> PyTree:
         """The gradient of f."""
-        return self.base.grad(x)  # type: ignore[attr-defined]
+        return self.base.grad(x)
 
     def value_and_grad(self, x: PyTree) -> tuple[Any, PyTree]:
         """Both."""
-        return self.base.value_and_grad(x)  # type: ignore[attr-defined]
+        return self.base.value_and_grad(x)
 
     def prox(self, v: PyTree, t: Any) -> PyTree:
         """v."""
@@ -96,11 +96,11 @@ class GradientRoot(view_bases.AsRoot):
 
     def residual(self, x: PyTree) -> PyTree:
         """The gradient."""
-        return self.base.grad(x)  # type: ignore[attr-defined]
+        return self.base.grad(x)
 
     def jacobian(self, x: PyTree) -> Float[Array, "n n"]:
         """The Hessian."""
-        return self.base.hess(x)  # type: ignore[attr-defined]
+        return self.base.hess(x)
 
 
 def of(problem: Problem) -> tuple[Way, ...]:

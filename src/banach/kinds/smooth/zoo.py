@@ -1,31 +1,36 @@
-"""Classical test functions as problems, by name.
+"""Classical test functions as problems, by name; listing them imports no jax.
 
 `load("rosenbrock:40")` gives a problem of 40 unknowns. The reference of each is its
 classical start, so tolerances are relative to the gradient there. Formulas: Moré,
 Garbow and Hillstrom (1981), and the CUTEst collection.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
-from banach.core.problem import Misuse
-from banach.kinds.smooth.problem import Smooth
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
 
-Vector = Float[Array, " n"]
+    from banach.kinds.smooth.problem import Smooth
+
+    Vector = Float[Array, " n"]
 
 
 def rosenbrock(n: int = 2) -> Smooth:
     """sum 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2; minimum 0 at ones."""
     _at_least("rosenbrock", n, 2)
 
+    import jax.numpy as jnp
+
     def f(x: Vector):
         return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
     x0 = np.where(np.arange(n) % 2 == 0, -1.2, 1.0)
-    return Smooth(f, x0, reference=x0)
+    return _smooth(f, x0, reference=x0)
 
 
 def quadratic(n: int = 10, condition: float = 1e4) -> Smooth:
@@ -47,18 +52,20 @@ def quadratic(n: int = 10, condition: float = 1e4) -> Smooth:
         return 0.5 * x @ H @ x - b @ x
 
     L, mu = 1 + 1e-12 * n, values[0] - 1e-13 * n
-    return Smooth(f, np.zeros(n), (H, b), L=L, mu=mu, reference=np.zeros(n))
+    return _smooth(f, np.zeros(n), (H, b), L=L, mu=mu, reference=np.zeros(n))
 
 
 def monkey_saddle(n: int = 2) -> Smooth:
     """x^3 - 3 x y^2 + sum of the other squares: flat at 0, which is no minimiser."""
     _at_least("monkey_saddle", n, 2)
 
+    import jax.numpy as jnp
+
     def f(x: Vector):
         return x[0] ** 3 - 3 * x[0] * x[1] ** 2 + jnp.sum(x[2:] ** 2)
 
     x0 = np.full(n, 0.5)
-    return Smooth(f, x0, reference=x0)
+    return _smooth(f, x0, reference=x0)
 
 
 def logistic(n: int = 20) -> Smooth:
@@ -69,18 +76,22 @@ def logistic(n: int = 20) -> Smooth:
     y = np.where(A @ draw.normal(size=n) + draw.normal(size=5 * n) > 0, 1.0, -1.0)
     lam = 0.01
 
+    import jax.numpy as jnp
+
     def f(x: Vector, A, y):
         return jnp.mean(jnp.logaddexp(0.0, -y * (A @ x))) + lam / 2 * x @ x
 
     # |A|_F^2 bounds the largest eigenvalue of A'A; the loss bends at most 1/4.
     L = float(np.sum(A**2)) / (4 * len(y)) * (1 + 1e-9) + lam
-    return Smooth(f, np.zeros(n), (A, y), L=L, mu=lam, reference=np.zeros(n))
+    return _smooth(f, np.zeros(n), (A, y), L=L, mu=lam, reference=np.zeros(n))
 
 
 def powell_singular(n: int = 4) -> Smooth:
     """Powell's function of blocks of 4; minimum 0 at 0, singular Hessian there."""
     if n % 4:
-        raise Misuse(f"powell_singular needs a multiple of 4 unknowns, got {n}")
+        raise _misuse(f"powell_singular needs a multiple of 4 unknowns, got {n}")
+
+    import jax.numpy as jnp
 
     def f(x: Vector):
         a, b, c, d = x[0::4], x[1::4], x[2::4], x[3::4]
@@ -89,12 +100,14 @@ def powell_singular(n: int = 4) -> Smooth:
         )
 
     x0 = np.tile([3.0, -1.0, 0.0, 1.0], n // 4)
-    return Smooth(f, x0, reference=x0)
+    return _smooth(f, x0, reference=x0)
 
 
 def beale(n: int = 2) -> Smooth:
     """Beale's function of two variables; minimum 0 at (3, 0.5)."""
     _exactly("beale", n, 2)
+
+    import jax.numpy as jnp
 
     def f(x: Vector):
         i = jnp.arange(1, 4)
@@ -102,7 +115,7 @@ def beale(n: int = 2) -> Smooth:
         return jnp.sum((c - x[0] * (1 - x[1] ** i)) ** 2)
 
     x0 = np.ones(2)
-    return Smooth(f, x0, reference=x0)
+    return _smooth(f, x0, reference=x0)
 
 
 def brown_badly_scaled(n: int = 2) -> Smooth:
@@ -113,24 +126,28 @@ def brown_badly_scaled(n: int = 2) -> Smooth:
         return (x[0] - 1e6) ** 2 + (x[1] - 2e-6) ** 2 + (x[0] * x[1] - 2) ** 2
 
     x0 = np.ones(2)
-    return Smooth(f, x0, reference=x0)
+    return _smooth(f, x0, reference=x0)
 
 
 def dixon_price(n: int = 10) -> Smooth:
     """(x_1 - 1)^2 + sum i (2 x_i^2 - x_{i-1})^2; minimum 0."""
     _at_least("dixon_price", n, 2)
 
+    import jax.numpy as jnp
+
     def f(x: Vector):
         i = jnp.arange(2, n + 1, dtype=x.dtype)
         return (x[0] - 1) ** 2 + jnp.sum(i * (2 * x[1:] ** 2 - x[:-1]) ** 2)
 
     x0 = np.ones(n)
-    return Smooth(f, x0, reference=x0)
+    return _smooth(f, x0, reference=x0)
 
 
 def trigonometric(n: int = 10) -> Smooth:
     """Spedicato's trigonometric function; minimum 0, many stationary points."""
     _at_least("trigonometric", n, 1)
+
+    import jax.numpy as jnp
 
     def f(x: Vector):
         i = jnp.arange(1, n + 1, dtype=x.dtype)
@@ -138,7 +155,7 @@ def trigonometric(n: int = 10) -> Smooth:
         return jnp.sum(r**2)
 
     x0 = np.full(n, 1.0 / n)
-    return Smooth(f, x0, reference=x0)
+    return _smooth(f, x0, reference=x0)
 
 
 FUNCTIONS: dict[str, Callable[..., Smooth]] = {
@@ -178,21 +195,33 @@ def load(name: str) -> Smooth:
     """The problem "name" or "name:n" with n unknowns."""
     base, colon, size = name.partition(":")
     if base not in FUNCTIONS:
-        raise Misuse(
+        raise _misuse(
             f"no function {base!r}; the functions are {', '.join(sorted(FUNCTIONS))}"
         )
     if not colon:
         return FUNCTIONS[base]()
     if not size.isdecimal():
-        raise Misuse(f"{name!r}: write a number of unknowns, e.g. {base}:40")
+        raise _misuse(f"{name!r}: write a number of unknowns, e.g. {base}:40")
     return FUNCTIONS[base](int(size))
 
 
 def _at_least(name: str, n: int, low: int) -> None:
     if n < low:
-        raise Misuse(f"{name} needs at least {low} unknowns, got {n}")
+        raise _misuse(f"{name} needs at least {low} unknowns, got {n}")
 
 
 def _exactly(name: str, n: int, want: int) -> None:
     if n != want:
-        raise Misuse(f"{name} has exactly {want} unknowns, got {n}")
+        raise _misuse(f"{name} has exactly {want} unknowns, got {n}")
+
+
+def _smooth(*stated: Any, **facts: Any) -> Smooth:
+    from banach.kinds.smooth.problem import Smooth
+
+    return Smooth(*stated, **facts)
+
+
+def _misuse(message: str) -> Exception:
+    from banach.core.problem import Misuse
+
+    return Misuse(message)

@@ -46,6 +46,32 @@ class Training(Problem):
 
     Against optax: the same mean as optax.softmax_cross_entropy_with_integer_labels(
     ...).mean(), plus l2 / 2 of the squared parameters (its add_decayed_weights(l2)).
+
+    Args:
+        model: model(params, x, key), a JAX function of one example.
+        loss: loss(output, target), to one real number.
+        params: the start, a pytree of floating arrays.
+        inputs_: a pytree of arrays (n, ...).
+        targets: a pytree of arrays (n, ...).
+        held_out: (inputs, targets) that no method reads.
+        l2: a number >= 0, or weights like params.
+        reference: the point that "small" is relative to, like params.
+
+    Raises:
+        Misuse: a function that JAX cannot trace or that returns no real number, a start
+            that is not floating, constants out of range, each with the cure.
+
+    Example:
+        >>> x, y = np.arange(4.0), np.array([1.0, 2.9, 5.2, 7.0])
+        >>> line = bn.Training(
+        ...     lambda p, x, key: p[0] + p[1] * x,
+        ...     lambda z, t: (z - t) ** 2,
+        ...     np.zeros(2),
+        ...     x,
+        ...     y,
+        ... )
+        >>> bn.solve(line).x.round(3)
+        array([0.98, 2.03])
     """
 
     sum: FiniteSum
@@ -61,7 +87,7 @@ class Training(Problem):
         targets: PyTree,
         *,
         held_out: tuple[PyTree, PyTree] | None = None,
-        l2: Any = None,
+        l2: PyTree = None,
         reference: PyTree = None,
     ):
         for name, given in (("model", model), ("loss", loss)):

@@ -44,6 +44,22 @@ class TransportGap(Scaled):
     (|f_i + g_j| + |C_ij|) u / eps, which is charged: at very small eps no
     tolerance can be met, and the run ends `unverifiable`. `screen` is the ratio of
     the marginal parts above which the gap is not computed but put as their sum.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Altschuler, Weed and Rigollet, Near-linear time approximation algorithms for
+    optimal transport, NeurIPS (2017), algorithm 2.
+
+    Example:
+        >>> cost, a = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0.5, 0.5])
+        >>> plan = bn.solve(bn.Transport(cost, a, a, eps=0.5))
+        >>> verdict = bn.verify(plan, check=bn.TransportGap())
+        >>> verdict.certified, verdict.certificate.quantity
+        (True, 'primal - dual of entropic transport')
     """
 
     name: ClassVar[str] = "transport"

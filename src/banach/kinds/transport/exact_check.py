@@ -30,6 +30,23 @@ class ExactTransportGap(Scaled):
     the problem's, whose plan is off by up to eps log min(m, n) times the mass, so
     that small tolerances need a small eps. Parts, scale and screen are those of
     the check `transport`.
+
+    Args:
+        screen: the ratio above which rounding is not bounded; None: it always is. A run
+            puts its tolerance here.
+        scale: a number > 0 that the value is relative to; None: found from the problem,
+            as said above.
+
+    Source: Peyre and Cuturi, Computational Optimal Transport (2019), section 5.1, for
+    the c-transform.
+
+    Example:
+        >>> cost, a = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0.5, 0.5])
+        >>> plan = bn.solve(bn.Transport(cost, a, a, eps=0.05))
+        >>> verdict = bn.verify(plan, check=bn.ExactTransportGap(), tol=1e-3)
+        >>> print(verdict)
+        certified: primal - dual of exact transport, ratio 4.12e-09, tol 0.001
+          ...
     """
 
     name: ClassVar[str] = "transport_exact"

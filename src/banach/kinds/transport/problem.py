@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from numpy.typing import ArrayLike
 
 from banach.core import tree
+from banach.core.annotations import Column, Real
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -67,6 +69,22 @@ class Transport(Problem):
 
     `cost` is an array (m, n), or an operator of banach.parts.transport_cost. The
     marginals are positive and sum alike. Bad data raise Misuse.
+
+    Args:
+        cost: (m, n), in any unit.
+        a: (m,), positive.
+        b: (n,), positive, of the same sum.
+        eps: a number > 0, in the unit of the cost.
+
+    Raises:
+        Misuse: shapes that do not fit, masses that are not positive or differ in sum.
+
+    Example:
+        >>> cost, a = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0.5, 0.5])
+        >>> f, g = bn.solve(bn.Transport(cost, a, a, eps=0.5)).x
+        >>> np.round(np.outer(a, a) * np.exp((f[:, None] + g - cost) / 0.5), 3)
+        array([[0.44, 0.06],
+               [0.06, 0.44]])
     """
 
     cost: Cost
@@ -74,7 +92,7 @@ class Transport(Problem):
     b: Any
     eps: Any
 
-    def __init__(self, cost: Any, a: Any, b: Any, eps: Any):
+    def __init__(self, cost: ArrayLike | eqx.Module, a: Column, b: Column, eps: Real):
         self.cost, self.a, self.b, self.eps = inputs.read(cost, a, b, eps)
 
     def restated(self) -> "Transport":

@@ -34,7 +34,7 @@ class SinkhornMap(View):
     def back(self, point: Point, problem: Problem | None = None) -> Point:
         """The best f for g, and g, in the problem's gauge."""
         assert problem is not None
-        f = problem.transform(point.x, 0)  # type: ignore[attr-defined]
+        f = problem.transform(point.x, 0)
         return Point(centred((f, point.x)))
 
     def alone(self) -> bool:
@@ -73,8 +73,8 @@ class SweepFixedPoint(view_bases.AsFixedPoint):
 
     def map(self, x: Array) -> Array:
         """A sweep."""
-        f = self.base.transform(x, 0)  # type: ignore[attr-defined]
-        return self.base.transform(f, 1)  # type: ignore[attr-defined]
+        f = self.base.transform(x, 0)
+        return self.base.transform(f, 1)
 
     def facts(self) -> Facts:
         """Nonexpansive in the maximum norm."""

@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import fact, flag, usable
+from banach.core.hyperparameters import Flag, Real, fact, flag, usable
 from banach.core.method import Method
 from banach.methods.composite import _curvature
 from banach.parts.momentum import gradient_restart, nesterov_theta, weight
@@ -46,10 +46,8 @@ class Fista(Method):
     Fails when `lipschitz` is below the true constant and does not grow: it may diverge.
     """
 
-    lipschitz: Float[Array, ""] = fact(
-        "L", instead="proximal_gradient, which searches for it"
-    )
-    restart: Bool[Array, ""] = flag(True)
+    lipschitz: Real = fact("L", instead="proximal_gradient, which searches for it")
+    restart: Flag = flag(True)
     grow: bool = flag(False, static=True)
 
     @classmethod

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import fact, flag, upper
+from banach.core.hyperparameters import Real, fact, flag, upper
 from banach.core.method import Method
 from banach.methods.composite import _curvature
 
@@ -43,9 +43,7 @@ class ProximalGradient(Method):
     slow where the condition number is large: fista then needs its square root.
     """
 
-    lipschitz: Float[Array, ""] = fact(
-        "L", instead="proximal_gradient with backtrack=True"
-    )
+    lipschitz: Real = fact("L", instead="proximal_gradient with backtrack=True")
     backtrack: bool = flag(True, static=True)
 
     @classmethod

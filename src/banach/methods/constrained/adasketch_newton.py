@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import count, part, real
+from banach.core.hyperparameters import Whole, count, part, real
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.methods.constrained._merit import Merit, Weights, convexified, descent
@@ -73,7 +73,7 @@ class AdasketchNewton(Method):
     rho: Scalar = real(1.5)
     beta: Scalar = real(0.1, below=1)
     convexity: Scalar = real(0.1, low="nonnegative")
-    max_sweeps: Int[Array, ""] = count(2000)
+    max_sweeps: Whole = count(2000)
     max_tries: int = count(40, static=True)
 
     @classmethod

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import count, part, real, upper
+from banach.core.hyperparameters import Real, count, part, real, upper
 from banach.core.method import Method, Refusal
 from banach.methods.distributed._compressors import Compressor, of_share
 from banach.parts import worker_map
@@ -49,8 +49,8 @@ class Econtrol(Method):
     Fails (diverges) where step_size or eta is too large for delta.
     """
 
-    step_size: Float[Array, ""] = real()
-    eta: Float[Array, ""] = real(low="nonnegative")
+    step_size: Real = real()
+    eta: Real = real(low="nonnegative")
     compressor: Compressor = part(Compressor)
     batch: int | None = count(None, static=True, optional=True)
 

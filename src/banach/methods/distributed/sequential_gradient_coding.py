@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import part, real, upper
+from banach.core.hyperparameters import Real, part, real, upper
 from banach.core.method import Method, Refusal
 from banach.core.problem import Misuse
 from banach.methods.distributed import _coding_schemes as schemes
@@ -53,11 +53,11 @@ class SequentialGradientCoding(Method):
     Fails where step_size is above 2 / L.
     """
 
-    step_size: Float[Array, ""] = real()
+    step_size: Real = real()
     scheme: Scheme = part(Scheme)
     bursts: Bursts = part(Bursts, default=Bursts())
-    patience: Float[Array, ""] = real(1.0, low="nonnegative")
-    spread: Float[Array, ""] = real(0.5, low="nonnegative")
+    patience: Real = real(1.0, low="nonnegative")
+    spread: Real = real(0.5, low="nonnegative")
 
     @classmethod
     def suggest(cls, problem, facts):

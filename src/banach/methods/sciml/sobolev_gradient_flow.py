@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import real
+from banach.core.hyperparameters import Real, real
 from banach.core.method import Method
 
 
@@ -39,8 +39,8 @@ class SobolevGradientFlow(Method):
     upper / lower is large: then newton_cg or lbfgs may win.
     """
 
-    step_size: Float[Array, ""] = real()
-    shift: Float[Array, ""] = real(1.0, low="nonnegative")
+    step_size: Real = real()
+    shift: Real = real(1.0, low="nonnegative")
 
     @classmethod
     def suggest(cls, problem, facts, shift=1.0):

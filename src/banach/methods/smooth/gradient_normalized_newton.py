@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import count, matrix, part, real
+from banach.core.hyperparameters import Real, count, matrix, part, real
 from banach.core.method import Method
 from banach.methods.smooth import _hessian_models as curvature
 from banach.methods.smooth._hessian_models import Curvature
@@ -55,7 +55,7 @@ class GradientNormalizedNewton(Method):
     """
 
     curvature: Curvature = part(Curvature)
-    gamma: Float[Array, ""] = real(1.0)
+    gamma: Real = real(1.0)
     metric: Float[Array, "n n"] | None = matrix(None)
     max_tries: int = count(60, static=True)
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree
 from banach.core.card import method
-from banach.core.hyperparameters import count, part, real
+from banach.core.hyperparameters import Real, Whole, count, part, real
 from banach.core.method import Method
 from banach.parts import newton
 
@@ -63,9 +63,9 @@ class LazyNewton(Method):
     model: newton.Cubic | newton.Quadratic | newton.Secant = part(
         newton.Cubic, newton.Quadratic, newton.Secant
     )
-    period: Int[Array, ""] = count()
-    contraction: Float[Array, ""] = real(0.7, infinite=True)
-    M: Float[Array, ""] | None = real(None, low="nonnegative", optional=True)
+    period: Whole = count()
+    contraction: Real = real(0.7, infinite=True)
+    M: Real | None = real(None, low="nonnegative", optional=True)
 
     @property
     def typical(self) -> Mapping[str, float]:  # type: ignore[override]

@@ -1,11 +1,10 @@
 """Trust-region Newton with truncated conjugate gradients (Steihaug)."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import count, real
+from banach.core.hyperparameters import Real, Whole, count, real
 from banach.methods.smooth._second_order import NewtonMethod, NewtonState
 from banach.parts import newton, trust_region
 
@@ -28,8 +27,8 @@ class NewtonCg(NewtonMethod):
     Fails slowly where H is ill-conditioned and its eigenvalues are not clustered.
     """
 
-    radius: Float[Array, ""] = real(infinite=True)
-    inner_steps: Int[Array, ""] = count()
+    radius: Real = real(infinite=True)
+    inner_steps: Whole = count()
 
     @classmethod
     def suggest(cls, problem, facts):

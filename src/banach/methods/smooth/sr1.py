@@ -5,7 +5,7 @@ from jaxtyping import Array, Bool, Float
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import real
+from banach.core.hyperparameters import Real, real
 from banach.core.method import Method
 from banach.methods.smooth._inverse_matrix import too_large
 from banach.methods.smooth._region import Region, advance, begin
@@ -40,7 +40,7 @@ class Sr1(Method):
     Fails to be affordable for many unknowns (n^2 memory, n^3 work a step): use lbfgs.
     """
 
-    radius: Float[Array, ""] = real(infinite=True)
+    radius: Real = real(infinite=True)
 
     @classmethod
     def suggest(cls, problem, facts):

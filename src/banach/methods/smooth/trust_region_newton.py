@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from banach.core.card import method
-from banach.core.hyperparameters import real
+from banach.core.hyperparameters import Real, real
 from banach.core.method import Method
 from banach.methods.smooth._region import Region, advance, begin
 
@@ -39,7 +39,7 @@ class TrustRegionNewton(Method):
     Fails to be affordable for many unknowns (n^2 memory, n^3 work): use newton_cg.
     """
 
-    radius: Float[Array, ""] = real(infinite=True)
+    radius: Real = real(infinite=True)
 
     @classmethod
     def suggest(cls, problem, facts):

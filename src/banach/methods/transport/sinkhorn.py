@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from banach.core.card import method
-from banach.core.hyperparameters import real
+from banach.core.hyperparameters import Real, real
 from banach.core.method import Method
 from banach.core.point import Point
 from banach.parts import transport_newton
@@ -37,8 +37,8 @@ class Sinkhorn(Method):
     Slow where eps is small: sweeps grow like 1 / eps, at worst exp(range of C / eps).
     """
 
-    decay: Float[Array, ""] = real(1.0, most=1)
-    first: Float[Array, ""] = real(1.0)
+    decay: Real = real(1.0, most=1)
+    first: Real = real(1.0)
 
     def init(self, problem, start, key):
         eps = transport_newton.first_eps(problem, start.x, self.decay, self.first)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
-from banach.core.hyperparameters import count, real
+from banach.core.hyperparameters import Real, Whole, count, real
 from banach.core.method import Method
 from banach.parts import transport_newton
 
@@ -49,14 +49,14 @@ class SinkhornNewtonSparse(Method):
     convergence is then linear, not quadratic.
     """
 
-    sweeps: Int[Array, ""] = count(low=0)
+    sweeps: Whole = count(low=0)
     keep: int = count(static=True)
-    accuracy: Float[Array, ""] = real(0.1)
-    inner_steps: Int[Array, ""] = count(1000)
-    decay: Float[Array, ""] = real(1.0, most=1)
-    first: Float[Array, ""] = real(1.0)
-    loose: Float[Array, ""] = real(0.1)
-    newton_steps: Int[Array, ""] = count(1)
+    accuracy: Real = real(0.1)
+    inner_steps: Whole = count(1000)
+    decay: Real = real(1.0, most=1)
+    first: Real = real(1.0)
+    loose: Real = real(0.1)
+    newton_steps: Whole = count(1)
 
     # Products with the plan are as much work as several passes over the cost.
     typical: ClassVar = {"plan": 10}
