@@ -1,6 +1,7 @@
 """Pages of the documentation: formulas, calls to copy, curves, a page a public name."""
 
 import importlib
+import inspect
 import json
 import re
 import sys
@@ -256,7 +257,30 @@ def test_formulas_of_the_api_are_typeset_up_to_the_sections(pages):
     assert shown.count("<math") == 2
     assert "a *table* of x^2" in shown
     assert shown.endswith(tail)
-    assert pages("typeset").typeset(">>> x = 1\n1") == ">>> x = 1\n1"
+    assert pages("typeset").typeset(">>> x = 1\n1") == (
+        "Examples:\n    >>> x = 1\n    1"
+    )
+
+
+def test_examples_of_docstrings_are_code_and_no_quotations(pages):
+    """Of each public name with an example, as griffe reads it for the site."""
+    griffe = pytest.importorskip("griffe")
+    read, api = pages("typeset").typeset, pages("api")
+    seen = 0
+    for name in (name for names in api.groups().values() for name in names):
+        room, _, last = name.rpartition(".")
+        said = inspect.getdoc(getattr(getattr(bn, room) if room else bn, last)) or ""
+        if ">>>" not in said:
+            continue
+        parts = griffe.Docstring(read(said)).parse("google")
+        kinds = [part.kind.value for part in parts]
+        assert "examples" in kinds, (name, kinds)
+        others = [part for part in parts if part.kind.value != "examples"]
+        assert not any(">>>" in str(part.value) for part in others), name
+        told = [p for p in parts if p.kind.value == "admonition"]
+        assert not any(">>>" in p.value.contents for p in told), name
+        seen += 1
+    assert seen >= 150
 
 
 def test_the_navigation_has_places_for_generated_parts(pages):
