@@ -13,6 +13,7 @@ import importlib
 import json
 import re
 import sys
+import textwrap
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -115,13 +116,29 @@ def prose(text: str) -> str:
         lines = paragraph.split("\n")
         plain = all("=" in line or line.startswith(" ") for line in lines)
         table = any(line.startswith(" ") or "  " in line.strip() for line in lines)
-        if (typeset := formulas(paragraph)) is not None:
+        if (listed := section(paragraph)) is not None:
+            blocks.append(listed)
+        elif (typeset := formulas(paragraph)) is not None:
             blocks.append(typeset)
         elif plain and table:
             blocks.append("\n".join(["```text", *lines, "```"]))
         else:
             blocks.append(escaped(paragraph))
     return "\n\n".join(blocks)
+
+
+def section(paragraph: str) -> str | None:
+    """The arguments or the example of a docstring; None where it is neither."""
+    head, _, body = paragraph.partition("\n")
+    body = textwrap.dedent(body)
+    if ">>>" in body and not head.startswith(" "):
+        return f"{escaped(head)}\n\n```pycon\n{body}\n```"
+    if head not in ("Args:", "Fields:", "Attributes:", "Returns:", "Raises:"):
+        return None
+    entries = re.sub(r"\n +", " ", body).split("\n")
+    named = [entry.partition(":") for entry in entries]
+    lines = [f"- `{name}`: {escaped(text.strip())}" for name, _, text in named]
+    return "\n".join([escaped(head), "", *lines])
 
 
 def cell(value: object) -> str:
