@@ -75,23 +75,28 @@ def file(name: str) -> str:
 def page(name: str) -> str:
     """Its text: a heading, and what mkdocstrings shows of the source."""
     whole = "true" if name in WHOLE else "false"
-    shown = "true" if name.rpartition(".")[2][0].islower() else "false"
+    function = name.rpartition(".")[2][0].islower()
+    # How a class is called stands under the heading, and is not griffe's to know.
+    root = "true" if function else "false"
     options = [
         "    options:",
         f"      heading: bn.{name}",
+        f"      toc_label: bn.{name}",
         "      heading_level: 1",
-        "      show_root_heading: true",
-        "      show_root_toc_entry: false",
+        f"      show_root_heading: {root}",
+        f"      show_root_toc_entry: {'false' if function else 'true'}",
         "      show_source: false",
         "      show_bases: false",
         f"      members: {whole}",
         "      filters: ['!^_']",
         "      separate_signature: true",
         "      show_signature_annotations: true",
-        f"      show_signature: {shown}",
+        f"      show_signature: {root}",
     ]
     directive = "\n".join([f"::: {place(name)}", *options]) + "\n"
-    return directive if shown == "true" else f"{directive}\n{constructor(name)}"
+    if function:
+        return directive
+    return f"# bn.{name}\n\n{constructor(name)}\n{directive}"
 
 
 def constructor(name: str) -> str:
@@ -107,7 +112,7 @@ def constructor(name: str) -> str:
     if len(whole) > 80:
         inside = ",\n    ".join(map(str, plain))
         whole = f"bn.{name}(\n    {inside},\n)"
-    return f"## Called as\n\n```python\n{whole}\n```\n"
+    return f"```python\n{whole}\n```\n"
 
 
 def pages() -> dict[str, str]:

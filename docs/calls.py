@@ -27,14 +27,20 @@ POINTS = 80  # of a curve, at most
 MOST = 6  # problems that are tried at one tolerance
 FIRST = ("fit:puromycin", "lasso:diabetes", "logistic:breast_cancer")  # known to many
 
+TERMED = "lasso:diabetes"
+
 
 def candidates(name: str, entry: dict[str, Any]) -> list[str]:
     """Ready problems that the method takes as they are, its own kind's first."""
     found = []
     own = entry["problem"]
 
-    def order(row: dict[str, Any]) -> tuple[bool, bool]:
-        return row["name"] not in FIRST, row["kind"] != own
+    termed = "prox" in entry["needs"]
+
+    def order(row: dict[str, Any]) -> tuple[bool, bool, bool]:
+        # Where a method is made for terms, a problem that has one.
+        shown = not (termed and row["name"] == TERMED)
+        return shown, row["name"] not in FIRST, row["kind"] != own
 
     for row in sorted(zoo.names(), key=order):
         problem = zoo.load(row["name"])

@@ -41,7 +41,8 @@ def svg(points: list[list[float]], tol: float, said: str) -> str:
     y = at(0, bar)[1]
     parts.append(
         f'<line x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}" class="tol"/>'
-        f'<text x="{WIDTH - RIGHT}" y="{y - 4}" text-anchor="end">tol {tol:g}</text>'
+        # On the left, where the curve is high.
+        f'<text x="{LEFT + 4}" y="{y - 4}">tol {tol:g}</text>'
     )
     parts.append(f'<polyline points="{line}" class="run"/>')
     x, y = at(steps[-1], levels[-1])

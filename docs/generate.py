@@ -13,6 +13,7 @@ import importlib
 import json
 import re
 import sys
+import textwrap
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,55 @@ SORTS = {
     "proved": "Proved",
     "reported": "Reported by the authors",
     "ours": "Asked by us, no part of the verdict",
+}
+
+# What a method calls, and what it takes to be true, as a reader would say it.
+ORACLES = {
+    "coded_grad": "gradients that coded workers send",
+    "component": "single terms of the operator",
+    "constraints": "the constraints",
+    "cross": "mixed derivatives of the lower objective",
+    "grad": "the gradient",
+    "hess": "the Hessian",
+    "hvp": "products with the Hessian",
+    "jacobian": "the Jacobian",
+    "linear_part": "the linear part of the map",
+    "lmo": "minimisers of linear functions over the set",
+    "local_grad": "the workers' gradients",
+    "local_sample": "the workers' gradients of sampled terms",
+    "lower_grad": "the gradient of the lower objective",
+    "lower_hvp": "products with the lower Hessian",
+    "map": "the map T",
+    "matvec": "products with the matrix",
+    "normal": "the normal equations",
+    "operator": "the operator F",
+    "plan": "the plan of two potentials",
+    "prox": "the prox of the term",
+    "residual": "the residual",
+    "resolvent": "the resolvent of the term",
+    "riesz": "solutions of a linear elliptic equation",
+    "sample_cross": "mixed derivatives of sampled rows",
+    "sample_lower_grad": "lower gradients of sampled rows",
+    "sample_lower_hvp": "lower Hessian products of sampled rows",
+    "sample_upper_grad": "upper gradients of sampled rows",
+    "split": "the split into blocks",
+    "split_prox": "the prox of each block",
+    "stochastic_grad": "gradients of sampled terms",
+    "transform": "the c-transform of a potential",
+    "upper_grad": "the gradient of the upper objective",
+    "upper_value": "values of the upper objective",
+    "value": "values of the objective",
+}
+FACTS = {
+    "contractive": "the map contracts",
+    "convex": "the objective is convex",
+    "lower_strongly_convex": "the lower objective is strongly convex",
+    "monotone": "the operator is monotone",
+    "nonexpansive": "the map brings no two points further apart",
+    "positive_definite": "the matrix is positive definite",
+    "smooth": "the differentiable part has a continuous gradient",
+    "strongly_convex": "the objective is strongly convex",
+    "symmetric": "the matrix is symmetric",
 }
 
 
@@ -66,13 +116,29 @@ def prose(text: str) -> str:
         lines = paragraph.split("\n")
         plain = all("=" in line or line.startswith(" ") for line in lines)
         table = any(line.startswith(" ") or "  " in line.strip() for line in lines)
-        if (typeset := formulas(paragraph)) is not None:
+        if (listed := section(paragraph)) is not None:
+            blocks.append(listed)
+        elif (typeset := formulas(paragraph)) is not None:
             blocks.append(typeset)
         elif plain and table:
             blocks.append("\n".join(["```text", *lines, "```"]))
         else:
             blocks.append(escaped(paragraph))
     return "\n\n".join(blocks)
+
+
+def section(paragraph: str) -> str | None:
+    """The arguments or the example of a docstring; None where it is neither."""
+    head, _, body = paragraph.partition("\n")
+    body = textwrap.dedent(body)
+    if ">>>" in body and not head.startswith(" "):
+        return f"{escaped(head)}\n\n```pycon\n{body}\n```"
+    if head not in ("Args:", "Fields:", "Attributes:", "Returns:", "Raises:"):
+        return None
+    entries = re.sub(r"\n +", " ", body).split("\n")
+    named = [entry.partition(":") for entry in entries]
+    lines = [f"- `{name}`: {escaped(text.strip())}" for name, _, text in named]
+    return "\n".join([escaped(head), "", *lines])
 
 
 def cell(value: object) -> str:
@@ -188,14 +254,22 @@ def trial(name: str, found: dict | None) -> str:
     return "\n\n".join(parts)
 
 
+def said_as(names: list[str], meaning: dict[str, str]) -> str:
+    """What oracles or facts are, in words; a name without words stays code."""
+    said = [meaning.get(name, f"`{name}`") for name in names]
+    last = said.pop() if said else "nothing"
+    return f"{', '.join(said)} and {last}" if said else last
+
+
 def uses(entry: dict) -> str:
     """When to use a method, from its card and the kinds that prefer it."""
-    needs, assumes = words(entry["needs"]), words(entry["assumes"])
-    kind = f"problems of kind `{entry['problem']}`"
+    needs = said_as(entry["needs"], ORACLES)
+    assumes = said_as(entry["assumes"], FACTS)
+    kind = f"problems of kind [{entry['problem']}](../kinds/{entry['problem']}.md)"
     if entry["problem"] == "Problem":
         kind = "any problem that has what it needs"
-    said = [f"For {kind}: it calls {needs}"]
-    said.append(f" and relies on {assumes} being so. " if entry["assumes"] else ". ")
+    said = [f"For {kind}. It uses {needs}"]
+    said.append(f", and relies on this: {assumes}. " if entry["assumes"] else ". ")
     first = [
         kind["name"] for kind in catalogue.own()["kinds"].values()
         if any(entry["name"] == names.split()[0] for names in kind["prefers"].values())

@@ -59,12 +59,131 @@ def mathml(text: str) -> str | None:
 
 
 def escaped(paragraph: str) -> str:
-    """Words of a docstring, in which nothing but code is marked."""
+    """Words of a docstring: formulas among them typeset, nothing but code marked."""
     pieces = re.split(r"(`[^`]*`)", paragraph)
-    pieces[::2] = [
-        re.sub(r"([\\*_\[\]#|])", r"\\\1", p).replace("<", "&lt;") for p in pieces[::2]
-    ]
+    pieces[::2] = [_sentence(piece) for piece in pieces[::2]]
     return "".join(pieces)
+
+
+def _plain(text: str) -> str:
+    """Text in which Markdown finds no marks."""
+    said = re.sub(r"([\\*_\[\]#|])", r"\\\1", text).replace("<", "&lt;")
+    # A word between asterisks that touch nothing else is stressed.
+    return re.sub(r"(?<![^\s(])\\\*(\w+)\\\*(?=[\s,.;:)]|$)", r"*\1*", said)
+
+
+# Inside sentences ---------------------------------------------------------------------
+
+# What makes a run of symbols a formula rather than letters of a sentence.
+_STRONG = re.compile(
+    r"[\^=]|\|\||<=|>=|\bsqrt\b|\bsum_|<\w[^<>]*,[^<>]*>"
+    r"|(?<!\w)([A-Za-z]|lam|mu|nu|eta)_\w{1,2}(?!\w)"
+    r"|(?<![\w*])[A-Za-z]\*(?=[\s)|,.;:/]|$)"
+)
+# A letter, perhaps with a number or an index; l1 and l2 are names of arguments.
+_SYMBOL = re.compile(
+    r"[A-Za-z](_\w{1,2})?|[A-Zabcd-km-z]\d|d[A-Z]|\d+(e\d*)?|"
+    rf"({'|'.join(sorted(GREEK))})(_\w)?"
+)
+_FUNCTIONS = {*OPERATORS, *LARGE, "sqrt"}
+_ARTICLES = {"a", "A", "I"}
+# A word that is of a formula, though not of one that can be read.
+_TORN = re.compile(r"[\^|=<>+_{]|\w\(|^[-/*]$")
+_SIGNS = {*RELATIONS, "<", ">", "+", "-", "/"}
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def _sentence(text: str) -> str:
+    """Prose with its formulas typeset, each wrapped so that it stays in its line."""
+    pieces = _runs(re.split(r"(\s+)", text))
+    out = []
+    for at, run in enumerate(pieces):
+        said = "".join(run)
+        formula = said.rstrip(".,;:")
+        # Spaces are pieces, too: the words beside this one are two away. After a
+        # comma or a point something else begins.
+        before = "".join(pieces[at - 2]) if at > 1 else ""
+        after = "".join(pieces[at + 2]) if at + 2 < len(pieces) else ""
+        part = _TORN.search("" if before[-1:] in (*".,;:",) else before) or (
+            formula == said and _TORN.search(after)
+        )
+        symbols = all(map(_symbolic, run[::2])) and not part
+        found = _inline(formula) if symbols else None
+        out.append(_plain(said) if found is None else found + said[len(formula) :])
+    return "".join(out)
+
+
+def _inline(text: str) -> str | None:
+    """A formula of a sentence as MathML, or None where it may be words."""
+    from latex2mathml.converter import convert
+
+    begun = text[:1] in tuple("^*<>=") and not re.match("<[^=]", text)
+    several = "\n" in text and text.count("=") > 1
+    if begun or several or not _STRONG.search(text) or not _balanced(text):
+        return None
+    try:
+        reader = _Reader(text)
+        found = reader.part()
+    except (_NotAFormula, IndexError):
+        return None
+    if reader.open or reader.words or r"\text" in found:
+        return None
+    said = re.sub(r"[*_|`\[\]]", lambda sign: f"&#{ord(sign[0])};", convert(found))
+    return f'<span class="formula-in-text">{said}</span>'
+
+
+def _balanced(text: str) -> bool:
+    """Whether each bracket, angle and bar has its partner."""
+    level = 0
+    for sign in text:
+        level += (sign in _OPEN) - (sign in _CLOSE)
+        if level < 0:
+            return False
+    return level == 0 and text.count("||") % 2 == 0
+
+
+def _symbolic(word: str) -> bool:
+    """Whether a word is made of symbols alone: no name of Python's, no word."""
+    if not word.strip() or re.search(
+        r"[\"@\\%&?!]|\.\.|\w{2,}=(?!=)|://|^--|'s$", word
+    ):
+        return False
+    names = re.findall(r"[A-Za-z]\w*(?:_\w+)*", word)
+    return all(
+        _SYMBOL.fullmatch(name)
+        or name in _FUNCTIONS
+        or re.fullmatch(r"(sum|max|min|argmin)_\w", name)
+        for name in names
+    )
+
+
+def _runs(words: list[str]) -> list[list[str]]:
+    """Words and spaces in pieces: each a run of symbols, or one word or space."""
+    pieces: list[list[str]] = []
+    at = 0
+    while at < len(words):
+        end, level = at, 0
+        while end < len(words) and _symbolic(words[end]):
+            word = words[end].rstrip(".,;:")
+            level += sum((s in _OPEN) - (s in _CLOSE) for s in word)
+            level += word.startswith("<") and len(word) > 1 and word[1] != "="
+            level -= word.endswith(">") and len(word) > 1
+            end += 2  # the space after it, which another symbol has to follow
+            if word != words[end - 2] and level <= 0:
+                break
+        run = words[at : max(end - 1, at)]
+        while len(run) > 1 and run[-1] in _SIGNS:
+            run = run[:-2]  # its other side is words
+        # An article, unless something is said of it: `a = 1`.
+        if (
+            len(run) > 1
+            and run[0] in _ARTICLES
+            and (run[2][0].isalnum() or run[2].startswith("||"))
+        ):
+            run = run[:1]
+        pieces.append(run or [words[at]])
+        at += max(len(run), 1)
+    return pieces
 
 
 def formulas(paragraph: str) -> str | None:
@@ -122,7 +241,11 @@ class _Reader:
             one, other = (_Reader(side).part() for side in text[3:-1].split("||"))
             return rf"\operatorname{{KL}}({one} \Vert {other})"
         if kind == "number":
-            return self._marked(text)
+            if "e" not in text:
+                return self._marked(text)
+            mantissa, _, power = text.partition("e")  # 1e-6 is no difference
+            times = "" if mantissa == "1" else rf"{mantissa} \cdot "
+            return rf"{times}10^{{{int(power)}}}"
         if kind == "code":
             return rf"\texttt{{{text.strip('`')}}}".replace("_", r"\_")
         if kind == "word":
@@ -185,6 +308,9 @@ class _Reader:
                 below += self._script()
             elif text == "^":
                 self.at += 1
+                if above:  # x+^2 is a power of x+, and not x to the power of +2
+                    under = f"_{{{below}}}" if below else ""
+                    base, below, above = f"({base}{under}^{{{above}}})", "", ""
                 above += self._script()
             elif text == "'":
                 self.at += 1

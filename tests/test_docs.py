@@ -1,6 +1,7 @@
 """Pages of the documentation: formulas, calls to copy, curves, a page a public name."""
 
 import importlib
+import inspect
 import json
 import re
 import sys
@@ -42,6 +43,8 @@ SET = {
         r"f_{i} = - \varepsilon \operatorname{log} \sum_{j} b_{j}"
     ),
     "z0 = sqrt n, |B| = 1": r"z_{0} = \sqrt{n}, \left\vert B\right\vert = 1",
+    "x = -1e-6 + 2.5e13": r"x = - 10^{-6} + 2.5 \cdot 10^{13}",
+    "theta+^2 = x_k*^2": r"(\theta^{+})^{2} = (x_{k}^{*})^{2}",
     "KL(P || Q) = 0": r"\operatorname{KL}(P \Vert Q) = 0",
     "||u||_H-1 <= mu": r"\left\Vert u\right\Vert_{H^{-1}} \le \mu",
 }  # fmt: skip
@@ -88,6 +91,93 @@ def test_most_formulas_are_typeset_and_are_xml(pages):
     assert len(done) >= 0.85 * len(lines)
     for text in done:
         assert ElementTree.fromstring(text).tag.endswith("math")
+
+
+# A sentence and the formulas in it, as they stand in docstrings.
+IN_TEXT = {
+    "with theta+^2 - theta+ = theta^2. More": ["theta+^2 - theta+ = theta^2"],
+    "where s = x+ - x and y = g+ - g (Dixon 1972)": ["s = x+ - x", "y = g+ - g"],
+    "is a ||J p||^2 at least": ["||J p||^2"],
+    "minimise 1/2 ||A c + b0 - b||^2 + lam ||c||_1.": [
+        "1/2 ||A c + b0 - b||^2 + lam ||c||_1"
+    ],
+    "uphill, <z - x+, x+ - x> > 0 (them)": ["<z - x+, x+ - x> > 0"],
+    "is said of f(x) - f* or of x*; lam_i becomes": ["f(x) - f*", "x*", "lam_i"],
+    "at most n + sqrt(n) L / eps components": ["n + sqrt(n) L / eps"],
+    "until ||C p|| <= 1, then": ["||C p|| <= 1"],
+    "for -laplace u = f, A(s) = s / 2 and": ["-laplace u = f", "A(s) = s / 2"],
+    # Words, code, and what is torn out of a formula that cannot be read.
+    "I is a constant; A is not": [],
+    "momentum=0.9, nesterov=True and `x = 1`": [],
+    "an l2 > 0, T(x, *args) and f*g*h": [],
+    "of each f_i's gradient": [],
+    "until ||C p|| <= radius, then": [],
+    "so eta_t = w_t sum_{p>t} w_p / max, and": [],
+    "is min(1, that at x0) of min(1, ||grad f (of it)": [],
+}
+
+
+@pytest.mark.parametrize("text", IN_TEXT)
+def test_formulas_of_sentences_are_read_whole_or_not_at_all(pages, text, monkeypatch):
+    mathematics, found = pages("mathematics"), []
+    inline = mathematics._inline
+
+    def kept(piece):
+        said = inline(piece)
+        found.extend([piece] if said else [])
+        return said
+
+    monkeypatch.setattr(mathematics, "_inline", kept)
+    shown = mathematics.escaped(text)
+    assert found == IN_TEXT[text]
+    assert shown.count("<math") == len(found)
+    if not found:
+        assert shown == mathematics._plain(text)
+
+
+def test_formulas_of_sentences_are_xml_that_markdown_leaves_alone(pages):
+    """274 when this was written."""
+    mathematics = pages("mathematics")
+    done = 0
+    for room in catalogue.own().values():
+        for entry in room.values():
+            for text in re.findall(
+                r"<span class=\"formula-in-text\">(.*?)</span>",
+                mathematics.escaped(entry["doc"]),
+            ):
+                ElementTree.fromstring(text)
+                inside = "".join(re.findall(r">([^<]*)<", text))
+                assert not set(inside) & set("*_|`["), inside
+                done += 1
+    assert done >= 260
+
+
+def test_a_stressed_word_stays_stressed_and_a_product_is_none(pages):
+    escaped = pages("mathematics").escaped
+    assert escaped("to the *discrete* minimiser") == "to the *discrete* minimiser"
+    assert escaped("f*g*h and (x, *args)") == r"f\*g\*h and (x, \*args)"
+
+
+def test_what_methods_need_and_assume_has_words(pages):
+    generate = pages("generate")
+    for entry in catalogue.own()["methods"].values():
+        assert set(entry["needs"]) <= set(generate.ORACLES), entry["name"]
+        assert set(entry["assumes"]) <= set(generate.FACTS), entry["name"]
+    assert generate.said_as(["grad", "prox"], generate.ORACLES) == (
+        "the gradient and the prox of the term"
+    )
+
+
+# The guide ----------------------------------------------------------------------------
+
+
+def test_methods_that_the_guide_names_are_certified_somewhere():
+    """Each has a call in calls.json, which is solved when that is written."""
+    known = json.loads((DOCS / "calls.json").read_text(encoding="utf-8"))
+    text = (DOCS / "choosing.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"methods/(\w+)\.md", text))
+    assert len(named) >= 10
+    assert not {name for name in named if not known.get(name)}
 
 
 # Calls and curves ---------------------------------------------------------------------
@@ -151,6 +241,46 @@ def test_every_public_name_has_one_page(pages):
     written = api.pages()
     for name in listed:
         assert f"::: {api.place(name)}" in written[api.file(name)]
+
+
+def test_a_class_says_how_it_is_called_before_anything_else(pages):
+    text = pages("api").page("Lasso")
+    assert text.startswith("# bn.Lasso\n\n```python\nbn.Lasso(A, b, lam, ")
+    assert text.index("bn.Lasso(A") < text.index("::: ")
+    assert pages("api").page("solve").startswith("::: ")
+
+
+def test_formulas_of_the_api_are_typeset_up_to_the_sections(pages):
+    head = "minimise f over ||x|| <= 1.\n\nx+ = x - t g\n\n    a *table* of x^2"
+    tail = "Args:\n    t: step, t <= 1 / L\n\nAfter x^2 = y."
+    shown = pages("typeset").typeset(f"{head}\n\n{tail}")
+    assert shown.count("<math") == 2
+    assert "a *table* of x^2" in shown
+    assert shown.endswith(tail)
+    assert pages("typeset").typeset(">>> x = 1\n1") == (
+        "Examples:\n    >>> x = 1\n    1"
+    )
+
+
+def test_examples_of_docstrings_are_code_and_no_quotations(pages):
+    """Of each public name with an example, as griffe reads it for the site."""
+    griffe = pytest.importorskip("griffe")
+    read, api = pages("typeset").typeset, pages("api")
+    seen = 0
+    for name in (name for names in api.groups().values() for name in names):
+        room, _, last = name.rpartition(".")
+        said = inspect.getdoc(getattr(getattr(bn, room) if room else bn, last)) or ""
+        if ">>>" not in said:
+            continue
+        parts = griffe.Docstring(read(said)).parse("google")
+        kinds = [part.kind.value for part in parts]
+        assert "examples" in kinds, (name, kinds)
+        others = [part for part in parts if part.kind.value != "examples"]
+        assert not any(">>>" in str(part.value) for part in others), name
+        told = [p for p in parts if p.kind.value == "admonition"]
+        assert not any(">>>" in p.value.contents for p in told), name
+        seen += 1
+    assert seen >= 150
 
 
 def test_the_navigation_has_places_for_generated_parts(pages):

@@ -34,7 +34,7 @@ class SinkhornNewtonSparseState(eqx.Module):
 class SinkhornNewtonSparse(Method):
     """`sweeps` of Sinkhorn, then Newton steps d on the dual by conjugate gradients.
 
-    [[diag P1, S], [S', diag P'1]] d = -eps grad F,  S: the `keep` largest of P
+    [[diag P 1, S], [S', diag P' 1]] d = -eps grad F,  S: the `keep` largest of P
 
     One step is a Newton step, preceded by the sweeps where these are due, at first and
     after a failed search. It is solved for to the relative residual min(accuracy,
