@@ -44,6 +44,14 @@ def reproduce(
     Raises:
         Misuse: no report, one without data and no problem= given, or one whose method
             could not be written; the file says what to ask its author for.
+
+    Example:
+        >>> import tempfile
+        >>> run = bn.solve("lasso:diabetes", "fista", max_steps=3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = bn.reproduce(run.report(f"{folder}/report.json"))
+        >>> again.status, again.steps == run.steps, bool((again.x == run.x).all())
+        ('budget', True, True)
     """
     seconds(time_limit, "time_limit")
     if problem is not None:

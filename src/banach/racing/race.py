@@ -60,6 +60,7 @@ class Race:
         command: how it is run again.
         seeds: of the stochastic methods.
         repeats: for each of `runs`, the runs of all its seeds.
+        calls: for the label of each run, the call that solves with it.
 
     Example:
         >>> race = bn.race(
