@@ -11,7 +11,7 @@ REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
 .PHONY: help venv install new check prove test test-fast fuzz mutants race bench claims docs lint \
-	index readme clean
+	index readme gallery clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -112,6 +112,10 @@ index: install  ## regenerate the catalogue and the bibliography from the source
 
 readme: install  ## regenerate the tables of the README: kinds, and speed as measured
 	@$(PYTHON) docs/readme.py --write
+
+# NAMES="05 game" chooses scripts.
+gallery: install  ## run the scripts of docs/gallery, and write their pages and pictures
+	@$(PYTHON) docs/gallery.py --write $(NAMES)
 
 clean:  ## remove the environment and everything that was built
 	@rm -rf $(VENV) site build dist reports docs/methods src/*.egg-info \
