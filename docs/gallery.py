@@ -93,11 +93,12 @@ def code_lines(script: Path) -> int:
 def page(script: Path, printed: str) -> str:
     """The page of a script that printed this."""
     title, sentences = words(script)
+    printed = printed.strip("\n")
     code = script.read_text(encoding="utf-8").split('"""', 2)[2].strip("\n")
     return (
         f"# {title}\n\n{sentences}\n\n"
         f"![{title}]({script.stem}.png){{ .card }}\n\n"
-        f"```text\n{printed.strip()}\n```\n\n"
+        f"```text\n{printed}\n```\n\n"
         f"The script, which [can be downloaded]({script.name}):\n\n"
         f"```python\n{code}\n```\n"
     )
@@ -124,8 +125,8 @@ def index() -> str:
     return (
         "# Gallery\n\n"
         "Worked problems on real data. Each is one script that can be copied and run; "
-        "the text on its page is what it printed, the picture what it drew, and both "
-        "are compared with a fresh run by the tests.\n\n"
+        "the picture is what it drew, and the text on its page what it printed, which "
+        "the tests compare with a fresh run.\n\n"
         '<div class="grid cards gallery" markdown>\n\n'
         + "\n".join(cards)
         + "\n</div>\n"
@@ -192,7 +193,7 @@ def problems(script: Path) -> list[str]:
     found = [] if text == page(script, said) else ["the page is not that of the script"]
     with tempfile.TemporaryDirectory() as scratch:
         got = run(script, Path(scratch) / "figure.png")
-    lines = [v.strip().splitlines() for v in (said, got)]
+    lines = [v.strip("\n").splitlines() for v in (said, got)]
     if len(lines[0]) != len(lines[1]):
         return [*found, f"{len(lines[0])} lines on the page, printed:\n{got}"]
     return found + [d for d in map(differs, *lines) if d is not None]

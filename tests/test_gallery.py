@@ -32,7 +32,7 @@ def test_a_script_prints_what_its_page_says(script, tmp_path):
     """Cure: make gallery."""
     pytest.importorskip(NEEDS.get(script.stem, "banach"))
     picture = tmp_path / "figure.png"
-    got = gallery.run(script, picture).strip().splitlines()
+    got = gallery.run(script, picture).strip("\n").splitlines()
     said = gallery.printed_on(text(script)).splitlines()
     assert len(said) == len(got), got
     assert [d for d in map(differs, said, got) if d is not None] == []
@@ -68,6 +68,7 @@ def test_lines_of_code_leave_out_words(tmp_path):
     assert gallery.words(script) == ("Title", "Words.")
 
 
+@pytest.mark.slow
 def test_a_script_that_draws_nothing_is_refused(tmp_path):
     script = tmp_path / "a.py"
     script.write_text("print(1)\n")

@@ -1,9 +1,9 @@
 """A sparse path, certified at every point.
 
 Ten measurements of 442 patients and how far their diabetes went in a year
-(scikit-learn's diabetes). Sixty penalties are sixty Lassos: solved side by side, each
-with a bound on its distance to the optimum, so that a coefficient that enters the
-path enters because of the data and not because a solver stopped early.
+(scikit-learn's diabetes). Sixty penalties are sixty Lassos, solved side by side. Each
+comes with a bound on how far its objective lies above the least, so that the path is
+drawn by the data at every point, and not by a solver that stopped early at some.
 """
 
 import matplotlib.pyplot as plt

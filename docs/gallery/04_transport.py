@@ -2,7 +2,7 @@
 
 A zero and a one of scikit-learn's handwritten digits are two heaps of ink. Entropic
 optimal transport says which ink goes where at the least cost; the certificate bounds
-the distance to that least cost from both sides, and the plan, followed halfway, draws
+how far the plan is from the best by weak duality, and the plan, followed halfway, draws
 what lies between.
 """
 

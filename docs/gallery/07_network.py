@@ -43,8 +43,7 @@ def loss(net):
 @jax.vmap
 def adam(key):
     """The loss after each of 3000 steps from one random start."""
-    signs = jnp.array([-1.0, 1.0, -1.0, 1.0])
-    net = {"hidden": jax.random.normal(key, (2, 4)), "out": signs}
+    net = {"hidden": jax.random.normal(key, (2, 4)), "out": jnp.array([-1.0, 1, -1, 1])}
     steps = optax.adam(0.02)
 
     def step(carry, _):

@@ -6,6 +6,8 @@ nearest miss is not passed off as an answer: that the demands contradict each ot
 proved, without a tolerance, and they are named.
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.spatial import ConvexHull
@@ -33,7 +35,7 @@ wishes = {"possible": (13.5, 8.0), "impossible": (14.5, 12.0)}
 for name, wish in wishes.items():
     result = bn.solve(blend(wish))
     print(f"{name}: {result.status}")
-    print(f"  {result.reason}")
+    print(textwrap.indent(textwrap.fill(result.reason, 76), "  "))
 
 # What blends can reach is the convex hull of the wines.
 wines = np.stack([alcohol, colour], 1)
