@@ -11,7 +11,7 @@ REPORT ?= reports/race.html
 
 .DEFAULT_GOAL := help
 .PHONY: help venv install new check prove test test-fast fuzz mutants wheel-test race bench \
-	claims docs lint index readme clean
+	claims docs lint index readme gallery clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -117,6 +117,10 @@ index: install  ## regenerate the catalogue, the bibliography and the stubs from
 
 readme: install  ## regenerate the tables of the README: kinds, and speed as measured
 	@$(PYTHON) docs/readme.py --write
+
+# NAMES="05 game" chooses scripts.
+gallery: install  ## run the scripts of docs/gallery, and write their pages and pictures
+	@$(PYTHON) docs/gallery.py --write $(NAMES)
 
 clean:  ## remove the environment and everything that was built
 	@rm -rf $(VENV) site build dist reports docs/methods docs/kinds docs/evidence docs/api src/*.egg-info \

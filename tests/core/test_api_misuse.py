@@ -70,7 +70,10 @@ CALLS = {
     "rows": (dict(rows=7), "rows must be an even integer"),
     "start shape": (dict(start=np.ones(4)), r"shape \(4,\).*\(5,\)"),
     "start kind": (dict(start=np.ones(5, int)), r"start\.astype\(float\)"),
-    "start tree": (dict(start={"a": np.ones(5)}), "start has structure"),
+    "start tree": (
+        dict(start={"a": np.ones(5)}),
+        r"start has structure.*array of shape \(5,\)",
+    ),
     "start NaN": (dict(start=np.full(5, np.nan)), "start contains NaN"),
     "no check": (dict(check="gapp"), "gapp.*(checks are|mean)"),
     "check class": (dict(check=3), "check must be a name or a Check, got int"),

@@ -9,9 +9,13 @@ from banach.core.problem import Problem
 
 SELF = ("self", "cls")
 # A pytree or a Point, anything that has a name, and what SciPy takes.
-ANY = {"explain.name", "iterate.start", "race.start", "solve.start"} | {
-    f"minimize.{name}" for name in "bounds constraints hess hessp jac".split()
-}
+ANY = {
+    "explain.name",
+    "iterate.start",
+    "race.start",
+    "reproduce.start",
+    "solve.start",
+} | {f"minimize.{name}" for name in "bounds constraints hess hessp jac".split()}
 
 
 def public() -> dict[str, Any]:

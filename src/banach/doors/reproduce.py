@@ -6,11 +6,12 @@ from typing import Any
 
 from banach import zoo
 from banach.core import compat, validation
+from banach.core.annotations import Path, ProblemLike
 from banach.core.check import Absolute, Check
 from banach.core.door import door
 from banach.core.method import HostMethod, Method
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse
 from banach.core.result import Result, problem_id
 from banach.doors import solve as solving
 from banach.doors.verify import stated
@@ -20,9 +21,9 @@ from banach.engine.plan import seconds
 
 @door
 def reproduce(
-    path: Any,
+    path: Path,
     *,
-    problem: Problem | str | None = None,
+    problem: ProblemLike | None = None,
     start: Any = None,
     time_limit: float | None = None,
 ) -> Result:

@@ -353,7 +353,11 @@ def fits(x: PyTree, problem: Problem, name: str = "x") -> None:
     space = problem.space()
     want, have = jax.tree.structure(space), jax.tree.structure(x)
     if want != have:
-        raise Misuse(f"{name} has structure {have}, the problem's variable {want}")
+        one = jax.tree_util.treedef_is_leaf(want)
+        cure = f"; pass one array of shape {space.shape}" if one else ""
+        raise Misuse(
+            f"{name} has structure {have}, the problem's variable {want}{cure}"
+        )
     for model, leaf in zip(jax.tree.leaves(space), jax.tree.leaves(x), strict=True):
         if np.shape(leaf) != model.shape:
             raise Misuse(

@@ -186,9 +186,9 @@ def _finish(ax: Axes, runs: list, tol: float, against: str) -> None:
         f"tol {words.number(tol)}",
         (1, tol),
         xycoords=("axes fraction", "data"),
-        xytext=(-4, 3),
+        xytext=(4, 0),  # beyond the frame: runs end at this line
         textcoords="offset points",
-        ha="right",
+        va="center",
     )
     ax.set_yscale("log")
     starts = [next((v for v in map(words.finite, _ratio(r)) if v), None) for r in runs]
