@@ -23,7 +23,7 @@ from banach.engine.plan import seconds
 def reproduce(
     path: Path,
     *,
-    problem: ProblemLike | None = None,
+    problem: "ProblemLike | None" = None,
     start: Any = None,
     time_limit: float | None = None,
 ) -> Result:
