@@ -47,6 +47,7 @@ from banach.core.stacked import Stacked as Stacked
 from banach.core.stacked import stack as stack
 from banach.doors.explain import explain as explain
 from banach.doors.listings import problems as problems
+from banach.doors.reproduce import reproduce as reproduce
 from banach.doors.solve import iterate as iterate
 from banach.doors.solve import minimize as minimize
 from banach.doors.solve import sensitivity as sensitivity
