@@ -435,3 +435,9 @@ def test_two_processes_at_once_and_a_third_that_loads(place):
     assert len(list(place.iterdir())) == made
     for one, two in itertools.pairwise(said):
         assert one[0] == two[0]
+
+
+def test_the_folder_is_made_with_those_above_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("BANACH_CACHE", str(tmp_path / "a" / "b" / "c" / "d"))
+    place, why = disk_cache._found()
+    assert place is not None and place.is_dir(), why

@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from core_bed import CHECK, A, B, bits, ridge, ridge_solution
@@ -171,3 +172,14 @@ def test_misuse_is_told_with_the_cure():
         bn.solve_many(problems, Lbfgs(memory=5), max_steps=-1)
     with pytest.raises(Misuse, match="tol must be positive"):
         bn.solve_many(problems, Lbfgs(memory=5), tol=0.0)
+
+
+def test_blocks_of_large_lanes_have_few_slots(monkeypatch):
+    """A lane of 1,000 numbers and what else it touches: six of them in 64 KiB."""
+    monkeypatch.setattr(batch, "BLOCK_BYTES", 2**16)
+    data = np.random.default_rng(2).normal(size=(20, 1000))
+    stack = bn.Smooth.stack(
+        lambda x, d: jnp.mean((x - d) ** 2), np.zeros((20, 1)), (data,)
+    )
+    out = bn.solve_many(stack, "lbfgs", max_steps=20)
+    assert out.certified.all() and out._many.lanes.size == 6

@@ -268,3 +268,17 @@ def test_scales_stay_where_their_squares_are_numbers(dtype, sizes, scales):
     for got, want in zip(found, scales, strict=True):
         if want is not None:
             assert float(got) == pytest.approx(want, rel=1e-6, abs=0)
+
+
+def test_curvature_that_is_seen_counts_the_weights_of_the_rows():
+    """Four times the weight in the same columns is four times the curvature."""
+    A = _table()
+    b = _targets(A, bn.SquaredLoss())
+    with compat.double():
+        one, four = (
+            GLM(A, b, bn.SquaredLoss(), bn.L1(0.3), intercept=True, sample_weight=w)
+            for w in (np.ones(60), np.full(60, 4.0))
+        )
+        view = column_scaling.of(one, always=True)
+        seen = [float(view.there(p)._seen()) for p in (one, four)]
+    assert seen[1] == pytest.approx(4 * seen[0], rel=1e-9)

@@ -4,6 +4,8 @@ A law here holds for every method that meets the view; no method is tried twice.
 """
 
 import functools
+import importlib
+import importlib.util
 import json
 from collections import Counter
 
@@ -16,7 +18,7 @@ import banach as bn
 from banach import catalogue
 from banach.core import compat, tree
 from banach.core.method import Refusal
-from banach.core.view import Through, Viewed, translated
+from banach.core.view import Through, View, Viewed, translated
 from banach.doors import defaults
 from banach.doors.routes import Paths
 from banach.engine import compile_cache
@@ -765,3 +767,24 @@ def test_convex_is_believed_of_affine_equations_alone():
     problem = stated("qp")
     assert problem.facts().provenance("convex") == "declared"
     assert problem.restated().convex and not stated("bounds").convex
+
+
+def test_which_views_hold_derivatives_and_which_square():
+    """What keeps a path from squaring a gradient; see `test_no_path_is_longer`."""
+    for entry in catalogue.own()["kinds"].values():
+        room = entry["module"].rpartition(".")[0]
+        if importlib.util.find_spec(f"{room}.views"):
+            importlib.import_module(f"{room}.views")
+    views, todo = set(), [View]
+    while todo:
+        for one in todo.pop().__subclasses__():
+            todo.append(one)
+            if one.__module__.startswith("banach.kinds."):
+                views.add(one)
+    assert len(views) >= 10
+    named = lambda flag: sorted({v.name for v in views if getattr(v, flag)})  # noqa: E731
+    assert named("squares") == ["least_squares"]
+    assert named("derives") == [
+        "envelope", "forward_backward", "inclusion_of_gradient", "kkt_inclusion",
+        "kkt_system", "root_of_gradient",
+    ]  # fmt: skip

@@ -8,6 +8,7 @@ import banach as bn
 from banach.claims import runs
 from banach.kinds.linear.zoo import right_side
 from banach.methods.linear.conjugate_gradient import ConjugateGradient
+from banach.parts import preconditioners
 from banach.parts.grid_laplacians import obstacles, poisson_grid
 from banach.parts.preconditioners import (
     IncompleteCholesky,
@@ -75,3 +76,15 @@ def test_one_that_does_not_fit_is_refused():
     assert isinstance(suggested(free.A), Plain)
     assert isinstance(suggested(DENSE.A), Jacobi)
     assert isinstance(suggested(GRID.A), Multigrid)
+
+
+def test_a_cell_with_one_free_quarter_is_still_a_cell_of_the_coarser_grid():
+    """Only where all four cells are walls stands a number that means nothing."""
+    solid = np.ones((4, 4), bool)
+    solid[0, 1:3] = False  # one cell in each of two blocks, and a face between them
+    fine = poisson_grid(solid)
+    half = 0.5 * np.asarray(fine.extra)
+    coarse = np.asarray(preconditioners._coarse(fine).extra)
+    assert coarse[0, 0] == pytest.approx(half[0, 1]) != 1
+    assert coarse[0, 1] == pytest.approx(half[0, 2]) != 1
+    assert coarse[1, 0] == coarse[1, 1] == 1

@@ -1,5 +1,6 @@
 """Coded gradient descent: its clock, what it decodes, and what it sends."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -46,3 +47,15 @@ def test_a_scheme_for_other_workers_is_refused():
 def test_it_tells_what_was_sent():
     r = bn.solve(case.problem(), "sequential_gradient_coding", tol=1e-8)
     assert r.certified and r.sent == {"up": r.steps * 3 * r.method.scheme.lanes * 32}
+
+
+def test_bursts_begin_and_end_as_likely_as_they_say():
+    n, key = 4000, jax.random.key(3)
+    calm, struck = jnp.zeros(n, bool), jnp.ones(n, bool)
+    for slows, recovers in ((0.0, 0.0), (1.0, 1.0), (0.1, 0.7)):
+        bursts = Bursts(slows=slows, recovers=recovers)
+        began, _ = bursts.round(calm, 1.0, key, jnp.float64)
+        stayed, _ = bursts.round(struck, 1.0, key, jnp.float64)
+        # Four standard deviations of a share of 4,000.
+        assert abs(float(began.mean()) - slows) < 0.032
+        assert abs(float(stayed.mean()) - (1 - recovers)) < 0.032

@@ -54,3 +54,16 @@ def test_a_step_that_is_seen_begins_a_new_row():
         state = method.init(PROBLEM, Point(jnp.array([1.0, 1.0])), key)
         after = method.step(PROBLEM, counted(state, 7), key)
         assert int(after.quiet) == 0 and not bool(after.stuck)
+
+
+@pytest.mark.parametrize("name", ["levenberg_marquardt", "dogleg"])
+def test_a_step_to_where_nothing_is_defined_is_not_taken(name):
+    """The Newton step for log b + 3 = 0 from b = 2 leads below zero."""
+    problem = bn.NonlinearLeastSquares(lambda b: jnp.log(b) + 3, np.array([2.0]))
+    method = bn.solve(problem, name, max_steps=1).method
+    key = jax.random.key(0)
+    wide = eqx.tree_at(lambda m: m.factor, method, jnp.asarray(100.0))
+    state = wide.init(problem, Point(jnp.array([2.0])), key)
+    after = wide.step(problem, state, key)
+    assert float(after.x[0]) == 2.0 and np.isfinite(float(after.r[0]))
+    assert bn.solve(problem, name).certified

@@ -227,7 +227,7 @@ class DistributedSum(Problem):
 
         def task(term, rows, real, x, index, weights):
             at = index[:, None] * size + jnp.arange(size)
-            inside = (at < real.size) & real[jnp.minimum(at, real.size - 1)]
+            inside = real.at[at].get(mode="fill", fill_value=False)
             some = jax.tree.map(
                 lambda v: v[jnp.minimum(at, real.size - 1).ravel()], rows
             )
