@@ -782,9 +782,14 @@ def test_which_views_hold_derivatives_and_which_square():
             if one.__module__.startswith("banach.kinds."):
                 views.add(one)
     assert len(views) >= 10
-    named = lambda flag: sorted({v.name for v in views if getattr(v, flag)})  # noqa: E731
-    assert named("squares") == ["least_squares"]
+    named = lambda flag: sorted(v.__qualname__ for v in views if getattr(v, flag))  # noqa: E731
+    assert named("squares") == ["LeastSquaresOfRoot"]
     assert named("derives") == [
-        "envelope", "forward_backward", "inclusion_of_gradient", "kkt_inclusion",
-        "kkt_system", "root_of_gradient",
-    ]  # fmt: skip
+        "ComponentsOfModel",
+        "Envelope",
+        "ForwardBackward",
+        "InclusionOfGradient",
+        "KktInclusion",
+        "KktSystem",
+        "RootOfGradient",
+    ]

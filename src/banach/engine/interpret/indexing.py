@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from banach.engine.interpret.table import FLOATS, dtype_of, result, rule, shape_of
+from banach.engine.interpret.table import dtype_of, result, rule, shape_of
 
 
 class _Places:
@@ -66,15 +66,8 @@ def _known(eqn: Any) -> str | None:
 
 def _filling(eqn):
     """What stands where a window lies outside."""
-    dtype, given = result(eqn).dtype, eqn.params["fill_value"]
-    if given is not None:
-        return np.asarray(given).astype(dtype)
-    if dtype in FLOATS:
-        return dtype.type(np.nan)
-    if dtype.kind == "b":
-        return dtype.type(True)
-    info = np.iinfo(dtype)
-    return dtype.type(info.min if dtype.kind == "i" else info.max)
+    # lax.gather itself says which, where its caller did not.
+    return np.asarray(eqn.params["fill_value"]).astype(result(eqn).dtype)
 
 
 def _ints(values):
