@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import banach as bn
+from banach.checks.scales import at_most_one
 from banach.checks.second_order import proved_lower_bound
 from banach.core import tree
 from banach.kinds.glm.bounds import gradient_lipschitz
@@ -154,3 +155,20 @@ def test_multipliers_times_rows_that_vanish_are_charged():
     lost = parts["complementarity"]
     # 6e-340 is no float.
     assert lost.value == 0 and lost.slack > 0
+
+
+def test_a_start_whose_value_is_no_number_is_no_scale():
+    assert float(at_most_one(jnp.asarray(np.nan))) == 0
+    assert float(at_most_one(jnp.asarray(np.inf))) == 1
+    assert float(at_most_one(jnp.asarray(0.25))) == 0.25
+
+
+def test_a_part_without_terms_at_the_start_does_not_take_the_scale_away():
+    """The gradient in b is 0 - 0 there: no size of terms to compare with later."""
+    start = {"a": np.zeros(2), "b": np.zeros(2)}
+
+    def chain(p):
+        return jnp.sum((p["a"] - 0.1) ** 2) + jnp.sum((p["b"] - 3 * p["a"]) ** 2)
+
+    result = bn.minimize(chain, start)
+    assert result.certified and float(result.certificate.scale) > 0.1
