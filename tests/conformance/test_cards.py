@@ -324,7 +324,8 @@ def test_each_test_of_a_method_says_what_to_do(request):
         for item in request.session.items
         if item.path.parent == TESTS / "conformance"
         and {"case", "name", "evidence"} & {*getattr(item, "fixturenames", ())}
-        and item.path.name not in ("test_bridges.py", "test_evidence.py")
+        and item.path.name
+        not in ("test_bridges.py", "test_evidence.py", "test_scaffold.py")
     }
     of_methods -= {"test_peers_take_names_and_real_numbers"}  # of bridges
     of_methods -= {t for t in of_methods if "_of_a_bed_" in t}
