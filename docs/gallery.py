@@ -124,9 +124,9 @@ def index() -> str:
         )
     return (
         "# Gallery\n\n"
-        "Worked problems on real data. Each is one script that can be copied and run; "
-        "the picture is what it drew, and the text on its page what it printed, which "
-        "the tests compare with a fresh run.\n\n"
+        "Worked problems, all but one on real data. Each is one script that can be "
+        "copied and run; the picture is what it drew, and the text on its page what it "
+        "printed, which the tests compare with a fresh run.\n\n"
         '<div class="grid cards gallery" markdown>\n\n'
         + "\n".join(cards)
         + "\n</div>\n"

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 import banach as bn
 
-# Functions of a problem that you call yourself run in JAX's precision: ask for double.
+# banach solves in double anyway; `plan` and JAX code of your own are asked to, too.
 jax.config.update("jax_enable_x64", True)
 
 digits = load_digits()

@@ -11,7 +11,7 @@ import numpy as np
 
 import banach as bn
 
-# Rows: the kicker's side, left or right; columns: the goalkeeper's.
+# Rows: the kicker's side, left or right as the paper counts; columns: the keeper's.
 goals = np.array([[58.30, 94.97], [92.91, 69.92]]) / 100
 
 # The goalkeeper minimises, the kicker maximises, each over the mixtures of two sides.

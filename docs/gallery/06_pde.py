@@ -13,7 +13,7 @@ import numpy as np
 
 import banach as bn
 
-# Functions of a problem that you call yourself run in JAX's precision: ask for double.
+# banach solves in double anyway; `h1` and JAX code of your own are asked to, too.
 jax.config.update("jax_enable_x64", True)
 
 

@@ -15,7 +15,7 @@ from sklearn.datasets import load_breast_cancer
 
 import banach as bn
 
-# Functions of a problem that you call yourself run in JAX's precision: ask for double.
+# banach solves in double anyway; Adam below is asked to, too.
 jax.config.update("jax_enable_x64", True)
 
 data = load_breast_cancer()
