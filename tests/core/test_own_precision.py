@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import banach as bn
+from banach import zoo
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +51,17 @@ def test_traced_values_keep_the_callers_precision():
     A = jnp.eye(3)
     slope = jax.grad(lambda l2: bn.Ridge(A, jnp.ones(3), l2).value(jnp.ones(3)))(0.5)
     assert slope.dtype == jnp.float32 and float(slope) == 1.5
+
+
+def test_what_a_kind_offers_beside_its_oracles_keeps_it_too():
+    rng = np.random.default_rng(4)
+    moved = bn.Transport(rng.random((4, 3)), np.full(4, 0.25), np.full(3, 1 / 3), 0.1)
+    answer = bn.solve(moved, tol=1e-12).require().x
+    P = moved.plan(answer)
+    assert P.dtype == np.float64
+    np.testing.assert_allclose(P.sum(1), 0.25, atol=1e-10)
+    net = bn.ConvexRelu(rng.normal(size=(9, 2)), rng.normal(size=9), 0.3, patterns=5)
+    x = np.zeros(net.space().shape) + 0.1
+    assert net.to_network(x).hidden.dtype == np.float64
+    pde = zoo.load("pde:nonlinear_poisson")
+    assert pde.h1(pde.start().x).dtype == np.float64

@@ -14,7 +14,7 @@ from banach.core.annotations import Column, Matrix, Real
 from banach.core.facts import CONSTRUCTION, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Misuse, Problem, in_own_precision
 from banach.core.view import Way
 from banach.engine.precompute import evaluated
 from banach.estimate import spectrum
@@ -193,6 +193,7 @@ class ConvexRelu(Problem):
         """Zero: the network that says nothing."""
         return Point(np.zeros(self._shape(), self.X.dtype))
 
+    @in_own_precision
     def outputs(self, x: Array | np.ndarray) -> Float[Array, " n"]:
         """z = sum_i D_i X (v_i - w_i)."""
         x = jnp.asarray(x)
@@ -366,6 +367,7 @@ class ConvexRelu(Problem):
         """Whether the predictions overflow."""
         return ~jnp.all(jnp.isfinite(self.outputs(x)))
 
+    @in_own_precision
     def to_network(self, x: Array) -> ReluNetwork:
         """The network of x: h = v / sqrt||v|| and c = sqrt||v||, -sqrt||w|| for w."""
         if self.gated:
@@ -375,6 +377,7 @@ class ConvexRelu(Problem):
             )
         return from_groups(jnp.asarray(x))
 
+    @in_own_precision
     def network_objective(self, network: ReluNetwork) -> Scalar:
         """sum_k l(z(a_k), y_k) + beta/2 sum_j (||h_j||^2 + c_j^2), for any network."""
         h = network.hidden

@@ -14,7 +14,7 @@ from banach.core.annotations import Real
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
-from banach.core.problem import Misuse
+from banach.core.problem import Misuse, in_own_precision
 from banach.kinds import inputs
 from banach.kinds.bases import Differentiable, check_floating
 from banach.kinds.elliptic import sine
@@ -232,6 +232,7 @@ class EllipticEnergy(Differentiable):
         near = w[:-2, 1:-1] + w[2:, 1:-1] + w[1:-1, :-2] + w[1:-1, 2:]
         return self.stiff() * (4 * v - near)
 
+    @in_own_precision
     def h1(self, v: Grid) -> Scalar:
         """|v|_H1, a sum of squares."""
         w = jnp.pad(v, 1)
@@ -240,6 +241,7 @@ class EllipticEnergy(Differentiable):
             pieces.append(w[:, 1:] - w[:, :-1])
         return self.stiff() ** 0.5 * tree.norm(pieces)
 
+    @in_own_precision
     def riesz(self, r: Grid, shift: Any = 0.0) -> Grid:
         """(K + shift h^d)^-1 r: the Sobolev gradient of a derivative r.
 

@@ -15,7 +15,7 @@ from banach.core.annotations import Column, Real
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
-from banach.core.problem import Problem
+from banach.core.problem import Problem, in_own_precision
 from banach.core.view import Way
 from banach.kinds.transport import inputs
 from banach.parts.transport_cost import Cost, both_sums
@@ -192,16 +192,19 @@ class Transport(Problem):
         u = jnp.concatenate([jnp.ones_like(r), -jnp.ones_like(c)])
         return H / self.wide(self.eps, x) + self._gauge(x) * jnp.outer(u, u)
 
+    @in_own_precision
     def plan(self, x: Pair) -> Float[Array, "m n"]:
         """P(f, g), stored."""
         whole = Block(self.wide(self.cost, x).rows(None), None, None)
         return self.part(whole, x)
 
+    @in_own_precision
     def sums(self, x: Pair) -> Pair:
         """(P 1, P' 1) in one pass."""
 
         return self.fold(lambda block: both_sums(self.part(block, x)))
 
+    @in_own_precision
     def transform(self, h: Array, side: int) -> Array:
         """The soft c-transform: the best f for h = g (side 0), or g for h = f.
 
