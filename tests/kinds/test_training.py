@@ -100,3 +100,29 @@ def test_bad_models_losses_and_data_are_refused():
         Training(model, lambda z, y: z, PARAMS, U, LABELS)
     with pytest.raises(bn.Misuse, match="rows"):
         Training(model, cross_entropy, PARAMS, U, LABELS[:5])
+
+
+def test_a_model_without_randomness_need_not_take_a_key():
+    def predict(p, x):
+        return p["w"] @ x + p["b"]
+
+    start = {"w": np.zeros((1, 2)), "b": np.zeros(1)}
+    x = np.random.default_rng(5).normal(size=(12, 2))
+    y = x @ np.array([[1.0], [-2.0]])
+    plain, keyed = (
+        bn.Training(model, lambda z, t: jnp.sum((z - t) ** 2), start, x, y)
+        for model in (predict, lambda p, x, key: predict(p, x))
+    )
+    point = {"w": np.ones((1, 2)), "b": np.ones(1)}
+    assert float(plain.value(point)) == float(keyed.value(point))
+    with pytest.raises(bn.Misuse, match="is called with 3 arguments"):
+        bn.Training(lambda p: p, lambda z, t: 0.0, start, x, y)
+
+
+def test_a_chain_of_optax_is_asked_for_as_a_function():
+    optax = pytest.importorskip("optax")
+    with pytest.raises(bn.Misuse, match="lambda: optax.chain"):
+        bn.FromOptax(optax.chain(optax.sgd(0.1)))
+    method = bn.FromOptax(lambda: optax.chain(optax.clip(1.0), optax.sgd(0.1)))
+    problem = bn.Smooth(lambda x: jnp.sum((x - 1) ** 2), np.zeros(2))
+    assert bn.solve(problem, method).certified

@@ -100,7 +100,8 @@ class FromOptax(Method):
             raise Misuse(
                 f"FromOptax needs an optax factory, got {validation.shown(factory)}; "
                 "pass the function and its arguments apart, e.g. "
-                "bn.FromOptax(optax.adam, learning_rate=1e-2)"
+                "bn.FromOptax(optax.adam, learning_rate=1e-2), or of a chain a "
+                "function that makes it, bn.FromOptax(lambda: optax.chain(...))"
             )
         for name, part in (("oracle", oracle), ("searched", searched)):
             if part is not None and not callable(part):

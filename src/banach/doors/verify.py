@@ -32,7 +32,7 @@ from banach.engine import compile_cache, loop, restore
 from banach.engine.finish import look, stamped, without_minimiser
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Verdict:
     """A fresh look at an answer, by a check with a new key.
 
@@ -100,6 +100,8 @@ class Verdict:
         if self.run_matches is False:
             lines.append("  the file was EDITED after it was saved: it claims nothing")
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 @door

@@ -1,5 +1,6 @@
 """Training of a network: a model, a loss, and data; judged in eval mode."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -30,8 +31,9 @@ Scalar = Float[Array, ""]
 class Training(Problem):
     """minimise 1/n sum_i loss(model(params, x_i), y_i) + 1/2 sum_j l2_j params_j^2.
 
-    `model(params, x, key)` maps the input of one example to its output; the loss maps
-    that and the target to one real scalar. With key = None the model is in eval mode
+    `model(params, x, key)` maps the input of one example to its output, `model(params,
+    x)` where nothing is random; the loss maps that and the target to one real scalar.
+    With key = None the model is in eval mode
     (dropout off, running statistics frozen); with a key it may be random, which is
     train mode. value, grad and every check are those of eval mode on all n examples;
     stochastic gradients with a key are those of train mode. A layer that mixes the
@@ -48,7 +50,7 @@ class Training(Problem):
     ...).mean(), plus l2 / 2 of the squared parameters (its add_decayed_weights(l2)).
 
     Args:
-        model: model(params, x, key), a JAX function of one example.
+        model: model(params, x, key) or model(params, x), a JAX function of one example.
         loss: loss(output, target), to one real number.
         params: the start, a pytree of floating arrays.
         inputs_: a pytree of arrays (n, ...).
@@ -96,6 +98,7 @@ class Training(Problem):
                     f"Training needs a {name} to call, got {validation.shown(given)}; "
                     "pass model(params, x, key) and loss(output, target)"
                 )
+        model = _with_key(model)
         for name, given in (("inputs_", inputs_), ("targets", targets)):
             rows(given, name)
         params = inputs.variable(params, "params")
@@ -312,3 +315,17 @@ def _like_training(held_out: Any, data: PyTree, x0: PyTree) -> PyTree:
             "held_out must have the structure and the row shapes of the training data"
         )
     return kept
+
+
+def _with_key(model: Callable[..., PyTree]) -> Callable[..., PyTree]:
+    """The model called with a key, which one without randomness does not take."""
+    try:
+        signature = inspect.signature(model)
+        signature.bind(None, None)
+    except (TypeError, ValueError):
+        return model
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        return lambda params, x, key: model(params, x)
+    return model
