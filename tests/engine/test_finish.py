@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import pickle
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from banach.core.check import Check, single
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.core.result import FIELDS, LeftOut
+from banach.engine import messages
 
 METHOD = bn.Lbfgs(memory=5)
 SHORT = dict(check=CHECK, tol=1e-9, max_steps=3)
@@ -198,3 +200,13 @@ def test_the_kept_witness_of_the_same_point_changes_no_slack():
         np.testing.assert_allclose(
             numbers(again.certificate), numbers(r.certificate), rtol=1e-9
         )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "says"), [(1e-8, "tol=2e-08"), (250.0, "race other")]
+)
+def test_float32_is_told_of_without_asking_for_nothing(ratio, says):
+    """A tolerance of 300 times the scale is no cure."""
+    facts = {"certificate": SimpleNamespace(ratio=ratio)}
+    said = messages._narrow(facts)
+    assert said.startswith("float32 iterates") and says in said

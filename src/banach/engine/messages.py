@@ -91,14 +91,14 @@ def hint(status: str, facts: dict[str, Any]) -> str:
     if status == "stalled" and goal:
         return "try another method; the target may lie below what can be reached"
     if status == "budget" and not goal and facts["dtype"] == "float32" and _flat(facts):
-        return _FLOAT32 + _tol_that_passes(facts)
+        return _narrow(facts)
     if status == "budget":
         return (
             "raise max_steps, continue with start=result, or race other methods "
             "(bn.race(problem))"
         )
     if status == "stalled" and facts["dtype"] == "float32":
-        return _FLOAT32 + _tol_that_passes(facts)
+        return _narrow(facts)
     if status == "stalled":
         return "try another method, or a larger tol"
     if status == "unverifiable":
@@ -130,7 +130,12 @@ def _worth(facts: dict[str, Any]) -> str:
     return untried or ""
 
 
-_FLOAT32 = "float32 iterates come no closer: pass float64 data and start, or ask for "
+def _narrow(facts: dict[str, Any]) -> str:
+    """What float32 leaves to do; a tolerance of 1 and more would ask for nothing."""
+    said = "float32 iterates come no closer: pass float64 data and start"
+    if float(facts["certificate"].ratio) * 1.2 >= 1:
+        return f"{said}, or race other methods (bn.race(problem))"
+    return f"{said}, or ask for {_tol_that_passes(facts)}"
 
 
 def _short_of_samples(c: Any) -> bool:
