@@ -79,6 +79,12 @@ def test_what_does_not_fit_is_refused_with_the_cure(monkeypatch):
     with pytest.raises(Misuse, match=r'pip install "banach\[peers\]"'):
         Optimistix("BFGS")
     assert Optimistix.variants(problem, problem.facts()) == ()
+    # A race goes on without it, and says what is missing.
+    race = bn.race(problem, tol=1e-6, time_limit=2.0)
+    assert race.certified
+    assert any("banach[peers]" in r.reason for r in race.refused)
+    with pytest.raises(Misuse, match=r'pip install "banach\[peers\]"'):
+        bn.solve(problem, "optimistix:BFGS")
 
 
 def test_its_own_words_are_read_from_its_state():

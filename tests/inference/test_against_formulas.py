@@ -270,3 +270,46 @@ def test_coverage():
     uneven = 0.1 + X[:, 0] ** 2
     assert share(uneven, "model") < 0.85
     assert share(uneven, "HC3") > 0.95 - three - 0.03
+
+
+def decay_fits(noise, seeds):
+    """Uncertainties of decays of 60 points whose last parameter few rows tell."""
+    t = np.linspace(0, 5, 60)
+    A = np.stack([np.exp(-t), t == t[0], np.ones(60)], 1).astype(float)
+    A[0, 1] = 3.0
+    for seed in range(seeds):
+        y = A @ np.array([2.0, 0.3, 0.1])
+        y = y + noise(t) * np.random.default_rng(seed).normal(size=60)
+        result = bn.solve(bn.Ridge(A, y, 0.0), tol=1e-10)
+        yield bn.uncertainty(result)
+
+
+def test_the_two_errors_are_said_to_differ_where_chance_does_not_explain_it():
+    """Few alarms where all rows have one variance; most where they have not."""
+
+    def alarms(found):
+        return sum("differ" in " ".join(u.conditions) for u in found)
+
+    assert alarms(decay_fits(lambda t: 0.05, 40)) <= 2
+
+    def uneven(seeds, n=300):
+        for seed in range(seeds):
+            rng = np.random.default_rng(seed)
+            x = rng.normal(size=(n, 1))
+            y = x[:, 0] + np.abs(x[:, 0]) * rng.normal(size=n)
+            yield bn.uncertainty(bn.solve(bn.Ridge(x, y, 0.0, intercept=True)))
+
+    assert alarms(uneven(20)) >= 15
+
+
+def test_a_frame_of_pandas_has_a_row_a_parameter():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.normal(size=(30, 2)), columns=["age", "dose"])
+    y = table["age"] - 2 * table["dose"] + rng.normal(size=30)
+    u = bn.uncertainty(bn.solve(bn.Ridge(table, y, 0.0, intercept=True)))
+    frame = u.to_frame()
+    assert list(frame.index) == ["age", "dose", "intercept"]
+    assert frame.loc["dose", "lower"] < frame.loc["dose", "estimate"] < -1
+    assert frame.loc["dose", "p_value"] < 1e-6
+    np.testing.assert_array_equal(frame["HC3_error"], np.asarray(u.beside))

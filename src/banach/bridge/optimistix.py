@@ -103,7 +103,12 @@ class Optimistix(Method):
     @classmethod
     def variant(cls, name, problem, facts):
         """A minimiser by name."""
-        _factory(name)
+        _inputs.algorithm(name, "optimistix", "minimiser", NAMES)
+        if not _installed():
+            return Refusal(
+                "optimistix",
+                f'optimistix:{name} needs Optimistix: pip install "banach[peers]"',
+            )
         if name == "LBFGS" and tree.dtype(problem.start().x) != jnp.float64:
             # Its memory has JAX's default dtype, which inside a run is float64.
             return Refusal(

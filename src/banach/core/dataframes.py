@@ -68,6 +68,24 @@ def numbers(value: Any, name: str) -> np.ndarray:
     return _joined(value, name)
 
 
+def _dummies(value: Any, missing: list, name: str) -> str:
+    """The cure for levels that do not occur in new rows, where names look like them."""
+    if _library(value) != "pandas" or not all("_" in str(v) for v in missing):
+        return ""
+    return (
+        f"; where they stand for levels that do not occur here: {name} = "
+        f"{name}.reindex(columns=list(problem.columns), fill_value=0.0)"
+    )
+
+
+def levels(value: Any) -> tuple:
+    """The categories of an ordered column of pandas in their order, else ()."""
+    dtype: Any = getattr(value, "dtype", None)
+    if getattr(dtype, "ordered", False) is not True:
+        return ()
+    return tuple(np.asarray(dtype.categories).tolist())
+
+
 def labels(value: Any, name: str) -> np.ndarray:
     """A column of names of classes as an array; the codes of categories are undone."""
     if is_frame(value):
@@ -137,7 +155,7 @@ def matched(value: Any, names: tuple, name: str) -> Any:
     if missing:
         raise Misuse(
             f"{name} lacks the columns {_some(missing)}, which the model was stated "
-            f"with; its columns are {_some(found)}"
+            f"with; its columns are {_some(found)}{_dummies(value, missing, name)}"
         )
     if extra:
         raise Misuse(
@@ -490,8 +508,9 @@ def _frame_cure(value: Any, name: str, what: str, own: list) -> str:
     polars = library == "polars"
     cast = f"{name} = {name}.with_columns(pl.col({some!r}).cast(pl.Float64))"
     lines = {
-        "text": f"{name} = {name}.to_dummies({some!r})" if polars else
-                f"{name} = pd.get_dummies({name}, columns={some!r}, dtype=float)",
+        "text": f"{name} = {name}.to_dummies({some!r}, drop_first=True)" if polars else
+                f"{name} = pd.get_dummies({name}, columns={some!r}, dtype=float, "
+                "drop_first=True)",
         "dates": f"{name} = {name}.with_columns((pl.col({c!r}) - pl.col({c!r}).min())"
                  ".dt.total_seconds())" if polars else
                  f"{name}[{c!r}] = ({name}[{c!r}] - {name}[{c!r}].min())"

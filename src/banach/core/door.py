@@ -34,8 +34,8 @@ CURES = {
     "sklearn's alpha of a Lasso is lam / n, and of a Ridge l2",
     "atol": "use tol=bn.Absolute(atol)",
     "bounds": "state bn.Constrained(f, x0, lower=..., upper=...) and solve that, of "
-    "residuals with f = bn.least_squares(residual, x0).value; bn.minimize(f, x0, "
-    "bounds=...) takes SciPy's",
+    "residuals with f = bn.least_squares(residual, x0).value and reference=x0, so that "
+    "its units are no matter; bn.minimize(f, x0, bounds=...) takes SciPy's",
     "callback": "use progress=, which is called with a running Result",
     "class_weight": "use sample_weight=, one number a row",
     "constraints": "state bn.Constrained(f, x0, eq=..., ineq=...) and solve that; "

@@ -217,7 +217,7 @@ def verify(
         )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Saved(Answer):
     """A run read back from disk: answer, problem and what it claimed.
 
@@ -233,6 +233,12 @@ class Saved(Answer):
     point_id: str
     data: dict[str, Any]
     intact: bool
+
+    def __repr__(self) -> str:
+        return (
+            f"Saved({self.problem!r}: the file says {self.data['status']}, which "
+            "bn.verify(file) judges)"
+        )
 
     @property
     def claimed_problem_id(self) -> str:

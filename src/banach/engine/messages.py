@@ -111,6 +111,8 @@ def hint(status: str, facts: dict[str, Any]) -> str:
         )
         if facts["dtype"] == "float32":
             cure += "; or pass float64 data"
+        if "start" in {part.scale_from for part in c.parts}:
+            cure += "; or state it with reference=, a point that sets the scale"
         return cure
     if status == "refuted":
         return "check what was declared about the problem (convex, monotone, mu, L)"

@@ -28,6 +28,8 @@ AT_BOUND = 1e-3
 """Standard errors within which a parameter is at its bound (ours)."""
 APART = 1.5
 """A ratio of sandwich to model errors that is said, either way (ours)."""
+SURE = 3.0
+"""Standard deviations that its logarithm must be off, were the model true (ours)."""
 ENOUGH = 30
 """Degrees of freedom from which on a sandwich can doubt a model (ours)."""
 
@@ -155,6 +157,28 @@ class Uncertainty:
             "conditions": list(self.conditions),
         }
 
+    def to_frame(self) -> Any:
+        """A DataFrame of pandas: a row a parameter, its errors, interval and p-value.
+
+        Raises:
+            ImportError: where pandas is not installed; `to_dict` needs nothing.
+        """
+        import pandas
+
+        ends = np.asarray(self.intervals)
+        columns = {
+            "estimate": self.estimates,
+            "standard_error": self.standard_errors,
+            "lower": ends[:, 0],
+            "upper": ends[:, 1],
+            "ratio": self.ratios,
+            "p_value": self.p_values,
+        }
+        if self.beside is not None:
+            columns[f"{self.beside_kind}_error"] = self.beside
+        data = {name: np.asarray(v) for name, v in columns.items()}
+        return pandas.DataFrame(data, index=list(self.names))
+
     def __str__(self) -> str:
         return table.plain(self)
 
@@ -275,7 +299,7 @@ def uncertainty(
     digits = max(0, math.floor(-math.log10(lost))) if lost < 1 else 0
     conditions = _conditions(
         fit, asked, errors, beside, known, normal, certified, status, curvature,
-        (error, error_is), ends,
+        (error, error_is), ends, _unsure(fit, white),
     )  # fmt: skip
     return Uncertainty(
         names=fit.names,
@@ -427,6 +451,19 @@ def _sandwich(fit: Fitted, white: Whitened, name: str) -> np.ndarray:
     return score[:, None] * (white.U @ white.L.T)
 
 
+def _unsure(fit: Fitted, white: Whitened) -> np.ndarray:
+    """Standard deviations of log(sandwich / model) error, were the model true.
+
+    Of normal errors, to first order: where few rows of much weight tell a parameter,
+    their squares say little of its variance.
+    """
+    left = np.maximum(1 - white.leverage, np.finfo(float).eps)
+    felt = np.square(np.sqrt(fit.bend)[:, None] * (white.U @ white.L.T) / left[:, None])
+    total = felt.sum(axis=0)
+    spread = np.sqrt(np.square(felt).sum(axis=0))
+    return spread / np.where(total > 0, total, 1) / math.sqrt(2)
+
+
 def _product(K: np.ndarray) -> np.ndarray:
     """K'K, whatever the units of its columns."""
     size = lengths(K)
@@ -523,7 +560,7 @@ def _inside(fit: Fitted, errors: np.ndarray) -> None:
 
 def _conditions(
     fit, asked, errors, beside, known, normal, certified, status, curvature,
-    solver, ends,
+    solver, ends, unsure,
 ) -> tuple[str, ...]:  # fmt: skip
     """What all of it holds under, in words."""
     said = []
@@ -576,8 +613,9 @@ def _conditions(
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (beside / errors) if asked == "model" else (errors / beside)
         far = np.where(np.isfinite(ratio) & (ratio > 0), abs(np.log(ratio)), 0)
+        far = np.where(far > np.maximum(math.log(APART), SURE * unsure), far, 0)
         j = int(np.argmax(far))
-        if far[j] > math.log(APART):
+        if far[j] > 0:
             said.append(
                 f"sandwich and model differ, {ratio[j]:.2g} times at {fit.names[j]}: "
                 "the variances that the model says are doubtful"

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from banach.core import compat, validation
+from banach.core import compat, dataframes, validation
 from banach.core.facts import Facts
 from banach.core.problem import Misuse
 from banach.kinds import sparse_input
@@ -77,6 +77,13 @@ def labels(y: Any, n: int, classes: int, loss: Any) -> tuple[Any, tuple]:
     if not known(y):
         return _rows(y, "y", n), ()
     a = _rows(_labels(y), "y", n)
+    order = dataframes.levels(y)
+    if order:
+        # What says itself which comes first; what does not occur is no class.
+        there = set(a.tolist())
+        names = tuple(v for v in order if v in there)
+        place = {v: i for i, v in enumerate(names)}
+        return _named(np.array([place[v] for v in a.tolist()]), names, classes, loss)
     if a.dtype.kind in "OU":
         found, codes = np.unique(a, return_inverse=True)
         names = tuple(v.item() if isinstance(v, np.generic) else v for v in found)
