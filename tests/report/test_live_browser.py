@@ -115,7 +115,7 @@ def test_a_curve_grows_while_its_method_runs(browser, monkeypatch):
 
         def watch(label, what):
             if getattr(what, "status", "") == "running" and len(seen) < 3:
-                steps = "document.querySelector('[data-label=\"steps\"]').dataset.key"
+                steps = "document.querySelector('[data-label=\"steps\"]')?.dataset.key"
                 browser.until(f"Number({steps})", int(what.steps))
                 seen.append(
                     browser.js("""[document.querySelector('.badge').className,

@@ -157,16 +157,13 @@ class Uncertainty:
             "conditions": list(self.conditions),
         }
 
-    def to_frame(self) -> Any:
-        """A DataFrame of pandas: a row a parameter, its errors, interval and p-value.
+    def columns(self) -> dict[str, np.ndarray]:
+        """What the table shows, an array a column, in the order of `names`.
 
-        Raises:
-            ImportError: where pandas is not installed; `to_dict` needs nothing.
+        For a DataFrame: `pandas.DataFrame(u.columns(), index=u.names)`.
         """
-        import pandas
-
         ends = np.asarray(self.intervals)
-        columns = {
+        found = {
             "estimate": self.estimates,
             "standard_error": self.standard_errors,
             "lower": ends[:, 0],
@@ -175,9 +172,8 @@ class Uncertainty:
             "p_value": self.p_values,
         }
         if self.beside is not None:
-            columns[f"{self.beside_kind}_error"] = self.beside
-        data = {name: np.asarray(v) for name, v in columns.items()}
-        return pandas.DataFrame(data, index=list(self.names))
+            found[f"{self.beside_kind}_error"] = self.beside
+        return {name: np.asarray(v) for name, v in found.items()}
 
     def __str__(self) -> str:
         return table.plain(self)
