@@ -124,8 +124,10 @@ def test_the_command_serves_until_ctrl_c(tmp_path):
     command = [sys.executable, "-m", "banach", "race", "ridge:diabetes"]
     command += ["--method", "fista", "--method", "lbfgs", "--serve", "--html", "r.html"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # What runs the suite in the background may have Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         lines = []
         for line in process.stderr:
