@@ -35,14 +35,16 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def kinds() -> str:
-    """A row a kind, from one solve each."""
+def kinds(only: tuple[str, ...] = ()) -> str:
+    """A row a kind, from one solve each; of these kinds alone where some are named."""
     rows = zoo.names()
     lines = ["| Kind of problem | Stated as | Certified by default | By |",
              "| --- | --- | --- | --- |"]  # fmt: skip
     every = catalogue.own()["kinds"]
     order = [name for name in ORDER if name in every]
     for name in [*order, *(name for name in every if name not in order)]:
+        if only and name not in only:
+            continue
         entry = every[name]
         ready = [row["name"] for row in rows if row["kind"] == name]
         example = EXAMPLES.get(name, ready[0])
@@ -72,7 +74,7 @@ def speed() -> str:
         lines.append(
             f"| {cell(row['problem'])} | {row['peer']} | "
             f"{first['banach']:.2g} and {first['peer']:.2g} ({first['ratio']:.2g}) | "
-            f"{1e3 * warm['banach']:.2g} and {1e3 * warm['peer']:.2g} "
+            f"{1e3 * warm['banach']:.3g} and {1e3 * warm['peer']:.3g} "
             f"({warm['ratio']:.2g}) |"
         )
     lines.append(

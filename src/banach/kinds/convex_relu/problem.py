@@ -94,7 +94,7 @@ class ConvexRelu(Problem):
         >>> y = np.array([0.0, 1.0, 3.0])
         >>> net = bn.solve(bn.ConvexRelu(X, y, beta=0.01, patterns="all"), tol=1e-4)
         >>> (net.problem.to_network(net.x)(X) + 1).round(1)
-        array([1., 2., 4.], dtype=float32)
+        array([1., 2., 4.])
     """
 
     X: Any
