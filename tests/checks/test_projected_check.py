@@ -50,8 +50,8 @@ def rational(M):
     return [[Fraction(float(v)) for v in row] for row in M]
 
 
-def exact(A, B, y, x):
-    """(||P_J r||^2, ||r||^2) in rational arithmetic."""
+def exact(A, B, y, x, columns=P):
+    """(||P_J r||^2, ||r||^2) in rational arithmetic, J the first of its columns."""
     A, B = rational(A), rational(B)
     x, y = [Fraction(float(v)) for v in x], [Fraction(float(v)) for v in y]
     Bx = [sum(b * v for b, v in zip(row, x, strict=True)) for row in B]
@@ -60,10 +60,10 @@ def exact(A, B, y, x):
         for row, w, t in zip(A, Bx, y, strict=True)
     ]
     J = [
-        [a + 2 * w * b for a, b in zip(row, other, strict=True)]
+        [a + 2 * w * b for a, b in zip(row, other, strict=True)][:columns]
         for row, other, w in zip(A, B, Bx, strict=True)
     ]
-    if J and all(row[0] * J[0][2] == row[2] * J[0][0] for row in J):
+    if columns == P and all(row[0] * J[0][2] == row[2] * J[0][0] for row in J):
         J = [row[:2] for row in J]
     n, p = len(J), len(J[0])
     M = [[sum(J[i][j] * J[i][k] for i in range(n)) for k in range(p)] for j in range(p)]

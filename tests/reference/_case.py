@@ -101,23 +101,28 @@ def boxed(**facts):
     )
 
 
-def valley(x0):
+def _sides(x0, lower=-np.inf, upper=np.inf):
+    return tuple(np.broadcast_to(np.array(v, float), len(x0)) for v in (lower, upper))
+
+
+def valley(x0, **bounds):
     """Rosenbrock's two residuals: (problem, oracles)."""
     problem = NonlinearLeastSquares(
-        lambda x: jnp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]]), np.array(x0)
+        lambda x: jnp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]]), np.array(x0), **bounds
     )
     return problem, SimpleNamespace(
+        sides=_sides(x0, **bounds),
         residual=lambda x: np.array([10 * (x[1] - x[0] ** 2), 1 - x[0]]),
         jacobian=lambda x: np.array([[-20 * x[0], 10.0], [-1.0, 0.0]]),
     )
 
 
-def fit(x0):
+def fit(x0, **bounds):
     """A decay over a floor to 12 noisy observations: (problem, oracles)."""
     t = np.linspace(0, 3, 12)
     y = 4 * np.exp(-0.9 * t) + 1.5 + 0.3 * np.random.default_rng(24).standard_normal(12)
     problem = NonlinearLeastSquares(
-        lambda x: x[0] * jnp.exp(-x[1] * t) + x[2] - y, np.array(x0), data=y
+        lambda x: x[0] * jnp.exp(-x[1] * t) + x[2] - y, np.array(x0), data=y, **bounds
     )
 
     def jacobian(x):
@@ -125,7 +130,9 @@ def fit(x0):
         return np.stack([e, -x[0] * t * e, np.ones(12)], axis=1)
 
     return problem, SimpleNamespace(
-        residual=lambda x: x[0] * np.exp(-x[1] * t) + x[2] - y, jacobian=jacobian
+        sides=_sides(x0, **bounds),
+        residual=lambda x: x[0] * np.exp(-x[1] * t) + x[2] - y,
+        jacobian=jacobian,
     )
 
 

@@ -15,6 +15,7 @@ from banach.core.problem import Problem
 from banach.kinds.composite.problem import Composite
 from banach.kinds.constrained.problem import Constrained
 from banach.kinds.glm.problem import GLM
+from banach.kinds.least_squares.problem import NonlinearLeastSquares
 from banach.terms.norms import L1, ElasticNet, SquaredL2, Zero
 from banach.terms.sets import Box, LInfBall, Nonnegative
 from banach.terms.term import Term
@@ -54,7 +55,7 @@ def form(problem: Problem, peer: str) -> Form | Refusal:
         return Form(problem, None, flat, back)
     if isinstance(problem, Constrained):
         return _constrained(problem, flat, back)
-    if not isinstance(problem, Composite | GLM):
+    if not isinstance(problem, Composite | GLM | NonlinearLeastSquares):
         return Refusal(
             f"a form of {problem.kind}",
             f"{peer} knows boxes and l1 terms, not the groups and cones of "

@@ -31,15 +31,19 @@ def no_model(r: Float[Array, " n"], x: Vector) -> LinearModel:
     return LinearModel(jnp.zeros((k, x.size), r.dtype), r[:k])
 
 
-def relinearised(problem: Any, state: Any) -> tuple[LinearModel, Vector]:
+def relinearised(
+    problem: Any, state: Any, scaled: bool = True
+) -> tuple[LinearModel, Vector]:
     """(model at the state's point, scales), made anew where `state.stale`.
 
-    The scales are the largest norm that each column of J has had.
+    The scales are the largest norm that each column of J has had, or 1.
     """
 
     def anew() -> tuple[LinearModel, Vector]:
         J = problem.jacobian(state.x)
-        scales = jnp.maximum(state.scales, column_norms(J))
+        scales = jnp.ones_like(state.scales)
+        if scaled:
+            scales = jnp.maximum(state.scales, column_norms(J))
         return linear_model(J, state.r, usable(scales)), scales
 
     return jax.lax.cond(state.stale, anew, lambda: (state.model, state.scales))

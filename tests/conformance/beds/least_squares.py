@@ -1,4 +1,4 @@
-"""A fit of a decay to noisy observations."""
+"""A fit of a decay to noisy observations, and one whose rate a bound holds."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,18 +20,32 @@ def _decay(x, y):
 decay = NonlinearLeastSquares(_decay, _x0, (_y,), data=_y)
 
 
-def _moved(theta):
-    # Along a curve on which both parameters move.
-    bend = 1 + (theta - 1) * _t / 10
-    return eqx.tree_at(
-        lambda p: (p.args[0], p.data), decay, (theta * bend * _y, theta * bend * _y)
-    )
+_high = np.array([9.0, 0.8])
+held_decay = NonlinearLeastSquares(_decay, _x0, (_y,), data=_y, upper=_high)
 
 
-def _poisoned():
+def _along(problem):
+    def moved(theta):
+        # Along a curve on which both parameters move.
+        bend = 1 + (theta - 1) * _t / 10
+        return eqx.tree_at(
+            lambda p: (p.args[0], p.data), problem, (theta * bend * _y,) * 2
+        )
+
+    return moved
+
+
+def _poison(problem):
     y = _y.copy()
     y[1] = np.nan
-    return eqx.tree_at(lambda p: p.args[0], decay, y)
+    return lambda: eqx.tree_at(lambda p: p.args[0], problem, y)
+
+
+def _narrow(**bounds):
+    y = _y.astype(_small)
+    return lambda: NonlinearLeastSquares(
+        _decay, _x0.astype(_small), (y,), data=y, **bounds
+    )
 
 
 def _solution(theta):
@@ -46,22 +60,31 @@ def _solution(theta):
     return x
 
 
+def _held(theta):
+    """The height alone, linear least squares: the rate is at its bound."""
+    y = theta * (1 + (theta - 1) * _t / 10) * _y
+    e = np.exp(-_high[1] * _t)
+    return np.array([e @ y / (e @ e), _high[1]])
+
+
 def _objective(x):
     return float(np.sum((x[0] * np.exp(-x[1] * _t) - _y) ** 2) / 2)
 
 
 BEDS = [
     Bed(
-        name="decay",
+        name=name,
         file=__file__,
-        problem=decay,
-        moved=_moved,
-        poisoned=_poisoned,
-        narrow=lambda: NonlinearLeastSquares(
-            _decay, _x0.astype(_small), (_y.astype(_small),), data=_y.astype(_small)
-        ),
-        solution=_solution,
-        measures=gap(_objective, _solution(1.0)),
+        problem=problem,
+        moved=_along(problem),
+        poisoned=_poison(problem),
+        narrow=_narrow(**bounds),
+        solution=solution,
+        measures=gap(_objective, solution(1.0)),
         smooth_path=False,
+    )
+    for name, problem, solution, bounds in (
+        ("decay", decay, _solution, {}),
+        ("held_decay", held_decay, _held, {"upper": _high}),
     )
 ]

@@ -16,7 +16,7 @@ from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.core.view import Way
-from banach.kinds import affine_detection, diagnoses, inputs
+from banach.kinds import affine_detection, bounds, diagnoses, inputs
 from banach.kinds.bases import (
     Differentiable,
     Started,
@@ -141,7 +141,7 @@ class Constrained(Differentiable, Started):
         self.eq = self._traced(eq, "eq")
         self.ineq = self._traced(ineq, "ineq")
         self.linear = stated.equations(self.x0, linear)
-        self.lower, self.upper = stated.bounds(self.x0, lower, upper)
+        self.lower, self.upper = bounds.read(self.x0, lower, upper)
         self.reference = inputs.reference(self.x0, reference)
         self.convex = validation.flag(convex, "convex")
         if self.convex and not self._affine_equations():

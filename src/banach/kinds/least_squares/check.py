@@ -39,6 +39,10 @@ class ProjectedResidual(Check):
     2 p / (R + sqrt(R^2 + 4 s p)) with p = ||P_J r|| and R = ||r||. It is at most 1,
     and has no unit: an absolute tolerance is the same tolerance.
 
+    Within bounds the point is moved to the nearest one inside, and J is of the
+    parameters that may move: those at no bound, and those that r pulls away from
+    theirs. What a bound holds back is no direction.
+
     A residual: nothing is said of f(x) - f* or of ||x - x*||. A column of J below its
     own rounding (a parameter without effect) leaves p = ||r||, which certifies exact
     fits alone. Where J has no full rank to rounding, p is the larger of the projection
@@ -77,13 +81,15 @@ class ProjectedResidual(Check):
     def __call__(
         self, problem: Problem, point: Point, key: Array, look: Any
     ) -> tuple[Certificate, Point]:
-        """The offset at the point itself."""
+        """The offset at the point itself, or at the nearest one within the bounds."""
         ready = self if self.size is not None else self.prepared(problem)
+        point = Point(problem.project(point.x))
         judged, at = evaluation.lift(problem, point)
         found = evaluation.judge(_evaluated(judged), at.x)
         (r, J), (e, E) = found.value, found.error
         grain = _grain(J, at.x, jnp.finfo(tree.dtype(point.x)).eps)
-        value, slack = offset(r, J, e, E, ready.size, ready.start, grain)
+        held = None if judged.term is None else _held(judged, at.x, r, J, e, E)
+        value, slack = offset(r, J, e, E, ready.size, ready.start, grain, held)
         certificate = single(
             _quantity(problem),
             value,
@@ -128,6 +134,33 @@ def _quantity(problem: Problem) -> str:
     if problem.reference is not None:
         return "||P_J r||_2/(||r||_2 + tol ||r(reference)||_2)"
     return "||P_J r||_2/||r||_2"
+
+
+class Held(NamedTuple):
+    """Which parameters a bound holds, and what rounding may hide of each one's pull.
+
+    The pull is J_j'r over ||J_j||: the share of r that the parameter could remove if
+    its gradient had the other sign.
+    """
+
+    mask: Bool[Array, " p"]
+    doubt: Float[Array, " p"]
+
+
+def _held(problem: Problem, x: PyTree, r: Array, J: Array, e: Array, E: Array) -> Held:
+    lower, upper = (jnp.asarray(v, r.dtype) for v in problem.bounds())
+    flat = tree.ravel(x)[0]
+    g = _mul(J.T, r)
+    error = _mul(jnp.abs(J).T, e) + _mul(E.T, jnp.abs(r) + e)
+    error = 1.01 * (error + gam(r.size + 4, r.dtype) * _mul(jnp.abs(J).T, jnp.abs(r)))
+    error = error + 4 * r.size * least(r.dtype)
+    fixed = lower == upper
+    mask = fixed | ((flat <= lower) & (g >= 0)) | ((flat >= upper) & (g <= 0))
+    length = jnp.sqrt(jnp.sum(jnp.square(J), axis=0))
+    doubt = jnp.maximum(error - jnp.abs(g), 0) / jnp.where(length > 0, length, 1)
+    # A derivative that does not exist holds nothing.
+    mask = mask & (fixed | jnp.isfinite(error))
+    return Held(mask, jnp.where(mask & ~fixed, doubt, 0))
 
 
 def _grain(J: Array, x: PyTree, eps: Any) -> Scalar:
@@ -182,10 +215,15 @@ def offset(
     size: Scalar,
     start: Scalar,
     grain: Scalar,
+    held: Held | None = None,
 ) -> tuple[Scalar, Scalar]:
     """(value, slack) of the offset; e and E bound the errors of r and J entrywise."""
     dtype = r.dtype
     norm = tree.norm(r)
+    doubt = jnp.zeros((), dtype)
+    if held is not None:
+        r, J, e, E = _without(r, J, e, E, held.mask)
+        doubt = 1.01 * tree.norm(held.doubt)
     # In units of a power of two: exact, and squares stay in range.
     unit = evaluation.power_of_two(jnp.maximum(tree.max_abs(r), least(dtype)))
     lost = r.size * least(dtype) / unit
@@ -195,7 +233,8 @@ def offset(
     low, high = jnp.maximum(R - wide, 0), R + wide
     low = jnp.where(jnp.isfinite(low), low, 0)
     p = projection(r, J, e, E)
-    upper = jnp.where(jnp.isfinite(p.upper), jnp.minimum(p.upper, high), high)
+    upper = p.upper + doubt / unit
+    upper = jnp.where(jnp.isfinite(upper), jnp.minimum(upper, high), high)
     exact = norm <= unit * tree.norm(e) + grain
     size = jnp.asarray(size, dtype)
     size = jnp.where((size == 0) & exact, jnp.asarray(start, dtype), size)
@@ -207,6 +246,21 @@ def offset(
     bound = bound * (1 + 64 * gam(1, dtype)) + 4 * jnp.sqrt(least(dtype))
     bound = jnp.where(jnp.isfinite(bound), jnp.minimum(bound, 1), 1)
     return value, jnp.maximum(bound - value, 0) + gam(8, dtype) * value
+
+
+def _without(
+    r: Array, J: Array, e: Array, E: Array, mask: Bool[Array, " p"]
+) -> tuple[Array, Array, Array, Array]:
+    """The same with a masked column pointing where nothing else does.
+
+    One more row a parameter: a masked one has a direction of its own there, with which
+    r has nothing to do, and the rank stays what it is without it.
+    """
+    own = jnp.diag(mask.astype(r.dtype))
+    zero = jnp.zeros(mask.size, r.dtype)
+    J = jnp.concatenate([jnp.where(mask, 0, J), own])
+    E = jnp.concatenate([jnp.where(mask, 0, E), jnp.zeros_like(own)])
+    return jnp.concatenate([r, zero]), J, jnp.concatenate([e, zero]), E
 
 
 def _least_tol(p: Scalar, R: Scalar, s: Scalar) -> Scalar:

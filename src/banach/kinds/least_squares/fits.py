@@ -28,6 +28,9 @@ def fitted(problem: Any, x: PyTree) -> Fitted:
         bent = None
         if flat.size <= HESSIAN_UP_TO and "hess" in problem.oracles():
             bent = np.asarray(_hessian(problem, x))
+        bounds = None
+        if problem.term is not None:
+            bounds = tuple(np.asarray(v, np.float64) for v in problem.bounds())
     r, J, flat = (np.asarray(v, np.float64) for v in (r, J, flat))
     u = np.finfo(float).eps
     # What moving x by one unit in its last place does to r is no rounding of r.
@@ -50,6 +53,7 @@ def fitted(problem: Any, x: PyTree) -> Fitted:
         squares_error=lost,
         likelihood="residuals of mean 0 and one variance",
         hessian=bent,
+        bounds=bounds,
         conditions=(
             "the model is true: residuals of mean 0 and one variance (divided by "
             "sigma where you know it)",

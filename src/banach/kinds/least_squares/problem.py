@@ -12,24 +12,30 @@ from banach.core.door import door
 from banach.core.facts import CONSTRUCTION, Facts
 from banach.core.fitted import Fitted
 from banach.core.kind import kind
+from banach.core.point import Point
 from banach.core.problem import Misuse
-from banach.kinds import diagnoses, inputs
-from banach.kinds.bases import Differentiable, Started, check_floating
+from banach.kinds import bounds, diagnoses, inputs
+from banach.kinds.bases import Differentiable, Started, check_floating, within
 from banach.kinds.least_squares import fits
 from banach.parts.sparse import SparseMatrix
+from banach.terms.sets import Box
 
 Scalar = Float[Array, ""]
 DENSE_JACOBIAN_UP_TO = 2000
 # Entries of a dense Jacobian for each that sparse data store (ours).
 DENSER = 16
+_TERM = frozenset({"prox", "project", "lmo"})
 
 
 @kind(
     name="NonlinearLeastSquares",
-    oracles="value grad hvp hess residual jacobian",
-    checks="projected_residual stationarity",
+    oracles="value grad hvp hess residual jacobian prox project lmo",
+    checks="projected_residual stationarity step",
     views="without_term root_of_gradient inclusion_of_gradient forward_backward",
+    term="the bounds",
     prefers={
+        "term, size<=2000": "bounded_levenberg_marquardt scipy:L-BFGS-B",
+        "term": "scipy:L-BFGS-B proximal_gradient",
         "size<=2000": "levenberg_marquardt trust_region_newton lbfgs",
         "": "lbfgs",
     },
@@ -47,11 +53,17 @@ class NonlinearLeastSquares(Differentiable, Started):
     in its units (divided by sigma where r is). Only their norm is used, as the size
     that an exact fit is small against; without them the residual at `reference` is.
 
+    With `lower` and `upper` the least one within these bounds is sought, and value,
+    grad, hvp and hess are of the sum of squares alone. A start outside is moved to the
+    nearest point inside.
+
     Args:
         residual: residual(x, *args), a JAX function to a pytree of arrays.
         x0: the start, a pytree of floating arrays.
         args: further arguments of residual, pytrees of arrays.
         data: the observations, shaped like the residual.
+        lower, upper: numbers, or like x; -inf and inf, or None, where there is none.
+            Of a dict the names that have one are enough.
         reference: the point whose residual "small" is relative to, like x.
 
     Raises:
@@ -72,6 +84,7 @@ class NonlinearLeastSquares(Differentiable, Started):
     args: tuple
     data: PyTree
     reference: PyTree
+    term: Box | None
 
     def __init__(
         self,
@@ -80,6 +93,8 @@ class NonlinearLeastSquares(Differentiable, Started):
         args: tuple = (),
         *,
         data: PyTree = None,
+        lower: PyTree = None,
+        upper: PyTree = None,
         reference: PyTree = None,
     ):
         self.x0, self.args = inputs.read(x0, args)
@@ -89,15 +104,62 @@ class NonlinearLeastSquares(Differentiable, Started):
         inputs.differentiable(self.fun, self.x0, self.args, name)
         self.data = None if data is None else _observed(data, self.fun, self.x0)
         self.reference = inputs.reference(self.x0, reference)
+        low, high = bounds.read(self.x0, lower, upper)
+        self.term = None if low is None else Box(low, high)
 
     def restated(self) -> "NonlinearLeastSquares":
         """Through the constructor, the function as traced."""
-        return self.through_constructor(residual=self.fun)
+        sides = (
+            (None, None) if self.term is None else (self.term.lower, self.term.upper)
+        )
+        return self.through_constructor(
+            residual=self.fun, lower=sides[0], upper=sides[1]
+        )
 
     def oracles(self) -> frozenset[str]:
         """Those of the card; no dense ones where data are sparse, see `affordable`."""
         dense = frozenset() if self.affordable() else frozenset({"hess", "jacobian"})
-        return super().oracles() - dense
+        return super().oracles() - dense - (_TERM - self.essential())
+
+    def essential(self) -> frozenset[str]:
+        """What the bounds offer: ignoring all of it solves another problem."""
+        return frozenset() if self.term is None else _TERM & self.term.offers()
+
+    def start(self) -> Point:
+        """x0, moved within the bounds."""
+        return Point(self.x0 if self.term is None else within(self.term, self.x0))
+
+    def bounds(self) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        """Lower and upper bounds as vectors, infinite where there is none."""
+        flat, _ = tree.ravel(self.x0)
+        if self.term is None:
+            return jnp.full_like(flat, -jnp.inf), jnp.full_like(flat, jnp.inf)
+        return tree.ravel(self.term.lower)[0], tree.ravel(self.term.upper)[0]
+
+    def prox(self, v: PyTree, t: Any) -> PyTree:
+        """The nearest point within the bounds, whatever t."""
+        return self.project(v)
+
+    def project(self, v: PyTree) -> PyTree:
+        """The nearest point within the bounds."""
+        return v if self.term is None else self.term.project(v)
+
+    def lmo(self, g: PyTree) -> PyTree:
+        """A corner that minimises <g, x>, where all bounds are finite."""
+        if self.term is None:
+            raise Misuse("without bounds there is no corner: state lower= and upper=")
+        return self.term.lmo(g)
+
+    def residual_step(self) -> Scalar:
+        """The t of the prox residual: 1."""
+        return jnp.ones((), tree.dtype(self.x0))
+
+    def optimality(self, point: Point) -> Point:
+        """The gradient; with bounds x - P(x - grad f(x)), 0 at stationary points."""
+        g = self.grad(point.x)
+        if self.term is None:
+            return Point(g)
+        return Point(tree.sub(point.x, self.project(tree.sub(point.x, g))))
 
     def affordable(self) -> bool:
         """Whether a dense Jacobian is of one size with the data.
@@ -146,12 +208,14 @@ class NonlinearLeastSquares(Differentiable, Started):
     def formula(self) -> str:
         """The objective as text."""
         name = self.fun.narrow.program.name
-        return f"minimise 1/2 ||{name}(x)||^2, {self.residual_size()} residuals"
+        within = "" if self.term is None else " over lower <= x <= upper"
+        return f"minimise 1/2 ||{name}(x)||^2{within}, {self.residual_size()} residuals"
 
     def default_check(self) -> str:
         """The projected residual; stationarity where J is too large to factorise."""
-        small = self.size() <= DENSE_JACOBIAN_UP_TO and self.affordable()
-        return "projected_residual" if small else "stationarity"
+        if self.size() <= DENSE_JACOBIAN_UP_TO and self.affordable():
+            return "projected_residual"
+        return "stationarity" if self.term is None else "step"
 
     def fitted(self, x: PyTree) -> Fitted:
         """x as an estimate, by the Jacobian and the second derivatives at x."""
@@ -175,6 +239,8 @@ def least_squares(
     args: tuple = (),
     *,
     data: PyTree = None,
+    lower: PyTree = None,
+    upper: PyTree = None,
 ) -> NonlinearLeastSquares:
     """State 1/2 ||residual(x, *args)||^2 as a problem; `data` are its observations.
 
@@ -183,6 +249,8 @@ def least_squares(
         x0: the start, a pytree of floating arrays.
         args: further arguments of residual, pytrees of arrays.
         data: the observations, shaped like the residual and in its units.
+        lower, upper: bounds of x: numbers, or like x; -inf and inf, or None, where
+            there is none. Of a dict the names that have one are enough.
 
     Raises:
         Misuse: a function that JAX cannot trace or that returns no real arrays, a start
@@ -197,7 +265,9 @@ def least_squares(
         >>> {name: round(float(v), 3) for name, v in result.x.items()}
         {'a': 0.98, 'b': 2.03}
     """
-    return NonlinearLeastSquares(residual, x0, args, data=data)
+    return NonlinearLeastSquares(
+        residual, x0, args, data=data, lower=lower, upper=upper
+    )
 
 
 def _observed(data: PyTree, fun: inputs.Function, x0: PyTree) -> PyTree:
