@@ -6,6 +6,7 @@ import pickle
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 import banach as bn
 
@@ -238,12 +239,30 @@ def test_plain_data(tmp_path):
     np.testing.assert_array_equal(told["covariance"], u.covariance)
     lines = str(u).splitlines()
     assert lines[0] == "95% intervals by the model, t with 26 degrees of freedom"
-    assert lines[1].split() == "estimate std error lower upper t HC3 error".split()
+    assert lines[1].split() == "estimate std error lower upper t p HC3 error".split()
     assert lines[4].startswith("  a b ")
     r.save(tmp_path / "run.json")
     saved = bn.uncertainty(bn.load(tmp_path / "run.json"))
     np.testing.assert_array_equal(saved.covariance, u.covariance)
     assert saved.certified
+
+
+def test_a_model_that_does_not_fit_is_told_in_the_first_line():
+    """By the chance of chi-square, of known sigma alone."""
+    rng, t = np.random.default_rng(3), np.arange(20.0)
+    y = 3 * t + 1 + rng.standard_normal(20)
+    for sigma, fits in ((1.0, True), (0.3, False)):
+        line = bn.least_squares(
+            lambda p, s=sigma: (p[0] * t + p[1] - y) / s, np.ones(2), data=y / sigma
+        )
+        result = bn.solve(line)
+        u = bn.uncertainty(result, sigma=1)
+        left = np.sum((np.polyval(np.polyfit(t, y, 1), t) - y) ** 2) / sigma**2
+        assert u.misfit == pytest.approx(scipy.stats.chi2.sf(left, 18), rel=1e-9)
+        assert ("DOES NOT FIT" in str(u).splitlines()[0]) != fits
+        assert f"a chance of {u.misfit:.2g}" in str(u)
+        assert u.to_dict()["misfit"] == u.misfit
+        assert bn.uncertainty(result).misfit is None
 
 
 def test_sparse_rows_and_tables_are_rows_too():

@@ -6,7 +6,7 @@ LONGEST = 140  # of a formula, in characters
 
 
 def one_line(problem: Any) -> str:
-    """`Lasso(sum_i 1/2 (z_i - y_i)^2 + L1(lam=10)(c), z = A c, A 200 x 50)`.
+    """`Lasso(sum_i 1/2 (z_i - y_i)^2 + L1(lam=10)(c), z = A c + b, A 200 x 50)`.
 
     A repr prints in error messages and in debuggers, of problems with traced leaves
     and of ones that no constructor has finished: what cannot be told is left out.

@@ -7,6 +7,8 @@ import numpy as np
 from banach.core.printing import up
 
 SHOWN = 60
+UNLIKELY = 1e-6
+"""A chance of the residuals under the model below which the title says so (ours)."""
 
 
 def plain(u: Any) -> str:
@@ -24,15 +26,17 @@ def title(u: Any) -> str:
     if u.distribution == "t":
         law = f"t with {u.degrees_of_freedom} degrees of freedom"
     mark = "" if u.certified else "NOT CERTIFIED: "
+    if u.misfit is not None and u.misfit < UNLIKELY:
+        mark += "THE MODEL DOES NOT FIT, or sigma is too small: "
     return f"{mark}{100 * u.level:.6g}% intervals by {sort}, {law}"
 
 
 def rows(u: Any) -> list[list[str]]:
     """The head and a row a parameter, of many parameters the first and the last."""
     errors, ends = np.asarray(u.standard_errors), np.asarray(u.intervals)
-    ratio = np.asarray(u.ratios)
+    ratio, chance = np.asarray(u.ratios), np.asarray(u.p_values)
     head = ["", "estimate", "std error", "lower", "upper",
-            "t" if u.distribution == "t" else "z"]  # fmt: skip
+            "t" if u.distribution == "t" else "z", "p"]  # fmt: skip
     if u.beside is not None:
         head.append(f"{u.beside_kind} error")
     found = [head]
@@ -40,7 +44,8 @@ def rows(u: Any) -> list[list[str]]:
         digits = _digits(np.asarray(u.estimates)[i], errors[i])
         row = [str(name), *(f"{v:.{digits}g}" for v in
                (np.asarray(u.estimates)[i],)), f"{errors[i]:.4g}",
-               *(f"{v:.{digits}g}" for v in ends[i]), f"{ratio[i]:.4g}"]  # fmt: skip
+               *(f"{v:.{digits}g}" for v in ends[i]), f"{ratio[i]:.4g}",
+               f"{chance[i]:.2g}"]  # fmt: skip
         if u.beside is not None:
             row.append(f"{np.asarray(u.beside)[i]:.4g}")
         found.append(row)
@@ -71,7 +76,7 @@ def below(u: Any) -> list[tuple[str, str]]:
     elif u.s2 is not None:
         text = (
             f"reduced chi-square {u.s2:.4g}, {u.degrees_of_freedom} degrees of "
-            "freedom; 1 is expected"
+            f"freedom; 1 is expected, so much or more has a chance of {u.misfit:.2g}"
         )
         said.append(("residuals", text))
     worth = "at most " if u.solver_error_is == "bound" else ""

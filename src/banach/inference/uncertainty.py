@@ -123,6 +123,17 @@ class Uncertainty:
         return Named(self.names, 2 * special.ndtr(far))
 
     @property
+    def misfit(self) -> float | None:
+        """The chance of a chi-square as large as this, were model and sigma true.
+
+        Of least squares with known sigma; None elsewhere.
+        """
+        if self.s2 is None or self.distribution == "t":
+            return None
+        dof = self.degrees_of_freedom
+        return float(special.chdtrc(dof, dof * self.s2))
+
+    @property
     def correlation(self) -> np.ndarray:
         """The covariance over the products of standard errors, (p, p)."""
         s = np.asarray(self.standard_errors)
@@ -147,7 +158,7 @@ class Uncertainty:
             parameters.append(row | {"beside": other})
         plain = (
             "level kind beside_kind distribution degrees_of_freedom s2 condition digits"
-            " solver_error solver_error_is curvature certified"
+            " solver_error solver_error_is curvature certified misfit"
         ).split()
         return {
             "schema_version": 1,

@@ -423,6 +423,7 @@ class GLM(Problem):
         """The objective as text."""
         weight = "" if self.weight is None else "w_i "
         z = f"A c{' + b' * self.intercept}{'' if self.offset is None else ' + o'}"
+        z += "" if self.intercept else " (no intercept)"
         text = glm_inputs.term_text(self.term)
         term = "" if isinstance(self.term, Zero) else f" + {text}"
         names = ", ".join(repr(c) for c in self.classes[:20])
