@@ -45,8 +45,8 @@ def report(rows, goals, notes) -> measure.Report:
         "product with the Hessian 2, a Hessian or Jacobian n. Ratios: the default "
         "over this solver, geometric means over what both solve; below 1 the default "
         "is better.",
-        ["set", "solver", "solved", "warm ms, median", "calls, median", "first s, "
-         "median", "seconds ratio", "calls ratio"],
+        ["set", "solver", "solved", "warm ms, median", "calls, median",
+         "seconds ratio", "calls ratio"],
         rows,
         goals=goals,
         notes=notes,
@@ -94,14 +94,13 @@ def _summary(name, kind, own, total):
     for solver in seconds:
         mine = [r for r in own if r["solver"] == solver]
         solved = [r for r in mine if good(r)]
-        firsts = [r["first"] for r in solved if r.get("first") is not None]
         where = name if name != "large" else f"large, {KINDS[kind]}"
         fewer = "" if len(mine) == total else f" ({total - len(mine)} not asked)"
         compared = solver != "default" and "default" in seconds
         out.append([
             where, solver, f"{len(solved)} of {len(mine)}{fewer}",
             _median([1e3 * r["seconds"] for r in solved]),
-            _median([float(r["unit"]) for r in solved]), _median(firsts),
+            _median([float(r["unit"]) for r in solved]),
             *([profiles.geometric_mean(profiles.against(t, "default", solver))
                for t in (seconds, calls)] if compared else [None, None]),
         ])  # fmt: skip

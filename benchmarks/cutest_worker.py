@@ -4,6 +4,7 @@ It imports sif2jax once (half a minute) and solves one problem after the other; 
 parent ends it where it is stuck and starts another.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -52,6 +53,7 @@ def main() -> None:
                 "reason": f"{type(error).__name__}: {error}"[:300],
             }
         row["load"] = round(os.getloadavg()[0], 2)
+        row["maps"] = _maps()
         row["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         say(row)
 
@@ -114,6 +116,12 @@ def catalogue():
             continue
         yield {"problem": p.name, "kind": "least_squares", "n": n,
                "rows": sif2jax._size(shape)}  # fmt: skip
+
+
+def _maps() -> int:
+    with contextlib.suppress(OSError), open("/proc/self/maps") as file:
+        return sum(1 for _ in file)
+    return 0
 
 
 def _forget(held: dict) -> None:
