@@ -8,7 +8,7 @@ and cutest.json beside this file, and profiles into docs/images. The sets are li
 in cutest_sets.json, by the rule that stands there.
 
     python -m benchmarks cutest            # every set
-    python -m benchmarks.cutest sixty      # one set, nothing written but rows
+    python -m benchmarks.cutest large:600  # one set, for so many seconds; rows alone
     python -m benchmarks.cutest choose     # the sets anew
     python -m benchmarks.cutest table      # the page of the rows that are there
 """
@@ -180,20 +180,29 @@ def rows_of(path: Path) -> list[dict]:
     return list(found.values())
 
 
-def measure_set(name: str, few: int | None = None, only: set | None = None) -> None:
-    """Every row of a set that is not there yet."""
+def measure_set(name: str, few: int | None = None, seconds: float = 1e9) -> None:
+    """Rows of a set that are not there yet, until so many seconds are over.
+
+    In an order drawn by SEED, so that what an interrupted run has is a fair sample.
+    """
+    import numpy as np
+
     from benchmarks import cutest_solvers
 
     path = results()
     done = {(r["problem"], r["kind"], r["solver"]) for r in rows_of(path)}
     worker = Worker()
     began = time.perf_counter()
-    for i, given in enumerate(json.loads(SETS.read_text())["sets"][name][:few]):
+    problems = json.loads(SETS.read_text())["sets"][name]
+    for i in np.random.default_rng(SEED).permutation(len(problems))[:few]:
+        if time.perf_counter() - began > seconds:
+            break
+        given = problems[i]
         p, kind = given["problem"], given["kind"]
         solvers = cutest_solvers.names(kind, given["n"], given.get("rows"))
         said, default = [], None
         for solver in solvers:
-            if (p, kind, solver) in done or (only and solver not in only):
+            if (p, kind, solver) in done:
                 continue
             if default and solver == default["label"] and not default["tried"]:
                 row = {**default, "same": True}
@@ -240,4 +249,5 @@ if __name__ == "__main__":
         elif asked == "table":
             print(table().markdown())
         else:
-            measure_set(asked)
+            name, _, limit = asked.partition(":")
+            measure_set(name, seconds=float(limit or 1e9))

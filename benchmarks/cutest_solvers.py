@@ -59,7 +59,7 @@ def names(kind: str, n: int, rows: int | None = None) -> list[str]:
         lm = ["SciPy lm"] if rows is None or rows >= n else []
         peers = ["SciPy trf", *lm, "Optimistix LevenbergMarquardt"]
     dense = {"bfgs", "lazy_newton", "dogleg", "gauss_newton", "SciPy BFGS"}
-    dense |= {"Optimistix BFGS"}
+    dense |= {"trust_region_newton", "Optimistix BFGS"}
     every = [*OURS[kind], *peers]
     return every if n <= 2000 else [s for s in every if s not in dense]
 
