@@ -25,6 +25,8 @@ KINDS = {
     "bounded": "with bounds",
     "least_squares": "sums of squares",
 }
+FEW = 20
+SIZES = ((1, 5), (5, FEW), (FEW, 101), (101, 2001), (2001, 5001))
 # The same runs as the default's, nearly always.
 DOUBLES = {"smooth": "trust_region_newton", "least_squares": "levenberg_marquardt"}
 PEER = {"smooth": "Optimistix BFGS", "bounded": "SciPy L-BFGS-B",
@@ -82,7 +84,8 @@ def written(rows: list[dict], said: dict[str, Any], keep: bool) -> measure.Repor
     if keep:
         measure.keep(finished, TABLE)
         parts = [TABLE.read_text(encoding="utf-8"), said["rule"] + "\n"]
-        parts += [_pictures(rows), _diagnosed(rows), *_tables(rows, said)]
+        parts += [_reading(), _pictures(rows), _by_size(rows), _fixed(rows)]
+        parts += [_diagnosed(rows), *_tables(rows, said)]
         TABLE.write_text("\n".join(parts), encoding="utf-8")
         _numbers(rows, said)
     return finished
@@ -130,6 +133,98 @@ def _goals(sixty):
         measure.Goal("the same of the compiled loop alone, without the fixed cost of a "
                      "call", loop, 1.0),
     ]  # fmt: skip
+
+
+def proposed(kind: str, n: int) -> str:
+    """The first default by structure that these rows speak for."""
+    if kind == "smooth":
+        return "newton_cg" if n < FEW else "lbfgs"
+    return "SciPy L-BFGS-B" if kind == "bounded" else "default"
+
+
+def _by_size(rows):
+    """Methods over the default by the number of unknowns, and the proposed rule."""
+    lines = ["## Methods by size", "",
+             "Seconds over the default's and over the peer's, geometric means over "
+             "what both solve.", ""]  # fmt: skip
+    found = []
+    for kind in KINDS:
+        for low, high in SIZES:
+            own = [r for r in rows if r["kind"] == kind and low <= r["n"] < high]
+            problems = {r["problem"] for r in own}
+            if not problems:
+                continue
+            seconds = costs(own, "seconds")
+            for solver, row in seconds.items():
+                solved = sum(v is not None for v in row.values())
+                peer = PEER[kind]
+                found.append([
+                    kind, f"{low} to {high - 1}", solver, f"{solved} of {len(row)}",
+                    profiles.geometric_mean(
+                        profiles.against(seconds, solver, "default")),
+                    profiles.geometric_mean(profiles.against(seconds, solver, peer))
+                    if peer in seconds else None,
+                ])  # fmt: skip
+    columns = ["kind", "unknowns", "solver", "solved", "seconds over the default",
+               "over the peer"]  # fmt: skip
+    lines += measure.table(columns, found)
+    lines += ["", f"The peers: {', '.join(PEER.values())}.", "",
+              "### A rule by structure", "",
+              f"Proposed first defaults: without bounds newton_cg below {FEW} unknowns "
+              "and lbfgs from there; with bounds L-BFGS-B; the present default where "
+              "these give up (its seconds are not added here). The bound of sizes was "
+              "read off the sixty; the other sets are the test.", ""]  # fmt: skip
+    table = []
+    for name in TITLES:
+        for kind in ("smooth", "bounded"):
+            own = [r for r in rows if r["set"] == name and r["kind"] == kind]
+            if not own:
+                continue
+            seconds = costs(own, "seconds")
+            n = {r["problem"]: r["n"] for r in own}
+            rule = {p: seconds.get(proposed(kind, n[p]), {}).get(p) for p in n}
+            both = seconds | {"rule": rule}
+            now = seconds["default"].values()
+            peer = PEER[kind]
+            table.append([
+                name, kind, len(n), sum(v is not None for v in now),
+                sum(v is not None for v in rule.values()),
+                sum(rule[p] is not None or seconds["default"].get(p) is not None
+                    for p in n),
+                profiles.geometric_mean(profiles.against(both, "rule", "default")),
+                profiles.geometric_mean(profiles.against(both, "default", peer))
+                if peer in both else None,
+                profiles.geometric_mean(profiles.against(both, "rule", peer))
+                if peer in both else None,
+            ])  # fmt: skip
+    columns = ["set", "kind", "problems", "solved now", "by the first of the rule",
+               "with the default after it", "seconds over now", "now over the peer",
+               "rule over the peer"]  # fmt: skip
+    return "\n".join([*lines, *measure.table(columns, table), ""])
+
+
+def _fixed(rows):
+    """Milliseconds of a call and microseconds of a step, of at most 8 unknowns."""
+    lines = ["## What a call and a step cost", "",
+             "Unconstrained, at most 8 unknowns: seconds = a + b steps by the median "
+             "of all slopes (Theil and Sen).", ""]  # fmt: skip
+    found = []
+    for solver in dict.fromkeys(r["solver"] for r in rows if r["kind"] == "smooth"):
+        at = [(r["steps"], r["seconds"]) for r in rows
+              if r["solver"] == solver and good(r) and r["n"] <= 8
+              and r["kind"] == "smooth" and r.get("steps")]  # fmt: skip
+        if len(at) < 10:
+            continue
+        a, b = profiles.line(at)
+        steps = statistics.median(x for x, _ in at)
+        found.append([solver, len(at), 1e3 * a, 1e6 * b, float(steps)])
+    columns = ["solver", "problems", "a call, ms", "a step, us", "median steps"]
+    return "\n".join([*lines, *measure.table(columns, found), ""])
+
+
+def _reading():
+    written = json.loads(DIAGNOSES.read_text()) if DIAGNOSES.exists() else {}
+    return "\n".join(["## Reading", "", *written.get("reading", []), ""])
 
 
 def _pictures(rows):

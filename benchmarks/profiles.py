@@ -6,6 +6,7 @@ failed. Dolan and More, Benchmarking optimization software with performance prof
 """
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def geometric_mean(values: Sequence[float]) -> float:
     if not values:
         return math.nan
     return math.exp(math.fsum(map(math.log, values)) / len(values))
+
+
+def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """(a, b) of y = a + b x by medians of slopes, then of the rest (Theil, Sen)."""
+    slopes = [(y - v) / (x - u) for i, (u, v) in enumerate(points)
+              for x, y in points[i + 1 :] if x != u]  # fmt: skip
+    b = statistics.median(slopes)
+    return statistics.median(y - b * x for x, y in points), b
 
 
 def against(table: Costs, a: str, b: str) -> list[float]:

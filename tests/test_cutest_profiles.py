@@ -38,6 +38,11 @@ def test_means_of_ratios_where_both_solve():
     assert math.isnan(profiles.geometric_mean([]))
 
 
+def test_the_line_is_blind_to_an_outlier():
+    points = [(0.0, 1.0), (1.0, 3.0), (2.0, 5.0), (3.0, 7.0), (4.0, 90.0)]
+    assert profiles.line(points) == (1.0, 2.0)
+
+
 def test_calls_in_units_of_gradients():
     from benchmarks import cutest_solvers
 
