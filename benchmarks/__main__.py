@@ -12,8 +12,8 @@ NAMES = (
     "logistic_small logistic_large startup tracing lasso many recompilation stated_anew"
 ).split()
 EXTRA = (
-    "training awkward constants defaults cutest unconstrained tables nist transport "
-    "speed"
+    "training awkward constants defaults cutest cutest_equations unconstrained tables "
+    "nist transport speed"
 ).split()
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
@@ -67,7 +67,8 @@ def document(machine, reports) -> str:
         "Written by `make bench` (`python -m benchmarks`). Ratios are medians of "
         "paired, alternating runs: below 1, banach is faster. banach's check judges "
         "every peer's answer, off the clock. The longer ones have pages of their own: "
-        "[first answers](STARTUP.md), [CUTEst](CUTEST.md), [NIST](NIST.md), "
+        "[first answers](STARTUP.md), [CUTEst](CUTEST.md), its "
+        "[equations](CUTEST_EQUATIONS.md), [NIST](NIST.md), "
         "[transport](TRANSPORT.md), [constants](CONSTANTS.md).",
         "",
         f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores, "

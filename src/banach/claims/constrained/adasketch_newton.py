@@ -111,5 +111,6 @@ def sweeps():
 gmres = out_of_reach(
     SOURCE + "CUTEst and PDE",
     "fewer flops than SQP methods whose systems GMRES solves",
-    "the authors' baselines are not here; benchmarks/cutest.py times SciPy's instead",
+    "the authors' baselines are not here; benchmarks/cutest_equations.py times SciPy's "
+    "instead",
 )
