@@ -22,11 +22,18 @@ def preferences(problem: Problem, facts: Facts) -> list[str]:
     return preferred(problem.card, problem, facts)
 
 
-def default_method(problem: Problem, facts: Facts | None = None) -> Any:
-    """The default method for this problem, built by its `suggest`."""
+def default_method(
+    problem: Problem, facts: Facts | None = None, host: bool = True
+) -> Any:
+    """The default method for this problem, built by its `suggest`.
+
+    `host`: also one that runs in NumPy, where no jit, vmap and tier= can have it.
+    """
     facts = problem.facts() if facts is None else facts
     tried, paths = [], Paths(problem, facts)
     for name in preferences(problem, facts):
+        if not host and card_of(name.partition(":")[0])["host"]:
+            continue
         built = suggest(name, problem, facts, paths=paths)
         if not isinstance(built, Refusal):
             return built
@@ -90,13 +97,16 @@ def suggest(
     return meet(cls, paths or Paths(problem, facts), build, risky)
 
 
-def method_for(method: Any, problem: Problem, facts: Facts | None = None) -> Any:
+def method_for(
+    method: Any, problem: Problem, facts: Facts | None = None, host: bool = True
+) -> Any:
     """A method instance from an instance, a class, a name or None.
 
-    Nothing is open in it: what the caller left open is decided here.
+    Nothing is open in it: what the caller left open is decided here. `host`: see
+    `default_method`.
     """
     if method is None:
-        return default_method(problem, facts)
+        return default_method(problem, facts, host)
     facts = problem.facts() if facts is None else facts
     if isinstance(method, str):
         built = suggest(method, problem, facts)

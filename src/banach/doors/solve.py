@@ -200,6 +200,9 @@ def _begun(
         if resume is not None:
             back = restore.checkpoint_of(resume, problem, problem_id(problem))
         default = method is None and back is None
+        if default and how.tier is not None:
+            # One executor, and one method that has executors to choose from.
+            method = defaults.default_method(problem, host=False)
         plan = _plan(problem, method, check, start, back)
         if start is not None:
             asked["start"] = plan.start
@@ -209,20 +212,16 @@ def _begun(
         on_host = isinstance(plan.method, HostMethod)
         if plan.check.host and (default or not on_host):
             raise Misuse(_ON_HOST.format(plan.check.name))
-        if how.tier is not None and default:
-            default = False  # one executor, one method
-        if default:
+        if method is None and default:
             return _told(_relayed(plan, start, limits, how), source, asked)
         if on_host:
             if resume is not None:
                 raise Misuse(
-                    f"{plan.method.label()} runs inside a peer library and cannot be "
+                    f"{plan.method.label()} runs on the host and cannot be "
                     "resumed; use start=bn.load(file)"
                 )
             if how.tier is not None:
-                raise Misuse(
-                    f"{plan.method.label()} runs inside a peer library: drop tier="
-                )
+                raise Misuse(f"{plan.method.label()} runs on the host: drop tier=")
             return _told(peer_driver.iterate_host(plan, limits, how), source, asked)
         past = None
         if back is not None:

@@ -185,8 +185,12 @@ def _methods(asked: Any, template: Any, stack: Stacked, dtype: Any) -> Methods:
 
 def _template(asked: Any, stack: Stacked) -> Any:
     """The method as the lane sees it that needs a view most; one program for all."""
-    built = defaults.method_for(asked, stack.view(0))
+    built = defaults.method_for(asked, stack.view(0), host=False)
     if isinstance(built, HostMethod | Viewed):
         return built
     other = stack.view(0).uneven(stack)
-    return built if other is None else defaults.method_for(asked, stack.view(other))
+    return (
+        built
+        if other is None
+        else defaults.method_for(asked, stack.view(other), host=False)
+    )

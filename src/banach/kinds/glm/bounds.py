@@ -147,7 +147,7 @@ def _sparse_sizes(A: SparseMatrix, term: Term, up: float) -> Sizes:
         return jnp.sqrt(jnp.max(A.row_sums(jnp.square(each * factor)))) * back
 
     none = jnp.full((), jnp.inf, dtype)
-    l1, l2 = _weights(term)
+    l1, l2 = term_weights(term)
     curved = none if l2 is None else longest(over(jnp.sqrt(weights(l2))))
     flat = none if l1 is None else jnp.max(over(weights(l1)))
     if isinstance(term, Box):
@@ -209,7 +209,7 @@ def _sizes(A: Array, term: Term, up: float) -> Sizes:
 
     none = jnp.full((), jnp.inf, A.dtype)
     lost = A.shape[1] * least(A.dtype)
-    l1, l2 = _weights(term)
+    l1, l2 = term_weights(term)
     curved = flat = none
     if l2 is not None:
         root = jnp.sqrt(weights(l2))
@@ -225,7 +225,7 @@ def _sizes(A: Array, term: Term, up: float) -> Sizes:
     return Sizes(curved, flat, up * jnp.max(plain) + lost)
 
 
-def _weights(term: Term) -> tuple[Any, Any]:
+def term_weights(term: Term) -> tuple[Any, Any]:
     """The weights of |c_j| and c_j^2 / 2 in a term, None where it has none."""
     if isinstance(term, pn.SquaredL2):
         return None, term.lam

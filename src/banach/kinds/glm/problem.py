@@ -22,7 +22,7 @@ from banach.estimate import spectrum
 from banach.kinds import inputs
 from banach.kinds.glm import bounds as glm_bounds
 from banach.kinds.glm import column_scaling as glm_columns
-from banach.kinds.glm import design, fits, separable
+from banach.kinds.glm import design, fits, host_model, separable
 from banach.kinds.glm import inputs as glm_inputs
 from banach.kinds.glm import named_columns as labelled
 from banach.kinds.glm import stack as glm_stack
@@ -47,6 +47,12 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
     checks="gap step stationarity",
     views="""finite_sum without_term root_of_gradient inclusion_of_gradient
     forward_backward envelope""",
+    prefers={
+        "term": "working_set_newton fista proximal_gradient frank_wolfe",
+        "size<=2000, fact:convex": "lazy_newton trust_region_newton lbfgs",
+        "size<=2000": "trust_region_newton lbfgs nonlinear_cg",
+        "": "lbfgs newton_cg gradient_descent",
+    },
     cures={"dual": "State a linear model (bn.GLM) with a term that has a conjugate"},
     public={
         "models": """Ridge Lasso ElasticNetRegression GroupLasso
@@ -381,6 +387,15 @@ class GLM(Problem):
     def named(self, x: Any) -> tuple[Any, Any]:
         """The coefficients by column (and class), and the intercept, 0 without one."""
         return labelled.coefficients(self, x)
+
+    def on_host(self) -> host_model.HostModel | str:
+        """The model in NumPy and float64, or what it lacks for that, in words."""
+        why = host_model.without(self)
+        if why is None and not known(self.A, self.y, self.weight, self.term):
+            why = "concrete data, and these are traced"
+        if why is None:
+            return host_model.of(self)
+        return f"takes no {why}"
 
     def fitted(self, x: Any) -> Fitted:
         """x as an estimate, without a penalty; else Misuse with the cure."""

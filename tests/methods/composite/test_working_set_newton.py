@@ -1,0 +1,108 @@
+"""Newton on a working set: the paper's steps, every loss, and what it refuses."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from reference import working_set_newton as reference
+from scipy import sparse
+
+import banach as bn
+from banach.kinds.glm import host_model
+from banach.methods.composite.working_set_newton import WorkingSet
+
+rng = np.random.default_rng(70)
+N, P = 30, 12
+A = rng.standard_normal((N, P)) * 10.0 ** rng.integers(-3, 4, P)
+Z = A / np.linalg.norm(A, axis=0) @ (5 * rng.standard_normal(P))
+SIZES = np.linalg.norm(A, axis=0)
+SIGNS = np.where(Z + rng.standard_normal(N) > 0, 1, -1)
+LOSSES = {
+    "squared": (bn.SquaredLoss(), Z + rng.standard_normal(N)),
+    "huber": (bn.HuberLoss(0.7), Z + rng.standard_normal(N)),
+    "logistic": (bn.LogisticLoss(), SIGNS),
+    "hinge": (bn.SquaredHingeLoss(), SIGNS),
+    "poisson": (bn.PoissonLoss(), rng.poisson(np.exp(np.clip(Z / 3, -2, 2))) * 1.0),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_steps_are_the_references(seed):
+    draw = np.random.default_rng(seed)
+    B, y = draw.standard_normal((12, 5)), draw.standard_normal(12)
+    c = np.where(draw.random(5) < 0.6, draw.standard_normal(5), 0.0)
+    lam = 0.2 * abs(B.T @ y).max()
+    work = WorkingSet(host_model.of(bn.Lasso(B, y, lam=lam)), c, 0.0)
+    work.add(np.setdiff1d(np.arange(5), np.flatnonzero(c)))
+    for expected in reference.iterates(B, y, lam, c, 3):
+        work.solve(1)
+        np.testing.assert_allclose(work.c, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_solved_in_raw_units_with_weights_and_offsets(name, intercept):
+    loss, y = LOSSES[name]
+    draw = np.random.default_rng(1)
+    problem = bn.GLM(
+        A, y, loss, bn.ElasticNet(0.1 * SIZES, 1e-3 * SIZES**2), intercept=intercept,
+        sample_weight=draw.uniform(0.1, 2, N), offset=0.3 * draw.standard_normal(N),
+    )  # fmt: skip
+    model, z = host_model.of(problem), jnp.linspace(-2.0, 2.0, N)
+    y64 = np.asarray(problem.y, float)
+    for own, theirs in (("slope", "derivative"), ("bend", "curvature")):
+        np.testing.assert_allclose(
+            getattr(model, own)(np.asarray(z, float)),
+            getattr(problem.loss, theirs)(z, jnp.asarray(y64)), rtol=2e-5, atol=1e-6,
+        )  # fmt: skip
+    # Values up to a constant: PoissonLoss leaves y log y out.
+    mine = model.value(np.asarray(z, float))
+    theirs = np.asarray(problem.loss.value(z, jnp.asarray(y64)))
+    np.testing.assert_allclose(
+        mine - theirs, (mine - theirs)[0] if name != "poisson" else mine - theirs,
+        atol=1e-5,
+    )  # fmt: skip
+    result = bn.solve(problem, "working_set_newton", tol=1e-10)
+    assert result.certified and result.steps <= 6
+    assert 0 < np.count_nonzero(result.x[:P]) <= P
+    sparse_too = bn.GLM(
+        sparse.csr_array(A), y, loss, problem.term, intercept=intercept,
+        sample_weight=problem.weight, offset=problem.offset,
+    )  # fmt: skip
+    again = bn.solve(sparse_too, "working_set_newton", tol=1e-10)
+    assert again.certified
+    np.testing.assert_allclose(again.x[:P] * SIZES, result.x[:P] * SIZES, atol=1e-3)
+
+
+def test_more_columns_than_rows_a_start_and_small_working_sets():
+    draw = np.random.default_rng(2)
+    B, y = draw.standard_normal((15, 60)), draw.standard_normal(15)
+    problem = bn.Lasso(B, y, lam=0.02 * float(abs(B.T @ y).max()))
+    few = bn.solve(problem, bn.WorkingSetNewton(first=2), tol=1e-11)
+    assert few.certified and few.steps > 3
+    once = bn.solve(problem, bn.WorkingSetNewton(first=60), tol=1e-11)
+    assert once.certified and once.steps == 1
+    np.testing.assert_allclose(few.x, once.x, atol=1e-8)
+    assert bn.solve(problem, "working_set_newton", start=few.x, tol=1e-11).steps <= 1
+
+
+def test_it_is_the_default_of_sparse_models_and_makes_way_where_it_cannot_run():
+    B, y = A / SIZES, LOSSES["squared"][1]
+    problem = bn.Lasso(B, y, lam=1.0)
+    assert bn.solve(problem).method.label() == "working_set_newton"
+    assert bn.solve(problem, tier="fused").method.label() == "fista"
+    many = bn.solve_many([problem, bn.Lasso(B, y, lam=2.0)])
+    assert many.certified.all()
+    assert (
+        bn.solve(bn.GroupLasso(B, y, lam=1.0, groups=[0, 1] * 6)).method.label()
+        == "fista"
+    )
+    softmax = bn.GLM(B, np.arange(N) % 3, bn.SoftmaxLoss(3), bn.L1(1.0))
+    with pytest.raises(bn.Misuse, match="SoftmaxLoss"):
+        bn.solve(softmax, "working_set_newton")
+    with pytest.raises(bn.Misuse, match="no l1 norm or elastic net"):
+        bn.solve(bn.NonnegativeLeastSquares(B, y), "working_set_newton")
+    with pytest.raises(bn.Misuse, match="bn.GLM"):
+        pull = bn.Composite(lambda x: jnp.sum(x**2), bn.L1(1.0), np.ones(2), L=2.0)
+        bn.solve(pull, "working_set_newton")
+    with pytest.raises(bn.Misuse, match="first"):
+        bn.WorkingSetNewton(first=0)
