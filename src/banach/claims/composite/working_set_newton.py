@@ -35,19 +35,26 @@ def _instances():
 
 @proved("Schmidt 2010 (two-metric projection: Newton's step at the end)", at_most(1e-8))
 def last_step():
-    """Relative distance to the answer one step after the signs have become its own."""
+    """Relative distance to the answer one step after the signs s are its own."""
     found, curves = {}, {}
     for name, problem in _instances().items():
         model = of(problem)
         work = WorkingSet(model, np.zeros(model.A.shape[1]), 0.0)
         work.add(np.arange(model.A.shape[1]))
-        path = []
+        path, signs = [], []
         while not work.settled:
-            work.solve(1)
+            g = model.A.T @ model.slope(work.margins())
+            signs.append(
+                np.where(
+                    work.c != 0, np.sign(work.c), -np.sign(g) * (abs(g) > model.l1)
+                )
+            )
             path.append(work.c.copy())
-        wrong = [np.count_nonzero(np.sign(c) != np.sign(path[-1])) for c in path]
+            work.solve(1)
+        path.append(work.c.copy())
+        wrong = [np.count_nonzero(s != np.sign(path[-1])) for s in signs]
         right = 1 + max((k for k, w in enumerate(wrong) if w), default=-1)
-        after = path[min(right + 1, len(path) - 1)]
+        after = path[right + 1]
         size = np.linalg.norm(path[-1])
         found[name] = np.linalg.norm(after - path[-1]) / size
         curves[name] = {"||c - c*||": [np.linalg.norm(c - path[-1]) for c in path]}

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import linalg, sparse
 
+from banach.core import validation
 from banach.core.card import method
 from banach.core.facts import Facts
 from banach.core.hyperparameters import Whole, count
@@ -54,6 +55,9 @@ class WorkingSetNewton(HostMethod):
     """
 
     first: Whole = count(128)
+
+    def __check_init__(self):
+        validation.integer(self.first, "WorkingSetNewton: first", low=1)
 
     wants: ClassVar[str] = (
         "needs a linear model (bn.GLM) with an l1 norm or elastic net, and a loss of "
