@@ -195,6 +195,17 @@ class HostMethod(eqx.Module):
     def suggest(cls, problem: Problem, facts: Facts) -> "HostMethod | Refusal":
         """Build an instance for this problem, or say what is missing."""
 
+    @classmethod
+    def variants(cls, problem: Problem, facts: Facts) -> tuple[str, ...]:
+        """What a race runs as "name:variant" instead of what `suggest` builds."""
+        return ()
+
+    @classmethod
+    def variant(cls, name: str, problem: Problem, facts: Facts) -> Any:
+        """Build the variant of this name, or say what is missing."""
+        base = cls.card.name
+        raise Misuse(f"{base} has no variants; got '{base}:{name}', use {base!r}")
+
     @abc.abstractmethod
     def stream(
         self, problem: Problem, start: Point, key: Array
