@@ -156,6 +156,11 @@ row("Inclusion", bn.Inclusion, {"components": lambda z: z - 1, "z0": np.ones(2)}
     cocoercive="positive?", cocoercive_average="positive?", L="positive?",
     L_average="positive?", mu="nonnegative?", radius="positive?", reference="point?",
     is_saddle="flag")  # fmt: skip
+row("Structured", bn.Structured,
+    {"f": square, "g": None, "h": bn.L1(0.1), "K": None, "x0": x0}, f="function?",
+    g="term?", h="term", x0="array", args="args", L="positive?", convex="flag?",
+    mu="nonnegative?", quadratic="flag", step="positive?",
+    reference="point?")  # fmt: skip
 row("saddle", bn.saddle, {"phi": lambda x, y: x @ y, "x0": x0, "y0": x0},
     phi="function", x0="array", y0="array")  # fmt: skip
 row("Constrained", bn.Constrained,
@@ -257,6 +262,8 @@ row("BoRep", bn.BoRep, {"eta": 0.1, "lower_step": 0.1, "nu": 0.1}, eta="positive
     updates="size", epochs="size")  # fmt: skip
 row("Bsvrb", bn.Bsvrb, {"eta": 0.1, "tau": 0.1, "tau_v": 0.1}, eta="nonnegative",
     tau="positive", tau_v="positive", sampled="count", batch="count")  # fmt: skip
+row("ChambollePock", bn.ChambollePock, {"tau": 0.1, "sigma": 0.1}, tau="positive",
+    sigma="positive", gamma="nonnegative")  # fmt: skip
 row("ConjugateGradient", bn.ConjugateGradient, {"preconditioner": bn.Jacobi()},
     preconditioner="network")  # fmt: skip
 row("ConvergentGraphSolver", bn.ConvergentGraphSolver, {"direct": True}, direct="flag")
@@ -353,6 +360,8 @@ for name in _SCALED:
 for name in "EnergyError LinearDistance".split():
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
         sigma="positive?")  # fmt: skip
+row("PrimalDual", bn.PrimalDual, {"scale": 1.0, "coupled": 1.0}, screen="positive?",
+    scale="positive", coupled="positive")  # fmt: skip
 row("ProjectedResidual", bn.ProjectedResidual, {}, size="nonnegative?",
     start="nonnegative?")  # fmt: skip
 for name in "Hypergradient HypergradientBound".split():
