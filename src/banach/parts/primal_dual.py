@@ -11,7 +11,8 @@ from banach.core.method import Refusal
 
 def steps(problem: Any, facts: Any, tau: Any, sigma: Any) -> tuple[Any, Any] | Refusal:
     """(tau, sigma) with 1 / tau - sigma ||K||^2 >= L / 2, where they are not given."""
-    L, norm = facts.L, upper(facts, "norm") or 1
+    L: Any = facts.L
+    norm: Any = upper(facts, "norm")
     if L is None and tau is None:
         return Refusal("L", "declare L=... of f, or give tau and sigma")
     alone = problem.f is None
