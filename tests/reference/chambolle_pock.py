@@ -8,7 +8,7 @@ _with, _without = _structured.fused(), _structured.elastic()
 _L, _n = _with[1].L, _with[1].norm
 CASES = [
     Case(*_with, told={"tau": 1 / (1.5 * _L), "sigma": _L / _n**2, "gamma": 0.0}),
-    Case(*_without, told={"tau": 1 / _n, "sigma": 1 / _n, "gamma": 0.8}),
+    Case(*_without, told={"tau": 1 / _n, "sigma": 1 / _n, "gamma": 0.0}),
     Case(*_without, given={"tau": 0.3, "sigma": 0.2, "gamma": 0.4}),
 ]
 

@@ -1,19 +1,30 @@
 """One step serves both: bounded iterates, and 1 / N^2 where g is strongly convex.
 
-Chambolle and Pock (2011). Reduced: total variation of digits read line by line, 64
-unknowns, where the paper has images of 256 x 256; the solution is Condat's taut string.
-On so few unknowns algorithm 1 soon converges linearly and algorithm 2 stays at 1 / N:
-the comparison of section 6.1 is reversed here.
+Chambolle and Pock (2011). The theorems are tried on total variation of digits read
+line by line, whose solution is Condat's taut string; the table on mosaics of digits of
+24 x 24 pixels, theirs of 256 x 256, begun at the noisy image; its solution is that of
+20,000 steps of algorithm 1.
+
+That comparison is reversed here, in each of the set-ups tried, in this order: scan
+lines to 1e-4 of the distance, fixed steps of 1 / L (ratios up to 668; infinite within
+2,000 steps); mosaics of 32 x 32 begun at 0, fixed steps (up to 74); and what stands
+below, nearest to the paper, both algorithms with their best steps (up to 6). The last
+of them is the statement, the first is kept as ours. The table itself was not at hand:
+that algorithm 2 comes first in it is from memory, and its steps are unknown here. That
+the problems are too small is a guess that was not tried.
 """
+
+from functools import partial
 
 import numpy as np
 
 from banach.claims import runs
-from banach.claims.course import at_most, ours, proved, reported
+from banach.claims.course import at_most, ours, proved, reported, tuned
 from banach.claims.splitting import _instances as instances
 from banach.methods.splitting.chambolle_pock import ChambollePock
 
 STEPS, CAP = 2000, 20_000
+GRID = [4.0**k for k in range(-3, 6)]
 
 
 def _norm(problem):
@@ -48,7 +59,32 @@ def accelerated():
 
 @reported("Chambolle and Pock 2011, section 6.1: ALG2 before ALG1", at_most(1.0))
 def faster():
-    """Steps of algorithm 2 over those of algorithm 1 to 1e-4 of the distance."""
+    """Steps of algorithm 2 over those of algorithm 1, to 1e-4 in the root mean square;
+    tau = r / L and sigma = 1 / (r L) with the best r for each."""
+    found = {}
+    for name, problem in instances.images().items():
+        best = _path(problem, 0.25, 0.0, CAP, every=100)[-1]
+
+        def steps(r, gamma, problem=problem, best=best):
+            x = _path(problem, r, gamma, 2000, every=2)
+            near = np.sqrt(np.mean((x - best) ** 2, axis=1)) <= 1e-4
+            return 2.0 * np.argmax(near) if near.any() else np.inf
+
+        one, two = (tuned(GRID, partial(steps, gamma=g))[1] for g in (0.0, 1.0))
+        found[name] = two / one
+    return found
+
+
+def _path(problem, r, gamma, steps, every):
+    n = _norm(problem)
+    method = ChambollePock(r / n, 1 / (r * n), gamma)
+    return runs.trace(problem, method, steps, every=every, x=runs.where)["x"]
+
+
+@ours("a user's question", at_most(1.0))
+def accelerated_to_the_end():
+    """The same ratio on 64 unknowns to 1e-4 of the distance, where algorithm 1 has
+    become linear and algorithm 2 has not."""
     found = {}
     for name, problem in instances.scans().items():
         n = _norm(problem)

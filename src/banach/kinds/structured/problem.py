@@ -51,7 +51,7 @@ class Structured(Started):
     A method hands y over as `Point.dual`; the check judges and returns both, as
     result.x and result.point.dual.
 
-    Facts: L and mu of f as declared, mu_term of g by construction, norm >= ||K||.
+    Facts: L and mu of f as declared, norm >= ||K||.
     `steps` are those of the check, t = `step` if given, else 1 / L, else 1, and
     s = 1 / (t norm^2). A quadratic f is declared as such, tried at three points, and
     then offers its Hessian to methods that factorise.
@@ -198,8 +198,6 @@ class Structured(Started):
         else:
             how = spectrum.known_how(min(_shape(self.K)), self.K)
             norm = Fact(lambda: spectrum.norm(self.K), how)
-        if not isinstance(self.g, Zero):
-            constants["mu_term"] = Fact(self.g.mu(), CONSTRUCTION)
         return Facts(properties, constants | {"norm": norm})
 
     def is_quadratic(self) -> bool:

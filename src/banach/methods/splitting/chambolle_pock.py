@@ -39,10 +39,10 @@ class ChambollePock(Method):
     Algorithm 1 of the paper has theta = 1 and fixed steps, tau sigma ||K||^2 <= 1.
     With gamma > 0, a constant of strong convexity of g, algorithm 2: theta =
     1 / sqrt(1 + 2 gamma tau), tau+ = theta tau, sigma+ = sigma / theta, and
-    ||x - x*||^2 falls as 1 / N^2. The gradient of f is the step of Condat and Vu; it
-    asks for 1 / tau - sigma ||K||^2 >= L / 2. Default: sigma = L / ||K||^2 and
-    tau = 1 / (1.5 L); without f 1 / ||K|| each; gamma of g without f, else 0, since
-    algorithm 2 is proved without f.
+    ||x - x*||^2 falls as 1 / N^2; algorithm 1 is often linear in the end, so that
+    gamma is 0 unless given. The gradient of f is the step of Condat and Vu; it asks
+    for 1 / tau - sigma ||K||^2 >= L / 2. Default: sigma = L / ||K||^2 and tau =
+    1 / (1.5 L), without f 1 / ||K|| each.
 
     Fails when the steps are longer: the iterates may circle or diverge.
     """
@@ -56,10 +56,7 @@ class ChambollePock(Method):
         found = steps(problem, facts, tau, sigma)
         if not isinstance(found, tuple):
             return found
-        if gamma is None:
-            known = facts.get("mu_term") if problem.f is None else None
-            gamma = 0 if known is None else known
-        return cls(*found, gamma)
+        return cls(*found, 0 if gamma is None else gamma)
 
     def init(self, problem, start, key):
         y = started(problem, start)
