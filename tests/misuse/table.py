@@ -271,6 +271,8 @@ row("ConvexReluAdmm", bn.ConvexReluAdmm, {"rho": 1.0}, rho="positive",
     relaxation="positive", inner="count?")  # fmt: skip
 row("DeepConjugateDirection", bn.DeepConjugateDirection,
     {"network": lambda r, A: r}, network="network", memory="count")  # fmt: skip
+row("DouglasRachford", bn.DouglasRachford, {"step_size": 1.0}, step_size="positive",
+    norm="positive", relaxation="positive")  # fmt: skip
 row("Econtrol", bn.Econtrol, {"step_size": 0.1, "eta": 0.1}, step_size="positive",
     eta="nonnegative", compressor="network", batch="count?")  # fmt: skip
 row("Extragradient", bn.Extragradient, {"step_size": 0.1}, step_size="positive")
