@@ -256,6 +256,8 @@ row("Adadagrad", bn.Adadagrad, {"learning_rate": 0.1, "most": 64},
 row("AdasketchNewton", bn.AdasketchNewton, {}, sketch="method", delta="positive",
     mu="positive", nu="positive", rho="positive", max_sweeps="count",
     max_tries="count")  # fmt: skip
+row("Admm", bn.Admm, {"rho": 1.0}, rho="positive", norm="positive", alpha="positive",
+    adapt="size")  # fmt: skip
 row("Anderson", bn.Anderson, {"memory": 5}, memory="count", cutoff="nonnegative")
 row("BoRep", bn.BoRep, {"eta": 0.1, "lower_step": 0.1, "nu": 0.1}, eta="positive",
     lower_step="positive", nu="positive", batch="count", period="count",
