@@ -271,6 +271,8 @@ row("ConjugateGradient", bn.ConjugateGradient, {"preconditioner": bn.Jacobi()},
 row("ConvergentGraphSolver", bn.ConvergentGraphSolver, {"direct": True}, direct="flag")
 row("ConvexReluAdmm", bn.ConvexReluAdmm, {"rho": 1.0}, rho="positive",
     relaxation="positive", inner="count?")  # fmt: skip
+row("DavisYin", bn.DavisYin, {"step_size": 1.0}, step_size="positive",
+    norm="positive", relaxation="positive")  # fmt: skip
 row("DeepConjugateDirection", bn.DeepConjugateDirection,
     {"network": lambda r, A: r}, network="network", memory="count")  # fmt: skip
 row("DouglasRachford", bn.DouglasRachford, {"step_size": 1.0}, step_size="positive",

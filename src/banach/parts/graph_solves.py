@@ -34,11 +34,23 @@ class GraphSolves(eqx.Module):
 
 def graph_solves(problem: Any, x: Array, n: Any) -> GraphSolves:
     """Of a quadratic f, by a Cholesky factorisation and an eigenproblem."""
-    K = problem.matrix() / jnp.asarray(n, x.dtype)
-    G = jnp.eye(x.size, dtype=x.dtype) + jnp.matmul(K.T, K, precision=PRECISION)
-    low = jnp.linalg.cholesky(G)
+    low = _factor(problem, x, n)
     half = jsl.solve_triangular(low, problem.hess(x), lower=True)
     H = jsl.solve_triangular(low, half.T, lower=True)
     values, turn = jnp.linalg.eigh((H + H.T) / 2)
     vectors = jsl.solve_triangular(low.T, turn, lower=False)
     return GraphSolves(vectors, values, jnp.ravel(problem.grad(jnp.zeros_like(x))))
+
+
+def graph_projection(problem: Any, x: Array, n: Any) -> GraphSolves:
+    """Without f: the projection onto the graph of K / n."""
+    low = _factor(problem, x, n)
+    one, zero = jnp.eye(x.size, dtype=x.dtype), jnp.zeros(x.size, x.dtype)
+    return GraphSolves(jsl.solve_triangular(low.T, one, lower=False), zero, zero)
+
+
+def _factor(problem: Any, x: Array, n: Any) -> Array:
+    """The Cholesky factor of I + K'K / n^2."""
+    K = problem.matrix() / jnp.asarray(n, x.dtype)
+    G = jnp.eye(x.size, dtype=x.dtype) + jnp.matmul(K.T, K, precision=PRECISION)
+    return jnp.linalg.cholesky(G)

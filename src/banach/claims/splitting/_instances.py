@@ -9,6 +9,7 @@ from banach.claims import instances
 from banach.kinds.structured.problem import Structured
 from banach.terms.groups import GroupL2
 from banach.terms.norms import L1
+from banach.terms.sets import Box
 from banach.terms.term import Norm
 from banach.terms.total_variation import TotalVariation1D
 
@@ -39,20 +40,22 @@ def _distance(x, b):
     return jnp.sum((x - b) ** 2) / 2
 
 
-def scans(smooth: bool = False) -> dict[str, Structured]:
+def scans(smooth: bool = False, box: bool = False) -> dict[str, Structured]:
     """||x - b||^2 / 2 + 0.1 ||D x||_1 of digits read line by line; five images.
 
-    The square is f where `smooth`, else g.
+    The square is f where `smooth`, else g; with `box` g is the box [0, 1], which holds
+    b and so the solution.
     """
     from sklearn.datasets import load_digits
 
     images, found = load_digits().images / 16, {}
+    within = Box(0.0, 1.0) if box else None
     D, zero = np.diff(np.eye(64), axis=0), np.zeros(64)
     for name, seed in instances.seeds().items():
         b = images[seed % len(images)].ravel()
         one: dict[str, Any] = dict(L=1.0, mu=1.0, quadratic=True, args=(b,))
         found[name] = (
-            Structured(_distance, None, L1(LAM), D, zero, reference=zero, **one)
+            Structured(_distance, within, L1(LAM), D, zero, reference=zero, **one)
             if smooth
             else Structured(None, Distance(b), L1(LAM), D, zero, reference=zero)
         )

@@ -3,7 +3,7 @@
 Eckstein and Bertsekas (1992): the governing sequence is firmly nonexpansive, so that
 its distance to a fixed point, and its steps, never grow; He and Yuan (2015) bound the
 steps by 1 / sqrt(N). Total variation of digits read line by line; the fixed point is
-made from Condat's taut string.
+made from Condat's taut string. Theorem numbers are from memory.
 """
 
 import numpy as np
