@@ -322,6 +322,8 @@ row("ProximalGradient", bn.ProximalGradient, {"lipschitz": 1.0},
 row("RefinedSchedule", bn.RefinedSchedule, {"peak": 0.1, "steps": 10},
     peak="positive", steps="count", base="word", batch="count",
     rounds="count")  # fmt: skip
+row("RestartedPdhg", bn.RestartedPdhg, {"tau": 0.1, "sigma": 0.1}, tau="positive",
+    sigma="positive", period="count")  # fmt: skip
 row("RootNewton", bn.RootNewton, {}, rule="network")
 row("SequentialGradientCoding", bn.SequentialGradientCoding, {}, scheme="network")
 row("Sgd", bn.Sgd, {"step_size": 0.1}, step_size="positive", decay="nonnegative",
