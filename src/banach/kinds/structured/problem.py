@@ -30,7 +30,7 @@ Scalar = Float[Array, ""]
     name="Structured",
     oracles="value grad hess prox outer_prox forward adjoint",
     checks="primal_dual",
-    prefers={"": "chambolle_pock"},
+    prefers={"": "chambolle_pock davis_yin restarted_pdhg"},
     term="h(K x)",
     cures={
         "outer_prox forward adjoint": """State the problem as \

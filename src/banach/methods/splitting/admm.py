@@ -43,7 +43,8 @@ class Admm(Method):
     w+ = prox_g(x' + q, 1 / rho),  z+ = prox_h(z' + u, n^2 / rho)
     q+ = q + x' - w+,  u+ = u + z' - z+
 
-    with (x', z') = alpha (x+, K x+) + (1 - alpha) (w, z), n >= ||K||; y = rho u / n^2.
+    with (x', z') = alpha (x+, K x+) + (1 - alpha) (w, z); y = rho u / n^2. n is `norm`,
+    at least ||K||, which puts the rows of K in the unit of x.
     The first step is a linear system, so f is a quadratic or absent; it is factorised
     once for all rho. In the first `adapt` steps rho doubles where the primal residual
     is above ten times the dual one, and halves where it is below a tenth (section

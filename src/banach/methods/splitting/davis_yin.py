@@ -39,9 +39,9 @@ class DavisYin(Method):
     s+ = s + relaxation (v - u)
 
     B is the graph z = K x, of which the projection is factorised once; A = g(x) + h(z),
-    a prox each; f is any smooth function. The step of z is t norm^2, which puts the
-    rows of K in the unit of x. Dense: for up to a few thousand unknowns. y =
-    (2 u - s - v)_z / (t norm^2) is in the subgradients of h.
+    a prox each; f is any smooth function. t is `step_size`, and t norm^2 the step of z,
+    which puts the rows of K in the unit of x. Dense: for up to a few thousand unknowns.
+    y = (2 u - s - v)_z / (t norm^2) is in the subgradients of h.
 
     Converges for t < 2 / L and relaxation < 2 - t L / 2. Fails when steps are longer.
     """
