@@ -106,6 +106,17 @@ def test_no_step_certifies_what_is_not_stationary(step):
         assert float(part.value + part.slack) >= true
 
 
+def test_what_overflows_is_no_answer():
+    """K x beyond the range, before a projection that would bring it back."""
+    box = bn.Box(np.full(2, 1.0), np.full(2, 2.0))
+    p = Structured(None, bn.Box(0.0, 0.0), box, 1e300 * K, np.zeros(3))
+    with compat.double():
+        cert, at = certify(p, np.full(3, 1e300), None)
+    # z is finite, but y+ = s (w - z) is not, and nothing is known of the y kept.
+    assert all(np.isnan(float(part.value)) for part in cert.parts)
+    assert np.isfinite(at.x).all() and np.isfinite(at.dual).all()
+
+
 def test_sparse_and_dense_maps_are_judged_alike(solved):
     with compat.double():
         one = certify(problem(), solved.x, solved.point.dual)[0]

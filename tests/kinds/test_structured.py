@@ -82,6 +82,33 @@ def test_basis_pursuit_as_a_linear_program_has_it():
     assert np.abs(bn.solve(p).x).sum() == pytest.approx(best, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "method", "admm chambolle_pock davis_yin douglas_rachford restarted_pdhg".split()
+)
+def test_every_method_finds_the_same_fused_lasso(method):
+    """x by SciPy on the dual, a quadratic over a box."""
+    from scipy.optimize import minimize
+
+    p = zoo.load("structured:fused_lasso")
+    # |x_i| and |x_i+1 - x_i| as differences of nonnegative parts.
+    rows = np.vstack([np.eye(10), np.diff(np.eye(10), axis=0)])
+    b = np.asarray(p.f.grad(np.zeros(10)))
+    H = np.asarray(p.hess(np.zeros(10)))
+
+    # The dual: min (R'v + b)'H^-1 (R'v + b) / 2 over |v| <= 1/2.
+    def dual(v):
+        s = np.linalg.solve(H, rows.T @ v + b)
+        return (rows.T @ v + b) @ s / 2, rows @ s
+
+    found = minimize(dual, np.zeros(19), jac=True, bounds=[(-0.5, 0.5)] * 19,
+                     method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-10,
+                                                 "maxiter": 10_000})  # fmt: skip
+    want = -np.linalg.solve(H, rows.T @ found.x + b)
+    r = bn.solve(p, method, tol=1e-8)
+    assert r.certified
+    np.testing.assert_allclose(r.x, want, atol=1e-4)
+
+
 def test_a_method_that_ignores_h_is_refused():
     p = zoo.load("structured:fused_lasso")
     card = bn.Fista.card

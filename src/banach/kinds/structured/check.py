@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from banach.checks import evaluation
 from banach.checks.refusals import refuse_without
@@ -100,7 +100,8 @@ class PrimalDual(Scaled):
             lambda: step.charged(traced.judge()),
         )
         # A projection may pass over a bound that is no number.
-        bad = judged.undefined(step.x) | some((judged.g, judged.h), jnp.isnan)
+        strange = some((judged.g, judged.h), jnp.isnan)
+        bad = judged.undefined(step.x) | strange | ~step.whole
         parts = tuple(
             Part(
                 name,
@@ -179,6 +180,7 @@ class _Step(NamedTuple):
     exact: tuple[Array, Array]
     x: Array
     y: Array
+    whole: Bool[Array, ""]
 
     def parts(self, g: Array) -> tuple[Scalar, Scalar]:
         """The two norms, given grad f(x+)."""
@@ -226,11 +228,13 @@ def _step(problem: Problem, x: Array, y: Array, kind: Any) -> _Step:
     w = problem.forward(x) + y / s
     z = problem.outer_prox(w, 1 / s)
     dual = s * (w - z)
-    # Where data are no numbers the point stays, and the parts say so.
-    dual = jnp.where(tree.all_finite(dual), dual, y)
+    # Where y+ or x+ is no number, or overflowed, the point stays and is no answer.
+    whole = tree.all_finite(dual)
+    dual = jnp.where(whole, dual, y)
     y = evaluation.fixed(dual.astype(kind)).astype(dual.dtype)
     v = x - t * (problem.grad(x) + problem.adjoint(y))
     exact = problem.prox(v, t)
+    whole = whole & tree.all_finite(exact)
     exact = jnp.where(tree.all_finite(exact), exact, x)
     after = evaluation.fixed(exact.astype(kind)).astype(exact.dtype)
-    return _Step(problem, t, s, x, w, z, v, (exact, dual), after, y)
+    return _Step(problem, t, s, x, w, z, v, (exact, dual), after, y, whole)

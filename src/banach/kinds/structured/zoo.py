@@ -43,7 +43,7 @@ def _inpainting():
     zero = np.zeros(image.shape)
     return Structured(
         misfit, Box(0.0, 1.0), L1(0.05), _grid(*image.shape), zero, (mask, seen),
-        convex=True, L=1.0, reference=zero,
+        convex=True, quadratic=True, L=1.0, reference=zero,
     )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def _fused():
     L = float(np.linalg.norm(A, 2) ** 2) * (1 + 1e-9)
     return Structured(
         misfit, L1(0.5), L1(0.5), np.diff(np.eye(10), axis=0), zero, (A, y),
-        convex=True, L=L, reference=zero,
+        convex=True, quadratic=True, L=L, reference=zero,
     )  # fmt: skip
 
 

@@ -38,9 +38,10 @@ class DouglasRachford(Method):
     u = prox_{t F}(s),  v = prox_{t G}(2 u - s),  s+ = s + relaxation (v - u)
 
     F(x, z) = f(x) where z = K x, for a quadratic f or none: one linear system, the
-    same at every step. G(x, z) = g(x) + h(z), a prox each; the step of z is
-    t norm^2, which puts the rows of K in the unit of x; t is `step_size`. Dense: for up
-    to a few thousand unknowns. y = (2 u - s - v)_z / (t norm^2) is in the subgradients of h.
+    same at every step. G(x, z) = g(x) + h(z), a prox each. t is `step_size`, and
+    t norm^2 the step of z, which puts the rows of K in the unit of x. Dense: for up to
+    a few thousand unknowns. y = (2 u - s - v)_z / (t norm^2) is in the subgradients
+    of h.
 
     Converges for any t > 0 and relaxation in (0, 2); slow where t is far from the
     ratio of the sizes of x and y. Fails where f is no quadratic: it is refused.
