@@ -43,10 +43,12 @@ SORTS = {
 
 # What a method calls, and what it takes to be true, as a reader would say it.
 ORACLES = {
+    "adjoint": "products with the transpose of K",
     "coded_grad": "gradients that coded workers send",
     "component": "single terms of the operator",
     "constraints": "the constraints",
     "cross": "mixed derivatives of the lower objective",
+    "forward": "products with K",
     "grad": "the gradient",
     "hess": "the Hessian",
     "hvp": "products with the Hessian",
@@ -61,6 +63,7 @@ ORACLES = {
     "matvec": "products with the matrix",
     "normal": "the normal equations",
     "operator": "the operator F",
+    "outer_prox": "the prox of h",
     "plan": "the plan of two potentials",
     "prox": "the prox of the term",
     "residual": "the residual",

@@ -9,10 +9,28 @@ from fuzz.kind import Kind
 @cache
 def every() -> dict[str, Kind]:
     """By name."""
-    from fuzz import coverage, games, glm, hierarchies, quadratic, sets, transport
+    from fuzz import (
+        coverage,
+        games,
+        glm,
+        hierarchies,
+        quadratic,
+        sets,
+        structured,
+        transport,
+    )
 
     found = {}
-    for module in (glm, sets, quadratic, games, transport, hierarchies, coverage):
+    for module in (
+        glm,
+        sets,
+        quadratic,
+        games,
+        structured,
+        transport,
+        hierarchies,
+        coverage,
+    ):
         for kind in module.kinds():
             found[kind.name] = kind
     return found

@@ -156,6 +156,11 @@ row("Inclusion", bn.Inclusion, {"components": lambda z: z - 1, "z0": np.ones(2)}
     cocoercive="positive?", cocoercive_average="positive?", L="positive?",
     L_average="positive?", mu="nonnegative?", radius="positive?", reference="point?",
     is_saddle="flag")  # fmt: skip
+row("Structured", bn.Structured,
+    {"f": square, "g": None, "h": bn.L1(0.1), "K": None, "x0": x0}, f="function?",
+    g="term?", h="term", x0="array", args="args", L="positive?", convex="flag?",
+    mu="nonnegative?", quadratic="flag", step="positive?",
+    reference="point?")  # fmt: skip
 row("saddle", bn.saddle, {"phi": lambda x, y: x @ y, "x0": x0, "y0": x0},
     phi="function", x0="array", y0="array")  # fmt: skip
 row("Constrained", bn.Constrained,
@@ -251,19 +256,27 @@ row("Adadagrad", bn.Adadagrad, {"learning_rate": 0.1, "most": 64},
 row("AdasketchNewton", bn.AdasketchNewton, {}, sketch="method", delta="positive",
     mu="positive", nu="positive", rho="positive", max_sweeps="count",
     max_tries="count")  # fmt: skip
+row("Admm", bn.Admm, {"rho": 1.0}, rho="positive", norm="positive", alpha="positive",
+    adapt="size")  # fmt: skip
 row("Anderson", bn.Anderson, {"memory": 5}, memory="count", cutoff="nonnegative")
 row("BoRep", bn.BoRep, {"eta": 0.1, "lower_step": 0.1, "nu": 0.1}, eta="positive",
     lower_step="positive", nu="positive", batch="count", period="count",
     updates="size", epochs="size")  # fmt: skip
 row("Bsvrb", bn.Bsvrb, {"eta": 0.1, "tau": 0.1, "tau_v": 0.1}, eta="nonnegative",
     tau="positive", tau_v="positive", sampled="count", batch="count")  # fmt: skip
+row("ChambollePock", bn.ChambollePock, {"tau": 0.1, "sigma": 0.1}, tau="positive",
+    sigma="positive", gamma="nonnegative")  # fmt: skip
 row("ConjugateGradient", bn.ConjugateGradient, {"preconditioner": bn.Jacobi()},
     preconditioner="network")  # fmt: skip
 row("ConvergentGraphSolver", bn.ConvergentGraphSolver, {"direct": True}, direct="flag")
 row("ConvexReluAdmm", bn.ConvexReluAdmm, {"rho": 1.0}, rho="positive",
     relaxation="positive", inner="count?")  # fmt: skip
+row("DavisYin", bn.DavisYin, {"step_size": 1.0}, step_size="positive",
+    norm="positive", relaxation="positive")  # fmt: skip
 row("DeepConjugateDirection", bn.DeepConjugateDirection,
     {"network": lambda r, A: r}, network="network", memory="count")  # fmt: skip
+row("DouglasRachford", bn.DouglasRachford, {"step_size": 1.0}, step_size="positive",
+    norm="positive", relaxation="positive")  # fmt: skip
 row("Econtrol", bn.Econtrol, {"step_size": 0.1, "eta": 0.1}, step_size="positive",
     eta="nonnegative", compressor="network", batch="count?")  # fmt: skip
 row("Extragradient", bn.Extragradient, {"step_size": 0.1}, step_size="positive")
@@ -309,6 +322,8 @@ row("ProximalGradient", bn.ProximalGradient, {"lipschitz": 1.0},
 row("RefinedSchedule", bn.RefinedSchedule, {"peak": 0.1, "steps": 10},
     peak="positive", steps="count", base="word", batch="count",
     rounds="count")  # fmt: skip
+row("RestartedPdhg", bn.RestartedPdhg, {"tau": 0.1, "sigma": 0.1}, tau="positive",
+    sigma="positive", period="count")  # fmt: skip
 row("RootNewton", bn.RootNewton, {}, rule="network")
 row("SequentialGradientCoding", bn.SequentialGradientCoding, {}, scheme="network")
 row("Sgd", bn.Sgd, {"step_size": 0.1}, step_size="positive", decay="nonnegative",
@@ -353,6 +368,8 @@ for name in _SCALED:
 for name in "EnergyError LinearDistance".split():
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
         sigma="positive?")  # fmt: skip
+row("PrimalDual", bn.PrimalDual, {"scale": 1.0, "coupled": 1.0}, screen="positive?",
+    scale="positive", coupled="positive")  # fmt: skip
 row("ProjectedResidual", bn.ProjectedResidual, {}, size="nonnegative?",
     start="nonnegative?")  # fmt: skip
 for name in "Hypergradient HypergradientBound".split():
