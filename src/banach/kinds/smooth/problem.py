@@ -22,6 +22,12 @@ Scalar = Float[Array, ""]
     oracles="value grad hvp hess",
     checks="stationarity",
     views="without_term root_of_gradient inclusion_of_gradient forward_backward",
+    prefers={
+        "size<=2000, fact:convex": "lazy_newton trust_region_newton lbfgs",
+        "size<=19": "newton_cg trust_region_newton lbfgs nonlinear_cg",
+        "size<=2000": "lbfgs trust_region_newton newton_cg nonlinear_cg",
+        "": "lbfgs newton_cg gradient_descent",
+    },
     cures={"hess hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)"},
     zoo="""beale brown_badly_scaled dixon_price logistic monkey_saddle
     powell_singular quadratic rosenbrock trigonometric""",
