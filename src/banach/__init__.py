@@ -15,6 +15,7 @@ _DOORS = {
     "banach.doors.solve": "solve minimize solve_many iterate sensitivity",
     "banach.doors.verify": "verify load",
     "banach.doors.reproduce": "reproduce",
+    "banach.doors.path": "path",
     "banach.inference.uncertainty": "uncertainty",
     "banach.doors.listings": "problems",
     "banach.doors.explain": "explain",
@@ -27,6 +28,7 @@ _DOORS = {
 _TYPES = {
     "banach.doors.verify": "Verdict",
     "banach.inference.uncertainty": "Uncertainty",
+    "banach.doors.path": "Path",
     "banach.engine.loop": "Outcome",
     "banach.core.check": "Absolute Certificate Check",
     "banach.core.method": "Method HostMethod Refusal",

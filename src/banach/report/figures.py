@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from banach.core import validation
 from banach.core.problem import Misuse
@@ -91,6 +91,52 @@ def plot_result(
     _curve(ax, run, against, 0, shade=0.25)
     _finish(ax, [run], tol, against)
     ax.set_title(f"{run['method']}: {run['status']}")
+    return ax.figure
+
+
+def plot_path(path: Any, ax: Axes | None = None) -> Figure:
+    """Coefficients of a `Path` along it, in units of the largest each one has.
+
+    The largest eight are coloured and named; points that are not certified are marked
+    on the axis, and vertical lines stand at the best by the scores and at the
+    strongest within one standard error of it.
+    """
+    import numpy as np
+
+    ax = _axes(ax, (7, 4.2))
+    multiples, x = np.asarray(path.multiples), path.x
+    problem = path.results[0].problem
+    c = np.stack([np.asarray(problem.split(v)[0]) for v in x]).reshape(len(x), -1)
+    names = list(problem.columns) or [f"x[{j}]" for j in range(c.shape[1])]
+    most = np.max(np.abs(c), axis=0, initial=0)
+    entered = np.argmax(c != 0, axis=0) + len(c) * (most == 0)
+    first = list(np.argsort(entered, kind="stable")[: len(COLOURS)])
+    for j in range(c.shape[1]):
+        if not most[j]:
+            continue
+        early = j in first and len(names) == c.shape[1]
+        ax.plot(
+            multiples,
+            c[:, j] / most[j],
+            color=COLOURS[first.index(j)] if early else "0.8",
+            zorder=2 if early else 1,
+            label=str(names[j]) if early else None,
+        )
+    left = multiples[~path.certified]
+    if left.size:
+        ax.plot(left, np.zeros(left.size), "x", color="#c21a1a", label="not certified")
+    if path.scores is not None:
+        for i, word in ((path.best, "least loss"), (path.one_error, "one error")):
+            ax.axvline(multiples[i], color="0.3", ls=(0, (4, 3)), lw=1)
+            ax.annotate(
+                word, (multiples[i], 1.02), xycoords=("data", "axes fraction"),
+                rotation=30, ha="left", va="bottom", fontsize="small",
+            )  # fmt: skip
+    ax.set_xscale("log")
+    ax.invert_xaxis()
+    ax.set_xlabel("multiple of the penalty (strong to weak)")
+    ax.set_ylabel("coefficient / its largest")
+    ax.legend(title="first in", fontsize="small")
     return ax.figure
 
 
