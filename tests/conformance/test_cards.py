@@ -48,6 +48,8 @@ MORE_PASSES = {
     "backtracking_extragradient": {"init": 2},
     # Both levels, and in a step both iterates with the same samples.
     "bsvrb": {"init": 2, "step": 4},
+    # The gradient, and f at both points that are compared.
+    "greedy_bcd": {"step": 3},
     # Two half sweeps, the plan, and the trials of a search.
     "sinkhorn_newton_sparse": {"step": 4},
 }

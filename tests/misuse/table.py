@@ -73,6 +73,9 @@ row("AffineSet", bn.AffineSet, {"A": X[:1].repeat(2, 1), "b": [1.0]}, A="matrix"
     b="array")  # fmt: skip
 row("GroupL2", bn.GroupL2, {"lam": 0.1, "groups": [0, 0, 1]}, lam="weights",
     groups="groups", count="count?")  # fmt: skip
+row("GroupSparseEnvelope", bn.GroupSparseEnvelope, {"lam": 0.1, "k": 1, "groups":
+    [0, 0, 1]}, lam="positive", k="count", groups="groups", weights="weights",
+    count="count?")  # fmt: skip
 row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
     a="term", b="term")  # fmt: skip
 

@@ -102,6 +102,26 @@ def support(radius, dual):
     return lambda x, v: Decimal(radius) * dual(v) - np.sum(x * v)
 
 
+def envelope(groups, weights, k):
+    """The value by every number r of groups with u = 1."""
+
+    def bracket(x, v):
+        parts = [
+            (Decimal(d), x[list(g)], v[list(g)])
+            for g, d in zip(groups, weights, strict=True)
+        ]
+        a = sorted((d.sqrt() * norm(x_) for d, x_, _ in parts), reverse=True)
+        values = [
+            sum((b * b for b in a[:r]), sum(a[r:]) ** 2 / (k - r))
+            for r in range(k)
+            if r == k - 1 or a[r] * (k - r) <= sum(a[r:])
+        ]
+        tops = sorted((norm(v_) ** 2 / d for d, _, v_ in parts), reverse=True)
+        return values[0] / 2 + sum(tops[:k]) / 2 - x @ v
+
+    return bracket
+
+
 ONE = np.ones(6)
 TRUTH = {
     "l1": l1_l2(0.7 * ONE, 0 * ONE),
@@ -112,6 +132,10 @@ TRUTH = {
     "elastic_net_mixed": l1_l2(W, np.array([0.0, 0, 0, 1, 2, 0.5])),
     "group": grouped(GROUPS["group"]),
     "group_labels": grouped(GROUPS["group_labels"]),
+    "envelope": envelope(
+        [(0, 2), (1, 4), (3,), (5,)], 0.6 * np.array([1.0, 0.5, 2, 1]), 2
+    ),
+    "k_support": envelope([(i,) for i in range(6)], ONE, 3),
     "l2_norm": ball(norm, 0.8, norm),
     "linf": ball(lambda x: max(abs(x)), 1.1, lambda v: sum(abs(v))),
     "nuclear": ball(lambda x: sum(spectrum(x)), 0.4, lambda v: spectrum(v)[0]),
@@ -199,7 +223,7 @@ def test_dual_factor_is_feasible_and_sharp(name):
     scale = jax.jit(jax.vmap(case.term.dual_scale))
     zero = np.zeros((24, *case.shape))
     v = batch(30, case.shape, 24)
-    if name in ("squared_l2", "squared_l2_weights", "l2_ball"):
+    if name in ("squared_l2", "squared_l2_weights", "l2_ball", "envelope"):
         assert np.all(scale(v, abs(v)) == 1)
     for error in (0.0, 1e-9, 0.3):
         e = error * abs(v)
@@ -216,7 +240,8 @@ def test_dual_factor_is_feasible_and_sharp(name):
                 w = factor * (1 + Decimal("1e-11")) * exact(v[i])
                 assert TRUTH[name](exact(zero[i]), w) is None
     assert np.all(scale(zero, zero) == 1)
-    finite_everywhere = case.is_set or name in ("squared_l2", "elastic_net")
+    smooth = ("squared_l2", "elastic_net", "envelope", "k_support")
+    finite_everywhere = case.is_set or name in smooth
     hurt = np.asarray(scale(zero * np.nan, zero))
     if name != "squared_l2_weights":
         assert np.all(hurt == 1) if finite_everywhere else np.all(np.isnan(hurt))

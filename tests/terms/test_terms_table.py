@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from banach.terms.affine import AffineSet, HalfSpace, SecondOrderCone
+from banach.terms.group_envelope import GroupSparseEnvelope
 from banach.terms.groups import GroupL2
 from banach.terms.norms import L1, ElasticNet, L2Norm, LInf, SquaredL2, Zero
 from banach.terms.sets import Box, L1Ball, L2Ball, LInfBall, Nonnegative, Simplex
@@ -42,6 +43,8 @@ CASES = {
     "elastic_net_mixed": Case(ElasticNet(W, np.array([0.0, 0, 0, 1, 2, 0.5]))),
     "group": Case(GroupL2(0.9, ((0, 3), (1, 2, 5), (4,)))),
     "group_labels": Case(GroupL2([0.9, 0.4, 0.0], LABELS)),
+    "envelope": Case(GroupSparseEnvelope(0.6, 2, [0, 1, 0, 2, 1, 3], [1.0, 0.5, 2, 1])),
+    "k_support": Case(GroupSparseEnvelope(1.0, 3, range(6))),
     "linf": Case(LInf(1.1)),
     "nuclear": Case(Nuclear(0.4), (3, 2)),
     "tv": Case(TotalVariation1D(0.6)),
@@ -91,7 +94,7 @@ def test_offers_follow_the_structure():
     assert set(DUAL) - set(COMPACT) == {
         *("l1", "l1_weights", "l2_norm", "squared_l2", "squared_l2_weights"),
         *("elastic_net", "elastic_net_mixed", "group", "group_labels", "linf"),
-        "nuclear",
+        *("nuclear", "envelope", "k_support"),
     }
 
 
@@ -107,6 +110,10 @@ BAD = [
     (lambda: GroupL2([1.0, 2.0], [0, 1, 2]), "one weight for each of the 3"),
     (lambda: GroupL2(1, [0, 5], 3), "count must be at least 6"),
     (lambda: GroupL2(1, [-2, 0]), "label >= -1"),
+    (lambda: GroupSparseEnvelope(1, 3, [0, 1]), "k must be at most 2"),
+    (lambda: GroupSparseEnvelope(0, 1, [0, 1]), "lam must be positive"),
+    (lambda: GroupSparseEnvelope(1, 1, [0, 1], [1.0]), "one for each of the 2"),
+    (lambda: GroupSparseEnvelope(1, 1, [-1, 0]), "label >= 0"),
     (lambda: TotalVariation1D(-0.1), "TotalVariation1D lam"),
     (lambda: Box(1, [2.0, 0.5]), "Box is empty"),
     (lambda: Box(0, np.nan), "Box upper is NaN"),

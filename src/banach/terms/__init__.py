@@ -9,6 +9,7 @@ __getattr__, __dir__ = names(
     __name__,
     {
         "norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
+        "group_envelope": "GroupSparseEnvelope",
         "groups": "GroupL2",
         "sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
         "affine": "HalfSpace AffineSet SecondOrderCone",

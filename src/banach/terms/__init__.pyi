@@ -3,6 +3,7 @@
 from banach.terms.affine import AffineSet as AffineSet
 from banach.terms.affine import HalfSpace as HalfSpace
 from banach.terms.affine import SecondOrderCone as SecondOrderCone
+from banach.terms.group_envelope import GroupSparseEnvelope as GroupSparseEnvelope
 from banach.terms.groups import GroupL2 as GroupL2
 from banach.terms.norms import L1 as L1
 from banach.terms.norms import ElasticNet as ElasticNet

@@ -58,7 +58,7 @@ class GroupL2(Norm):
     def __init__(self, lam: Any, groups: Any, count: int | None = None):
         if count is not None:
             count = validation.integer(count, "GroupL2 count", low=1)
-        groups = _read(groups)
+        groups = read_groups(groups, "GroupL2")
         if concrete(groups):
             if groups.size == 0 or np.min(groups) < -1:
                 raise Misuse("GroupL2 needs one label >= -1 for each coordinate")
@@ -123,23 +123,24 @@ class GroupL2(Norm):
         return x, Partition(jnp.asarray(self.groups), self.count), lam
 
 
-def _read(groups: Any) -> Any:
+def read_groups(groups: Any, name: str) -> Any:
     """Labels as an array of integers; a tracer stays one."""
     if isinstance(groups, tuple | list) and any(
         isinstance(g, tuple | list | range | np.ndarray | jax.Array) for g in groups
     ):
-        return _labels([_whole(list(g) if isinstance(g, range) else g) for g in groups])
-    return _whole(groups)
+        parts = [list(g) if isinstance(g, range) else g for g in groups]
+        return _labels([_whole(g, name) for g in parts], name)
+    return _whole(groups, name)
 
 
-def _whole(values: Any) -> Any:
+def _whole(values: Any, name: str) -> Any:
     if not isinstance(values, jax.Array):
         values = values if validation.masked(values) else _array(values)
     kind = np.dtype(getattr(values, "dtype", object))
     if validation.masked(values) or not np.issubdtype(kind, np.integer):
         held = "a masked array" if validation.masked(values) else str(kind)
         raise Misuse(
-            "GroupL2 groups must be one integer label for each coordinate, or a tuple "
+            f"{name} groups must be one integer label for each coordinate, or a tuple "
             f"of tuples of indices, got {held}"
         )
     # JAX reads the machine's byte order only.
@@ -153,11 +154,11 @@ def _array(values: Any) -> Any:
         return None
 
 
-def _labels(groups: list[Any]) -> np.ndarray:
+def _labels(groups: list[Any], name: str) -> np.ndarray:
     flat = np.concatenate([np.asarray(g, int).ravel() for g in groups])
     if not np.array_equal(np.sort(flat), np.arange(flat.size)):
         raise Misuse(
-            "GroupL2 groups must cover the coordinates 0 .. n - 1, each once: "
+            f"{name} groups must cover the coordinates 0 .. n - 1, each once: "
             "overlapping groups have no closed-form prox (duplicate the columns), "
             "and an unpenalised coordinate is a label -1"
         )
