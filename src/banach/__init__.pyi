@@ -47,6 +47,8 @@ from banach.core.stacked import Stacked as Stacked
 from banach.core.stacked import stack as stack
 from banach.doors.explain import explain as explain
 from banach.doors.listings import problems as problems
+from banach.doors.path import Path as Path
+from banach.doors.path import path as path
 from banach.doors.reproduce import reproduce as reproduce
 from banach.doors.solve import iterate as iterate
 from banach.doors.solve import minimize as minimize
@@ -118,6 +120,8 @@ from banach.kinds.robust_convex_relu.check import RobustReluGap as RobustReluGap
 from banach.kinds.robust_convex_relu.problem import RobustConvexRelu as RobustConvexRelu
 from banach.kinds.root.problem import Root as Root
 from banach.kinds.smooth.problem import Smooth as Smooth
+from banach.kinds.structured.check import PrimalDual as PrimalDual
+from banach.kinds.structured.problem import Structured as Structured
 from banach.kinds.training.problem import Training as Training
 from banach.kinds.transport.check import TransportGap as TransportGap
 from banach.kinds.transport.exact_check import ExactTransportGap as ExactTransportGap
@@ -127,10 +131,15 @@ from banach.methods.bilevel.bsvrb import Bsvrb as Bsvrb
 from banach.methods.bilevel.hypergradient_descent import (
     HypergradientDescent as HypergradientDescent,
 )
+from banach.methods.composite.acoder import Acoder as Acoder
 from banach.methods.composite.fista import Fista as Fista
 from banach.methods.composite.frank_wolfe import FrankWolfe as FrankWolfe
+from banach.methods.composite.greedy_bcd import GreedyBcd as GreedyBcd
 from banach.methods.composite.proximal_gradient import (
     ProximalGradient as ProximalGradient,
+)
+from banach.methods.composite.working_set_newton import (
+    WorkingSetNewton as WorkingSetNewton,
 )
 from banach.methods.constrained.adasketch_newton import (
     AdasketchNewton as AdasketchNewton,
@@ -145,6 +154,9 @@ from banach.methods.fixed_point.convergent_graph_solver import (
     ConvergentGraphSolver as ConvergentGraphSolver,
 )
 from banach.methods.fixed_point.picard import Picard as Picard
+from banach.methods.least_squares.bounded_levenberg_marquardt import (
+    BoundedLevenbergMarquardt as BoundedLevenbergMarquardt,
+)
 from banach.methods.least_squares.dogleg import Dogleg as Dogleg
 from banach.methods.least_squares.gauss_newton import GaussNewton as GaussNewton
 from banach.methods.least_squares.levenberg_marquardt import (
@@ -203,6 +215,11 @@ from banach.methods.smooth.sr1 import Sr1 as Sr1
 from banach.methods.smooth.trust_region_newton import (
     TrustRegionNewton as TrustRegionNewton,
 )
+from banach.methods.splitting.admm import Admm as Admm
+from banach.methods.splitting.chambolle_pock import ChambollePock as ChambollePock
+from banach.methods.splitting.davis_yin import DavisYin as DavisYin
+from banach.methods.splitting.douglas_rachford import DouglasRachford as DouglasRachford
+from banach.methods.splitting.restarted_pdhg import RestartedPdhg as RestartedPdhg
 from banach.methods.stochastic.sgd import Sgd as Sgd
 from banach.methods.training.adadagrad import Adadagrad as Adadagrad
 from banach.methods.training.refined_schedule import RefinedSchedule as RefinedSchedule

@@ -48,9 +48,8 @@ def of(problem: Any) -> HostModel:
     if not isinstance(A, np.ndarray):
         A = A.tocsc()
     n, p = A.shape
-    l1, l2 = (
-        np.broadcast_to(np.asarray(v, np.float64), (p,)) for v in _weights(problem.term)
-    )
+    pair = _weights(problem.term) or (0.0, 0.0)
+    l1, l2 = (np.broadcast_to(np.asarray(v, np.float64), (p,)) for v in pair)
     one, zero = np.ones(n), np.zeros(n)
     weight = one if problem.weight is None else np.asarray(problem.weight, np.float64)
     offset = zero if problem.offset is None else np.asarray(problem.offset, np.float64)
@@ -106,7 +105,7 @@ def _poisson(y: Rows, loss: Any) -> Any:
     return lambda z: np.exp(z) - y * z, lambda z: np.exp(z) - y, np.exp
 
 
-_LOSSES = {
+_LOSSES: dict[Any, Any] = {
     losses.SquaredLoss: _squared,
     losses.HuberLoss: _huber,
     losses.LogisticLoss: _logistic,

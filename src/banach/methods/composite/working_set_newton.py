@@ -1,7 +1,7 @@
 """Newton's method on an orthant, on a working set of columns."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -84,7 +84,7 @@ class WorkingSetNewton(HostMethod):
 
     def stream(
         self, problem: Problem, start: Point, key: Array
-    ) -> Iterator[tuple[Point, dict[str, int]]]:
+    ) -> Generator[Any, None, Any]:
         """Yield (Point, calls) after each pass: one gradient of all, values on W."""
         model = problem.on_host()
         if isinstance(model, str):
@@ -145,7 +145,7 @@ class WorkingSet:
         over = (abs(g) - self.m.l1) * self.unit
         # What rounding of the product makes of a gradient that is 0.
         over[self.inside | ~(over > 8 * EPS * np.linalg.norm(u))] = 0
-        most = max(first, np.count_nonzero(self.c))
+        most = max(first, int(np.count_nonzero(self.c)))
         found = np.flatnonzero(over)
         if found.size > most:
             found = found[np.argpartition(-over[found], most)[:most]]
@@ -253,7 +253,7 @@ class WorkingSet:
         if m.constant:
             H = self.G[np.ix_(inner, inner)]
         else:
-            B = self.B[:, inner]
+            B: Any = self.B[:, inner]
             V = B * d[:, None] if self.dense else B.multiply(d[:, None]).tocsc()
             H = _full(B.T @ V)
             H[np.diag_indices(inner.size)] += bent[inner]
