@@ -65,6 +65,7 @@ ORACLES = {
     "operator": "the operator F",
     "outer_prox": "the prox of h",
     "plan": "the plan of two potentials",
+    "project": "projections onto the set",
     "prox": "the prox of the term",
     "residual": "the residual",
     "resolvent": "the resolvent of the term",

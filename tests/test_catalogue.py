@@ -307,7 +307,9 @@ def test_every_kind_has_a_page_that_names_its_methods_and_ready_problems():
     pages = docs_generator().kind_pages(kinds, index, rows)
     assert set(pages) == {"index.md", *(f"{name}.md" for name in kinds)}
     page = pages["NonlinearLeastSquares.md"]
-    assert "| Default check | `projected_residual`, or `stationarity` |" in page
+    assert (
+        "| Default check | `projected_residual`, or `stationarity`, or `step` |" in page
+    )
     assert "[levenberg_marquardt](../methods/levenberg_marquardt.md)" in page
     assert "`banach race fit:a`: a fit" in page
     assert "[Smooth](Smooth.md)" in pages["index.md"]

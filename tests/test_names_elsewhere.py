@@ -45,7 +45,7 @@ OTHERS = {
     "adam": "optax:adam", "BFGS": "bfgs or scipy:BFGS",
     "lbfgsb": "scipy:L-BFGS-B", "trf": "levenberg_marquardt", "hybr": "powell_hybrid",
     "LM": "levenberg_marquardt", "df-sane": "broyden", "ProximalGradient":
-    "proximal_gradient", "addam": "optax:adam", "L-BFGS": "lbfgs",
+    "proximal_gradient", "adamw_": "optax:adamw", "L-BFGS": "lbfgs",
     "conjugate gradient": "conjugate_gradient",
 }  # fmt: skip
 

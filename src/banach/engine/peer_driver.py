@@ -58,7 +58,9 @@ def iterate_host(plan: Plan, limits: Limits, how: Manner = PLAIN) -> Iterator[Re
         clock = Clock(
             compiling, seen[-1].seconds, 0.0, elapsed, limit, how.compile_free, lost
         )
-        words = said or {"status": "", "message": cut_off(method.label(), status)}
+        words = said
+        if said is None and method.card.family == "bridge":
+            words = {"status": "", "message": cut_off(method.label(), status)}
         return finish(asked, _Looks(seen, status, limits.rows, words), clock)
 
     def judged(step: int, point: Point, calls: dict[str, int]) -> Seen:
@@ -208,7 +210,7 @@ class _Looks:
             np.ones(len(kept), bool),
         )
 
-    def said(self) -> dict[str, str]:
+    def said(self) -> dict[str, str] | None:
         """The peer's last word."""
         return self._said
 

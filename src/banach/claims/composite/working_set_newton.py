@@ -7,25 +7,30 @@ working sets; their seconds are compared in benchmarks/, passes over the data he
 """
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_diabetes, make_regression
 
 from banach.claims.course import Seen, at_most, fresh, ours, proved
 from banach.doors.solve import solve
 from banach.kinds.glm.host_model import of
 from banach.kinds.glm.models import Lasso
 from banach.methods.composite.working_set_newton import WorkingSet
+from banach.zoo import datasets
+
+
+def _drawn(n, p, seed):
+    """n rows, p columns, eight of which count, and noise."""
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n, p))
+    return A, A[:, :8] @ rng.uniform(1, 5, 8) + rng.standard_normal(n)
 
 
 def _instances():
     data = {
-        "diabetes": load_diabetes(return_X_y=True, scaled=False),
-        "breast cancer": load_breast_cancer(return_X_y=True),
+        "diabetes": datasets.diabetes(),
+        "breast cancer": datasets.breast_cancer(),
+        "tall": _drawn(200, 80, 1),
+        "wide": _drawn(60, 200, 2),
+        "fresh": _drawn(80, 150, fresh()),
     }
-    for name, shape in {"tall": (200, 80), "wide": (60, 200)}.items():
-        data[name] = make_regression(*shape, n_informative=8, noise=5, random_state=1)
-    seed = int(fresh()) % 2**31
-    data["fresh"] = make_regression(80, 150, n_informative=20, noise=9,
-                                    random_state=seed)  # fmt: skip
     found = {}
     for name, (A, y) in data.items():
         A, y = (A - A.mean(0)) / A.std(0), y - y.mean()

@@ -12,6 +12,7 @@ from banach.terms.norms import L1
 from banach.terms.sets import Box
 from banach.terms.term import Norm
 from banach.terms.total_variation import TotalVariation1D
+from banach.zoo import datasets
 
 LAM = 0.1
 
@@ -46,9 +47,7 @@ def scans(smooth: bool = False, box: bool = False) -> dict[str, Structured]:
     The square is f where `smooth`, else g; with `box` g is the box [0, 1], which holds
     b and so the solution.
     """
-    from sklearn.datasets import load_digits
-
-    images, found = load_digits().images / 16, {}
+    images, found = datasets.digits().A.reshape(-1, 8, 8) / 16, {}
     within = Box(0.0, 1.0) if box else None
     D, zero = np.diff(np.eye(64), axis=0), np.zeros(64)
     for name, seed in instances.seeds().items():
@@ -69,9 +68,8 @@ def images(side: int = 3) -> dict[str, Structured]:
     image of 256 x 256 is one of 24 x 24. Begun at b.
     """
     from scipy.sparse import csr_array, vstack
-    from sklearn.datasets import load_digits
 
-    digits, found, n = load_digits().images / 16, {}, 8 * side
+    digits, found, n = datasets.digits().A.reshape(-1, 8, 8) / 16, {}, 8 * side
     one = np.arange(n * n).reshape(n, n)
 
     def along(axis: int) -> Any:

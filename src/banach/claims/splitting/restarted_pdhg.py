@@ -17,15 +17,14 @@ from banach.methods.splitting.chambolle_pock import ChambollePock
 from banach.methods.splitting.restarted_pdhg import RestartedPdhg
 from banach.terms.norms import L1
 from banach.terms.sets import Box
+from banach.zoo import datasets
 
 CAP, POWERS = 200_000, [4**k for k in range(1, 8)]
 
 
 def pursuits():
     """The sparsest weights of 10 columns that fit 6 people of diabetes exactly."""
-    from sklearn.datasets import load_diabetes
-
-    A, y = load_diabetes(return_X_y=True)
+    A, y = datasets.diabetes()
     y, found = (y - y.mean()) / y.std(), {}
     for name, seed in instances.seeds().items():
         rows = np.random.default_rng(seed).choice(len(A), 6, replace=False)

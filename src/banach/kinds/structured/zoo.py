@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from banach.zoo import datasets
 from banach.zoo.registry import Shelf
 
 _shelf = Shelf("Structured")
@@ -26,13 +27,12 @@ def _grid(height: int, width: int) -> Any:
 def _inpainting():
     """A 3 of scikit-learn's digits, seen through a mask; anisotropic TV, in [0, 1]."""
     import jax.numpy as jnp
-    from sklearn.datasets import load_digits
 
     from banach.kinds.structured.problem import Structured
     from banach.terms.norms import L1
     from banach.terms.sets import Box
 
-    image = load_digits().images[3] / 16
+    image = datasets.digits().A[3].reshape(8, 8) / 16
     rng = np.random.default_rng(0)
     mask = (rng.random(image.shape) < 0.5).astype(float)
     seen = mask * (image + 0.05 * rng.standard_normal(image.shape))
@@ -51,12 +51,11 @@ def _inpainting():
 def _fused():
     """Least squares on 10 standardised columns, sparse and of few distinct values."""
     import jax.numpy as jnp
-    from sklearn.datasets import load_diabetes
 
     from banach.kinds.structured.problem import Structured
     from banach.terms.norms import L1
 
-    A, y = load_diabetes(return_X_y=True)
+    A, y = datasets.diabetes()
     y = (y - y.mean()) / y.std()
 
     def misfit(x, A, y):
@@ -74,13 +73,12 @@ def _fused():
 @_named("structured:basis_pursuit", "the sparsest weights that fit 6 rows of diabetes")
 def _pursuit():
     """minimise ||x||_1 subject to A x = y, by the indicator of one point."""
-    from sklearn.datasets import load_diabetes
 
     from banach.kinds.structured.problem import Structured
     from banach.terms.norms import L1
     from banach.terms.sets import Box
 
-    A, y = load_diabetes(return_X_y=True)
+    A, y = datasets.diabetes()
     A, y = A[:6] / 0.05, (y[:6] - y.mean()) / y.std()
     zero = np.zeros(A.shape[1])
     return Structured(None, L1(1.0), Box(y, y), A, zero, reference=zero)
