@@ -26,6 +26,17 @@ def _puromycin():
     return NonlinearLeastSquares(residual, start, (CONCENTRATION, RATE), data=RATE)
 
 
+@_named("fit:puromycin_bounded", "the same, K at least 0.08: a bound that holds")
+def _bounded():
+    """K is 0.08 then, and Vm the height of a linear fit."""
+    from banach.kinds.least_squares.problem import NonlinearLeastSquares
+
+    free = _puromycin()
+    return NonlinearLeastSquares(
+        free.fun, free.x0, free.args, data=RATE, lower=np.array([0.0, 0.08])
+    )
+
+
 @_named("fit:circle", "a circle through 6 points, by orthogonal distances")
 def _circle():
     """Points and answer of Gander, Golub and Strebel (1994): centre, radius."""
