@@ -272,6 +272,8 @@ def test_the_answer_of_a_bed_is_its_answer(name):
     problem, x = bed.problem, bed.solution(1.0)
     for measure in bed.measures.values():
         assert measure(x) == pytest.approx(0, abs=1e-12)
+    if "outer_prox" in problem.oracles():
+        return  # x alone has no residual there; its check has tests of its own
     residual = by_numpy(lambda p, at: p.optimality(at).x, problem, Point(x))
     first = problem.start()
     start = size(by_numpy(lambda p, at: p.optimality(at).x, problem, first)(first))

@@ -42,7 +42,7 @@ def runs(tmp_path_factory, lasso):
     """Name -> (document, what verifies or resumes it)."""
     folder = tmp_path_factory.mktemp("runs")
     file = folder / "x.json"
-    bn.solve(lasso, tol=1e-9, checkpoint=file)
+    bn.solve(lasso, "fista", tol=1e-9, checkpoint=file)
     checkpoint = json.loads(file.read_text())
     answer = {k: v for k, v in checkpoint.items() if k != "checkpoint"}
     bn.solve(bn.Transport(COST, [0.25, 0.75], [0.5, 0.25, 0.25], 0.5)).save(file)
@@ -165,7 +165,7 @@ def test_a_damaged_checkpoint_is_refused(runs, lasso, tmp_path):
 def test_a_forged_checkpoint_is_looked_at_again(runs, lasso, tmp_path):
     """A verdict in the carry is no verdict: the point is judged at the asked tol."""
     file = tmp_path / "run.json"
-    want = bn.solve(lasso, tol=1e-9)
+    want = bn.solve(lasso, "fista", tol=1e-9)
 
     def forged(change):
         document = copy.deepcopy(runs["checkpoint"])

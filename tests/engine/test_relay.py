@@ -134,7 +134,7 @@ def test_a_leg_goes_on_from_where_it_stood():
     # Of one method that makes way: the same run as that method's by itself.
     g = np.random.default_rng(5)
     A = g.normal(size=(60, 30)) @ np.diag(np.logspace(0, -0.45, 30))
-    problem = bn.Lasso(A, A[:, 0] - A[:, 1], lam=0.02)
+    problem = bn.GroupLasso(A, A[:, 0] - A[:, 1], lam=0.02, groups=range(30))
     alone = bn.solve(problem, "fista", tol=1e-13)
     assert alone.certified
     border = alone.settings.every
@@ -234,7 +234,7 @@ def test_a_relay_saves_checkpoints_of_the_leg_that_runs(tmp_path):
     file = tmp_path / "c.json"
     g = np.random.default_rng(1)
     A = g.normal(size=(40, 8)).astype(np.float32)
-    problem = bn.Lasso(A, A[:, 0] - A[:, 1], lam=np.float32(0.5))
+    problem = bn.GroupLasso(A, A[:, 0] - A[:, 1], lam=np.float32(0.5), groups=range(8))
     result = bn.solve(problem, tol=1e-12, max_steps=600, checkpoint=str(file))
     assert result.manifest["tried"]
     on = bn.solve(problem, resume=str(file), max_steps=700)

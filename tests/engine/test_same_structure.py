@@ -98,7 +98,9 @@ def bits(tree):
 
 def decided(problem):
     with compat.double():
-        plan = _plan(problem, None, None, None, None)
+        # The default of sparse models is made of no facts.
+        method = "fista" if isinstance(getattr(problem, "term", None), bn.L1) else None
+        plan = _plan(problem, method, None, None, None)
         found = {
             "method": plan.method.label(),
             "view": plan.method.seen_as(),

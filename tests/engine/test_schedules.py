@@ -133,7 +133,8 @@ def test_a_random_method_is_given_the_same_keys():
 def unseen():
     """A Lasso of shapes that no other test has: some calls compile for each shape."""
     rng = np.random.default_rng(0)
-    return dict(problem=bn.Lasso(rng.normal(size=(23, 17)), rng.normal(size=23), 0.1))
+    problem = bn.Lasso(rng.normal(size=(23, 17)), rng.normal(size=23), 0.1)
+    return dict(problem=problem, method="fista")
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,9 @@ def test_the_prox_is_the_terms_own_in_the_other_units(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_raw_columns_are_answered_in_few_steps(name):
     problem = MODELS[name]()
-    result = bn.solve(problem, max_steps=2000)
+    # The default of sparse models scales columns by itself.
+    method = "fista" if isinstance(problem.term, bn.L1 | bn.ElasticNet) else None
+    result = bn.solve(problem, method, max_steps=2000)
     assert result.certified, result
     assert result.method.seen_as().startswith("columns scaled")
     assert result.steps < 200

@@ -37,6 +37,7 @@ SKIP = {
     "Result": "returned by bn.solve",
     "Verdict": "returned by bn.verify",
     "Uncertainty": "returned by bn.uncertainty",
+    "Path": "returned by bn.path",
     "Race": "returned by bn.race",
     "Results": "returned by bn.solve_many",
     "Stacked": "returned by bn.stack",
@@ -259,6 +260,8 @@ row("Adadagrad", bn.Adadagrad, {"learning_rate": 0.1, "most": 64},
 row("AdasketchNewton", bn.AdasketchNewton, {}, sketch="method", delta="positive",
     mu="positive", nu="positive", rho="positive", max_sweeps="count",
     max_tries="count")  # fmt: skip
+row("Acoder", bn.Acoder, {"lipschitz": 1.0}, lipschitz="positive", mu="nonnegative",
+    blocks="count")  # fmt: skip
 row("Admm", bn.Admm, {"rho": 1.0}, rho="positive", norm="positive", alpha="positive",
     adapt="size")  # fmt: skip
 row("Anderson", bn.Anderson, {"memory": 5}, memory="count", cutoff="nonnegative")
@@ -287,10 +290,14 @@ row("Fista", bn.Fista, {"lipschitz": 1.0}, lipschitz="positive", restart="flag",
     grow="flag")  # fmt: skip
 row("BacktrackingExtragradient", bn.BacktrackingExtragradient, {"share": 0.9},
     share="positive", shrink="positive", grow="positive")  # fmt: skip
+row("BoundedLevenbergMarquardt", bn.BoundedLevenbergMarquardt, {"damping": 1e-3},
+    damping="positive", rule="word")  # fmt: skip
 row("Broyden", bn.Broyden, {}, sigma="positive", slack="positive")
 row("Dogleg", bn.Dogleg, {"factor": 1.0}, factor="positive")
 row("GaussNewton", bn.GaussNewton, {}, share="positive", halvings="count")
 row("GoldenRatio", bn.GoldenRatio, {"phi": 1.5}, phi="positive")
+row("GreedyBcd", bn.GreedyBcd, {"block": 3}, block="count", rule="word")
+row("WorkingSetNewton", bn.WorkingSetNewton, {"first": 3}, first="count")
 row("LevenbergMarquardt", bn.LevenbergMarquardt, {"factor": 10.0}, factor="positive")
 row("NewtonRoot", bn.NewtonRoot, {}, decrease="positive")
 row("PowellHybrid", bn.PowellHybrid, {"factor": 10.0}, factor="positive")
@@ -412,6 +419,9 @@ row("minimize", bn.minimize, {"fun": square, "x0": x0}, fun="function", x0="arra
 many = {k: v for k, v in asked.items() if k != "start"}
 row("solve_many", bn.solve_many, {"problems": [problem]}, problems="problems",
     starts="problems?", progress="callback?", **many)  # fmt: skip
+row("path", bn.path, {"problem": bn.Lasso(X, Y, lam=1.0), "multiples": [1.0]},
+    problem="problem", points="count", down_to="positive", tol="tolerance",
+    folds="size", seed="seed", max_steps="count")  # fmt: skip
 row("stack", bn.stack, {"problems": [problem]}, problems="problems")
 row("problems", bn.problems, {}, kind="name?")
 row("explain", bn.explain, {"name": "fista"}, name="name")

@@ -60,7 +60,9 @@ def test_float32_columns_from_a_millionth_to_a_million(name, k):
     ],
 )
 def test_a_certificate_says_where_its_scale_is_from(name, where, words):
-    r = bn.solve(EQUIVALENTS[name](1e-5).problem)
+    # Of a residual that is rounding no scale is asked for: newton_cg arrives there.
+    method = "trust_region_newton" if name == "minimize_value" else None
+    r = bn.solve(EQUIVALENTS[name](1e-5).problem, method)
     claim = r.to_dict()["certificate"]
     assert claim["scale_from"] == claim["parts"][0]["scale_from"] == where
     assert words in str(r).splitlines()[0]

@@ -64,7 +64,7 @@ class PrimalDual(Scaled):
         ...     L=1.0,
         ... )
         >>> result = bn.solve(pull, check=bn.PrimalDual())
-        >>> result.status, result.x.round(5), result.point.dual.round(5)
+        >>> result.status, result.x.round(5), np.asarray(result.point.dual).round(5)
         ('certified', array([1.5, 1.5]), array([0.5, 0.5]))
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from banach.core import compat, tree, validation
-from banach.core.annotations import Matrix, Real
+from banach.core.annotations import Matrix, Real, Reals
 from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
@@ -105,7 +105,7 @@ class Structured(Started):
         g: Term | None,
         h: Term,
         K: Matrix | Operator | None = None,
-        x0: Any = None,
+        x0: Reals | None = None,
         args: tuple = (),
         *,
         L: Real | None = None,
@@ -113,7 +113,7 @@ class Structured(Started):
         mu: Real | None = None,
         quadratic: bool = False,
         step: Real | None = None,
-        reference: Any = None,
+        reference: Reals | None = None,
     ):
         inputs.optional(convex, "convex")
         given = {"args": args or None, "L": L, "convex": convex, "mu": mu}
