@@ -184,6 +184,7 @@ from banach.methods.sciml.sobolev_gradient_flow import (
 from banach.methods.smooth.accelerated_gradient import (
     AcceleratedGradient as AcceleratedGradient,
 )
+from banach.methods.smooth.adaptive_cubic import AdaptiveCubic as AdaptiveCubic
 from banach.methods.smooth.barzilai_borwein import BarzilaiBorwein as BarzilaiBorwein
 from banach.methods.smooth.barzilai_borwein import (
     BarzilaiBorweinDirection as BarzilaiBorweinDirection,
@@ -192,6 +193,9 @@ from banach.methods.smooth.bfgs import Bfgs as Bfgs
 from banach.methods.smooth.bfgs import BfgsDirection as BfgsDirection
 from banach.methods.smooth.dfp import Dfp as Dfp
 from banach.methods.smooth.dfp import DfpDirection as DfpDirection
+from banach.methods.smooth.energy_preconditioned_gd import (
+    EnergyPreconditionedGd as EnergyPreconditionedGd,
+)
 from banach.methods.smooth.gradient_descent import GradientDescent as GradientDescent
 from banach.methods.smooth.gradient_normalized_newton import (
     GradientNormalizedNewton as GradientNormalizedNewton,
@@ -211,7 +215,14 @@ from banach.methods.smooth.polak_ribiere import (
     PolakRibiereDirection as PolakRibiereDirection,
 )
 from banach.methods.smooth.root_newton import RootNewton as RootNewton
+from banach.methods.smooth.saddle_free_newton import (
+    SaddleFreeNewton as SaddleFreeNewton,
+)
+from banach.methods.smooth.scaled_gd_lambda import ScaledGdLambda as ScaledGdLambda
 from banach.methods.smooth.sr1 import Sr1 as Sr1
+from banach.methods.smooth.symmetric_poly_precond import (
+    SymmetricPolyPrecond as SymmetricPolyPrecond,
+)
 from banach.methods.smooth.trust_region_newton import (
     TrustRegionNewton as TrustRegionNewton,
 )

@@ -297,6 +297,15 @@ row("Dogleg", bn.Dogleg, {"factor": 1.0}, factor="positive")
 row("GaussNewton", bn.GaussNewton, {}, share="positive", halvings="count")
 row("GoldenRatio", bn.GoldenRatio, {"phi": 1.5}, phi="positive")
 row("GreedyBcd", bn.GreedyBcd, {"block": 3}, block="count", rule="word")
+row("SaddleFreeNewton", bn.SaddleFreeNewton, {"damping": 0.1}, damping="nonnegative?")
+row("AdaptiveCubic", bn.AdaptiveCubic, {"sigma": 1.0}, sigma="positive",
+    eta1="positive", eta2="positive")  # fmt: skip
+row("EnergyPreconditionedGd", bn.EnergyPreconditionedGd, {"eta": 0.1}, eta="positive?",
+    metric="network", c="positive")  # fmt: skip
+row("SymmetricPolyPrecond", bn.SymmetricPolyPrecond, {"tau": 1}, metric="square?",
+    tau="size", krylov="flag")  # fmt: skip
+row("ScaledGdLambda", bn.ScaledGdLambda, {"step_size": 0.1}, step_size="positive",
+    damping="positive")  # fmt: skip
 row("WorkingSetNewton", bn.WorkingSetNewton, {"first": 3}, first="count")
 row("LevenbergMarquardt", bn.LevenbergMarquardt, {"factor": 10.0}, factor="positive")
 row("NewtonRoot", bn.NewtonRoot, {}, decrease="positive")
