@@ -26,7 +26,10 @@ CAP = 40_000
 
 @proved("Liu et al. 2023 (energy law, every eta)", at_most(1e-12))
 def law():
-    """r+^2 - r^2 + (r+ - r)^2 + ||x+ - x||_A^2 / eta over r_0^2, 100 steps."""
+    """r+^2 - r^2 + (r+ - r)^2 + ||x+ - x||_A^2 / eta over r_0^2, 100 steps.
+
+    Over r^2 it is the rounding of x that is seen once a large eta has made r tiny.
+    """
     found = {}
     for name, problem in instances.logistic().items():
         n = problem.size()

@@ -5,6 +5,7 @@ linearly at a constant rate, where gradient descent slows down with the conditio
 (figure 1). Reduced: 40 x 40 matrices of rank 3, six columns, 600 Gaussian measurements,
 alpha = 1e-7, step 0.3 and lambda = a fifth of the least eigenvalue; errors down to 1e-3
 of the first, above the floor that the surplus columns leave with so few measurements.
+A first trial of 24 x 24, alpha = 1e-4 and errors of 1e-6 reached that floor and ended.
 """
 
 import jax.numpy as jnp

@@ -33,12 +33,12 @@ class SaddleFreeNewton(Method):
     x+ = x - (|H| + lam I)^-1 g,  |H| = V diag |l| V',  H = V diag(l) V'
 
     which minimises the linear model where the quadratic one changes it little. With
-    `damping` lam given every finite step is taken. `damping=None` tries the paper's
-    grid lam = 10^0 .. 10^-6 at every step, here times the largest |l| (ours: the units
-    of f do not matter), and takes the least lam whose f is the lowest to rounding. A
-    step along which f does not fall (in its rounding: by the slopes at both ends) is
-    refused: the grid is lifted tenfold, and comes down by as much after a success
-    (ours).
+    `damping` lam given every finite step is taken. `damping=None` tries lam = 10^0 ..
+    10^-6 times the largest |l| at every step (the paper too picks from a set; ours is
+    relative, so that the units of f do not matter) and takes the least lam whose f is
+    the lowest to rounding. A step along which f does not fall (in its rounding: by the
+    slopes at both ends) is refused: the grid is lifted tenfold, and comes down by as
+    much after a success (ours).
 
     The exact form, n^3 a step; the paper's Krylov form for large n is left out. At a
     saddle itself, where g = 0, it stands still; trust_region_newton does not.
