@@ -371,7 +371,7 @@ def rule(learning_rate):
 
 
 row("FromOptax", bn.FromOptax, {"factory": rule, "learning_rate": 0.1},
-    factory="function", oracle="callback?", searched="callback?",
+    factory="function", oracle="callback?", searched="callback?", batch="count?",
     learning_rate="number")  # fmt: skip
 
 # ---- checks ------------------------------------------------------------------------

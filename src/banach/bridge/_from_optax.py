@@ -21,6 +21,7 @@ from banach.core.card import method
 from banach.core.method import Method, Refusal
 from banach.core.point import Point
 from banach.core.problem import Misuse
+from banach.parts import batches
 
 MOTIONLESS = 100
 # Unknowns up to which x before and after a step are compared entry by entry. Beyond,
@@ -42,6 +43,7 @@ class FromOptaxState(eqx.Module):
     calls: Int[Array, ""]
     motionless: Int[Array, ""]
     mark: UInt32[Array, " marks"]
+    order: batches.Shuffle | None
 
 
 @method(problem="Smooth", needs={"value", "grad"}, paper="deepmind2020jax", cost=None)
@@ -64,10 +66,15 @@ class FromOptax(Method):
     only the answer is. A run of 100 steps without motion ends as stalled (101 where x
     is large: what the first of them left alone is not known).
 
+    `batch` takes the gradient of so many terms of a sum (bn.FiniteSum, bn.Training) at
+    a step, without replacement and in a fresh order every pass, and in train mode:
+    dropout is on. Without it the gradient is that of the whole sum, in eval mode.
+
     Args:
         factory: factory(**hyper), to a transformation.
         oracle: oracle(value_fn), to a function of x and state, for value and gradient.
         searched: of the state, evaluations inside the last update.
+        batch: terms a step, from 1 to those of the sum; None: all of them.
         hyper: the arguments of the factory.
 
     Source: optax's documentation of gradient transformations.
@@ -87,6 +94,7 @@ class FromOptax(Method):
     fixed: tuple = eqx.field(static=True)
     oracle: Callable | None = eqx.field(static=True)
     searched: Callable | None = eqx.field(static=True)
+    batch: int | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -94,6 +102,7 @@ class FromOptax(Method):
         *,
         oracle: Callable | None = None,
         searched: Callable | None = None,
+        batch: int | None = None,
         **hyper: Any,
     ):
         if not callable(factory):
@@ -113,6 +122,14 @@ class FromOptax(Method):
             warnings.warn(decay, stacklevel=2)
         self.hyper, self.fixed = split(hyper)
         self.factory, self.oracle, self.searched = factory, oracle, searched
+        self.batch = None
+        if batch is not None:
+            self.batch = validation.integer(batch, "FromOptax batch", low=1)
+            if oracle is not None or searched is not None:
+                raise Misuse(
+                    "a line search needs the value of the whole sum; drop batch=, or "
+                    "use a transformation without a search"
+                )
 
     @classmethod
     def suggest(cls, problem, facts):
@@ -127,12 +144,37 @@ class FromOptax(Method):
         """The state before the first step."""
         zero = jnp.zeros((), jnp.int32)
         inner = self._transform().init(start.x)
-        return FromOptaxState(start.x, inner, zero, zero, _first_mark(start.x))
+        order = None
+        if self.batch is not None:
+            if "stochastic_grad" not in problem.oracles():
+                raise Misuse(
+                    f"batch= is of the terms of a sum, and {problem.kind} has none: "
+                    "state bn.FiniteSum or bn.Training, or drop batch="
+                )
+            batches.fits(self.batch, problem.n)
+            order = batches.shuffled(problem.n, key)
+        mark = _first_mark(start.x)
+        return FromOptaxState(start.x, inner, zero, zero, mark, order)
 
     def step(self, problem, state, key):
         """One step of the peer."""
-        transform = self._transform()
-        if self.oracle is None:
+        transform, order = self._transform(), state.order
+        taken = _extra(transform.update)
+        if order is not None:
+            draw, noise = jax.random.split(key)
+            order = batches.ready_for(order, self.batch, draw)
+            index = batches.window(order, 0, self.batch)
+            g = problem.stochastic_grad(state.x, index, None, noise)
+            order = batches.spent(order, self.batch)
+            f, calls = None, state.calls + 1
+            # What takes anything asks for nothing.
+            taken = () if taken == _EXTRA else taken
+            if {"value", "value_fn"} & {*taken}:
+                raise Misuse(
+                    f"{self.label()} asks for the value of the whole sum at each step; "
+                    "drop batch="
+                )
+        elif self.oracle is None:
             f, g = problem.value_and_grad(state.x)
             calls = state.calls + 1
         else:
@@ -140,7 +182,6 @@ class FromOptax(Method):
             # Only the first gradient is computed; later ones are in the state.
             calls = state.calls + (state.calls == 0)
         given = {"value": f, "grad": g, "value_fn": problem.value}
-        taken = _extra(transform.update)
         extra = {k: given[k] for k in taken}
         u, inner = transform.update(g, state.inner, state.x, **extra)
         x = jax.tree.map(lambda p, d: (p + d).astype(p.dtype), state.x, u)
@@ -151,7 +192,7 @@ class FromOptax(Method):
         else:
             still, mark = tree.max_abs(tree.sub(x, state.x)) == 0, state.mark
         motionless = jnp.where(still, state.motionless + 1, 0)
-        return FromOptaxState(x, inner, calls, motionless, mark)
+        return FromOptaxState(x, inner, calls, motionless, mark, order)
 
     def point(self, state):
         """The current point."""
@@ -162,8 +203,14 @@ class FromOptax(Method):
         return state.motionless >= MOTIONLESS
 
     def calls(self, state):
-        """Evaluations so far."""
+        """Evaluations so far; of batches, gradients of terms."""
+        if self.batch is not None:
+            return {"stochastic_grad": state.calls * self.batch}
         return {"value": state.calls, "grad": state.calls}
+
+    def draws(self):
+        """Whether it takes batches."""
+        return self.batch is not None
 
     def label(self):
         """The peer and its algorithm."""

@@ -163,6 +163,10 @@ class Method(eqx.Module):
         """Bytes sent in a run of so many steps, by direction; empty: nothing is."""
         return {}
 
+    def draws(self) -> bool:
+        """Whether another seed is another run."""
+        return self.card.random
+
     def label(self) -> str:
         """Name in tables; bridges add the peer's algorithm."""
         return self.card.name
@@ -219,6 +223,10 @@ class HostMethod(eqx.Module):
     def sent(self, problem: Problem, steps: int) -> dict[str, int]:
         """Nothing: a peer runs on one host."""
         return {}
+
+    def draws(self) -> bool:
+        """Whether another seed is another run."""
+        return self.card.random
 
     @abc.abstractmethod
     def label(self) -> str:

@@ -162,11 +162,11 @@ class Answer:
 
     def predict(self, new: Any, *, offset: Any = None) -> Any:
         """`problem.predict` at x: means of new rows, of a classifier their labels."""
-        return self._whole().predict(self.x, new, offset=offset)
+        return self._whole().predict(self.x, new, **_given(offset))
 
     def predict_proba(self, new: Any, *, offset: Any = None) -> Any:
         """`problem.predict_proba` at x, a column a class as in `problem.labels()`."""
-        return self._whole().predict_proba(self.x, new, offset=offset)
+        return self._whole().predict_proba(self.x, new, **_given(offset))
 
     def _whole(self) -> Problem:
         if isinstance(self.problem, LeftOut):
@@ -492,3 +492,8 @@ def _eat(h: Any, leaf: Any) -> None:
     a = np.ascontiguousarray(leaf)
     h.update(f"{a.dtype}{a.shape}".encode())
     h.update(a.view(np.uint8).data if a.size and a.ndim else a.tobytes())
+
+
+def _given(offset: Any) -> dict[str, Any]:
+    """An argument that linear models alone have."""
+    return {} if offset is None else {"offset": offset}

@@ -123,6 +123,12 @@ def method_for(
         built = method
     else:
         card = getattr(method, "card", None)
+        if card is None and getattr(method, "_fields", None) == ("init", "update"):
+            raise Misuse(
+                "an optax transformation is passed as what makes it, so that it can be "
+                "made again: bn.FromOptax(optax.adam, learning_rate=1e-2), or of a "
+                "chain bn.FromOptax(lambda: optax.chain(...))"
+            )
         if card is None:
             raise Misuse(
                 f"method must be a name, a Method or a Method class, got "

@@ -90,6 +90,11 @@ def hint(status: str, facts: dict[str, Any]) -> str:
         return "raise time_limit, continue with start=result, or race other methods"
     if status == "stalled" and goal:
         return "try another method; the target may lie below what can be reached"
+    if status == "budget" and not goal and facts["steps"] and not facts["best_step"]:
+        return (
+            "no step improved on the start: a smaller learning_rate or step_size, or "
+            "another method (bn.race(problem))"
+        )
     if status == "budget" and not goal and facts["dtype"] == "float32" and _flat(facts):
         return _narrow(facts)
     if status == "budget":

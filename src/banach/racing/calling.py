@@ -1,10 +1,13 @@
 """How a run of a race is made again by hand: a call to copy, in Python or a shell."""
 
+import dataclasses
 import json
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from banach.core.check import Absolute
 from banach.core.method import Method
@@ -33,6 +36,33 @@ def calls(
                 own = isinstance(entrant, str)
                 method = json.dumps(entrant) if own else f"methods[{at}]"
                 found[label] = _python(problem, method, asked)
+    return found
+
+
+def apart(methods: Sequence[Any]) -> list[str]:
+    """Their labels; of several of one label, with the settings in which they differ."""
+    labels = [m.label() for m in methods]
+    often = Counter(labels)
+
+    def settings(m: Any) -> dict[str, str]:
+        own = m.bare() if isinstance(m, Method) else m
+        values = {f.name: getattr(own, f.name) for f in dataclasses.fields(own)}
+        return {
+            k: f"{v.item():.4g}" if np.ndim(v) == 0 and hasattr(v, "item") else repr(v)
+            for k, v in values.items()
+        }
+
+    found = []
+    for i, (m, label) in enumerate(zip(methods, labels, strict=True)):
+        if often[label] == 1:
+            found.append(label)
+            continue
+        others = [settings(o) for o, name in zip(methods, labels, strict=True)
+                  if name == label]  # fmt: skip
+        told = [f"{k}={v}" for k, v in settings(m).items()
+                if any(o.get(k) != v for o in others)]  # fmt: skip
+        rank = labels[: i + 1].count(label)
+        found.append(f"{label}({', '.join(told)})" if told else f"{label} #{rank}")
     return found
 
 

@@ -102,10 +102,11 @@ class Race:
         """
         index = catalogue.load_index()
         runs = []
-        for r, every in zip(self.runs, self.repeats, strict=True):
+        names = calling.apart([r.method for r in self.runs])
+        for r, name, every in zip(self.runs, names, self.repeats, strict=True):
             entry = index.get(r.method.card.name)
             title = "" if entry is None else entry["title"]
-            run = r.to_dict() | {"title": title, "call": self._call(r)}
+            run = r.to_dict() | {"title": title, "call": self._call(r), "method": name}
             if len(every) > 1:
                 run["seeds"] = several.entries(every, self.seeds[: len(every)])
                 run["spread"] = several.spread(every)
@@ -386,8 +387,7 @@ def race(
                     refused.append(Refused(label, built.cure))
                     tell(label, refused[-1])
                     continue
-            card = getattr(built, "card", None)
-            stochastic = card is not None and card.random
+            stochastic = not isinstance(built, type) and built.draws()
             done: list[Result] = []
             limit = _limit(time_limit, patience, groups)
             within = options | {"time_limit": limit}
@@ -510,8 +510,7 @@ def _planned(field: Sequence[Any], asked: Callable[..., Any], seeds: int) -> int
                 built = asked(entrant)
         if isinstance(built, Refused | Refusal):
             continue
-        card = getattr(built, "card", None)
-        runs += seeds if card is not None and card.random else 1
+        runs += seeds if not isinstance(built, type) and built.draws() else 1
     return max(runs, 1)
 
 
