@@ -137,7 +137,8 @@ class Structured(Started):
             check_scalar(fun.narrow, "Structured's f")
             f = Smooth(fun, x0, args, L=L, mu=mu, convex=bool(convex))
         kind = tree.dtype(x0)
-        self.f, self.x0 = f, x0
+        at_start: Any = x0
+        self.f, self.x0 = f, at_start
         self.K = None if K is None else _operator(K, x0)
         terms = {"g": Zero() if g is None else g, "h": h}
         for name, term in terms.items():
