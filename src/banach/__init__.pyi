@@ -159,6 +159,9 @@ from banach.methods.least_squares.bounded_levenberg_marquardt import (
 )
 from banach.methods.least_squares.dogleg import Dogleg as Dogleg
 from banach.methods.least_squares.gauss_newton import GaussNewton as GaussNewton
+from banach.methods.least_squares.learned_lm_damping import (
+    LearnedLmDamping as LearnedLmDamping,
+)
 from banach.methods.least_squares.levenberg_marquardt import (
     LevenbergMarquardt as LevenbergMarquardt,
 )
