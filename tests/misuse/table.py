@@ -74,9 +74,18 @@ row("AffineSet", bn.AffineSet, {"A": X[:1].repeat(2, 1), "b": [1.0]}, A="matrix"
     b="array")  # fmt: skip
 row("GroupL2", bn.GroupL2, {"lam": 0.1, "groups": [0, 0, 1]}, lam="weights",
     groups="groups", count="count?")  # fmt: skip
+<<<<<<< HEAD
 row("GroupSparseEnvelope", bn.GroupSparseEnvelope, {"lam": 0.1, "k": 1, "groups":
     [0, 0, 1]}, lam="positive", k="count", groups="groups", weights="weights",
     count="count?")  # fmt: skip
+=======
+row("SparseGroupL2", bn.SparseGroupL2, {"l1": 0.1, "lam": 0.1, "groups": [0, 0, 1]},
+    l1="weights", lam="weights", groups="groups", count="count?")  # fmt: skip
+row("SortedL1", bn.SortedL1, {"lam": 0.5}, lam="weights")
+row("SCAD", bn.SCAD, {"lam": 0.5, "a": 3.7}, lam="weights", scale="positive")
+row("MCP", bn.MCP, {"lam": 0.5}, lam="weights", gamma="positive",
+    scale="positive")  # fmt: skip
+>>>>>>> w-terms2
 row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
     a="term", b="term")  # fmt: skip
 
@@ -197,6 +206,16 @@ row("ElasticNetRegression", bn.ElasticNetRegression,
     l2="weights", intercept="flag")  # fmt: skip
 row("GroupLasso", bn.GroupLasso, regression | {"lam": 0.1, "groups": [0, 1]},
     A="matrix", b="array", lam="weights", groups="groups",
+    intercept="flag")  # fmt: skip
+row("SparseGroupLasso", bn.SparseGroupLasso,
+    regression | {"l1": 0.1, "lam": 0.1, "groups": [0, 1]}, A="matrix", b="array",
+    l1="weights", lam="weights", groups="groups", intercept="flag")  # fmt: skip
+row("SlopeRegression", bn.SlopeRegression, regression | {"lam": 0.1}, A="matrix",
+    b="array", lam="weights", intercept="flag")  # fmt: skip
+row("ScadRegression", bn.ScadRegression, regression | {"lam": 0.1}, A="matrix",
+    b="array", lam="weights", scale="positive", intercept="flag")  # fmt: skip
+row("McpRegression", bn.McpRegression, regression | {"lam": 0.1}, A="matrix",
+    b="array", lam="weights", gamma="positive", scale="positive",
     intercept="flag")  # fmt: skip
 row("NonnegativeLeastSquares", bn.NonnegativeLeastSquares, regression, A="matrix",
     b="array", intercept="flag")  # fmt: skip

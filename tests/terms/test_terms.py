@@ -126,6 +126,7 @@ CONJUGATE_PROX = {
     "elastic_net": lambda w, t: w - soft(w, 0.5) / (1 + 0.25 * t),
     "group": lambda w, t: cut_groups(w, 0.9),
     "linf": lambda w, t: cut_ball(w, 1.1),
+    "sparse_group": lambda w, t: np.clip(w, -0.5, 0.5) + cut_groups(soft(w, 0.5), 0.7),
     "nuclear": lambda w, t: cut_spectral(w, 0.4),
     "linf_ball": lambda w, t: soft(w, 0.9 / t),
     "nonnegative": lambda w, t: np.minimum(w, 0),

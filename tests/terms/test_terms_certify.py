@@ -81,6 +81,36 @@ def grouped(groups):
     return bracket
 
 
+def sparse_grouped(l1, groups):
+    def bracket(x, v):
+        l1_, s = exact(l1), v.copy()
+        total, held = Decimal(0), np.zeros(len(v), bool)
+        for group, lam in groups:
+            g = list(group)
+            held[g] = True
+            s[g] = np.maximum(abs(v[g]) - l1_[g], Decimal(0))
+            if norm(s[g]) > Decimal(lam):
+                return None
+            total += Decimal(lam) * norm(x[g]) + l1_[g] @ abs(x[g]) - x[g] @ v[g]
+        for j in np.flatnonzero(~held & (l1 > 0)):
+            if abs(v[j]) > l1_[j]:
+                return None
+            total += l1_[j] * abs(x[j]) - x[j] * v[j]
+        return total
+
+    return bracket
+
+
+def sorted_l1(lam):
+    def bracket(x, v):
+        down = lambda a: np.sort(abs(a))[::-1]  # noqa: E731
+        if any(np.cumsum(down(v)) > np.cumsum(exact(lam))):
+            return None
+        return exact(lam) @ down(x) - x @ v
+
+    return bracket
+
+
 def ball(primal, lam, dual):
     def bracket(x, v):
         if dual(v) > Decimal(lam):
@@ -138,6 +168,9 @@ TRUTH = {
     "k_support": envelope([(i,) for i in range(6)], ONE, 3),
     "l2_norm": ball(norm, 0.8, norm),
     "linf": ball(lambda x: max(abs(x)), 1.1, lambda v: sum(abs(v))),
+    "sorted_l1": sorted_l1(CASES["sorted_l1"].term.lam),
+    "sparse_group": sparse_grouped(0.5 * ONE, [(g, 0.7) for g, _ in GROUPS["group"]]),
+    "sparse_group_labels": sparse_grouped(W, GROUPS["group_labels"]),
     "nuclear": ball(lambda x: sum(spectrum(x)), 0.4, lambda v: spectrum(v)[0]),
     "box": box(CASES["box"].term.lower, CASES["box"].term.upper),
     "linf_ball": support(0.9, lambda v: sum(abs(v))),

@@ -10,9 +10,10 @@ import pytest
 
 from banach.terms.affine import AffineSet, HalfSpace, SecondOrderCone
 from banach.terms.group_envelope import GroupSparseEnvelope
-from banach.terms.groups import GroupL2
+from banach.terms.groups import GroupL2, SparseGroupL2
 from banach.terms.norms import L1, ElasticNet, L2Norm, LInf, SquaredL2, Zero
 from banach.terms.sets import Box, L1Ball, L2Ball, LInfBall, Nonnegative, Simplex
+from banach.terms.sorted_l1 import SortedL1
 from banach.terms.spectral import Nuclear, NuclearBall, PSDCone, Spectrahedron
 from banach.terms.term import Set, Term
 from banach.terms.total_variation import TotalVariation1D
@@ -46,6 +47,9 @@ CASES = {
     "envelope": Case(GroupSparseEnvelope(0.6, 2, [0, 1, 0, 2, 1, 3], [1.0, 0.5, 2, 1])),
     "k_support": Case(GroupSparseEnvelope(1.0, 3, range(6))),
     "linf": Case(LInf(1.1)),
+    "sorted_l1": Case(SortedL1([1.3, 1.0, 0.6, 0.6, 0.2, 0.0])),
+    "sparse_group": Case(SparseGroupL2(0.5, 0.7, ((0, 3), (1, 2, 5), (4,)))),
+    "sparse_group_labels": Case(SparseGroupL2(W, [0.9, 0.4, 0.0], LABELS)),
     "nuclear": Case(Nuclear(0.4), (3, 2)),
     "tv": Case(TotalVariation1D(0.6)),
     "box": Case(Box(LOW, HIGH)),
@@ -95,6 +99,7 @@ def test_offers_follow_the_structure():
         *("l1", "l1_weights", "l2_norm", "squared_l2", "squared_l2_weights"),
         *("elastic_net", "elastic_net_mixed", "group", "group_labels", "linf"),
         *("nuclear", "envelope", "k_support"),
+        *("sorted_l1", "sparse_group", "sparse_group_labels"),
     }
 
 
@@ -114,6 +119,14 @@ BAD = [
     (lambda: GroupSparseEnvelope(0, 1, [0, 1]), "lam must be positive"),
     (lambda: GroupSparseEnvelope(1, 1, [0, 1], [1.0]), "one for each of the 2"),
     (lambda: GroupSparseEnvelope(1, 1, [-1, 0]), "label >= 0"),
+    (lambda: SparseGroupL2(-1, 1, [0, 0]), "SparseGroupL2 l1 must be"),
+    (lambda: SparseGroupL2(1, [1.0, 2.0], [0, 0]), "one weight for each of the 1"),
+    (lambda: SparseGroupL2(1, 1, [0, 1]).value(np.ones(3)), "SparseGroupL2 has labels"),
+    (lambda: SparseGroupL2(1, 1, ((0, 1), (1, 2))), "SparseGroupL2 groups must cover"),
+    (lambda: SortedL1(-1), "nonnegative and finite, got -1"),
+    (lambda: SortedL1([1.0, 2.0]), "sort it, np.sort(lam)[::-1]"),
+    (lambda: SortedL1(np.ones((2, 2))), "a vector with one weight a rank"),
+    (lambda: SortedL1([2.0, 1.0]).value(np.ones(3)), "3 weights, one a rank"),
     (lambda: TotalVariation1D(-0.1), "TotalVariation1D lam"),
     (lambda: Box(1, [2.0, 0.5]), "Box is empty"),
     (lambda: Box(0, np.nan), "Box upper is NaN"),

@@ -37,8 +37,9 @@ class Facts:
     `properties` maps words of `card.FACTS` to a provenance. `constants` maps
     L (gradient Lipschitz constant of the smooth part, an upper bound), curvature (a
     cheap value that L is at least, for methods that watch it), mu (strong convexity),
-    M (self-concordance), radius (a bound on ||x - x*||) to facts. A
-    constant given as a function is evaluated once, when first read.
+    M (self-concordance), radius (a bound on ||x - x*||), rho (of a term that is not
+    convex: with rho/2 ||.||^2 it is) to facts. A constant given as a function is
+    evaluated once, when first read.
 
     Args:
         properties: words such as "convex" to a provenance.

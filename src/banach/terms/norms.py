@@ -107,7 +107,7 @@ class ElasticNet(Norm):
     @property
     def unpenalised(self) -> Any:
         """Coordinates where both weights are 0."""
-        return _both_zero(self.l1, self.l2)
+        return zero_weights(self.l1, self.l2)
 
     def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
         """l2 (x - s)^2 / 2 + l1 |x| - u x with s = soft(v, l1) / l2, u = v - l2 s."""
@@ -147,7 +147,7 @@ class L1(Norm):
     @property
     def unpenalised(self) -> Any:
         """Coordinates of weight 0."""
-        return _both_zero(self.lam)
+        return zero_weights(self.lam)
 
     def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
         """(lam - |v|) |x| + (|v| |x| - v x)."""
@@ -191,7 +191,7 @@ class SquaredL2(Norm):
     @property
     def unpenalised(self) -> Any:
         """Coordinates of weight 0."""
-        return _both_zero(self.lam)
+        return zero_weights(self.lam)
 
     def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
         """(lam x - v)^2 / (2 lam)."""
@@ -230,7 +230,7 @@ class L2Norm(Norm):
     @property
     def unpenalised(self) -> Any:
         """Everything if lam is 0."""
-        return _both_zero(self.lam)
+        return zero_weights(self.lam)
 
     def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
         """(lam - ||v||) ||x|| + ||v|| ||x|| ||v/||v|| - x/||x|| ||^2 / 2."""
@@ -285,7 +285,7 @@ class LInf(Norm):
     @property
     def unpenalised(self) -> Any:
         """Everything if lam is 0."""
-        return _both_zero(self.lam)
+        return zero_weights(self.lam)
 
     def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
         """(lam - ||v||_1) m + sum |v| (m - sign(v) x), with m = max |x|."""
@@ -359,7 +359,8 @@ def _smallest(weights: PyTree) -> Any:
     return jnp.min(jnp.stack(smallest))
 
 
-def _both_zero(*weights: PyTree) -> Any:
+def zero_weights(*weights: PyTree) -> Any:
+    """Mask of the coordinates where all of these weights are 0."""
     leaves = [jax.tree.leaves(w) for w in weights]
     if all(len(v) == 1 for v in leaves):
         flags = [v[0] == 0 for v in leaves]

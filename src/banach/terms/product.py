@@ -44,6 +44,10 @@ class Product(Term):
             )
         self.terms = terms
 
+    def is_convex(self) -> bool:
+        """Whether all of them are convex."""
+        return all(t.is_convex() for t in self.terms)
+
     def offers(self) -> frozenset[str]:
         """What all terms offer."""
         return frozenset.intersection(*(t.offers() for t in self.terms))
@@ -80,6 +84,13 @@ class Product(Term):
         for term in self.terms[1:]:
             least = jnp.minimum(least, term.mu())
         return least
+
+    def rho(self) -> Any:
+        """The largest of the constants."""
+        most = self.terms[0].rho()
+        for term in self.terms[1:]:
+            most = jnp.maximum(most, term.rho())
+        return most
 
     def diameter(self, like: PyTree | None = None) -> Any:
         """The 2-norm of the diameters, rounded up."""

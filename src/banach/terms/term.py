@@ -1,7 +1,8 @@
 """What a regulariser or a constraint set can be asked for.
 
-A `Term` is a closed convex function g on a pytree. Some terms act leaf by leaf on
-any pytree, some on the whole tree at once, some on one array; each says which.
+A `Term` is a closed function g on a pytree, convex unless it says otherwise. Some
+terms act leaf by leaf on any pytree, some on the whole tree at once, some on one array;
+each says which.
 Hyperparameters are kept as given (a Python number becomes a NumPy scalar) and are
 rounded to the dtype of the point when used: the function that a float32 point
 meets is the one with float32 hyperparameters.
@@ -26,12 +27,22 @@ Scalar = Float[Array, ""]
 
 
 class Term(eqx.Module, metaclass=Made):
-    """A closed convex function g with a cheap proximal step, projection or LMO."""
+    """A closed function g with a cheap proximal step, projection or LMO.
+
+    It is convex, unless `convex` is False: then g + rho/2 ||.||^2 is, `prox` gives a
+    global minimiser, and there is no conjugate. No kind may say that a sum with such a
+    term is convex, nor that its subgradients are monotone.
+    """
 
     oracles: ClassVar[frozenset[str]] = frozenset()
     # Acts coordinate by coordinate: `prox` takes a t for each, and scaled columns of a
     # linear model leave it a term of the same kind.
     separable: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
+
+    def is_convex(self) -> bool:
+        """Whether g is convex (static)."""
+        return self.convex
 
     def offers(self) -> frozenset[str]:
         """Oracles of this instance, among prox, project, lmo and conjugate."""
@@ -71,6 +82,10 @@ class Term(eqx.Module, metaclass=Made):
 
     def mu(self) -> Any:
         """Strong convexity constant of g, a scalar."""
+        return np.zeros(())
+
+    def rho(self) -> Any:
+        """The least number with g + rho/2 ||.||^2 convex: 0 where g is."""
         return np.zeros(())
 
     def diameter(self, like: PyTree | None = None) -> Any:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PyTree
 
 from banach.core import compat, tree, validation
 from banach.core.annotations import Real
-from banach.core.facts import CONSTRUCTION, Fact, Facts
+from banach.core.facts import CONSTRUCTION, DECLARED, Fact, Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
@@ -42,8 +42,9 @@ class Composite(Problem):
     value, grad, hvp and hess are those of f; `objective` is F. `step` is the t of
     the residual check ||x - prox(x - t grad f(x), t)|| / t. It belongs to the
     problem, never to a method: t = `step` if given, else 1 / (L + rho) where L is
-    declared, else 1. `rho` > 0 says that g + rho/2 ||.||^2 is convex but g is not
-    (SCAD, MCP): then nothing is claimed convex.
+    declared, else 1. `rho` > 0 says that g + rho/2 ||.||^2 is convex but g is not:
+    then nothing is claimed convex. Terms that are not convex (SCAD, MCP) say so
+    themselves, and rho is at least theirs.
 
     Args:
         smooth: smooth(x, *args), a JAX function to one real number, or a `bn.Smooth`.
@@ -54,7 +55,7 @@ class Composite(Problem):
         convex: whether f is convex.
         mu: the constant of strong convexity of f.
         step: the t of the residual check.
-        rho: how far g is from convex, a number >= 0.
+        rho: how far g is from convex, a number >= 0; at least the term's own.
         reference: the point that "small" is relative to, like x.
 
     Raises:
@@ -121,6 +122,10 @@ class Composite(Problem):
         rho = validation.number(rho, "rho", low="nonnegative")
         # Zero is the one value of rho that changes what may be claimed.
         self.weak = compat.is_tracer(rho) or float(rho) > 0
+        if not term.is_convex():
+            own = (rho, term.rho())
+            rho = jnp.maximum(*own) if compat.any_tracer(own) else max(map(float, own))
+            self.weak = True
         self.rho = inputs.constant(rho, "rho") if self.weak else np.zeros(())
         _fits(self.term, base)
         if not self.essential():
@@ -166,6 +171,8 @@ class Composite(Problem):
             for name in ("convex", "strongly_convex"):
                 properties.pop(name, None)
             constants.pop("mu", None)
+            own = not self.term.is_convex()
+            constants["rho"] = Fact(self.rho, CONSTRUCTION if own else DECLARED)
         if "lmo" in self.term.offers():
             properties["compact"] = CONSTRUCTION
             if "radius" not in constants:

@@ -362,6 +362,9 @@ def not_convex(problem: Problem) -> str:
     """Why nothing convex is known, or empty."""
     if problem.facts().has("convex"):
         return ""
+    term = getattr(getattr(problem, "base", problem), "term", None)
+    if term is not None and not term.is_convex():
+        return f"{type(term).__name__} is not convex; use a convex term, such as L1"
     return "nothing says that it is convex; declare convex=True if it is"
 
 

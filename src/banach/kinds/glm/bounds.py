@@ -30,8 +30,9 @@ from banach.kinds.glm.losses import (
 )
 from banach.parts.sparse import SparseMatrix
 from banach.terms import norms as pn
-from banach.terms.groups import GroupL2
+from banach.terms.groups import GroupL2, SparseGroupL2
 from banach.terms.sets import Box, Set
+from banach.terms.sorted_l1 import SortedL1
 from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
@@ -242,8 +243,11 @@ def reach(term: Term, F: Scalar, sizes: Sizes, like: Array) -> Scalar:
     Infinite where the term bounds no norm of c. Scaling a column and its weight
     together changes nothing.
     """
-    if isinstance(term, GroupL2 | pn.L2Norm):
-        low = jnp.asarray(jnp.min(jnp.asarray(term.lam)), F.dtype)
+    if isinstance(term, GroupL2 | pn.L2Norm | SortedL1 | SparseGroupL2):
+        if isinstance(term, SortedL1 | SparseGroupL2):
+            low = term.floor(like.size, F.dtype)
+        else:
+            low = jnp.asarray(jnp.min(jnp.asarray(term.lam)), F.dtype)
         far = F / jnp.where(low > 0, low, 1) + least(F.dtype)
         out = sizes.plain * jnp.where(low > 0, far, jnp.inf)
     elif isinstance(term, Box) and "lmo" in term.offers():
@@ -265,6 +269,12 @@ def no_reach(term: Term) -> str | None:
         return None
     if isinstance(term, pn.L1 | pn.SquaredL2 | GroupL2 | pn.L2Norm):
         weights = [term.lam]
+    elif isinstance(term, SortedL1):
+        weights = [np.ravel(term.lam)[:1]] if known(term.lam) else [term.lam]
+    elif isinstance(term, SparseGroupL2):
+        # Labels -1 are of no group.
+        grouped = known(term.groups) and np.min(np.asarray(term.groups)) >= 0
+        weights = [term.l1, term.lam] if grouped else [term.l1]
     elif isinstance(term, pn.ElasticNet):
         weights = [term.l1, term.l2]
     else:

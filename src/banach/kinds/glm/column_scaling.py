@@ -227,6 +227,8 @@ class InColumns(Problem):
             constants["L"] = Fact(self._lipschitz, base.provenance("L"))
         if base.provenance("curvature") is not None:
             constants["curvature"] = Fact(self._seen, SEEN)
+        if base.provenance("rho") is not None:
+            constants["rho"] = Fact(self._weak, base.provenance("rho"))
         if base.provenance("M") is not None:
             constants["M"] = Fact(self._quasi, CONSTRUCTION)
         if base.provenance("mu") is not None:
@@ -315,6 +317,12 @@ class InColumns(Problem):
 
         lam = base._l2()
         return base.seen_by(product, adjoint, w, self._spread(np, lam) ** 2)
+
+    def _weak(self) -> Any:
+        """rho D^2 is the largest that any column has."""
+        xp = np if known(self.base.term, self.view) else jnp
+        D = xp.asarray(self.view.scale)
+        return self.base.term.rho() * xp.max(D) ** 2 * (1 + 1e-6)
 
     def _quasi(self) -> Any:
         xp = np if known(self.base.A, self.view) else jnp

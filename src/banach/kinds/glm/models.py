@@ -25,9 +25,11 @@ from banach.kinds.glm.losses import (
 )
 from banach.kinds.glm.problem import GLM
 from banach.kinds.glm.stack import OPTIONS, Blank, Spec, stackable
-from banach.terms.groups import GroupL2
+from banach.terms.folded_concave import MCP, SCAD
+from banach.terms.groups import GroupL2, SparseGroupL2
 from banach.terms.norms import L1, ElasticNet, SquaredL2
 from banach.terms.sets import Box, Nonnegative, Simplex
+from banach.terms.sorted_l1 import SortedL1
 
 
 def _model(
@@ -439,6 +441,175 @@ def GroupLasso(
     return _model(
         A, b, SquaredLoss(), GroupL2(lam, groups), intercept=intercept, **data
     )
+
+
+@stackable
+@door(also=OPTIONS)
+def SparseGroupLasso(
+    A: Matrix,
+    b: Column,
+    l1: Reals,
+    lam: Reals,
+    groups: ArrayLike | Sequence[Sequence[int]],
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + l1 ||c||_1 + sum_g lam_g ||c_g||_2.
+
+    `groups`: one label a column, or tuples of indices. Not in scikit-learn. R's SGL
+    (lambda, alpha), of a mean: l1 = n alpha lambda, lam_g = n (1 - alpha) lambda
+    sqrt(p_g), p_g the size of the group.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        l1: the weight of the l1 norm, a number >= 0 or one a column.
+        lam: the weight of the group norms, a number >= 0 or one a group.
+        groups: one label a column, or tuples of indices of columns.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.SparseGroupLasso(A, b, 0.1, 0.1, groups=[0, 0])).x.round(3)
+        array([1.1, 1.5])
+    """
+    term = SparseGroupL2(l1, lam, groups)
+    return _model(A, b, SquaredLoss(), term, intercept=intercept, **data)
+
+
+@stackable
+@door(also=OPTIONS)
+def SlopeRegression(
+    A: Matrix,
+    b: Column,
+    lam: Reals,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + sum_i lam_i |c|_(i), |c|_(1) >= |c|_(2) >= ...
+
+    Not in scikit-learn. Weights that control the false discovery rate at q where the
+    columns are orthonormal and the noise is s: lam_i = s norm.ppf(1 - i q / (2 p)).
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lam: p weights in decreasing order, one a rank; a number is an l1 norm.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.SlopeRegression(A, b, lam=[1.0, 0.5])).x.round(3)
+        array([1.071, 1.357])
+    """
+    return _model(A, b, SquaredLoss(), SortedL1(lam), intercept=intercept, **data)
+
+
+@stackable
+@door(also=OPTIONS)
+def ScadRegression(
+    A: Matrix,
+    b: Column,
+    lam: Reals,
+    a: Real = 3.7,
+    scale: Real = 1.0,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + scale sum_j SCAD_{lam,a}(|c_j|). Not convex.
+
+    Certified is that the answer is stationary: no bound of its distance to the best
+    value exists. R's ncvreg(lambda, gamma) is of a mean: the same lam and a = gamma,
+    with scale = n and columns standardised as there. Not in scikit-learn.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lam: the slope at 0 over `scale`, and from which |c_j| on the penalty bends.
+        a: where it is flat, in units of lam, > 2.
+        scale: what the penalty is multiplied by, > 0; n for the lam of a mean.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.ScadRegression(A, b, lam=0.1, scale=3.0)).x.round(3)
+        array([1.167, 1.5  ])
+    """
+    return _model(A, b, SquaredLoss(), SCAD(lam, a, scale), intercept=intercept, **data)
+
+
+@stackable
+@door(also=OPTIONS)
+def McpRegression(
+    A: Matrix,
+    b: Column,
+    lam: Reals,
+    gamma: Real = 3.0,
+    scale: Real = 1.0,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + scale sum_j MCP_{lam,gamma}(|c_j|). Not convex.
+
+    Certified is that the answer is stationary: no bound of its distance to the best
+    value exists. R's ncvreg(lambda, gamma) is of a mean: the same lam and gamma, with
+    scale = n and columns standardised as there. Not in scikit-learn.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        lam: the slope at 0 over `scale`.
+        gamma: where the penalty is flat, in units of lam, > 0.
+        scale: what the penalty is multiplied by, > 0; n for the lam of a mean.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.McpRegression(A, b, lam=0.1, scale=3.0)).x.round(3)
+        array([1.167, 1.5  ])
+    """
+    term = MCP(lam, gamma, scale)
+    return _model(A, b, SquaredLoss(), term, intercept=intercept, **data)
 
 
 @stackable

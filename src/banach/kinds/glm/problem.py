@@ -56,6 +56,7 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
     cures={"dual": "State a linear model (bn.GLM) with a term that has a conjugate"},
     public={
         "models": """Ridge Lasso ElasticNetRegression GroupLasso
+        SparseGroupLasso SlopeRegression ScadRegression McpRegression
         NonnegativeLeastSquares BoxLeastSquares SimplexLeastSquares LogisticRegression
         SparseLogisticRegression SoftmaxRegression PoissonRegression HuberRegression
         SquaredHingeClassifier""",
@@ -321,10 +322,17 @@ class GLM(Problem):
         return self.value(x) + extra
 
     def facts(self) -> Facts:
-        """All by construction; M is that of |D3f[u, u, v]| <= M ||v|| D2f[u, u]."""
+        """All by construction; M is that of |D3f[u, u, v]| <= M ||v|| D2f[u, u].
+
+        Beside a term that is not convex nothing is said to be, the losses neither.
+        """
         loss = self.loss
-        properties = {"convex": CONSTRUCTION, "smooth": CONSTRUCTION}
+        properties = {"smooth": CONSTRUCTION}
+        if self.term.is_convex():
+            properties["convex"] = CONSTRUCTION
         constants = {}
+        if not self.term.is_convex():
+            constants["rho"] = Fact(self.term.rho, CONSTRUCTION)
         if loss.curvature_bound is not None:
             constants["L"] = Fact(self._lipschitz, self._how())
             if known(self.A, self.weight, self.term):
@@ -347,7 +355,8 @@ class GLM(Problem):
         c bounds l''; for Poisson, where nothing does, c w_i is w_i (y_i + 1). Of a
         term that falls apart by coefficient each has its own, in its own units:
         1 / (p c sum_i w_i a_ij^2) with p the number of columns, by Cauchy and Schwarz
-        no longer a step than the bound allows.
+        no longer a step than the bound allows. A term that is not convex adds its rho
+        to 1 / t, so that the residual is 0 exactly at stationary points.
         """
         dtype = self.space().dtype
         A, w = design.cast(self.A, dtype), self.weights(dtype)
@@ -355,12 +364,13 @@ class GLM(Problem):
             w = w * (jnp.asarray(self.y, dtype) + 1)
         else:
             w = w * self.loss.curvature_bound
+        weak = 0 if self.term.is_convex() else jnp.asarray(self.term.rho(), dtype)
         if not self.term.separable:
-            return 1 / jnp.vdot(w, design.row_squares(A) + 1)
+            return 1 / (jnp.vdot(w, design.row_squares(A) + 1) + weak)
         bent = design.times_back(design.mapped(A, jnp.square), w)
         if self.intercept:
             bent = jnp.append(bent, jnp.sum(w))
-        t = 1 / (jnp.where(bent > 0, bent, 1) * bent.shape[0])
+        t = 1 / (jnp.where(bent > 0, bent, 1) * bent.shape[0] + weak)
         return t[:, None] if isinstance(self.loss, SoftmaxLoss) else t
 
     def optimality(self, point: Point) -> Point:

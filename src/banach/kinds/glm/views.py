@@ -285,7 +285,8 @@ def components(problem: Any) -> Way:
     """As an inclusion, one component a row where rows can be drawn."""
     if _rows(Drawn(problem).model):
         return composite.inclusion(problem)
-    return way(ComponentsOfModel, "Inclusion", problem, composite.no_prox(problem))
+    absent = composite.no_prox(problem) or composite.not_convex(problem)
+    return way(ComponentsOfModel, "Inclusion", problem, absent)
 
 
 def _rows(model: Any) -> str:

@@ -132,6 +132,11 @@ class Inclusion(Problem):
         _check_like(self.fun.narrow, z0)
         if term is not None:
             inputs.is_term(term, "Inclusion")
+        if term is not None and not term.is_convex():
+            raise Misuse(
+                f"{type(term).__name__} is not convex, and its subgradients are not "
+                "monotone; state the sum as bn.Composite, or use a convex term"
+            )
         if term is not None and "prox" not in term.offers():
             raise Misuse(
                 f"{type(term).__name__} has no prox, and the resolvent of its "

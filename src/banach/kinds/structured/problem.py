@@ -181,7 +181,7 @@ class Structured(Started):
         return np.zeros(_shape(self.K)[0], self.x0.dtype)
 
     def facts(self) -> Facts:
-        """Those of f, and norm >= ||K||; the terms are convex."""
+        """Those of f, and norm >= ||K||; nothing is convex where a term is not."""
         nothing = Facts(
             {"convex": CONSTRUCTION, "smooth": CONSTRUCTION},
             {"L": Fact(np.zeros((), self.x0.dtype), CONSTRUCTION)},
@@ -189,6 +189,9 @@ class Structured(Started):
         own = nothing if self.f is None else self.f.facts()
         properties = dict(own.properties)
         properties.pop("self_concordant", None)
+        if not (self.g.is_convex() and self.h.is_convex()):
+            for name in ("convex", "strongly_convex"):
+                properties.pop(name, None)
         constants = {
             k: Fact(own.get(k), own.provenance(k) or DECLARED)
             for k in ("L", "mu")
