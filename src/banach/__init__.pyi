@@ -92,11 +92,15 @@ from banach.kinds.glm.models import GroupLasso as GroupLasso
 from banach.kinds.glm.models import HuberRegression as HuberRegression
 from banach.kinds.glm.models import Lasso as Lasso
 from banach.kinds.glm.models import LogisticRegression as LogisticRegression
+from banach.kinds.glm.models import McpRegression as McpRegression
 from banach.kinds.glm.models import NonnegativeLeastSquares as NonnegativeLeastSquares
 from banach.kinds.glm.models import PoissonRegression as PoissonRegression
 from banach.kinds.glm.models import Ridge as Ridge
+from banach.kinds.glm.models import ScadRegression as ScadRegression
 from banach.kinds.glm.models import SimplexLeastSquares as SimplexLeastSquares
+from banach.kinds.glm.models import SlopeRegression as SlopeRegression
 from banach.kinds.glm.models import SoftmaxRegression as SoftmaxRegression
+from banach.kinds.glm.models import SparseGroupLasso as SparseGroupLasso
 from banach.kinds.glm.models import SparseLogisticRegression as SparseLogisticRegression
 from banach.kinds.glm.models import SquaredHingeClassifier as SquaredHingeClassifier
 from banach.kinds.glm.problem import GLM as GLM
@@ -132,9 +136,18 @@ from banach.methods.bilevel.hypergradient_descent import (
     HypergradientDescent as HypergradientDescent,
 )
 from banach.methods.composite.acoder import Acoder as Acoder
+from banach.methods.composite.away_step_frank_wolfe import (
+    AwayStepFrankWolfe as AwayStepFrankWolfe,
+)
 from banach.methods.composite.fista import Fista as Fista
 from banach.methods.composite.frank_wolfe import FrankWolfe as FrankWolfe
 from banach.methods.composite.greedy_bcd import GreedyBcd as GreedyBcd
+from banach.methods.composite.lbfgsb import Lbfgsb as Lbfgsb
+from banach.methods.composite.mirror_descent import MirrorDescent as MirrorDescent
+from banach.methods.composite.pairwise_frank_wolfe import (
+    PairwiseFrankWolfe as PairwiseFrankWolfe,
+)
+from banach.methods.composite.projected_newton import ProjectedNewton as ProjectedNewton
 from banach.methods.composite.proximal_gradient import (
     ProximalGradient as ProximalGradient,
 )
@@ -271,8 +284,11 @@ from banach.racing.race import race as race
 from banach.terms.affine import AffineSet as AffineSet
 from banach.terms.affine import HalfSpace as HalfSpace
 from banach.terms.affine import SecondOrderCone as SecondOrderCone
+from banach.terms.folded_concave import MCP as MCP
+from banach.terms.folded_concave import SCAD as SCAD
 from banach.terms.group_envelope import GroupSparseEnvelope as GroupSparseEnvelope
 from banach.terms.groups import GroupL2 as GroupL2
+from banach.terms.groups import SparseGroupL2 as SparseGroupL2
 from banach.terms.norms import L1 as L1
 from banach.terms.norms import ElasticNet as ElasticNet
 from banach.terms.norms import L2Norm as L2Norm
@@ -286,6 +302,7 @@ from banach.terms.sets import L2Ball as L2Ball
 from banach.terms.sets import LInfBall as LInfBall
 from banach.terms.sets import Nonnegative as Nonnegative
 from banach.terms.sets import Simplex as Simplex
+from banach.terms.sorted_l1 import SortedL1 as SortedL1
 from banach.terms.spectral import Nuclear as Nuclear
 from banach.terms.spectral import NuclearBall as NuclearBall
 from banach.terms.spectral import PSDCone as PSDCone

@@ -54,7 +54,7 @@ SKIP = {
 }
 NO_ARGUMENTS = (
     "Zero Nonnegative PSDCone SecondOrderCone LeastSquares Logistic Poisson "
-    "SquaredHinge Steepest Plain Jacobi FrankWolfe Residual"
+    "SquaredHinge Steepest Plain Jacobi FrankWolfe MirrorDescent Residual"
 ).split()
 
 # ---- terms and sets ----------------------------------------------------------------
@@ -74,18 +74,15 @@ row("AffineSet", bn.AffineSet, {"A": X[:1].repeat(2, 1), "b": [1.0]}, A="matrix"
     b="array")  # fmt: skip
 row("GroupL2", bn.GroupL2, {"lam": 0.1, "groups": [0, 0, 1]}, lam="weights",
     groups="groups", count="count?")  # fmt: skip
-<<<<<<< HEAD
 row("GroupSparseEnvelope", bn.GroupSparseEnvelope, {"lam": 0.1, "k": 1, "groups":
     [0, 0, 1]}, lam="positive", k="count", groups="groups", weights="weights",
     count="count?")  # fmt: skip
-=======
 row("SparseGroupL2", bn.SparseGroupL2, {"l1": 0.1, "lam": 0.1, "groups": [0, 0, 1]},
     l1="weights", lam="weights", groups="groups", count="count?")  # fmt: skip
 row("SortedL1", bn.SortedL1, {"lam": 0.5}, lam="weights")
 row("SCAD", bn.SCAD, {"lam": 0.5, "a": 3.7}, lam="weights", scale="positive")
 row("MCP", bn.MCP, {"lam": 0.5}, lam="weights", gamma="positive",
     scale="positive")  # fmt: skip
->>>>>>> w-terms2
 row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
     a="term", b="term")  # fmt: skip
 
@@ -328,6 +325,12 @@ row("ScaledGdLambda", bn.ScaledGdLambda, {"step_size": 0.1}, step_size="positive
 row("WorkingSetNewton", bn.WorkingSetNewton, {"first": 3}, first="count")
 row("LearnedLmDamping", bn.LearnedLmDamping, {"damping": 1e-3}, policy="network",
     damping="positive")  # fmt: skip
+row("Lbfgsb", bn.Lbfgsb, {"memory": 3}, memory="count")
+row("ProjectedNewton", bn.ProjectedNewton, {"margin": 0.1}, margin="positive")
+row("PairwiseFrankWolfe", bn.PairwiseFrankWolfe, {"lipschitz": 1.0},
+    lipschitz="positive")  # fmt: skip
+row("AwayStepFrankWolfe", bn.AwayStepFrankWolfe, {"lipschitz": 1.0},
+    lipschitz="positive")  # fmt: skip
 row("LevenbergMarquardt", bn.LevenbergMarquardt, {"factor": 10.0}, factor="positive")
 row("NewtonRoot", bn.NewtonRoot, {}, decrease="positive")
 row("PowellHybrid", bn.PowellHybrid, {"factor": 10.0}, factor="positive")

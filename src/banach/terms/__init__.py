@@ -9,14 +9,10 @@ __getattr__, __dir__ = names(
     __name__,
     {
         "norms": "Zero L1 L2Norm SquaredL2 ElasticNet LInf",
-<<<<<<< HEAD
         "group_envelope": "GroupSparseEnvelope",
-        "groups": "GroupL2",
-=======
         "groups": "GroupL2 SparseGroupL2",
         "sorted_l1": "SortedL1",
         "folded_concave": "SCAD MCP",
->>>>>>> w-terms2
         "sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
         "affine": "HalfSpace AffineSet SecondOrderCone",
         "spectral": "Nuclear NuclearBall PSDCone Spectrahedron",

@@ -3,8 +3,11 @@
 from banach.terms.affine import AffineSet as AffineSet
 from banach.terms.affine import HalfSpace as HalfSpace
 from banach.terms.affine import SecondOrderCone as SecondOrderCone
+from banach.terms.folded_concave import MCP as MCP
+from banach.terms.folded_concave import SCAD as SCAD
 from banach.terms.group_envelope import GroupSparseEnvelope as GroupSparseEnvelope
 from banach.terms.groups import GroupL2 as GroupL2
+from banach.terms.groups import SparseGroupL2 as SparseGroupL2
 from banach.terms.norms import L1 as L1
 from banach.terms.norms import ElasticNet as ElasticNet
 from banach.terms.norms import L2Norm as L2Norm
@@ -18,6 +21,7 @@ from banach.terms.sets import L2Ball as L2Ball
 from banach.terms.sets import LInfBall as LInfBall
 from banach.terms.sets import Nonnegative as Nonnegative
 from banach.terms.sets import Simplex as Simplex
+from banach.terms.sorted_l1 import SortedL1 as SortedL1
 from banach.terms.spectral import Nuclear as Nuclear
 from banach.terms.spectral import NuclearBall as NuclearBall
 from banach.terms.spectral import PSDCone as PSDCone

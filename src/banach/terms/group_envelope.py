@@ -67,7 +67,7 @@ class GroupSparseEnvelope(Norm):
         count: int | None = None,
     ):  # fmt: skip
         name = "GroupSparseEnvelope"
-        groups = read_groups(groups, name)
+        groups = read_groups(name, groups)
         if concrete(groups):
             if groups.size == 0 or np.min(groups) < 0:
                 raise Misuse(f"{name} needs one label >= 0 for each coordinate")

@@ -58,29 +58,7 @@ class GroupL2(Norm):
     count: int = eqx.field(static=True)
 
     def __init__(self, lam: Any, groups: Any, count: int | None = None):
-<<<<<<< HEAD
-        if count is not None:
-            count = validation.integer(count, "GroupL2 count", low=1)
-        groups = read_groups(groups, "GroupL2")
-        if concrete(groups):
-            if groups.size == 0 or np.min(groups) < -1:
-                raise Misuse("GroupL2 needs one label >= -1 for each coordinate")
-            top = int(np.max(groups)) + 1
-            count = top if count is None else count
-            if count < max(top, 1):
-                raise Misuse(f"GroupL2 count must be at least {max(top, 1)}")
-        if count is None:
-            raise Misuse("GroupL2 needs count=... where the labels are traced")
-        self.lam = keep(lam, "GroupL2 lam", "nonnegative")
-        self.groups, self.count = groups, count
-        if np.shape(self.lam) not in ((), (count,)):
-            raise Misuse(
-                f"GroupL2 lam has shape {np.shape(self.lam)}: give one number, or "
-                f"one weight for each of the {count} groups"
-            )
-=======
         self.lam, self.groups, self.count = _fields("GroupL2", lam, groups, count)
->>>>>>> w-terms2
 
     def value(self, x: PyTree) -> Scalar:
         """Sum of lam_g ||x_g||."""
@@ -120,9 +98,6 @@ class GroupL2(Norm):
         return _parts(self, x)
 
 
-<<<<<<< HEAD
-def read_groups(groups: Any, name: str) -> Any:
-=======
 class SparseGroupL2(Norm):
     """g(x) = sum l1 |x| + sum over groups of lam_g ||x_g||, on one array.
 
@@ -256,7 +231,7 @@ def _fields(name: str, lam: Any, groups: Any, count: int | None) -> tuple:
     """Weights, labels and their number, read."""
     if count is not None:
         count = validation.integer(count, f"{name} count", low=1)
-    groups = _read(name, groups)
+    groups = read_groups(name, groups)
     if concrete(groups):
         if groups.size == 0 or np.min(groups) < -1:
             raise Misuse(f"{name} needs one label >= -1 for each coordinate")
@@ -294,26 +269,17 @@ def _free(lam: Any, groups: Any, count: int) -> Array:
     return (groups < 0) | (lam == 0)[jnp.maximum(groups, 0)]
 
 
-def _read(name: str, groups: Any) -> Any:
->>>>>>> w-terms2
+def read_groups(name: str, groups: Any) -> Any:
     """Labels as an array of integers; a tracer stays one."""
     if isinstance(groups, tuple | list) and any(
         isinstance(g, tuple | list | range | np.ndarray | jax.Array) for g in groups
     ):
         parts = [list(g) if isinstance(g, range) else g for g in groups]
-<<<<<<< HEAD
-        return _labels([_whole(g, name) for g in parts], name)
-    return _whole(groups, name)
-
-
-def _whole(values: Any, name: str) -> Any:
-=======
         return _labels(name, [_whole(name, g) for g in parts])
     return _whole(name, groups)
 
 
 def _whole(name: str, values: Any) -> Any:
->>>>>>> w-terms2
     if not isinstance(values, jax.Array):
         values = values if validation.masked(values) else _array(values)
     kind = np.dtype(getattr(values, "dtype", object))
@@ -334,11 +300,7 @@ def _array(values: Any) -> Any:
         return None
 
 
-<<<<<<< HEAD
-def _labels(groups: list[Any], name: str) -> np.ndarray:
-=======
 def _labels(name: str, groups: list[Any]) -> np.ndarray:
->>>>>>> w-terms2
     flat = np.concatenate([np.asarray(g, int).ravel() for g in groups])
     if not np.array_equal(np.sort(flat), np.arange(flat.size)):
         raise Misuse(

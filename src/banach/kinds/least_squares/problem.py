@@ -35,7 +35,7 @@ _TERM = frozenset({"prox", "project", "lmo"})
     term="the bounds",
     prefers={
         "term, size<=2000": "bounded_levenberg_marquardt scipy:L-BFGS-B",
-        "term": "scipy:L-BFGS-B proximal_gradient",
+        "term": "lbfgsb scipy:L-BFGS-B proximal_gradient",
         "size<=2000": "levenberg_marquardt trust_region_newton lbfgs",
         "": "lbfgs",
     },
