@@ -42,6 +42,10 @@ CASES = {
     "lasso_weighted": lambda: models.Lasso(A, B, 2.0, sample_weight=W, **FREE),
     "elastic": lambda: models.ElasticNetRegression(A, B, 1.0, 0.5, **FREE),
     "group": lambda: models.GroupLasso(A, B, 1.0, [0, 1, 1, 0], **FREE),
+    "sparse_group": lambda: models.SparseGroupLasso(
+        A, B, 0.5, 1.0, [0, 1, 1, 0], **FREE
+    ),
+    "slope": lambda: models.SlopeRegression(A, B, [2.0, 1.5, 0.5, 0.0], **FREE),
     "ridge": lambda: models.Ridge(A, B, 0.5, **FREE),
     "box": lambda: models.BoxLeastSquares(A, B, -0.3, 0.7, **FREE),
     "simplex": lambda: models.SimplexLeastSquares(A, B, 1.5),
@@ -97,7 +101,10 @@ def truth(problem, x):
         F += np.sum(LD(term.lam) * c**2) / 2
     elif name == "ElasticNet":
         F += np.sum(LD(term.l1) * abs(c) + LD(term.l2) * c**2 / 2)
-    elif name == "GroupL2":
+    elif name == "SortedL1":
+        F += np.sum(LD(term.lam) * np.sort(abs(c))[::-1])
+    elif name in ("GroupL2", "SparseGroupL2"):
+        F += np.sum(LD(getattr(term, "l1", 0)) * abs(c))
         for k in range(term.count):
             F += LD(term.lam) * np.sqrt(np.sum(c[np.asarray(term.groups) == k] ** 2))
     return F

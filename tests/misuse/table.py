@@ -304,6 +304,9 @@ row("Econtrol", bn.Econtrol, {"step_size": 0.1, "eta": 0.1}, step_size="positive
 row("Extragradient", bn.Extragradient, {"step_size": 0.1}, step_size="positive")
 row("Fista", bn.Fista, {"lipschitz": 1.0}, lipschitz="positive", restart="flag",
     grow="flag")  # fmt: skip
+row("NonconvexAcceleratedProx", bn.NonconvexAcceleratedProx,
+    {"step_size": 0.1, "rho": 0.5}, step_size="positive", rho="nonnegative",
+    restart="flag")  # fmt: skip
 row("BacktrackingExtragradient", bn.BacktrackingExtragradient, {"share": 0.9},
     share="positive", shrink="positive", grow="positive")  # fmt: skip
 row("BoundedLevenbergMarquardt", bn.BoundedLevenbergMarquardt, {"damping": 1e-3},

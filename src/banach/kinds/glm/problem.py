@@ -48,7 +48,8 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
     views="""finite_sum without_term root_of_gradient inclusion_of_gradient
     forward_backward envelope""",
     prefers={
-        "term": "working_set_newton fista proximal_gradient frank_wolfe",
+        "term": """working_set_newton fista nonconvex_accelerated_prox
+        proximal_gradient frank_wolfe""",
         "size<=2000, fact:convex": "lazy_newton trust_region_newton lbfgs",
         "size<=2000": "trust_region_newton lbfgs nonlinear_cg",
         "": "lbfgs newton_cg gradient_descent",
