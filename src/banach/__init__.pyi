@@ -144,6 +144,9 @@ from banach.methods.composite.frank_wolfe import FrankWolfe as FrankWolfe
 from banach.methods.composite.greedy_bcd import GreedyBcd as GreedyBcd
 from banach.methods.composite.lbfgsb import Lbfgsb as Lbfgsb
 from banach.methods.composite.mirror_descent import MirrorDescent as MirrorDescent
+from banach.methods.composite.nonconvex_accelerated_prox import (
+    NonconvexAcceleratedProx as NonconvexAcceleratedProx,
+)
 from banach.methods.composite.pairwise_frank_wolfe import (
     PairwiseFrankWolfe as PairwiseFrankWolfe,
 )
