@@ -10,6 +10,7 @@ from sklearn.model_selection import KFold
 
 import banach as bn
 from banach.doors import path as doors
+from banach.kinds.glm import family
 
 matplotlib.use("Agg")
 A, Y = load_diabetes(return_X_y=True)
@@ -75,6 +76,13 @@ def test_groups_and_elastic_nets_and_what_is_not_certified_is_told():
     given = bn.path(net, [500.0, 50.0, 5.0])
     both = given[1].problem.term
     assert (float(both.l1), float(both.l2)) == (50.0, 25.0)
+    for term in (
+        bn.SparseGroupL2(1.0, 2.0, [0, 1] * 5), bn.SCAD(1.5), bn.MCP(1.5),
+        bn.SortedL1(np.linspace(2, 1, 10)), bn.L2Norm(3.0),
+    ):  # fmt: skip
+        model, x = bn.GLM(A, Y, bn.SquaredLoss(), term), np.arange(10.0)
+        thrice = family.scaled(model, 3.0).term
+        assert float(thrice.value(x)) == pytest.approx(3 * float(term.value(x)))
     cut = bn.path(group, [3000.0, 1.0], max_steps=3, tol=1e-12)
     assert not cut.certified.all() and "NOT CERTIFIED (budget)" in str(cut)
     figure = cut.plot()

@@ -1,5 +1,6 @@
 """A linear model's relatives: other strengths of its term, other rows of its data."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -11,10 +12,10 @@ from banach.core.problem import Misuse
 from banach.kinds import sparse_input
 from banach.kinds.glm import design, host_model
 from banach.parts.sparse import SparseMatrix
-from banach.terms.norms import ElasticNet
 from banach.terms.term import Norm
 
 Model = Any
+WEIGHTS = ("l1", "l2", "lam")
 
 
 def scaled(problem: Model, multiple: float) -> Model:
@@ -24,17 +25,19 @@ def scaled(problem: Model, multiple: float) -> Model:
     def times(v: Any) -> Any:
         return (np.asarray(v) * multiple).astype(np.asarray(v).dtype)
 
-    if isinstance(term, ElasticNet):
-        new = eqx.tree_at(
-            lambda t: (t.l1, t.l2), term, (times(term.l1), times(term.l2))
-        )
-    elif isinstance(term, Norm) and hasattr(term, "lam"):
-        new = eqx.tree_at(lambda t: t.lam, term, times(term.lam))
-    else:
+    names = [f.name for f in dataclasses.fields(term)]
+    # The lam of SCAD and MCP is a size of the coefficients as well.
+    own = ["scale"] if "scale" in names else [n for n in WEIGHTS if n in names]
+    if not isinstance(term, Norm) or not own:
         raise Misuse(
             f"{type(term).__name__} has no strength to follow a path along; use a "
             "penalty such as bn.L1 or bn.ElasticNet"
         )
+    new = eqx.tree_at(
+        lambda t: [getattr(t, n) for n in own],
+        term,
+        [times(getattr(term, n)) for n in own],
+    )
     return eqx.tree_at(lambda p: p.term, problem, new)
 
 
