@@ -154,6 +154,7 @@ from banach.methods.composite.projected_newton import ProjectedNewton as Project
 from banach.methods.composite.proximal_gradient import (
     ProximalGradient as ProximalGradient,
 )
+from banach.methods.composite.proximal_newton import ProximalNewton as ProximalNewton
 from banach.methods.composite.working_set_newton import (
     WorkingSetNewton as WorkingSetNewton,
 )

@@ -329,6 +329,8 @@ row("WorkingSetNewton", bn.WorkingSetNewton, {"first": 3}, first="count")
 row("LearnedLmDamping", bn.LearnedLmDamping, {"damping": 1e-3}, policy="network",
     damping="positive")  # fmt: skip
 row("Lbfgsb", bn.Lbfgsb, {"memory": 3}, memory="count")
+row("ProximalNewton", bn.ProximalNewton, {"forcing": 0.1}, forcing="positive",
+    decrease="positive", inner="count")  # fmt: skip
 row("ProjectedNewton", bn.ProjectedNewton, {"margin": 0.1}, margin="positive")
 row("PairwiseFrankWolfe", bn.PairwiseFrankWolfe, {"lipschitz": 1.0},
     lipschitz="positive")  # fmt: skip
