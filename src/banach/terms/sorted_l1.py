@@ -145,34 +145,36 @@ def _down(x: Vector) -> Int[Array, " n"]:
 def _pool(z: Vector) -> Int[Array, " n"]:
     """The block of each entry in the nonincreasing least-squares fit of z.
 
-    A stack of blocks, their sums and lengths: an entry is pushed as a block of its own,
-    and joined to the block below while that has the smaller mean.
+    A stack of blocks, their sums and lengths, and the block at hand: it takes in the
+    one below while that has the smaller mean, else it is pushed, and the next entry is
+    the block at hand.
     """
     n = z.size
+    at, put = jax.lax.dynamic_index_in_dim, jax.lax.dynamic_update_index_in_dim
 
     def body(s):
-        i, top, total, length = s
-        here, below = jnp.maximum(top, 0), jnp.maximum(top - 1, 0)
+        i, top, total, length, own, size = s
+        below = jnp.maximum(top - 1, 0)
+        low, many = at(total, below, keepdims=False), at(length, below, keepdims=False)
         # Products, not quotients: equal entries of a block stay one mean.
-        low = total[below] * length[here] < total[here] * length[below]
-        join = (top > 0) & low
-        more = join.astype(z.dtype)
-        at = jnp.where(join, below, top + 1)
-        item = z[jnp.minimum(i, n - 1)]
-        total = total.at[at].set(jnp.where(join, total[below] + total[here], item))
-        grown = length[below] + length[here]
-        length = length.at[at].set(jnp.where(join, grown, jnp.ones_like(more)))
-        return jnp.where(join, i, i + 1), at, total, length
+        join = (top > 0) & (low * size < own * many)
+        # A block that joins is written down too, where it will be overwritten.
+        total, length = put(total, own, top, 0), put(length, size, top, 0)
+        item = at(z, jnp.minimum(i, n - 1), keepdims=False)
+        return (
+            jnp.where(join, i, i + 1),
+            jnp.where(join, top - 1, top + 1),
+            total,
+            length,
+            jnp.where(join, low + own, item),
+            jnp.where(join, many + size, jnp.ones_like(size)),
+        )
 
-    def running(s):
-        i, top, total, length = s
-        here, below = jnp.maximum(top, 0), jnp.maximum(top - 1, 0)
-        low = total[below] * length[here] < total[here] * length[below]
-        return (i < n) | ((top > 0) & low)
-
-    zero, blank = jnp.zeros((), jnp.int32), jnp.zeros_like(z)
-    start = (zero, zero - 1, blank, blank)
-    _, top, _, length = jax.lax.while_loop(running, body, start)
-    length = jnp.where(jnp.arange(n) <= top, length, 0)
+    # The last entry has been pushed when the next but one would come.
+    blank, one = jnp.zeros_like(z), jnp.ones((), z.dtype)
+    zero = jnp.zeros((), jnp.int32)
+    start = (zero + 1, zero, blank, blank, z[0], one)
+    _, top, _, length, _, _ = jax.lax.while_loop(lambda s: s[0] <= n, body, start)
+    length = jnp.where(jnp.arange(n) < top, length, 0)
     ends = jnp.cumsum(length.astype(jnp.int32))
     return jnp.searchsorted(ends, jnp.arange(n, dtype=jnp.int32), side="right")
