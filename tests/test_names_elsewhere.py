@@ -43,7 +43,7 @@ def test_every_algorithm_of_a_peer_is_found_by_its_bare_name(full):
 
 OTHERS = {
     "adam": "optax:adam", "BFGS": "bfgs or scipy:BFGS",
-    "lbfgsb": "scipy:L-BFGS-B", "trf": "levenberg_marquardt", "hybr": "powell_hybrid",
+    "trf": "levenberg_marquardt", "hybr": "powell_hybrid",
     "LM": "levenberg_marquardt", "df-sane": "broyden", "ProximalGradient":
     "proximal_gradient", "adamw_": "optax:adamw", "L-BFGS": "lbfgs",
     "conjugate gradient": "conjugate_gradient",

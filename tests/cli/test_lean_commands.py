@@ -65,7 +65,10 @@ def loaded(folder, command, mine=MINE):
 def test_a_command_loads_nothing_heavy(tmp_path, command):
     modules = loaded(tmp_path, command)
     assert "banach" in modules
-    assert not HEAVY & modules
+    # The default of sparse models factorises in LAPACK.
+    solved = "lasso" in command or command == "doctor"
+    used = {"scipy.linalg"} if solved else set()
+    assert not (HEAVY - used) & modules
     if command in WORDS:
         assert not {"jax", "jaxlib", "equinox"} & modules
         assert "numpy" not in modules or command == "problems"

@@ -183,9 +183,12 @@ def path(
     from banach.kinds.glm.problem import GLM
 
     if not isinstance(problem, GLM):
+        got = (
+            problem.kind if isinstance(problem, Problem) else validation.shown(problem)
+        )
         raise Misuse(
-            f"a path is of a penalised linear model, got a {problem.kind}; state a "
-            "bn.GLM, such as bn.Lasso"
+            f"a path is of a penalised linear model, got {got}; state a bn.GLM, such "
+            "as bn.Lasso"
         )
     validation.integer(folds, "folds", low=0)
     if multiples is None:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import expit
 
 from banach.kinds.glm import bounds, design, losses
 from banach.terms.norms import Zero
@@ -86,6 +85,8 @@ def _huber(y: Rows, loss: Any) -> Any:
 
 
 def _logistic(y: Rows, loss: Any) -> Any:
+    from scipy.special import expit  # no command that only reads models pays for it
+
     return (
         lambda z: np.logaddexp(0, -y * z),
         lambda z: -y * expit(-y * z),

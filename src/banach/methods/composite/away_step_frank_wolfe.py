@@ -25,8 +25,9 @@ class AwayStepFrankWolfe(_vertices.VertexMethod):
 
     with x = sum_v w_v v. Linear for strongly convex f on polytopes, where plain
     Frank-Wolfe is not. A weight is kept for every vertex, which the simplex and the
-    l1 ball have few of. L by backtracking (Pedregosa et al. 2020): it begins a step at
-    0.9 of the last, and doubles until its quadratic model bounds f.
+    l1 ball have few of. L, `lipschitz` at first, by backtracking (Pedregosa et al.
+    2020): it begins a step at 0.9 of the last, and doubles until its quadratic model
+    bounds f.
 
     Fails slowly where the condition number is large, or the answer has many nonzeros.
     """

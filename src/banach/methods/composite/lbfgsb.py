@@ -45,10 +45,10 @@ class Lbfgsb(Method):
     x_m = x_c + a d,  d the minimiser of m on the free coordinates of x_c, a <= 1 as
     far as the sides allow,  x+ = x + t (x_m - x)
 
-    All segments of the path are looked at together, by sums from its end, instead of
-    one after the other. Pairs (s, y) are kept where s.y > eps y.y. The search is ours:
-    t = 1, 1/2, ... with Armijo's condition (the paper's also asks for curvature), and
-    one that fails drops the pairs before the method is stuck.
+    `memory` pairs (s, y) are kept, those with s.y > eps y.y. All segments of the path
+    are looked at together, by sums from its end, instead of one after the other. The
+    search is ours: t = 1, 1/2, ... with Armijo's condition (the paper's also asks for
+    curvature), and one that fails drops the pairs before the method is stuck.
 
     Fails for sets other than boxes, and slowly where the Hessian is ill-conditioned on
     the free coordinates: projected_newton then needs few steps.

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Array, Float
-from scipy import linalg, sparse
 
 from banach.core import validation
 from banach.core.card import method
@@ -116,7 +115,7 @@ class WorkingSet:
         self.dense = isinstance(model.A, np.ndarray)
         n, p = model.A.shape
         self.W = np.zeros(0, int)
-        self.B = np.zeros((n, 0)) if self.dense else sparse.csc_array((n, 0))
+        self.B: Any = np.zeros((n, 0)) if self.dense else model.A[:, :0]
         self.centre = np.zeros(0)
         self.G = np.zeros((0, 0))
         self.inside = np.zeros(p, bool)
@@ -167,8 +166,7 @@ class WorkingSet:
             cross, own = (_full(X.T @ V) for X in (self.B, B))
             own[np.diag_indices(new.size)] += self.m.l2[new]
             self.G = np.block([[self.G, cross], [cross.T, own]])
-        join = np.hstack if self.dense else lambda X: sparse.hstack(X, format="csc")
-        self.B = join([self.B, B])
+        self.B = _joined(self.B, B)
         self.W, self.centre = np.append(self.W, new), np.append(self.centre, mean)
         self.inside[new] = True
 
@@ -272,6 +270,8 @@ class _Scaled:
 
     def solved(self, right: Vector, damping: float) -> Vector:
         """(H + damping diag(H))^-1 right; nothing finite where H is not >= 0."""
+        from scipy import linalg
+
         eye = damping * np.eye(len(right))
         try:
             factor = linalg.cho_factor(
@@ -284,5 +284,13 @@ class _Scaled:
         )
 
 
+def _joined(A: Any, B: Any) -> Any:
+    if isinstance(A, np.ndarray):
+        return np.hstack([A, B])
+    from scipy import sparse
+
+    return sparse.hstack([A, B], format="csc")
+
+
 def _full(M: Any) -> np.ndarray:
-    return M.toarray() if sparse.issparse(M) else np.asarray(M)
+    return M if isinstance(M, np.ndarray) else M.toarray()
