@@ -459,7 +459,7 @@ row("solve_many", bn.solve_many, {"problems": [problem]}, problems="problems",
     starts="problems?", progress="callback?", **many)  # fmt: skip
 row("path", bn.path, {"problem": bn.Lasso(X, Y, lam=1.0), "multiples": [1.0]},
     problem="problem", points="count", down_to="positive", tol="tolerance",
-    folds="size", seed="seed", max_steps="count")  # fmt: skip
+    folds="size", seed="seed", max_steps="steps")  # fmt: skip
 row("stack", bn.stack, {"problems": [problem]}, problems="problems")
 row("problems", bn.problems, {}, kind="name?")
 row("explain", bn.explain, {"name": "fista"}, name="name")

@@ -179,6 +179,7 @@ def path(
         >>> len(path), int(path.certified.sum()), int(path.nonzeros[path.one_error])
         (50, 50, 6)
     """
+    from banach.engine.plan import Limits
     from banach.kinds.glm import family
     from banach.kinds.glm.problem import GLM
 
@@ -191,11 +192,13 @@ def path(
             "as bn.Lasso"
         )
     validation.integer(folds, "folds", low=0)
+    seed = validation.seed(seed)
+    Limits.read(tol, max_steps)
+    k = validation.integer(points, "points", low=2)
+    last = float(validation.number(down_to, "down_to", low="positive"))
+    if not last < 1:
+        raise Misuse(f"down_to must be below 1, got {last}; e.g. 1e-2")
     if multiples is None:
-        k = validation.integer(points, "points", low=2)
-        last = float(validation.number(down_to, "down_to", low="positive"))
-        if not last < 1:
-            raise Misuse(f"down_to must be below 1, got {last}; e.g. 1e-2")
         first = family.empty_from(problem)
         if not first > 0:
             raise Misuse("the penalty has nothing to do: the data ask for 0 already")
