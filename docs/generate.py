@@ -51,6 +51,7 @@ ORACLES = {
     "forward": "products with K",
     "grad": "the gradient",
     "hess": "the Hessian",
+    "host_model": "the model in NumPy",
     "hvp": "products with the Hessian",
     "jacobian": "the Jacobian",
     "linear_part": "the linear part of the map",

@@ -33,18 +33,22 @@ def test_a_batch_of_all_terms_is_the_whole_gradient():
 
 
 def test_every_term_is_taken_once_a_pass_and_seeds_differ():
-    """Of a linear sum the steps of a pass add up to those of the whole gradient."""
-    linear = bn.FiniteSum(lambda w, d: d @ w + 0 * w @ w, np.zeros(3), X)
-    runs = [
-        bn.solve(linear, sgd(batch=6), max_steps=4, tol=1e-14, seed=s).point.x
-        for s in (0, 1)
-    ]
-    # Points that are not certified are the best seen: judged by their steps instead.
-    first = bn.iterate(mean(), sgd(batch=6), max_steps=3, seed=0, tol=1e-14)
-    second = bn.iterate(mean(), sgd(batch=6), max_steps=3, seed=1, tol=1e-14)
-    ends = [list(r)[-1].x for r in (first, second)]
-    assert not np.array_equal(*ends)
-    assert all(np.all(np.isfinite(x)) for x in runs)
+    """Of a linear sum the steps of a pass add up to four of the whole gradient."""
+    linear = bn.FiniteSum(lambda w, d: d @ w, np.zeros(3), X)
+    method, paths = sgd(batch=6), []
+    with jax.enable_x64(True):
+        for seed in (0, 1):
+            key = jax.random.key(seed)
+            state, path = method.init(linear, linear.start(), key), []
+            for k in range(8):
+                state = method.step(linear, state, jax.random.fold_in(key, k))
+                path.append(np.asarray(state.x))
+            paths.append(path)
+    for path in paths:
+        for passes in (1, 2):
+            whole = -0.05 * 4 * passes * X.mean(0)
+            np.testing.assert_allclose(path[4 * passes - 1], whole, rtol=1e-12)
+    assert not np.allclose(paths[0][0], paths[1][0])
 
 
 def test_train_mode_is_on_in_batches_and_off_without():
@@ -71,6 +75,10 @@ def test_race_repeats_what_draws():
     }
     assert runs == {False: 1, True: 2}
     assert len({run["method"] for run in race.to_dict()["runs"]}) == 2
+    # Of a class the card says it.
+    known = mean(L=20.0)
+    drawn = bn.race(known, [bn.Sgd], seeds=2, max_steps=60, tol=1e-2)
+    assert [len(g) for g in drawn.repeats] == [2]
 
 
 def test_what_has_no_terms_or_needs_the_whole_is_misuse():
@@ -83,6 +91,9 @@ def test_what_has_no_terms_or_needs_the_whole_is_misuse():
         sgd(batch=0)
     with pytest.raises(bn.Misuse, match="line search"):
         bn.FromOptax(optax.lbfgs, oracle=optax.value_and_grad_from_state, batch=4)
+    for asks in (optax.polyak_sgd, lambda: optax.chain(optax.polyak_sgd())):
+        with pytest.raises(bn.Misuse, match="value of the whole sum.*drop batch="):
+            bn.solve(mean(), bn.FromOptax(asks, batch=4))
     with pytest.raises(bn.Misuse, match="bn.FromOptax"):
         bn.solve(mean(), optax.adam(1e-2))
 

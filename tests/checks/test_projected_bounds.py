@@ -1,12 +1,14 @@
 """The projected residual within bounds: directions that a bound holds are none."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from test_projected_check import exact, residual, root
 
 import banach as bn
+from banach.core import compat
 from banach.core.point import Point
-from banach.kinds.least_squares.check import ProjectedResidual
+from banach.kinds.least_squares.check import ProjectedResidual, _held, offset
 
 
 @jax.jit
@@ -48,9 +50,18 @@ def test_the_judged_directions_are_those_that_no_bound_holds():
 def test_a_pull_within_rounding_is_charged():
     """Where J_j'r is 0 but for rounding, the bound that holds it is doubted."""
     A = np.array([[1.0, 1.0], [0.0, 1e8]])
-    y = np.array([0.0, 1.0])
-    problem = bn.NonlinearLeastSquares(
-        lambda x, A, y: A @ x - y, np.zeros(2), (A, y), lower=[-np.inf, 1e-8]
-    )
-    c = ProjectedResidual()(problem, Point(np.array([-1e-8, 1e-8])), None, 0)[0]
-    assert float(c.parts[0].slack) > 0
+    # Of the second column the pull is what y leaves: clear, and hidden by rounding.
+    for pull, doubted in ((1e-3, False), (1e-20, True)):
+        y = np.array([0.0, 1.0 - pull])
+        problem = bn.NonlinearLeastSquares(
+            lambda x, A, y: A @ x - y, np.zeros(2), (A, y), lower=[-np.inf, 1e-8]
+        )
+        x = np.array([-1e-8, 1e-8])
+        with compat.double():
+            r, J = problem.residual(x), problem.jacobian(x)
+            e, E = 1e-16 * np.ones(2), 1e-16 * np.abs(J)
+            held = _held(problem, x, *(jnp.asarray(v) for v in (r, J, e, E)))
+            plain = offset(r, J, e, E, 1.0, 1.0, 0.0, held)
+            sure = offset(r, J, e, E, 1.0, 1.0, 0.0, held._replace(doubt=np.zeros(2)))
+        assert bool(held.mask[1]) and (float(held.doubt[1]) > 0) == doubted
+        assert (float(plain[1]) > float(sure[1])) == doubted

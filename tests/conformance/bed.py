@@ -45,6 +45,9 @@ class Bed:
     derivative: bool = True
     """False: the answer has no derivative in theta to compare."""
 
+    dual: Callable[[float], Any] = nothing
+    """Multipliers at theta, where x alone has no residual; None: it has."""
+
     @property
     def spec(self) -> str:
         """The problem as file.py:object."""

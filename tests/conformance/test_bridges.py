@@ -52,7 +52,7 @@ def test_a_peer_cannot_be_resumed_and_says_why(name, tmp_path):
     first = variants(name, LOGISTIC.problem)[0]
     spec = LOGISTIC.spec
     r = bn.solve(spec, f"{name}:{first}", max_steps=3, tol=1e-12)
-    with pytest.raises(bn.Misuse, match=r"peer library.*start=result"):
+    with pytest.raises(bn.Misuse, match=r"runs on the host.*start=result"):
         r.save(tmp_path / "run.json", checkpoint=True)
     r.save(tmp_path / "run.json")
     assert bn.verify(tmp_path / "run.json", trust=True).point_matches

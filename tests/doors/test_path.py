@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LassoCV
-from sklearn.model_selection import KFold
+from sklearn.metrics import log_loss
 
 import banach as bn
 from banach.doors import path as doors
@@ -51,7 +51,6 @@ def test_held_out_losses_are_scikit_learns():
     assert path.mean_score[path.one_error] <= at
     assert "least" in str(path) and "within one error" in str(path)
     assert sorted(np.concatenate([out for _, out in folds])) == list(range(len(Y)))
-    assert KFold(4).get_n_splits() == len(folds)
 
 
 def test_labels_are_dealt_in_equal_shares_and_weights_count():
@@ -65,7 +64,20 @@ def test_labels_are_dealt_in_equal_shares_and_weights_count():
         assert np.sum(y[out]) == 3 and not set(out) & set(rest)
     path = bn.path(problem, points=4, folds=3)
     assert path.certified.all() and path.scores.shape == (3, 4)
-    assert np.all(np.isfinite(path.scores))
+    assert np.all(np.isfinite(path.scores)) and path.behind.all()
+    # The mean loss is scikit-learn's log loss of the rows that were held out.
+    out, rest = next(iter(doors._dealt(problem, 3, 0)))
+    w, share = np.asarray(problem.weight), path.multiples[-1]
+    part = bn.SparseLogisticRegression(
+        B[rest], y[rest], lam=share * w[rest].sum() / w.sum(), sample_weight=w[rest]
+    )
+    fit = bn.solve(part, tol=1e-9)
+    theirs = log_loss(y[out], fit.predict_proba(B[out])[:, 1], sample_weight=w[out])
+    assert path.scores[0, -1] == pytest.approx(theirs, rel=1e-5)
+    alone = np.arange(42) == 3
+    with pytest.raises(bn.Misuse, match="both classes"):
+        lone = bn.SparseLogisticRegression(B, alone, lam=1.0, intercept=True)
+        bn.path(lone, points=3, folds=3)
 
 
 def test_groups_and_elastic_nets_and_what_is_not_certified_is_told():
@@ -85,6 +97,9 @@ def test_groups_and_elastic_nets_and_what_is_not_certified_is_told():
         assert float(thrice.value(x)) == pytest.approx(3 * float(term.value(x)))
     cut = bn.path(group, [3000.0, 1.0], max_steps=3, tol=1e-12)
     assert not cut.certified.all() and "NOT CERTIFIED (budget)" in str(cut)
+    rough = bn.path(group, [3000.0, 1.0], max_steps=3, tol=1e-12, folds=2)
+    left = int((~rough.behind).sum())
+    assert left > 0 and f"NOT CERTIFIED: {left} of the 4 answers behind" in str(rough)
     figure = cut.plot()
     assert "not certified" in [
         t.get_text() for t in figure.axes[0].get_legend().get_texts()

@@ -89,6 +89,11 @@ class FromOptax(Method):
     # x + u is not finite where x is not.
     absorbing: ClassVar[bool] = True
 
+    @property
+    def typical(self) -> dict[str, float] | None:  # type: ignore[override]
+        """A batch, where it takes batches."""
+        return None if self.batch is None else {"stochastic_grad": self.batch}
+
     hyper: dict[str, Any]
     factory: Callable = eqx.field(static=True)
     fixed: tuple = eqx.field(static=True)
@@ -166,14 +171,7 @@ class FromOptax(Method):
             index = batches.window(order, 0, self.batch)
             g = problem.stochastic_grad(state.x, index, None, noise)
             order = batches.spent(order, self.batch)
-            f, calls = None, state.calls + 1
-            # What takes anything asks for nothing.
-            taken = () if taken == _EXTRA else taken
-            if {"value", "value_fn"} & {*taken}:
-                raise Misuse(
-                    f"{self.label()} asks for the value of the whole sum at each step; "
-                    "drop batch="
-                )
+            f, calls, taken = None, state.calls + 1, ()
         elif self.oracle is None:
             f, g = problem.value_and_grad(state.x)
             calls = state.calls + 1
@@ -183,7 +181,15 @@ class FromOptax(Method):
             calls = state.calls + (state.calls == 0)
         given = {"value": f, "grad": g, "value_fn": problem.value}
         extra = {k: given[k] for k in taken}
-        u, inner = transform.update(g, state.inner, state.x, **extra)
+        try:
+            u, inner = transform.update(g, state.inner, state.x, **extra)
+        except TypeError as lacking:
+            if order is None or not any(f"'{k}'" in str(lacking) for k in _EXTRA):
+                raise
+            raise Misuse(
+                f"{self.label()} asks for the value of the whole sum at each step "
+                f"({lacking}); drop batch="
+            ) from None
         x = jax.tree.map(lambda p, d: (p + d).astype(p.dtype), state.x, u)
         if self.searched is not None:
             calls = calls + jnp.asarray(self.searched(inner), jnp.int32)

@@ -134,7 +134,7 @@ def smooth(problem: Any) -> Smooth:
     with compat.double():
         x0 = _arrays(problem.y0)
         equations, inequalities = _shapes(problem, x0)
-        if equations or inequalities or _bounds(problem) != (None, None):
+        if equations or inequalities or any(b is not None for b in _bounds(problem)):
             raise Misuse(
                 f"{problem.name} has constraints or bounds; state it with "
                 "bn.bridge.sif2jax.constrained"

@@ -33,7 +33,7 @@ class Card:
         cost, init_cost: oracle calls of a step and of `init`; cost None: the state
             counts.
         random: whether it draws.
-        host: whether it runs on the host, in a peer library.
+        host: whether it runs on the host, in a peer library or in NumPy.
         status: "new" or "stable".
 
     Example:

@@ -185,7 +185,7 @@ class Method(eqx.Module):
 
 
 class HostMethod(eqx.Module):
-    """A method that runs on the host (a peer library); it cannot be resumed.
+    """A method that runs on the host (a peer, or NumPy); it cannot be resumed.
 
     Example:
         >>> isinstance(bn.Scipy("BFGS"), bn.HostMethod)

@@ -179,7 +179,7 @@ def save_result(
     if checkpoint:
         if result.carry is None:
             raise Misuse(
-                f"{result.label} runs inside a peer library and cannot be resumed; "
+                f"{result.label} runs on the host and cannot be resumed; "
                 "save the answer with checkpoint=False and use start=result"
             )
         s = result.settings

@@ -137,7 +137,8 @@ def method_for(
         no = applicable(card.needs, card.assumes, problem, facts, card.name)
         given = not open_fields(method) or of_problem(method)
         # What a host peer cannot take, its bridge refuses by itself.
-        if card.host or (no is None and given):
+        peer = card.host and card.family == "bridge"
+        if peer or (no is None and given):
             # Numbers that somebody gave are those of the problem as it stands.
             built = decided(method, problem, facts)
         else:

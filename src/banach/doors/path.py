@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from banach.core import validation
 from banach.core.door import door
@@ -25,6 +25,7 @@ class Path:
         results: a Result each, certified by itself.
         scores: of each held-out part, its mean loss at every point, (folds, k); None
             without folds.
+        behind: whether each answer behind the scores is certified, (folds, k).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -37,6 +38,7 @@ class Path:
     multiples: Float[np.ndarray, " k"]
     results: tuple[Result, ...]
     scores: Float[np.ndarray, "folds k"] | None = None
+    behind: Bool[np.ndarray, "folds k"] | None = None
 
     def __len__(self) -> int:
         return len(self.results)
@@ -102,27 +104,34 @@ class Path:
         return plot_path(self, ax)
 
     def __str__(self) -> str:
-        good = int(self.certified.sum())
-        lines = [f"path of {len(self)} points, {good} certified"]
+        k, scores, nonzeros = len(self), self.scores, self.nonzeros
+        lines = [f"path of {k} points, {int(self.certified.sum())} certified"]
         head = f"  {'multiple':>10}  nonzeros  {'bound or residual':>17}"
-        head += "" if self.scores is None else "  held-out loss"
+        shown = np.linspace(0, k - 1, min(k, SHOWN)).round().astype(int)
+        if scores is not None:
+            mean, error = self.mean_score, self.score_error
+            best, near = self.best, self.one_error
+            shown, head = np.append(shown, [best, near]), f"{head}  held-out loss"
+        shown = np.unique(shown)
         lines.append(head)
-        k = len(self)
-        shown = np.unique(np.linspace(0, k - 1, min(k, SHOWN)).round().astype(int))
-        if self.scores is not None:
-            shown = np.unique(np.append(shown, [self.best, self.one_error]))
         for i in shown:
             r = self.results[i]
             said = up(float(r.certificate.ratio), 3)
-            row = f"  {self.multiples[i]:>10.4g}  {self.nonzeros[i]:>8}  {said:>17}"
+            row = f"  {self.multiples[i]:>10.4g}  {nonzeros[i]:>8}  {said:>17}"
             row += "" if r.certified else f"  NOT CERTIFIED ({r.status})"
-            if self.scores is not None:
-                row += f"  {self.mean_score[i]:>13.5g} +- {self.score_error[i]:.2g}"
-                row += "  least" if i == self.best else ""
-                row += "  within one error" if i == self.one_error else ""
+            if scores is not None:
+                row += f"  {mean[i]:>13.5g} +- {error[i]:.2g}"
+                row += "  least" if i == best else ""
+                row += "  within one error" if i == near else ""
             lines.append(row)
         if k > len(shown):
             lines.append(f"  ({k - len(shown)} points are not shown)")
+        if self.behind is not None and not self.behind.all():
+            left = int((~self.behind).sum())
+            lines.append(
+                f"  NOT CERTIFIED: {left} of the {self.behind.size} answers behind the "
+                "held-out losses; raise max_steps"
+            )
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -209,17 +218,21 @@ def path(
         steps = np.sort(np.asarray(given, float))[::-1]
         if not steps.size or not steps[-1] > 0:
             raise Misuse("multiples must be positive numbers, one at least")
+    # Before any work: a part may lack a class.
+    parts = [
+        (family.of_rows(problem, rest), family.of_rows(problem, out, held=True))
+        for out, rest in (_dealt(problem, folds, seed) if folds else ())
+    ]
     own = _along(problem, steps, tol, max_steps)
     if not folds:
         return Path(steps, own)
-    scores = []
-    for out, rest in _dealt(problem, folds, seed):
-        part = family.of_rows(problem, rest)
-        share = _weight(problem, rest) / _weight(problem, np.arange(problem.A.shape[0]))
-        held = family.of_rows(problem, out)
+    scores, behind = [], []
+    for part, held in parts:
+        share = family.weight_of(part) / family.weight_of(problem)
         found = _along(part, steps * share, tol, max_steps)
         scores.append([family.mean_loss(held, np.asarray(r.x)) for r in found])
-    return Path(steps, own, np.array(scores))
+        behind.append([r.certified for r in found])
+    return Path(steps, own, np.array(scores), np.array(behind))
 
 
 def _along(
@@ -238,11 +251,6 @@ def _along(
             )
         )  # fmt: skip
     return tuple(found)
-
-
-def _weight(problem: Any, rows: np.ndarray) -> float:
-    w = problem.weight
-    return float(len(rows) if w is None else np.asarray(w)[rows].sum())
 
 
 def _dealt(

@@ -212,7 +212,7 @@ def _begun(
         on_host = isinstance(plan.method, HostMethod)
         if plan.check.host and (default or not on_host):
             raise Misuse(_ON_HOST.format(plan.check.name))
-        if method is None and default:
+        if default and how.tier is None:
             return _told(_relayed(plan, start, limits, how), source, asked)
         if on_host:
             if resume is not None:

@@ -49,9 +49,11 @@ def iterate_host(plan: Plan, limits: Limits, how: Manner = PLAIN) -> Iterator[Re
     status, limit, lost = "stalled", None, ""
     said: dict[str, str] | None = None
     before = executors.making()
-    # In a race the check is prepared for these data already.
-    known = problem_cache.known(problem) if mesh.everywhere(problem) is None else None
-    judge = judge_of(problem, check) if known is None else known.judge(check)
+    # The same data again, stated anew or in a race, are judged as prepared once.
+    alone = mesh.everywhere(problem) is None
+    judge = (
+        problem_cache.of(problem).judge(check) if alone else judge_of(problem, check)
+    )
     asked = Asked(plan._replace(check=check), limits, raw, lambda: problem_id(problem))
 
     def result(status: str, limit: float | None, elapsed: float) -> Result:

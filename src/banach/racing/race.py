@@ -387,7 +387,7 @@ def race(
                     refused.append(Refused(label, built.cure))
                     tell(label, refused[-1])
                     continue
-            stochastic = not isinstance(built, type) and built.draws()
+            stochastic = _draws(built)
             done: list[Result] = []
             limit = _limit(time_limit, patience, groups)
             within = options | {"time_limit": limit}
@@ -510,7 +510,7 @@ def _planned(field: Sequence[Any], asked: Callable[..., Any], seeds: int) -> int
                 built = asked(entrant)
         if isinstance(built, Refused | Refusal):
             continue
-        runs += seeds if not isinstance(built, type) and built.draws() else 1
+        runs += seeds if _draws(built) else 1
     return max(runs, 1)
 
 
@@ -523,6 +523,12 @@ def _shared(check: Check, runs: int) -> Check:
             f"{check.name} has none; drop it"
         )
     return dataclasses.replace(check, delta=whole / runs)
+
+
+def _draws(entrant: Any) -> bool:
+    """Whether another seed is another run, of a class by its card."""
+    of_card: Any = entrant
+    return of_card.card.random if isinstance(entrant, type) else entrant.draws()
 
 
 def _label(entrant: Any) -> str:

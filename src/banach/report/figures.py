@@ -97,8 +97,8 @@ def plot_result(
 def plot_path(path: Any, ax: Axes | None = None) -> Figure:
     """Coefficients of a `Path` along it, in units of the largest each one has.
 
-    The largest eight are coloured and named; points that are not certified are marked
-    on the axis, and vertical lines stand at the best by the scores and at the
+    The seven that enter first are coloured and named; points that are not certified are
+    marked on the axis, and vertical lines stand at the best by the scores and at the
     strongest within one standard error of it.
     """
     import numpy as np

@@ -76,6 +76,15 @@ def _least(theta):
     return np.linalg.pinv(_A) @ (theta * _c)
 
 
+def _jumps_dual(theta):
+    """Of K'y = -grad f(x); K' has full rank."""
+    return np.linalg.lstsq(_D.T, theta * _b - _H @ _jumps(theta))[0]
+
+
+def _least_dual(theta):
+    return np.linalg.lstsq(_A.T, -_least(theta))[0]
+
+
 def _poisoned():
     bad = _A.copy()
     bad[1, 2] = np.nan
@@ -92,6 +101,7 @@ BEDS = [
         narrow=lambda: _fused(np.float32),
         solution=_jumps,
         measures=distance(_jumps(1.0)),
+        dual=_jumps_dual,
         derivative=False,
     ),
     Bed(
@@ -103,6 +113,7 @@ BEDS = [
         narrow=lambda: _fit(np.float32),
         solution=_least,
         measures=distance(_least(1.0)),
+        dual=_least_dual,
         derivative=False,
     ),
 ]

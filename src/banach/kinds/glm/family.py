@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from banach.core import compat
 from banach.core.problem import Misuse
 from banach.kinds import sparse_input
-from banach.kinds.glm import design, host_model
 from banach.parts.sparse import SparseMatrix
+from banach.terms.norms import Zero
 from banach.terms.term import Norm
 
 Model = Any
@@ -43,11 +43,12 @@ def scaled(problem: Model, multiple: float) -> Model:
 
 def empty_from(problem: Model) -> float:
     """The least multiple of the term at which all coefficients are 0."""
-    model = problem.on_host()
-    if isinstance(model, str):
+    why = problem.instead("host_model")
+    if why is not None:
         raise Misuse(
-            f"no first point of this path is known: it {model}; give multiples="
+            f"no first point of this path is known, so that multiples= is needed. {why}"
         )
+    model = problem.host_model()
     if not np.all(model.l1 > 0):
         raise Misuse(
             "no multiple makes all coefficients 0, as some have an l1 weight of 0; "
@@ -60,8 +61,8 @@ def empty_from(problem: Model) -> float:
     return float(np.max(abs(model.A.T @ u) / model.l1, initial=0))
 
 
-def of_rows(problem: Model, rows: Int[np.ndarray, " k"]) -> Model:
-    """The model of some rows; its term as it is."""
+def of_rows(problem: Model, rows: Int[np.ndarray, " k"], held: bool = False) -> Model:
+    """The model of some rows; its term as it is. `held`: it is not to be solved."""
     A = problem.A
     if isinstance(A, SparseMatrix):
         A = sparse_input.sparse(A.csr()[rows], "A")
@@ -69,16 +70,21 @@ def of_rows(problem: Model, rows: Int[np.ndarray, " k"]) -> Model:
         A = np.asarray(A)[rows]
     parts = [problem.y, problem.weight, problem.offset]
     cut = [None if v is None else np.asarray(v)[rows] for v in parts]
+    if problem.intercept and not held:
+        type(problem.loss).check_intercept(problem.loss, cut[0], cut[1])
     return eqx.tree_at(
         lambda p: (p.A, p.y, p.weight, p.offset), problem, (A, *cut),
         is_leaf=lambda v: v is None,
     )  # fmt: skip
 
 
+def weight_of(problem: Model) -> float:
+    """The sum of the sample weights."""
+    w = problem.weight
+    return float(problem.A.shape[0] if w is None else np.sum(w))
+
+
 def mean_loss(problem: Model, x: Float[np.ndarray, "..."]) -> float:
     """The weighted mean of the losses at x, without the term."""
-    model = host_model.of(problem)
-    c, b = (x[:-1], x[-1]) if problem.intercept else (x, 0.0)
-    z = model.offset + design.host(problem.A, np.float64) @ np.asarray(c, float) + b
-    with np.errstate(over="ignore"):
-        return float(model.weight @ model.value(z) / model.weight.sum())
+    bare = eqx.tree_at(lambda p: p.term, problem, Zero())
+    return float(bare.value(x)) / weight_of(problem)

@@ -33,11 +33,14 @@ class HostModel(NamedTuple):
 
 
 def without(problem: Any) -> str | None:
-    """What keeps a model from being one of these, or None."""
+    """What keeps a model from being one of these, with the cure, or None."""
+    cure = "banach methods --problem GLM names others"
     if type(problem.loss) not in _LOSSES:
-        return f"{type(problem.loss).__name__}, whose margins are no single numbers"
+        name = type(problem.loss).__name__
+        return f"the margins of {name} are no single numbers: {cure}"
     if _weights(problem.term) is None:
-        return f"the term {type(problem.term).__name__}, no l1 norm or elastic net"
+        name = type(problem.term).__name__
+        return f"the term {name} is no l1 norm or elastic net: {cure}"
     return None
 
 

@@ -43,7 +43,7 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 
 @kind(
     name="GLM",
-    oracles="value grad hvp hess prox project lmo dual",
+    oracles="value grad hvp hess prox project lmo dual host_model",
     checks="gap step stationarity",
     views="""finite_sum without_term root_of_gradient inclusion_of_gradient
     forward_backward envelope""",
@@ -54,7 +54,11 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
         "size<=2000": "trust_region_newton lbfgs nonlinear_cg",
         "": "lbfgs newton_cg gradient_descent",
     },
-    cures={"dual": "State a linear model (bn.GLM) with a term that has a conjugate"},
+    cures={
+        "dual": "State a linear model (bn.GLM) with a term that has a conjugate",
+        "host_model": """State a linear model (bn.GLM) with an l1 norm or elastic net, \
+and a loss of one margin a row""",
+    },
     public={
         "models": """Ridge Lasso ElasticNetRegression GroupLasso
         SparseGroupLasso SlopeRegression ScadRegression McpRegression
@@ -185,7 +189,8 @@ class GLM(Problem):
     def oracles(self) -> frozenset[str]:
         """Derivatives, what the term offers, and `dual` where a gap is derivable."""
         dual = frozenset({"dual"} if self.no_gap() is None else ())
-        return _SMOOTH | self.essential() | dual
+        host = frozenset({"host_model"} if self._off_host() is None else ())
+        return _SMOOTH | self.essential() | dual | host
 
     def essential(self) -> frozenset[str]:
         """prox, project and lmo of a term that is not smooth."""
@@ -399,14 +404,19 @@ class GLM(Problem):
         """The coefficients by column (and class), and the intercept, 0 without one."""
         return labelled.coefficients(self, x)
 
-    def on_host(self) -> host_model.HostModel | str:
-        """The model in NumPy and float64, or what it lacks for that, in words."""
-        why = host_model.without(self)
-        if why is None and not known(self.A, self.y, self.weight, self.term):
-            why = "concrete data, and these are traced"
-        if why is None:
-            return host_model.of(self)
-        return f"takes no {why}"
+    def host_model(self) -> host_model.HostModel:
+        """The model in NumPy and float64, for methods that run there."""
+        return host_model.of(self)
+
+    def instead(self, oracle: str) -> str | None:
+        """What keeps a model from NumPy."""
+        why = self._off_host() if oracle == "host_model" else None
+        return None if why is None else f"{why[0].upper()}{why[1:]}"
+
+    def _off_host(self) -> str | None:
+        if not known(self.A, self.y, self.weight, self.offset, self.term):
+            return "the data are traced: use a method that runs in XLA, e.g. fista"
+        return host_model.without(self)
 
     def fitted(self, x: Any) -> Fitted:
         """x as an estimate, without a penalty; else Misuse with the cure."""

@@ -2,18 +2,17 @@
 
 import warnings
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
 
-from banach.core import validation
+from banach.core import blas_threads, validation
 from banach.core.card import method
-from banach.core.facts import Facts
 from banach.core.hyperparameters import Whole, count
-from banach.core.method import HostMethod, Refusal
+from banach.core.method import HostMethod
 from banach.core.point import Point
-from banach.core.problem import Misuse, Problem
+from banach.core.problem import Problem
 
 Vector = Float[np.ndarray, " k"]
 ARMIJO = 1e-4
@@ -25,7 +24,7 @@ EPS = float(np.finfo(float).eps)
 
 @method(
     problem="GLM",
-    needs={"grad", "prox"},
+    needs={"grad", "prox", "host_model"},
     paper="schmidt2010graphical",
     cost=None,
     host=True,
@@ -58,24 +57,10 @@ class WorkingSetNewton(HostMethod):
     def __check_init__(self):
         validation.integer(self.first, "WorkingSetNewton: first", low=1)
 
-    wants: ClassVar[str] = (
-        "needs a linear model (bn.GLM) with an l1 norm or elastic net, and a loss of "
-        "one margin a row"
-    )
-
-    @classmethod
-    def applies(cls, problem: Problem, facts: Facts) -> Refusal | None:
-        """None for models that `on_host` has."""
-        found = problem.on_host() if hasattr(problem, "on_host") else cls.wants
-        if isinstance(found, str):
-            return Refusal("a model on the host", f"working_set_newton {found}")
-        return None
-
     @classmethod
     def suggest(cls, problem, facts, first=128):
-        """With the first number of columns, or why the problem is no such model."""
-        no = cls.applies(problem, facts)
-        return cls(first=first) if no is None else no
+        """With the first number of columns."""
+        return cls(first=first)
 
     def label(self) -> str:
         """Its name."""
@@ -85,9 +70,7 @@ class WorkingSetNewton(HostMethod):
         self, problem: Problem, start: Point, key: Array
     ) -> Generator[Any, None, Any]:
         """Yield (Point, calls) after each pass: one gradient of all, values on W."""
-        model = problem.on_host()
-        if isinstance(model, str):
-            raise Misuse(f"working_set_newton {model}")
+        model = problem.host_model()
         x = np.asarray(start.x, np.float64)
         kind = np.asarray(start.x).dtype
         c, b = (x[:-1], x[-1]) if model.intercept else (x, 0.0)
@@ -98,7 +81,12 @@ class WorkingSetNewton(HostMethod):
             if not new.size and work.settled:
                 return
             work.add(new)
-            with np.errstate(all="ignore"), warnings.catch_warnings():
+            # Of some hundred unknowns: a second thread would only be waited for.
+            with (
+                blas_threads.OneThread(),
+                np.errstate(all="ignore"),
+                warnings.catch_warnings(),
+            ):
                 warnings.simplefilter("ignore")  # of LAPACK, on the condition
                 work.solve()
             yield (
@@ -133,14 +121,14 @@ class WorkingSet:
 
     def margins(self) -> Vector:
         """Of the coefficients on W."""
-        return self.m.offset + self.b + self._product(self.c[self.W])
+        return self.m.offset + self.b + self.B @ self.c[self.W]
 
     def violators(self, first: int) -> np.ndarray:
         """Columns outside W that would move, the worst first; at most a share of W."""
         with np.errstate(all="ignore"):
             u = self.m.weight * self.m.slope(self.margins())
         self.values += 1
-        g = self.m.A.T @ u if not self.dense else u @ self.m.A
+        g = u @ self.m.A if self.dense else self.m.A.T @ u
         over = (abs(g) - self.m.l1) * self.unit
         # What rounding of the product makes of a gradient that is 0.
         over[self.inside | ~(over > 8 * EPS * np.linalg.norm(u))] = 0
@@ -176,9 +164,6 @@ class WorkingSet:
             return self.c.copy()
         return np.append(self.c, self.b - self.centre @ self.c[self.W])
 
-    def _product(self, c: Vector) -> Vector:
-        return self.B @ c
-
     def solve(self, most: int = 100) -> None:
         """The minimiser on W, to where rounding hides what is left."""
         m, W = self.m, self.W
@@ -187,10 +172,9 @@ class WorkingSet:
         c = np.append(self.c[W], self.b) if m.intercept else self.c[W].copy()
         pay = np.append(l1, 0.0) if m.intercept else l1
         bent = np.append(l2, 0.0) if m.intercept else l2
-        base = m.offset
 
         def at(c: Vector) -> tuple[float, Vector, Vector, Vector]:
-            z = base + self._product(c[:k]) + (c[k] if m.intercept else 0)
+            z = m.offset + self.B @ c[:k] + (c[k] if m.intercept else 0)
             u = m.weight * m.slope(z)
             g = self.B.T @ u
             if m.intercept:

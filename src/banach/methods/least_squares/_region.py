@@ -89,11 +89,11 @@ class RegionMethod(Method):
         return {"residual": state.residuals, "jacobian": state.jacobians}
 
 
-def at(problem: Any, state: RegionState, factor: Any) -> At:
-    """What a step begins with; the first radius is `factor` ||D x0||."""
+def at(problem: Any, state: RegionState, factor: Any, scaled: bool = True) -> At:
+    """What a step begins with; the first radius is `factor` ||D x0||, D = I at will."""
     x, back = tree.ravel(state.x)
     f = tree.norm(state.r)
-    model, scales = ls.relinearised(problem, state)
+    model, scales = ls.relinearised(problem, state, scaled)
     D = ls.usable(scales)
     widest = ls.first_radius(factor, D * x, f)
     radius = jnp.where(state.jacobians == 0, widest, state.radius)
@@ -102,7 +102,13 @@ def at(problem: Any, state: RegionState, factor: Any) -> At:
 
 def tried(problem: Any, here: At, z: Float[Array, " p"]) -> Tried:
     """The trial at the end of a step z = D p."""
-    trial = here.x + z / here.D
+    return ended(problem, here, here.x + z / here.D, z)
+
+
+def ended(
+    problem: Any, here: At, trial: Float[Array, " p"], z: Float[Array, " p"]
+) -> Tried:
+    """The trial at a point that z = D p leads to, up to rounding."""
     r = tree.ravel(problem.residual(here.back(trial)))[0]
     size, after = tree.norm(z), tree.norm(r)
     safe = jnp.where(here.f > 0, here.f, 1)

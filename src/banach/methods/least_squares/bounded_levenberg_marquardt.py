@@ -1,33 +1,13 @@
 """Levenberg-Marquardt whose linear subproblem keeps the bounds."""
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from typing import ClassVar
 
-from banach.core import tree
+import jax.numpy as jnp
+
 from banach.core.card import method
 from banach.core.hyperparameters import Real, real, word
-from banach.core.method import Method
-from banach.methods.least_squares import _box, _region
+from banach.methods.least_squares import _box, _nielsen, _region
 from banach.parts import least_squares as ls
-
-Scalar = Float[Array, ""]
-
-
-class BoundedState(eqx.Module):
-    """Iterate, residual, its model, scales, damping and its next growth, counts."""
-
-    x: PyTree
-    r: Float[Array, " n"]
-    model: ls.LinearModel
-    scales: Float[Array, " p"]
-    damping: Scalar
-    growth: Scalar
-    stale: Bool[Array, ""]
-    quiet: Int[Array, ""]
-    residuals: Int[Array, ""]
-    jacobians: Int[Array, ""]
-    stuck: Bool[Array, ""]
 
 
 @method(
@@ -36,7 +16,7 @@ class BoundedState(eqx.Module):
     assumes={"smooth"},
     paper="kanzow2004levenberg",
 )
-class BoundedLevenbergMarquardt(Method):
+class BoundedLevenbergMarquardt(_region.RegionMethod):
     """Linearise r and stay within the bounds, damped as far as the model is trusted.
 
     p = argmin ||r + J p||^2 + a ||D p||^2 over lower <= x + p <= upper,  x+ = x + p
@@ -58,64 +38,28 @@ class BoundedLevenbergMarquardt(Method):
     damping: Real = real(1e-3)
     rule: str = word("gain", "residual", default="gain")
 
-    def init(self, problem, start, key):
-        r = tree.ravel(problem.residual(start.x))[0]
-        x = tree.ravel(start.x)[0]
-        zero, one = jnp.zeros((), jnp.int32), jnp.ones((), r.dtype)
-        return BoundedState(
-            x=start.x,
-            r=r,
-            model=ls.no_model(r, x),
-            scales=jnp.zeros_like(x),
-            damping=jnp.asarray(self.damping, r.dtype),
-            growth=2 * one,
-            stale=jnp.asarray(True),
-            quiet=zero,
-            residuals=zero + 1,
-            jacobians=zero,
-            stuck=jnp.asarray(False),
-        )
+    damps: ClassVar[bool] = True
 
     def step(self, problem, state, key):
-        x, back = tree.ravel(state.x)
-        f = tree.norm(state.r)
-        lower, upper = problem.bounds()
         by_gain = self.rule == "gain"
-        model, scales = ls.relinearised(problem, state, scaled=by_gain)
-        damping = state.damping if by_gain else jnp.square(f)
-        damping = jnp.maximum(damping, jnp.finfo(f.dtype).tiny)
-        D = ls.usable(scales)
-        low, high = (lower - x) * D, (upper - x) * D
-        z = _box.bounded(model, damping, low, high)
-        end = jnp.where(z <= low, lower, jnp.where(z >= high, upper, x + z / D))
-        end = jnp.clip(end, lower, upper)
-        r = tree.ravel(problem.residual(back(end)))[0]
-        after, safe = tree.norm(r), jnp.where(f > 0, f, 1)
-        fall = (1 - after / safe) * (1 + after / safe)
-        turned = ls.along(model, z) / safe
-        pull = jnp.vdot(ls.slope(model) / safe, z / safe)
+        here = _region.at(problem, state, 1, scaled=by_gain)
+        first = state.jacobians == 0
+        damping = jnp.where(first, self.damping, state.damping)
+        growth = jnp.where(first, 2, state.radius)  # kept where others keep a radius
+        used = damping if by_gain else jnp.square(here.f)
+        used = jnp.maximum(used, jnp.finfo(here.f.dtype).tiny)
+        lower, upper = problem.bounds()
+        low, high = (lower - here.x) * here.D, (upper - here.x) * here.D
+        z = _box.bounded(here.model, used, low, high)
+        # At a bound exactly where z is.
+        end = jnp.clip(here.x + z / here.D, lower, upper)
+        end = jnp.where(z <= low, lower, jnp.where(z >= high, upper, end))
+        trial = _region.ended(problem, here, end, z)
+        turned = ls.along(here.model, z) / trial.safe
+        pull = jnp.vdot(ls.slope(here.model) / trial.safe, z / trial.safe)
         predicted = -(2 * pull + jnp.vdot(turned, turned))
-        here = _region.At(x, back, f, model, scales, D, damping)
-        trial = _region.Tried(end, r, tree.norm(z), after, safe, fall)
-        ratio, quiet = _region.agreement(here, trial, fall, predicted)
-        accept = (ratio > 0) & jnp.isfinite(after)
-        eased = jnp.maximum(1 / 3, 1 - (2 * jnp.minimum(ratio, 1) - 1) ** 3)
-        count = jnp.where(quiet, state.quiet + 1, 0)
-        still = jnp.all(end == x)
-        return BoundedState(
-            x=tree.where(accept, back(end), state.x),
-            r=jnp.where(accept, r, state.r),
-            model=model,
-            scales=scales,
-            damping=state.damping * jnp.where(accept, eased, state.growth),
-            growth=jnp.where(accept, 2, 2 * state.growth),
-            stale=accept,
-            quiet=count,
-            residuals=state.residuals + 1,
-            jacobians=state.jacobians + state.stale,
-            stuck=still | (count >= _region.QUIET),
-        )
-
-    def calls(self, state):
-        """One residual a step, one Jacobian a step that was taken."""
-        return {"residual": state.residuals, "jacobian": state.jacobians}
+        ratio, quiet = _region.agreement(here, trial, trial.fall, predicted)
+        accept = (ratio > 0) & jnp.isfinite(trial.after)
+        taken = _nielsen.eased(damping, ratio)
+        damping, growth = _nielsen.after(damping, growth, taken, accept)
+        return _region.moved(state, here, trial, accept, quiet, growth, damping)

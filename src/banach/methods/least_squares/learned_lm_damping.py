@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import Real, part, real
-from banach.methods.least_squares import _region
+from banach.methods.least_squares import _nielsen, _region
 from banach.parts import least_squares as ls
 
 
@@ -28,8 +28,7 @@ class Nielsen(eqx.Module):
 
     def after(self, lam, nu, ratio, fall, accept):
         """As Marquardt's."""
-        eased = lam * jnp.maximum(1 / 3, 1 - (2 * ratio - 1) ** 3)
-        return _safe(lam, nu, eased, accept)
+        return _nielsen.after(lam, nu, _nielsen.eased(lam, ratio), accept)
 
 
 class Learned(eqx.Module):
@@ -45,12 +44,7 @@ class Learned(eqx.Module):
     def after(self, lam, nu, ratio, fall, accept):
         """As Marquardt's."""
         u = self.bias + self.gain * jnp.tanh(ratio) + self.pace * fall
-        return _safe(lam, nu, lam * 10 ** (3 * jnp.tanh(u / 3)), accept)
-
-
-def _safe(lam, nu, eased, accept):
-    """Nielsen's rule after a refusal: ||r|| never grows, whatever the policy says."""
-    return jnp.where(accept, eased, lam * nu), jnp.where(accept, 2, 2 * nu)
+        return _nielsen.after(lam, nu, lam * 10 ** (3 * jnp.tanh(u / 3)), accept)
 
 
 @method(

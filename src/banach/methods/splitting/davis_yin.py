@@ -2,26 +2,10 @@
 
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array
-
 from banach.core.card import method
 from banach.core.hyperparameters import fact, real
-from banach.core.method import Method
-from banach.core.point import Point
-from banach.parts.graph_solves import GraphSolves, graph_projection
-from banach.parts.primal_dual import started
-
-
-class DavisYinState(eqx.Module):
-    """What is returned, the governing sequence (a, b), and the factorisation."""
-
-    x: Array
-    y: Array
-    a: Array
-    b: Array
-    solves: GraphSolves
+from banach.methods.splitting._graph_splitting import GraphSplitting
+from banach.parts.graph_solves import graph_projection
 
 
 @method(
@@ -32,7 +16,7 @@ class DavisYinState(eqx.Module):
     cost={"grad": 1, "prox": 1, "outer_prox": 1, "forward": 1, "adjoint": 1},
     init_cost={"forward": 1, "adjoint": 1},
 )
-class DavisYin(Method):
+class DavisYin(GraphSplitting):
     """Douglas-Rachford with a gradient step between its two proximal ones.
 
     u = prox_{t B}(s),  v = prox_{t A}(2 u - s - t grad f(u)),
@@ -51,24 +35,7 @@ class DavisYin(Method):
     relaxation: Any = real(1.0, below=2)
 
     def init(self, problem, start, key):
-        x, n = start.x, jnp.asarray(self.norm, start.x.dtype)
-        y, t = started(problem, start), jnp.asarray(self.step_size, x.dtype)
-        # The s of a solution (x, y).
-        a, b = x + t * problem.adjoint(y), problem.forward(x) - t * n**2 * y
-        return DavisYinState(x, y, a, b, graph_projection(problem, x, n))
+        return self.begun(problem, start, graph_projection)
 
     def step(self, problem, state, key):
-        a, b, dtype = state.a, state.b, state.x.dtype
-        t, n = jnp.asarray(self.step_size, dtype), jnp.asarray(self.norm, dtype)
-        x = state.solves(problem, a, b, t, n)
-        z = problem.forward(x)
-        after = problem.prox(2 * x - a - t * problem.grad(x), t)
-        inner = 2 * z - b
-        image = problem.outer_prox(inner, t * n**2)
-        y = (inner - image) / (t * n**2)
-        k = jnp.asarray(self.relaxation, dtype)
-        a, b = a + k * (after - x), b + k * (image - z)
-        return DavisYinState(after, y, a, b, state.solves)
-
-    def point(self, state):
-        return Point(state.x, state.y)
+        return self.turned(problem, state, problem.grad)

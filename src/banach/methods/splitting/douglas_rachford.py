@@ -2,26 +2,10 @@
 
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array
-
 from banach.core.card import method
 from banach.core.hyperparameters import fact, real
-from banach.core.method import Method
-from banach.core.point import Point
-from banach.parts.graph_solves import GraphSolves, graph_solves
-from banach.parts.primal_dual import started
-
-
-class DouglasRachfordState(eqx.Module):
-    """What is returned, the governing sequence (a, b), and the factorisation."""
-
-    x: Array
-    y: Array
-    a: Array
-    b: Array
-    solves: GraphSolves
+from banach.methods.splitting._graph_splitting import GraphSplitting
+from banach.parts.graph_solves import graph_solves
 
 
 @method(
@@ -32,7 +16,7 @@ class DouglasRachfordState(eqx.Module):
     cost={"prox": 1, "outer_prox": 1, "forward": 1, "adjoint": 1},
     init_cost={"grad": 1, "hess": 1, "forward": 1, "adjoint": 1},
 )
-class DouglasRachford(Method):
+class DouglasRachford(GraphSplitting):
     """Reflections at a graph and at a separable sum, averaged with the identity.
 
     u = prox_{t F}(s),  v = prox_{t G}(2 u - s),  s+ = s + relaxation (v - u)
@@ -52,24 +36,8 @@ class DouglasRachford(Method):
     relaxation: Any = real(1.0, below=2)
 
     def init(self, problem, start, key):
-        x, n = start.x, jnp.asarray(self.norm, start.x.dtype)
-        y, t = started(problem, start), jnp.asarray(self.step_size, x.dtype)
-        # The s of a solution (x, y), but for f: s = u - t (subgradients of G).
-        a, b = x + t * problem.adjoint(y), problem.forward(x) - t * n**2 * y
-        return DouglasRachfordState(x, y, a, b, graph_solves(problem, x, n))
+        return self.begun(problem, start, graph_solves)
 
     def step(self, problem, state, key):
-        a, b, dtype = state.a, state.b, state.x.dtype
-        t, n = jnp.asarray(self.step_size, dtype), jnp.asarray(self.norm, dtype)
-        x = state.solves(problem, a, b, t, n)
-        z = problem.forward(x)
-        after = problem.prox(2 * x - a, t)
-        inner = 2 * z - b
-        image = problem.outer_prox(inner, t * n**2)
-        y = (inner - image) / (t * n**2)
-        k = jnp.asarray(self.relaxation, dtype)
-        a, b = a + k * (after - x), b + k * (image - z)
-        return DouglasRachfordState(after, y, a, b, state.solves)
-
-    def point(self, state):
-        return Point(state.x, state.y)
+        # f is in the linear system.
+        return self.turned(problem, state, lambda x: 0)
