@@ -88,6 +88,7 @@ from banach.kinds.glm.losses import SquaredHingeLoss as SquaredHingeLoss
 from banach.kinds.glm.losses import SquaredLoss as SquaredLoss
 from banach.kinds.glm.models import BoxLeastSquares as BoxLeastSquares
 from banach.kinds.glm.models import ElasticNetRegression as ElasticNetRegression
+from banach.kinds.glm.models import FusedLasso as FusedLasso
 from banach.kinds.glm.models import GroupLasso as GroupLasso
 from banach.kinds.glm.models import HuberRegression as HuberRegression
 from banach.kinds.glm.models import Lasso as Lasso
@@ -139,6 +140,9 @@ from banach.methods.composite.acoder import Acoder as Acoder
 from banach.methods.composite.away_step_frank_wolfe import (
     AwayStepFrankWolfe as AwayStepFrankWolfe,
 )
+from banach.methods.composite.blended_pairwise_frank_wolfe import (
+    BlendedPairwiseFrankWolfe as BlendedPairwiseFrankWolfe,
+)
 from banach.methods.composite.fista import Fista as Fista
 from banach.methods.composite.frank_wolfe import FrankWolfe as FrankWolfe
 from banach.methods.composite.greedy_bcd import GreedyBcd as GreedyBcd
@@ -155,6 +159,9 @@ from banach.methods.composite.proximal_gradient import (
     ProximalGradient as ProximalGradient,
 )
 from banach.methods.composite.proximal_newton import ProximalNewton as ProximalNewton
+from banach.methods.composite.proximal_quasi_newton import (
+    ProximalQuasiNewton as ProximalQuasiNewton,
+)
 from banach.methods.composite.working_set_newton import (
     WorkingSetNewton as WorkingSetNewton,
 )
@@ -290,6 +297,7 @@ from banach.terms.affine import HalfSpace as HalfSpace
 from banach.terms.affine import SecondOrderCone as SecondOrderCone
 from banach.terms.folded_concave import MCP as MCP
 from banach.terms.folded_concave import SCAD as SCAD
+from banach.terms.fused import FusedL1 as FusedL1
 from banach.terms.group_envelope import GroupSparseEnvelope as GroupSparseEnvelope
 from banach.terms.groups import GroupL2 as GroupL2
 from banach.terms.groups import SparseGroupL2 as SparseGroupL2

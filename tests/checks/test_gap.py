@@ -23,7 +23,8 @@ from banach.kinds.glm.losses import (
     SquaredLoss,
 )
 from banach.kinds.glm.problem import GLM
-from banach.terms.norms import L1, SquaredL2
+from banach.terms.norms import L1, LInf, SquaredL2
+from banach.terms.spectral import Nuclear
 
 LD = np.longdouble
 RNG = np.random.default_rng(0)
@@ -46,6 +47,9 @@ CASES = {
         A, B, 0.5, 1.0, [0, 1, 1, 0], **FREE
     ),
     "slope": lambda: models.SlopeRegression(A, B, [2.0, 1.5, 0.5, 0.0], **FREE),
+    "fused": lambda: models.FusedLasso(A, B, 0.5, 1.5),
+    "fused_free": lambda: models.FusedLasso(A, B, 1.0, 0.5, sample_weight=W, **FREE),
+    "linf_free": lambda: GLM(A, B, SquaredLoss(), LInf(2.0), **FREE),
     "ridge": lambda: models.Ridge(A, B, 0.5, **FREE),
     "box": lambda: models.BoxLeastSquares(A, B, -0.3, 0.7, **FREE),
     "simplex": lambda: models.SimplexLeastSquares(A, B, 1.5),
@@ -56,6 +60,7 @@ CASES = {
     "logistic_l1": lambda: models.SparseLogisticRegression(A, SIGN, 1.0, **FREE),
     "softmax": lambda: models.SoftmaxRegression(A, THREE, 0.5),
     "softmax_l1": lambda: GLM(A, THREE, SoftmaxLoss(3), L1(1.0)),
+    "softmax_nuclear": lambda: GLM(A, THREE, SoftmaxLoss(3), Nuclear(1.5), **FREE),
     "poisson": lambda: models.PoissonRegression(A, COUNTS, 0.5),
     "poisson_l1": lambda: GLM(A, COUNTS, PoissonLoss(), L1(1.0), **FREE),
     "huber": lambda: models.HuberRegression(A, B, 0.3, 0.5),
@@ -103,6 +108,12 @@ def truth(problem, x):
         F += np.sum(LD(term.l1) * abs(c) + LD(term.l2) * c**2 / 2)
     elif name == "SortedL1":
         F += np.sum(LD(term.lam) * np.sort(abs(c))[::-1])
+    elif name == "FusedL1":
+        F += LD(term.l1) * np.sum(abs(c)) + LD(term.tv) * np.sum(abs(np.diff(c)))
+    elif name == "LInf":
+        F += LD(term.lam) * np.max(abs(c))
+    elif name == "Nuclear":
+        F += LD(term.lam) * np.sum(np.linalg.svd(np.float64(c), compute_uv=False))
     elif name in ("GroupL2", "SparseGroupL2"):
         F += np.sum(LD(getattr(term, "l1", 0)) * abs(c))
         for k in range(term.count):

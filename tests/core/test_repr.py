@@ -27,6 +27,7 @@ MODELS = {
     "SquaredHingeClassifier": (A, Y),
     "GroupLasso": (A, A[:, 0], 1.0, [0, 0, 1]),
     "SparseGroupLasso": (A, A[:, 0], 1.0, 1.0, [0, 0, 1]),
+    "FusedLasso": (A, A[:, 0], 1.0, 2.0),
     "SlopeRegression": (A, A[:, 0], [3.0, 2.0, 1.0]),
     "ScadRegression": (A, A[:, 0], 1.0),
     "McpRegression": (A, A[:, 0], 1.0),

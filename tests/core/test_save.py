@@ -236,6 +236,7 @@ def test_terms_are_built_again():
     for term in (
         bn.AffineSet(rows, np.ones(2)), bn.Product((bn.Simplex(2.0), bn.L1(0.5))),
         bn.Box(np.array([-np.inf, 0.0]), np.ones(2)), bn.GroupL2(0.5, [0, 0, 1]),
+        bn.FusedL1(0.2, 0.5),
     ):  # fmt: skip
         assert restore.same(back(term), term)
     bent = eqx.tree_at(lambda s: s.basis, bn.AffineSet(rows, np.ones(2)), rows.T)

@@ -91,6 +91,7 @@ def test_groups_and_elastic_nets_and_what_is_not_certified_is_told():
     for term in (
         bn.SparseGroupL2(1.0, 2.0, [0, 1] * 5), bn.SCAD(1.5), bn.MCP(1.5),
         bn.SortedL1(np.linspace(2, 1, 10)), bn.L2Norm(3.0),
+        bn.FusedL1(0.5, 2.0),
     ):  # fmt: skip
         model, x = bn.GLM(A, Y, bn.SquaredLoss(), term), np.arange(10.0)
         thrice = family.scaled(model, 3.0).term

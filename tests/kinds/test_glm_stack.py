@@ -36,6 +36,7 @@ MODELS = {
     "box": (bn.BoxLeastSquares, (A, B, LOW, EACH), {}),
     "simplex": (bn.SimplexLeastSquares, (A, B, EACH), {}),
     "groups": (bn.GroupLasso, (A, B, EACH, [0, 0, 1]), {}),
+    "fused": (bn.FusedLasso, (A, B, EACH, 0.3), {}),
     "scad": (bn.ScadRegression, (A, B, EACH, 3.7, 2.0), {}),
     "columns": (bn.Lasso, (A, B, np.array([1.0, 2.0, 3.0])), {}),
     "float32": (

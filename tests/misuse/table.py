@@ -77,6 +77,7 @@ row("GroupL2", bn.GroupL2, {"lam": 0.1, "groups": [0, 0, 1]}, lam="weights",
 row("GroupSparseEnvelope", bn.GroupSparseEnvelope, {"lam": 0.1, "k": 1, "groups":
     [0, 0, 1]}, lam="positive", k="count", groups="groups", weights="weights",
     count="count?")  # fmt: skip
+row("FusedL1", bn.FusedL1, {"l1": 0.5, "tv": 0.2}, l1="nonnegative", tv="nonnegative")
 row("SparseGroupL2", bn.SparseGroupL2, {"l1": 0.1, "lam": 0.1, "groups": [0, 0, 1]},
     l1="weights", lam="weights", groups="groups", count="count?")  # fmt: skip
 row("SortedL1", bn.SortedL1, {"lam": 0.5}, lam="weights")
@@ -207,6 +208,8 @@ row("GroupLasso", bn.GroupLasso, regression | {"lam": 0.1, "groups": [0, 1]},
 row("SparseGroupLasso", bn.SparseGroupLasso,
     regression | {"l1": 0.1, "lam": 0.1, "groups": [0, 1]}, A="matrix", b="array",
     l1="weights", lam="weights", groups="groups", intercept="flag")  # fmt: skip
+row("FusedLasso", bn.FusedLasso, regression | {"l1": 0.1, "tv": 0.1}, A="matrix",
+    b="array", l1="nonnegative", tv="nonnegative", intercept="flag")  # fmt: skip
 row("SlopeRegression", bn.SlopeRegression, regression | {"lam": 0.1}, A="matrix",
     b="array", lam="weights", intercept="flag")  # fmt: skip
 row("ScadRegression", bn.ScadRegression, regression | {"lam": 0.1}, A="matrix",

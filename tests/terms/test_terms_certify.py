@@ -111,6 +111,22 @@ def sorted_l1(lam):
     return bracket
 
 
+def fused(l1, tv):
+    l1, tv = Decimal(l1), Decimal(tv)
+
+    def bracket(x, v):
+        # v(I) <= l1 |I| + tv cut(I) for every interval I of neighbours.
+        n = len(v)
+        for i in range(n):
+            for j in range(i + 1, n + 1):
+                cut = tv * ((i > 0) + (j < n))
+                if abs(sum(v[i:j])) > l1 * (j - i) + cut:
+                    return None
+        return l1 * sum(abs(x)) + tv * sum(abs(np.diff(x))) - x @ v
+
+    return bracket
+
+
 def ball(primal, lam, dual):
     def bracket(x, v):
         if dual(v) > Decimal(lam):
@@ -166,6 +182,7 @@ TRUTH = {
         [(0, 2), (1, 4), (3,), (5,)], 0.6 * np.array([1.0, 0.5, 2, 1]), 2
     ),
     "k_support": envelope([(i,) for i in range(6)], ONE, 3),
+    "fused": fused(0.4, 0.6),
     "l2_norm": ball(norm, 0.8, norm),
     "linf": ball(lambda x: max(abs(x)), 1.1, lambda v: sum(abs(v))),
     "sorted_l1": sorted_l1(CASES["sorted_l1"].term.lam),

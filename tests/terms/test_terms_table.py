@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from banach.terms.affine import AffineSet, HalfSpace, SecondOrderCone
+from banach.terms.fused import FusedL1
 from banach.terms.group_envelope import GroupSparseEnvelope
 from banach.terms.groups import GroupL2, SparseGroupL2
 from banach.terms.norms import L1, ElasticNet, L2Norm, LInf, SquaredL2, Zero
@@ -48,6 +49,7 @@ CASES = {
     "k_support": Case(GroupSparseEnvelope(1.0, 3, range(6))),
     "linf": Case(LInf(1.1)),
     "sorted_l1": Case(SortedL1([1.3, 1.0, 0.6, 0.6, 0.2, 0.0])),
+    "fused": Case(FusedL1(0.4, 0.6)),
     "sparse_group": Case(SparseGroupL2(0.5, 0.7, ((0, 3), (1, 2, 5), (4,)))),
     "sparse_group_labels": Case(SparseGroupL2(W, [0.9, 0.4, 0.0], LABELS)),
     "nuclear": Case(Nuclear(0.4), (3, 2)),
@@ -99,7 +101,7 @@ def test_offers_follow_the_structure():
         *("l1", "l1_weights", "l2_norm", "squared_l2", "squared_l2_weights"),
         *("elastic_net", "elastic_net_mixed", "group", "group_labels", "linf"),
         *("nuclear", "envelope", "k_support"),
-        *("sorted_l1", "sparse_group", "sparse_group_labels"),
+        *("sorted_l1", "sparse_group", "sparse_group_labels", "fused"),
     }
 
 
@@ -120,6 +122,9 @@ BAD = [
     (lambda: GroupSparseEnvelope(1, 1, [0, 1], [1.0]), "one for each of the 2"),
     (lambda: GroupSparseEnvelope(1, 1, [-1, 0]), "label >= 0"),
     (lambda: SparseGroupL2(-1, 1, [0, 0]), "SparseGroupL2 l1 must be"),
+    (lambda: FusedL1([1.0, 2.0], 1.0), "FusedL1 l1 must be one number"),
+    (lambda: FusedL1(1.0, -1.0), "FusedL1 tv"),
+    (lambda: FusedL1(1.0, 1.0).prox(np.ones((2, 2)), 1.0), "one 1-D array"),
     (lambda: SparseGroupL2(1, [1.0, 2.0], [0, 0]), "one weight for each of the 1"),
     (lambda: SparseGroupL2(1, 1, [0, 1]).value(np.ones(3)), "SparseGroupL2 has labels"),
     (lambda: SparseGroupL2(1, 1, ((0, 1), (1, 2))), "SparseGroupL2 groups must cover"),

@@ -91,6 +91,8 @@ glm("lasso", SQUARES, lambda u: bn.L1(2.0 * u), Y)
 glm("elastic_net", SQUARES, lambda u: bn.ElasticNet(1.0 * u, 0.5 * u**2), Y)
 glm("group_all", SQUARES, lambda u: bn.GroupL2(3.0 * u[0], np.array([0, 0, 1])), Y,
     columns=True)  # fmt: skip
+glm("fused_all", SQUARES, lambda u: bn.FusedL1(2.0 * u[0], 1.0 * u[0]), Y,
+    columns=True)  # fmt: skip
 glm("box", SQUARES, lambda u: bn.Box(-0.7 / u, 0.7 / u), Y)
 glm("box_free", SQUARES, lambda u: bn.Box(-0.7 / u, 0.7 / u), Y, intercept=True)
 glm("nonnegative", SQUARES, lambda u: bn.Nonnegative(), Y)

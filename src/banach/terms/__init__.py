@@ -12,6 +12,7 @@ __getattr__, __dir__ = names(
         "group_envelope": "GroupSparseEnvelope",
         "groups": "GroupL2 SparseGroupL2",
         "sorted_l1": "SortedL1",
+        "fused": "FusedL1",
         "folded_concave": "SCAD MCP",
         "sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
         "affine": "HalfSpace AffineSet SecondOrderCone",

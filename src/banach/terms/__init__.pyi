@@ -5,6 +5,7 @@ from banach.terms.affine import HalfSpace as HalfSpace
 from banach.terms.affine import SecondOrderCone as SecondOrderCone
 from banach.terms.folded_concave import MCP as MCP
 from banach.terms.folded_concave import SCAD as SCAD
+from banach.terms.fused import FusedL1 as FusedL1
 from banach.terms.group_envelope import GroupSparseEnvelope as GroupSparseEnvelope
 from banach.terms.groups import GroupL2 as GroupL2
 from banach.terms.groups import SparseGroupL2 as SparseGroupL2

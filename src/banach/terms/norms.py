@@ -287,6 +287,11 @@ class LInf(Norm):
         """Everything if lam is 0."""
         return zero_weights(self.lam)
 
+    def floor(self, size: int, dtype: Any) -> Scalar:
+        """A number c with g(x) >= c ||x||: lam / sqrt(size), rounded down."""
+        lam = jnp.asarray(self.lam, dtype)
+        return lam / math.sqrt(size) * (1 - gam(4, dtype))
+
     def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
         """(lam - ||v||_1) m + sum |v| (m - sign(v) x), with m = max |x|."""
         (e,) = spread(arrays(v), e)

@@ -71,6 +71,10 @@ class Nuclear(Norm):
         """Everything if lam is 0."""
         return self.lam == 0
 
+    def floor(self, size: int, dtype: Any) -> Scalar:
+        """lam: singular values sum to no less than the root of their squares."""
+        return jnp.asarray(self.lam, dtype)
+
     def fenchel_young(self, x: PyTree, v: PyTree, e: PyTree) -> tuple[Scalar, Scalar]:
         """Sum of s_i (lam - u_i' V w_i) over the singular triples of X."""
         (e,) = spread(arrays(v), e)

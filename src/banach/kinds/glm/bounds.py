@@ -30,12 +30,16 @@ from banach.kinds.glm.losses import (
 )
 from banach.parts.sparse import SparseMatrix
 from banach.terms import norms as pn
+from banach.terms.fused import FusedL1
 from banach.terms.groups import GroupL2, SparseGroupL2
 from banach.terms.sets import Box, Set
 from banach.terms.sorted_l1 import SortedL1
+from banach.terms.spectral import Nuclear
 from banach.terms.term import Term
 
 Scalar = Float[Array, ""]
+# Terms that say themselves how far they are above a 2-norm.
+_FLOORED = SortedL1 | SparseGroupL2 | FusedL1 | pn.LInf | Nuclear
 # Entries of a block of rows, and blocks from which it pays to take A apart.
 _BLOCK, _MANY = 2**17, 4
 _TINY = float(np.finfo(np.float64).tiny)
@@ -243,8 +247,8 @@ def reach(term: Term, F: Scalar, sizes: Sizes, like: Array) -> Scalar:
     Infinite where the term bounds no norm of c. Scaling a column and its weight
     together changes nothing.
     """
-    if isinstance(term, GroupL2 | pn.L2Norm | SortedL1 | SparseGroupL2):
-        if isinstance(term, SortedL1 | SparseGroupL2):
+    if isinstance(term, GroupL2 | pn.L2Norm | _FLOORED):
+        if isinstance(term, _FLOORED):
             low = term.floor(like.size, F.dtype)
         else:
             low = jnp.asarray(jnp.min(jnp.asarray(term.lam)), F.dtype)
@@ -267,8 +271,10 @@ def no_reach(term: Term) -> str | None:
     name = type(term).__name__
     if isinstance(term, Set) and "lmo" in term.offers():
         return None
-    if isinstance(term, pn.L1 | pn.SquaredL2 | GroupL2 | pn.L2Norm):
+    if isinstance(term, pn.L1 | pn.SquaredL2 | GroupL2 | pn.L2Norm | pn.LInf | Nuclear):
         weights = [term.lam]
+    elif isinstance(term, FusedL1):
+        weights = [term.l1]
     elif isinstance(term, SortedL1):
         weights = [np.ravel(term.lam)[:1]] if known(term.lam) else [term.lam]
     elif isinstance(term, SparseGroupL2):

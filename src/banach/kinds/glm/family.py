@@ -15,7 +15,7 @@ from banach.terms.norms import Zero
 from banach.terms.term import Norm
 
 Model = Any
-WEIGHTS = ("l1", "l2", "lam")
+WEIGHTS = ("l1", "l2", "lam", "tv")
 
 
 def scaled(problem: Model, multiple: float) -> Model:

@@ -231,6 +231,7 @@ USUAL = {
     ("SquaredLoss", "GroupL2"): "GroupLasso",
     ("SquaredLoss", "SparseGroupL2"): "SparseGroupLasso",
     ("SquaredLoss", "SortedL1"): "SlopeRegression",
+    ("SquaredLoss", "FusedL1"): "FusedLasso",
     ("SquaredLoss", "SCAD"): "ScadRegression",
     ("SquaredLoss", "MCP"): "McpRegression",
     ("SquaredLoss", "Nonnegative"): "NonnegativeLeastSquares",

@@ -26,6 +26,7 @@ from banach.kinds.glm.losses import (
 from banach.kinds.glm.problem import GLM
 from banach.kinds.glm.stack import OPTIONS, Blank, Spec, stackable
 from banach.terms.folded_concave import MCP, SCAD
+from banach.terms.fused import FusedL1
 from banach.terms.groups import GroupL2, SparseGroupL2
 from banach.terms.norms import L1, ElasticNet, SquaredL2
 from banach.terms.sets import Box, Nonnegative, Simplex
@@ -523,6 +524,45 @@ def SlopeRegression(
         array([1.25, 1.25])
     """
     return _model(A, b, SquaredLoss(), SortedL1(lam), intercept=intercept, **data)
+
+
+@stackable
+@door(also=OPTIONS)
+def FusedLasso(
+    A: Matrix,
+    b: Column,
+    l1: Real,
+    tv: Real,
+    *,
+    intercept: bool = False,
+    **data: Unpack[RowOptions],
+) -> GLM:
+    """minimise 1/2 ||A c + b0 - b||^2 + l1 ||c||_1 + tv sum_j |c_{j+1} - c_j|.
+
+    The columns stand in an order. Not in scikit-learn.
+
+    Args:
+        A: (n, p): an array, a sparse matrix or a table.
+        b: (n,), the targets, in any unit.
+        l1: the weight of the entries, a number >= 0.
+        tv: the weight of the steps between neighbours, a number >= 0.
+        intercept: whether a constant is fitted beside, never penalised.
+        data: `sample_weight`, a weight >= 0 for each row; `offset`, a known part of
+            each prediction; `columns`, names where A is an array.
+
+    Returns:
+        GLM: the problem; with `.stack` many of them at once.
+
+    Raises:
+        Misuse: data that do not fit, NaN, weights out of range, each with the cure.
+
+    Example:
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> b = np.array([1.0, 3.0, 4.0])
+        >>> bn.solve(bn.FusedLasso(A, b, l1=0.1, tv=0.2)).x.round(3)
+        array([1.343, 1.343])
+    """
+    return _model(A, b, SquaredLoss(), FusedL1(l1, tv), intercept=intercept, **data)
 
 
 @stackable

@@ -61,7 +61,7 @@ and a loss of one margin a row""",
     },
     public={
         "models": """Ridge Lasso ElasticNetRegression GroupLasso
-        SparseGroupLasso SlopeRegression ScadRegression McpRegression
+        SparseGroupLasso SlopeRegression FusedLasso ScadRegression McpRegression
         NonnegativeLeastSquares BoxLeastSquares SimplexLeastSquares LogisticRegression
         SparseLogisticRegression SoftmaxRegression PoissonRegression HuberRegression
         SquaredHingeClassifier""",
