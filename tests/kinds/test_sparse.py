@@ -382,7 +382,7 @@ def _longer(A):
 
 BAD = {
     "a column beyond": (lambda: _put("csr", indices=_one(0, P)), "dimension 6"),
-    "a row beyond": (lambda: _put("csc", indices=_one(0, N)), "dimension 15"),
+    "a row beyond": (lambda: _put("csc", indices=_one(0, N)), "no row of 0 .. 14"),
     "a negative column": (lambda: _put("csr", indices=_one(0, -1)), "negative"),
     "rows that fall": (lambda: _put("csr", indptr=_one(3, 0)), "never fall"),
     "columns that fall": (lambda: _put("csc", indptr=_one(1, 99)), "never fall"),

@@ -239,11 +239,17 @@ def _look(problem: Problem, point: Point, norms: Any) -> tuple[Seen, Point]:
 
 def _null(problem: Problem, x: Array) -> Scalar:
     """F at the null model."""
-    zero = problem.loss.exact_zero(problem.linear(x), jnp.asarray(problem.y))
+    empty = jnp.all(problem.split(x)[0] == 0)
+    # The usual one has no coefficients, and asks nothing of A.
+    z = jax.lax.cond(
+        empty, lambda: problem.linear_at_zero(x), lambda: problem.linear(x)
+    )
+    zero = problem.loss.exact_zero(z, jnp.asarray(problem.y))
     unfelt = problem.weights(x.dtype) == 0
     # A x may be 0 because it vanished.
-    exact = jnp.all(problem.split(x)[0] == 0) | evaluation.ordinary(problem, x)
-    return evaluation.null_scale(problem.objective(x), exact & jnp.all(zero | unfelt))
+    exact = empty | evaluation.ordinary(problem, x)
+    F = problem.objective_of(x, z)
+    return evaluation.null_scale(F, exact & jnp.all(zero | unfelt))
 
 
 def offered(dual: PyTree, like: Array) -> Array | None:

@@ -217,7 +217,8 @@ class HostMethod(eqx.Module):
         """Yield (Point, calls so far) after each of the peer's iterations.
 
         A third entry is what the peer says of itself so far, {"status": ..,
-        "message": ..} in its own words; what is returned is its last word.
+        "message": ..} in its own words; what is returned is its last word. A fourth is
+        a guess of f(x) - f*: while it is far above what is asked, nobody looks.
         """
 
     def sent(self, problem: Problem, steps: int) -> dict[str, int]:

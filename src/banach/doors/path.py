@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from banach.core import validation
+from banach.core import unchanged, validation
 from banach.core.door import door
 from banach.core.printing import up
 from banach.core.problem import Misuse, Problem
@@ -242,14 +242,15 @@ def _along(
     from banach.kinds.glm import family
 
     found: list[Result] = []
-    for multiple in steps:
-        start = found[-1].x if found else None
-        found.append(
-            solve(
-                family.scaled(problem, float(multiple)), start=start, tol=tol,
-                max_steps=max_steps,
-            )
-        )  # fmt: skip
+    with unchanged.arrays():
+        for multiple in steps:
+            start = found[-1].x if found else None
+            found.append(
+                solve(
+                    family.scaled(problem, float(multiple)), start=start, tol=tol,
+                    max_steps=max_steps,
+                )
+            )  # fmt: skip
     return tuple(found)
 
 

@@ -479,12 +479,14 @@ def _plan(problem: Problem, method: Any, check: Any, start: Any, back: Any) -> P
     lasting = {id(leaf): there for leaf, there in pairs if there is not None}
     with memoised_calls.once(problem, lasting):
         plan = _decided(problem, method, check, start, back)
-        on_host = plan.check.host or isinstance(plan.method, HostMethod)
-        if asked is None or plan.proof is not None or on_host:
+        if asked is None or plan.proof is not None or plan.check.host:
             return plan
         data = problem_cache.made(problem, found) if known is None else known
-        rest = (plan.method, plan.check, plan.start)
-        ready = problem_cache.Ready(data, problem, *rest)
+        if isinstance(plan.method, HostMethod):
+            ready = None
+        else:
+            rest = (plan.method, plan.check, plan.start)
+            ready = problem_cache.Ready(data, problem, *rest)
     # Without problem and data: what holds the plan must not be held by it.
     data.plans[asked] = plan._replace(problem=None, ready=ready)
     return plan._replace(data=data, ready=ready)

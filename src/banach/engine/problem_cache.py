@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from banach.core import compat, mesh, tree
+from banach.core import compat, mesh, tree, unchanged
 from banach.core.check import Check
 from banach.core.method import Method
 from banach.core.point import Point
@@ -115,7 +115,8 @@ def _share(
 class Kept:
     """A problem's leaves on the device, equal to the object's bit for bit.
 
-    `plans` holds what was decided for it (method, check, start), by what was asked.
+    `plans` holds what was decided for it (method, check, start), by what was asked;
+    `found` what host methods have made of its arrays.
     """
 
     def __init__(self, problem: Problem, found: list[jax.Array | None] | None = None):
@@ -130,6 +131,7 @@ class Kept:
             pairs = zip(self.given, layout.shardings(), strict=True)
             self.leaves = [jax.device_put(_apart(v), place) for v, place in pairs]
         self.plans: dict[Any, Any] = {}
+        self.found: unchanged.Store = {}
         self._judges: dict[Any, Judge] = {}
         self._id: str | None = None
         if mesh.shared(mesh.everywhere(problem)):
@@ -181,7 +183,7 @@ class Kept:
     def again(self, given: list[Any]) -> "Kept":
         """The same, known of another object by its leaves."""
         other = copy.copy(self)
-        other.given = given
+        other.given, other.found = given, {}
         return other
 
     def problem_id(self) -> str:
@@ -307,7 +309,11 @@ def _same(leaf: Any, given: Any, kept: Any) -> bool:
     if leaf.dtype != kept.dtype or leaf.dtype.itemsize not in (1, 2, 4, 8):
         return False
     bits = f"u{leaf.dtype.itemsize}"
-    return bool(np.array_equal(leaf.view(bits), np.asarray(kept).view(bits)))
+
+    def compared() -> bool:
+        return bool(np.array_equal(leaf.view(bits), np.asarray(kept).view(bits)))
+
+    return unchanged.found("bits", (leaf, kept), compared)
 
 
 def _solved(given: Any, kept: np.ndarray) -> Any:

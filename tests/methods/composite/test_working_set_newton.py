@@ -8,8 +8,10 @@ from scipy import sparse
 
 import banach as bn
 from banach.kinds.glm import host_model
+from banach.methods.composite import _columns
 from banach.methods.composite.working_set_newton import WorkingSet
 
+COLUMNS = _columns.Columns
 rng = np.random.default_rng(70)
 N, P = 30, 12
 A = rng.standard_normal((N, P)) * 10.0 ** rng.integers(-3, 4, P)
@@ -34,7 +36,7 @@ def test_the_steps_are_the_references(seed):
     work = WorkingSet(host_model.of(bn.Lasso(B, y, lam=lam)), c, 0.0)
     work.add(np.setdiff1d(np.arange(5), np.flatnonzero(c)))
     for expected in reference.iterates(B, y, lam, c, 3):
-        work.solve(1)
+        work.solve(most=1)
         np.testing.assert_allclose(work.c, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -106,3 +108,37 @@ def test_it_is_the_default_of_sparse_models_and_makes_way_where_it_cannot_run():
         bn.solve(pull, "working_set_newton")
     with pytest.raises(bn.Misuse, match="first"):
         bn.WorkingSetNewton(first=0)
+
+
+def test_a_run_that_nobody_watches_is_looked_at_where_it_may_be_done():
+    draw = np.random.default_rng(3)
+    B = draw.standard_normal((60, 300))
+    y = B[:, :30] @ draw.standard_normal(30)
+    problem = bn.Lasso(B, y, lam=0.05 * float(abs(B.T @ y).max()))
+    method = bn.WorkingSetNewton(first=8)
+    result = bn.solve(problem, method, tol=1e-8)
+    *_, watched = bn.iterate(problem, method, tol=1e-8)
+    assert result.certified and watched.certified
+    assert len(result.trace.ratio) < len(watched.trace.ratio) == watched.steps + 1
+    # Its own guess of what is left is above what the check finds, or next to nothing.
+    for point, _, _, left in method.stream(problem, problem.start(), None):
+        gap = float(bn.verify(problem, point.x).certificate.value)
+        assert gap <= 2 * left + 1e-10 * float(0.5 * y @ y)
+
+
+def test_a_path_gathers_its_columns_once(monkeypatch):
+    draw = np.random.default_rng(4)
+    B, y = draw.standard_normal((25, 40)), draw.standard_normal(25)
+    made = []
+    monkeypatch.setattr(
+        _columns, "Columns", lambda model: made.append(model) or COLUMNS(model)
+    )
+    problem = bn.ElasticNetRegression(B, y, 1.0, 0.1, intercept=True)
+    path = bn.path(problem, points=6, down_to=0.1)
+    assert len(made) == 1
+    for multiple, x in zip(path.multiples, path.x, strict=True):
+        alone = bn.solve(
+            bn.ElasticNetRegression(B, y, multiple, 0.1 * multiple, intercept=True),
+            tol=1e-12,
+        )
+        np.testing.assert_allclose(x, alone.x, atol=2e-4)

@@ -16,6 +16,8 @@ from banach.engine.interpret.translate import Flat, Form, Meter, Program, live
 
 LARGEST = 2**16
 """Entries of a result that is kept; larger ones are made again."""
+KEPT = 5
+"""Times that what is kept may take longer (ours): paths and races ask again."""
 # Of these a result may be a view, which would hold its whole array.
 _VIEWS = frozenset(
     "reshape squeeze expand_dims transpose rev slice dynamic_slice broadcast_in_dim "
@@ -72,21 +74,21 @@ class Staged:
         """The results for these leaves; `arrays` are what the early ones are seen of.
 
         They must never be written to. Work that was known counts as done: whether
-        `limit` is passed depends on no history.
+        `limit` is passed depends on no history. Of what is kept a share counts.
         """
         given = self._form.taken(leaves)
         meter = Meter(limit)
         with np.errstate(all="ignore"):
             found = self._find(arrays)
             if found is None:
-                kept = self._first.run(meter, [given[i] for i in self._early])
-                self._known[:] = [
-                    (tuple(map(weakref.ref, arrays)), kept, meter.spent),
-                    *self._known[:1],
-                ]
-            else:
-                kept, meter.spent = found
-                meter.look()
+                first = Meter(limit * KEPT)
+                kept = self._first.run(first, [given[i] for i in self._early])
+                found = kept, first.spent
+                refs = tuple(map(weakref.ref, arrays))
+                self._known[:] = [(refs, *found), *self._known[:1]]
+            kept, spent = found
+            meter.spent = spent / KEPT
+            meter.look()
             return self._form.owned(self._rest.run(meter, [*given, *kept]))
 
     def _find(self, arrays: tuple[Any, ...]) -> tuple[list[Any], float] | None:

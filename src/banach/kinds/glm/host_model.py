@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
+from banach.core import unchanged
 from banach.kinds.glm import bounds, design, losses
 from banach.terms.norms import Zero
 
@@ -46,13 +48,12 @@ def without(problem: Any) -> str | None:
 
 def of(problem: Any) -> HostModel:
     """The model in float64; see `without`."""
-    A = design.host(problem.A, np.float64)
-    if not isinstance(A, np.ndarray):
-        A = A.tocsc()
+    bits = tuple(jax.tree.leaves(problem.A))
+    A, one = unchanged.found("host data", bits, lambda: _data(problem.A))
     n, p = A.shape
     pair = _weights(problem.term) or (0.0, 0.0)
     l1, l2 = (np.broadcast_to(np.asarray(v, np.float64), (p,)) for v in pair)
-    one, zero = np.ones(n), np.zeros(n)
+    zero = np.zeros(n)
     weight = one if problem.weight is None else np.asarray(problem.weight, np.float64)
     offset = zero if problem.offset is None else np.asarray(problem.offset, np.float64)
     made = _LOSSES[type(problem.loss)]
@@ -61,6 +62,13 @@ def of(problem: Any) -> HostModel:
     return HostModel(
         A, weight, offset, problem.intercept, l1, l2, value, slope, bend, constant
     )
+
+
+def _data(A: Any) -> tuple[Any, Rows]:
+    """The matrix, and a weight of 1 for each row."""
+    made = design.host(A, np.float64)
+    made = made if isinstance(made, np.ndarray) else made.tocsc()
+    return made, np.ones(made.shape[0])
 
 
 def _weights(term: Any) -> tuple[Any, Any] | None:

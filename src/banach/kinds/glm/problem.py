@@ -246,6 +246,13 @@ class GLM(Problem):
         z = self._apply(x)
         return z if self.offset is None else z + jnp.asarray(self.offset, x.dtype)
 
+    def linear_at_zero(self, x: Array) -> Array:
+        """b + o, what z is where all of c are 0."""
+        x = jnp.asarray(x)
+        z = jnp.zeros(self._shape(self.A.shape[0]), x.dtype)
+        z = z + self.split(x)[1] if self.intercept else z
+        return z if self.offset is None else z + jnp.asarray(self.offset, x.dtype)
+
     def adjoint(self, th: Array) -> Array:
         """(A' th, 1' th), an array like x."""
         v = design.times_back(self.A, th)
@@ -256,9 +263,11 @@ class GLM(Problem):
     def value(self, x: Array | np.ndarray) -> Scalar:
         """The sum of the losses, and the term if it is smooth."""
         x = jnp.asarray(x)
-        return jnp.sum(
-            self._weigh(self.loss.value(self.linear(x), self._y(x)))
-        ) + self._ridge(x)
+        return self._value_of(x, self.linear(x))
+
+    def _value_of(self, x: Array, z: Array) -> Scalar:
+        losses = self.loss.value(z, self._y(x))
+        return jnp.sum(self._weigh(losses)) + self._ridge(x)
 
     def grad(self, x: Array | np.ndarray) -> Array:
         """A' (w l'(z)), and lam c if the term is smooth."""
@@ -324,8 +333,12 @@ class GLM(Problem):
     def objective(self, x: Array | np.ndarray) -> Scalar:
         """F(x), losses and term."""
         x = jnp.asarray(x)
+        return self.objective_of(x, self.linear(x))
+
+    def objective_of(self, x: Array, z: Array) -> Scalar:
+        """F(x), given z."""
         extra = 0 if self.folded else self.term.value(self.split(x)[0])
-        return self.value(x) + extra
+        return self._value_of(x, z) + extra
 
     def facts(self) -> Facts:
         """All by construction; M is that of |D3f[u, u, v]| <= M ||v|| D2f[u, u].

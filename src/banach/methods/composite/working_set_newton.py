@@ -13,12 +13,16 @@ from banach.core.hyperparameters import Whole, count
 from banach.core.method import HostMethod
 from banach.core.point import Point
 from banach.core.problem import Problem
+from banach.methods.composite import _columns
+from banach.methods.composite import _newton_systems as systems
 
 Vector = Float[np.ndarray, " k"]
 ARMIJO = 1e-4
 SHARES = (1.0, 0.5, 0.25, 0.125)
 # Of the diagonal: at first, after a step that failed, and where there is no step.
 LEAST, FLAT, MOST = 1e-13, 1e-6, 1e12
+# Of what the columns left outside violate, what W may be left with (ours).
+ENOUGH = 0.1
 EPS = float(np.finfo(float).eps)
 
 
@@ -48,8 +52,9 @@ class WorkingSetNewton(HostMethod):
     A step of the run is one pass. For squared losses H_WW is kept and grows with W.
 
     Dense columns are centred where there is an intercept. All in NumPy and LAPACK:
-    nothing is compiled, and it stands under no jit and vmap. Fails to be affordable
-    where the answer has many thousand nonzeros: a step solves a system of that size.
+    nothing is compiled, and it stands under no jit and vmap. Above 2000 unknowns the
+    equations are solved by conjugate gradients, the sooner given up the further away.
+    Fails to be affordable where the answer has many thousand nonzeros of dense columns.
     """
 
     first: Whole = count(128)
@@ -69,103 +74,103 @@ class WorkingSetNewton(HostMethod):
     def stream(
         self, problem: Problem, start: Point, key: Array
     ) -> Generator[Any, None, Any]:
-        """Yield (Point, calls) after each pass: one gradient of all, values on W."""
+        """Yield after each pass: one gradient of all columns, values on W.
+
+        What is yielded: Point, calls, no words, and about how far F is above its least.
+        """
         model = problem.host_model()
         x = np.asarray(start.x, np.float64)
         kind = np.asarray(start.x).dtype
         c, b = (x[:-1], x[-1]) if model.intercept else (x, 0.0)
-        work, grads = WorkingSet(model, c, float(b)), 0
-        while True:
-            new = work.violators(int(self.first))
-            grads += 1
-            if not new.size and work.settled:
-                return
+        work, grads = WorkingSet(model, c, float(b)), 1
+        new = work.violators(int(self.first))
+        while new.size or not work.settled:
             work.add(new)
-            # Of some hundred unknowns: a second thread would only be waited for.
             with (
-                blas_threads.OneThread(),
+                blas_threads.threads_for(work.W.size**2),
                 np.errstate(all="ignore"),
                 warnings.catch_warnings(),
             ):
                 warnings.simplefilter("ignore")  # of LAPACK, on the condition
-                work.solve()
-            yield (
-                Point(work.point().astype(kind)),
-                {"value": work.values, "grad": grads},
-            )
+                work.solve(ENOUGH * work.worst)
+            new = work.violators(int(self.first))
+            grads += 1
+            calls = {"value": work.values, "grad": grads}
+            yield Point(work.point().astype(kind)), calls, None, work.left
 
 
 class WorkingSet:
     """The working set W, its columns and what is known of them."""
 
     def __init__(self, model: Any, c: Vector, b: float):
-        self.m, self.c, self.b = model, np.array(c), b
-        self.dense = isinstance(model.A, np.ndarray)
-        n, p = model.A.shape
-        self.W = np.zeros(0, int)
-        self.B: Any = np.zeros((n, 0)) if self.dense else model.A[:, :0]
-        self.centre = np.zeros(0)
-        self.G = np.zeros((0, 0))
-        self.inside = np.zeros(p, bool)
+        self.m, self.c = model, np.array(c)
+        self.known = _columns.of(model)
+        out = ~self.known.inside & (self.c != 0)
+        self.known.add(np.flatnonzero(out))
+        # Of centred columns: A c + b is the same.
+        self.b = b + float(self.known.centre @ self.c[self.W])
         self.values, self.settled = 0, False
-        size = self._squares()
-        self.unit = 1 / np.sqrt(np.where(size > 0, size, 1))
-        self.add(np.flatnonzero(self.c))
+        self.worst, self.left = 0.0, np.inf
 
-    def _squares(self) -> Vector:
-        """w'a_j^2, the scale of a column's curvature."""
-        A, w = self.m.A, self.m.weight
-        if self.dense:
-            return np.einsum("ij,ij,i->j", A, A, w)
-        return A.multiply(A).T @ w
+    @property
+    def W(self) -> np.ndarray:
+        """The numbers of the columns."""
+        return self.known.W
+
+    @property
+    def B(self) -> Any:
+        """The columns."""
+        return self.known.B
+
+    def add(self, new: np.ndarray) -> None:
+        """Columns into W, whose coefficients are 0."""
+        self.known.add(new)
 
     def margins(self) -> Vector:
         """Of the coefficients on W."""
         return self.m.offset + self.b + self.B @ self.c[self.W]
 
     def violators(self, first: int) -> np.ndarray:
-        """Columns outside W that would move, the worst first; at most a share of W."""
+        """Columns outside W that would move, the worst first; at most a share of W.
+
+        `worst` becomes the violation of those that are left, `left` what all of them
+        say of F: where W is solved, what the dual value loses when the slopes of
+        the losses shrink until every |g_j| <= l1_j.
+        """
         with np.errstate(all="ignore"):
             u = self.m.weight * self.m.slope(self.margins())
         self.values += 1
-        g = u @ self.m.A if self.dense else self.m.A.T @ u
-        over = (abs(g) - self.m.l1) * self.unit
+        g = u @ self.m.A if self.known.dense else self.m.A.T @ u
+        over = (abs(g) - self.m.l1) * self.known.unit
         # What rounding of the product makes of a gradient that is 0.
-        over[self.inside | ~(over > 8 * EPS * np.linalg.norm(u))] = 0
+        over[self.known.inside | ~(over > 8 * EPS * np.linalg.norm(u))] = 0
+        self.left = self._left(u, g, over > 0)
         most = max(first, int(np.count_nonzero(self.c)))
         found = np.flatnonzero(over)
+        self.worst = 0.0
         if found.size > most:
-            found = found[np.argpartition(-over[found], most)[:most]]
+            order = found[np.argpartition(-over[found], most)]
+            found, self.worst = order[:most], float(over[order[most]])
         return found
 
-    def add(self, new: np.ndarray) -> None:
-        """Columns into W, centred by their weighted means beside an intercept."""
-        if not new.size:
-            return
-        B, w = self.m.A[:, new], self.m.weight
-        mean = np.zeros(new.size)
-        if self.dense and self.m.intercept:
-            mean = w @ B / w.sum()
-            B = B - mean
-        # A c + b is the same.
-        self.b += float(mean @ self.c[new])
-        if self.m.constant:
-            V = B * w[:, None] if self.dense else B.multiply(w[:, None]).tocsc()
-            cross, own = (_full(X.T @ V) for X in (self.B, B))
-            own[np.diag_indices(new.size)] += self.m.l2[new]
-            self.G = np.block([[self.G, cross], [cross.T, own]])
-        self.B = _joined(self.B, B)
-        self.W, self.centre = np.append(self.W, new), np.append(self.centre, mean)
-        self.inside[new] = True
+    def _left(self, u: Vector, g: Vector, out: np.ndarray) -> float:
+        l1, l2 = self.m.l1, self.m.l2
+        bent, flat = out & (l2 > 0), out & (l2 == 0)
+        share = 1 - np.min(l1[flat] / abs(g[flat]), initial=1)
+        own = np.sum((abs(g[bent]) - l1[bent]) ** 2 / l2[bent]) / 2
+        if self.m.constant:  # of squares, all of it
+            seen = self.m.weight > 0
+            own += share**2 * np.sum(u[seen] ** 2 / self.m.weight[seen]) / 2
+        return float(own + share * (l1 @ abs(self.c)))
 
     def point(self) -> Vector:
         """x of the problem, the intercept last."""
         if not self.m.intercept:
             return self.c.copy()
-        return np.append(self.c, self.b - self.centre @ self.c[self.W])
+        return np.append(self.c, self.b - self.known.centre @ self.c[self.W])
 
-    def solve(self, most: int = 100) -> None:
-        """The minimiser on W, to where rounding hides what is left."""
+    def solve(self, enough: float = 0.0, most: int = 100) -> None:
+        """The minimiser on W, violated by `enough`, or to where rounding hides it."""
         m, W = self.m, self.W
         l1, l2, k = m.l1[W], m.l2[W], W.size
         # The intercept is one more coordinate, without a sign.
@@ -184,11 +189,10 @@ class WorkingSet:
             return F, g + bent * c, z, u
 
         F, g, z, u = at(c)
-        last, damping = np.inf, LEAST
+        last, first, damping, unit = np.inf, None, LEAST, self._units()
         self.settled = False
         for _ in range(most):
             noise = 16 * EPS * np.linalg.norm(u)
-            unit = np.append(self.unit[W], 1 / np.sqrt(m.weight.sum()))[: c.size]
             s = np.where(c != 0, np.sign(c), -np.sign(g) * (abs(g) > pay))
             free = pay == 0
             S = np.flatnonzero((s != 0) | (free & (g != 0)))
@@ -197,11 +201,13 @@ class WorkingSet:
             if left <= noise or (left >= last and last <= 1e3 * noise):
                 self.settled = True
                 break
-            last = left
-            found = None
-            H = _Scaled(self._hessian(S, z, bent), 1e-4 / unit[S])
+            if left <= enough:
+                break
+            last, first = left, left if first is None else first
+            accuracy = min(0.1, left / first)
+            H, found = self._system(S, z, bent), None
             while found is None and damping < MOST:
-                d = H.solved(-slope, damping)
+                d = H.solved(-slope, damping, accuracy)
                 found = self._searched(at, c, S, d, (F, slope, s[S], free[S]))
                 damping = damping * 100 if found is None else damping / 100
                 damping = max(damping, LEAST if found else FLAT)
@@ -228,53 +234,26 @@ class WorkingSet:
                 return trial, *seen
         return None
 
-    def _hessian(self, S: np.ndarray, z: Vector, bent: Vector) -> np.ndarray:
-        m, k = self.m, self.W.size
-        inner = S[S < k]
-        d = m.weight * m.bend(z)
-        if m.constant:
-            H = self.G[np.ix_(inner, inner)]
+    def _system(self, S: np.ndarray, z: Vector, bent: Vector) -> systems.System:
+        m, k, unit = self.m, self.W.size, self._units()
+        inner, d = S[S < k], m.weight * m.bend(z)
+        least = 1e-4 / unit[S]
+        if S.size > systems.DENSE:
+            return systems.Products(self.B[:, inner], d, bent[S], least)
+        if self.known.G is not None:
+            H = self.known.G[np.ix_(inner, inner)]
         else:
             B: Any = self.B[:, inner]
-            V = B * d[:, None] if self.dense else B.multiply(d[:, None]).tocsc()
-            H = _full(B.T @ V)
-            H[np.diag_indices(inner.size)] += bent[inner]
-        if inner.size == S.size:
-            return H
-        beside = self.B[:, inner].T @ d
-        return np.block([[H, beside[:, None]], [beside[None, :], d.sum()]])
+            H = _columns.full(B.T @ self.known.weighted(B, d))
+        H[np.diag_indices(inner.size)] += bent[inner]
+        if inner.size < S.size:
+            beside = self.B[:, inner].T @ d
+            H = np.block([[H, beside[:, None]], [beside[None, :], d.sum()]])
+        return systems.Factorised(H, least)
 
-
-class _Scaled:
-    """H >= 0, its columns scaled to one size, or to these least ones."""
-
-    def __init__(self, H: np.ndarray, least: Vector):
-        self.size = np.maximum(np.sqrt(np.maximum(np.diag(H), 0)), least)
-        self.H = H / self.size[:, None] / self.size[None, :]
-
-    def solved(self, right: Vector, damping: float) -> Vector:
-        """(H + damping diag(H))^-1 right; nothing finite where H is not >= 0."""
-        from scipy import linalg
-
-        eye = damping * np.eye(len(right))
-        try:
-            factor = linalg.cho_factor(
-                self.H + eye, overwrite_a=True, check_finite=False
-            )
-        except linalg.LinAlgError:
-            return np.full_like(right, np.nan)
-        return linalg.cho_solve(factor, right / self.size, check_finite=False) / (
-            self.size
-        )
-
-
-def _joined(A: Any, B: Any) -> Any:
-    if isinstance(A, np.ndarray):
-        return np.hstack([A, B])
-    from scipy import sparse
-
-    return sparse.hstack([A, B], format="csc")
-
-
-def _full(M: Any) -> np.ndarray:
-    return M if isinstance(M, np.ndarray) else M.toarray()
+    def _units(self) -> Vector:
+        """1 over the size of each unknown's column, the intercept's last."""
+        own = self.known.unit[self.W]
+        if not self.m.intercept:
+            return own
+        return np.append(own, 1 / np.sqrt(self.m.weight.sum()))
