@@ -82,7 +82,9 @@ def sparse_logistic_peers(A, y, lam):
     return {
         "skglm": lambda tol: quiet(
             lambda: np.ravel(
-                skglm.SparseLogisticRegression(alpha, tol, fit_intercept=False)
+                skglm.SparseLogisticRegression(
+                    alpha, tol, max_iter=1000, fit_intercept=False
+                )
                 .fit(A, sign)
                 .coef_
             )

@@ -126,6 +126,9 @@ from banach.kinds.robust_convex_relu.problem import RobustConvexRelu as RobustCo
 from banach.kinds.root.problem import Root as Root
 from banach.kinds.smooth.problem import Smooth as Smooth
 from banach.kinds.structured.check import PrimalDual as PrimalDual
+from banach.kinds.structured.gap_check import PrimalDualGap as PrimalDualGap
+from banach.kinds.structured.models import GeneralizedLasso as GeneralizedLasso
+from banach.kinds.structured.models import TotalVariation as TotalVariation
 from banach.kinds.structured.problem import Structured as Structured
 from banach.kinds.training.problem import Training as Training
 from banach.kinds.transport.check import TransportGap as TransportGap

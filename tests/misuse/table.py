@@ -172,6 +172,11 @@ row("Structured", bn.Structured,
     g="term?", h="term", x0="array", args="args", L="positive?", convex="flag?",
     mu="nonnegative?", quadratic="flag", step="positive?",
     reference="point?")  # fmt: skip
+row("TotalVariation", bn.TotalVariation, {"image": np.eye(3), "lam": 0.1},
+    image="matrix", lam="positive", isotropic="flag")  # fmt: skip
+row("GeneralizedLasso", bn.GeneralizedLasso,
+    {"A": np.eye(3), "b": np.ones(3), "D": np.eye(3), "lam": 0.1}, A="matrix",
+    b="array", D="matrix", lam="positive", g="term?")  # fmt: skip
 row("saddle", bn.saddle, {"phi": lambda x, y: x @ y, "x0": x0, "y0": x0},
     phi="function", x0="array", y0="array")  # fmt: skip
 row("Constrained", bn.Constrained,

@@ -48,7 +48,7 @@ class Evaluation(NamedTuple):
     oracles="value grad hvp hess constraints jacobian",
     checks="kkt",
     views="bounds_as_term kkt_inclusion kkt_system",
-    prefers={"": "adasketch_newton scipy:trust-constr"},
+    prefers={"": "lbfgsb adasketch_newton scipy:trust-constr"},
     term="the constraints",
     cures={
         "constraints": "State the problem as bn.Constrained(f, x0, eq=c)",

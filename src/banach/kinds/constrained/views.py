@@ -282,6 +282,7 @@ class Bounded(Seen):
     """f, and a prox that clips."""
 
     kind: ClassVar[str] = "Composite"
+    boxed: ClassVar[bool] = True
 
     def oracles(self) -> frozenset[str]:
         """Those of f, and the projection."""

@@ -83,7 +83,7 @@ class PrimalDual(Scaled):
         """Both parts at (x+, y+)."""
         judged, at = evaluation.lift(problem, point)
         kind = tree.dtype(point.x)
-        step = _step(judged, at.x, _offered(judged, at.dual), kind)
+        step = one_step(judged, at, kind)
         traced = evaluation.Traced(judged.grad, step.x)
         label, scales = traced.rounding, (self.scale, self.coupled)
         first, second = step.parts(judged.grad(step.x))
@@ -167,7 +167,7 @@ def _offered(problem: Problem, y: Any) -> Array:
     return jnp.where(tree.all_finite(y), y, zero)
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """One step of the check in the judged dtype; x and y are the bits returned."""
 
     problem: Problem
@@ -223,7 +223,9 @@ class _Step(NamedTuple):
         return values, (first, second)
 
 
-def _step(problem: Problem, x: Array, y: Array, kind: Any) -> _Step:
+def one_step(problem: Problem, at: Point, kind: Any) -> Step:
+    """One step from x and the offered y, its ends in the bits of `kind`."""
+    x, y = at.x, _offered(problem, at.dual)
     t, s = problem.steps()
     w = problem.forward(x) + y / s
     z = problem.outer_prox(w, 1 / s)
@@ -237,4 +239,4 @@ def _step(problem: Problem, x: Array, y: Array, kind: Any) -> _Step:
     whole = whole & tree.all_finite(exact)
     exact = jnp.where(tree.all_finite(exact), exact, x)
     after = evaluation.fixed(exact.astype(kind)).astype(exact.dtype)
-    return _Step(problem, t, s, x, w, z, v, (exact, dual), after, y, whole)
+    return Step(problem, t, s, x, w, z, v, (exact, dual), after, y, whole)

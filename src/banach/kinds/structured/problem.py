@@ -36,6 +36,7 @@ Scalar = Float[Array, ""]
         "outer_prox forward adjoint": """State the problem as \
 bn.Structured(f, g, h, K, x0)""",
     },
+    public={"models": "TotalVariation GeneralizedLasso"},
     zoo="structured",
 )
 class Structured(Started):
@@ -44,6 +45,7 @@ class Structured(Started):
     f is smooth, or None; g and h are Terms of banach.terms with a prox (g None: 0);
     K is an array or a sparse matrix (m, n) that acts on x.ravel(), or None, the
     identity. Total variation, the fused and the generalised lasso are of this form.
+    Where f has a mu, check="primal_dual_gap" bounds F(x) - F*.
     At a solution there is a y, one number a row of K, with
 
         0 in grad f(x) + subgradients of g at x + K'y,   y in subgradients of h at K x.

@@ -1,7 +1,5 @@
 """Ready structured problems by name; listing them imports no jax."""
 
-from typing import Any
-
 import numpy as np
 
 from banach.zoo import datasets
@@ -11,23 +9,12 @@ _shelf = Shelf("Structured")
 names, knows, load, _named = _shelf.names, _shelf.knows, _shelf.load, _shelf.named
 
 
-def _grid(height: int, width: int) -> Any:
-    """Forward differences of an image, right and down: 0, 1 and -1 by rows."""
-    from scipy.sparse import diags_array, eye_array, kron, vstack
-
-    def forward(n: int) -> Any:
-        return diags_array([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1],
-                           shape=(n - 1, n))  # fmt: skip
-
-    right = kron(eye_array(height), forward(width))
-    return vstack([right, kron(forward(height), eye_array(width))]).tocsr()
-
-
 @_named("structured:inpainting", "a digit with half its pixels missing, 2-D TV")
 def _inpainting():
     """A 3 of scikit-learn's digits, seen through a mask; anisotropic TV, in [0, 1]."""
     import jax.numpy as jnp
 
+    from banach.kinds.structured.models import differences
     from banach.kinds.structured.problem import Structured
     from banach.terms.norms import L1
     from banach.terms.sets import Box
@@ -42,7 +29,7 @@ def _inpainting():
 
     zero = np.zeros(image.shape)
     return Structured(
-        misfit, Box(0.0, 1.0), L1(0.05), _grid(*image.shape), zero, (mask, seen),
+        misfit, Box(0.0, 1.0), L1(0.05), differences(*image.shape), zero, (mask, seen),
         convex=True, quadratic=True, L=1.0, reference=zero,
     )  # fmt: skip
 

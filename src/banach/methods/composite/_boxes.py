@@ -17,7 +17,8 @@ SIGMA = 1e-4
 
 def refused(problem: Problem, name: str) -> Refusal | None:
     """Why the set of the problem is no box; None where it is one."""
-    if getattr(getattr(problem, "term", None), "separable", False):
+    term = getattr(problem, "term", None)
+    if getattr(problem, "boxed", False) or getattr(term, "separable", False):
         return None
     return Refusal(
         "a box",
