@@ -17,6 +17,7 @@ from banach.core.problem import Misuse, Problem
 from banach.kinds import inputs
 from banach.kinds.bases import check_scalar
 from banach.kinds.finite_sum.problem import FiniteSum, rows
+from banach.kinds.training import misstated
 from banach.parts.batches import Moments
 
 Scalar = Float[Array, ""]
@@ -98,6 +99,7 @@ class Training(Problem):
                     f"Training needs a {name} to call, got {validation.shown(given)}; "
                     "pass model(params, x, key) and loss(output, target)"
                 )
+        misstated.network(model, params)
         model = _with_key(model)
         for name, given in (("inputs_", inputs_), ("targets", targets)):
             rows(given, name)
@@ -118,10 +120,16 @@ class Training(Problem):
         def predictor(params, x):
             return model(params, x, None)
 
-        self.predictor = inputs.function(
-            predictor, params, (datum[0],), "Training's model"
-        )
-        fun = inputs.function(term, params, (datum,), "Training's loss")
+        try:
+            self.predictor = inputs.function(
+                predictor, params, (datum[0],), "Training's model"
+            )
+        except Misuse as error:
+            raise misstated.model(model, params, datum[0], error) from None
+        try:
+            fun = inputs.function(term, params, (datum,), "Training's loss")
+        except Misuse as error:
+            raise misstated.loss(model, loss, params, datum, error) from None
         check_scalar(fun.narrow, "Training's loss")
         self.sum = FiniteSum(
             fun,
@@ -136,6 +144,9 @@ class Training(Problem):
                 "Training's model with a key",
             ),
         )
+        with inputs.context(params, (data,)):
+            out = jax.eval_shape(self.predictor, params, datum[0])
+            misstated.labels(loss, out, data[1])
         self.held_out = None
         if held_out is not None:
             self.held_out = _like_training(held_out, data, self.sum.x0)
