@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import traced_function
+from banach.core import compat, traced_function
 from banach.core.problem import Misuse
 from banach.core.traced_function import trace
 from banach.core.tree import norm
@@ -135,11 +135,11 @@ def test_functions_are_counted_by_the_users_own_not_by_what_wraps_them():
     def wrapper(of):
         return lambda x: of(x) + 1
 
-    def grow(power):
-        def cubed(x):
-            return jnp.sum(x**power)
+    def grow(factor):
+        def grown(x):
+            return jnp.sum(factor * x)
 
-        return cubed
+        return grown
 
     own = [lambda x: jnp.sum(x), lambda x: jnp.sum(x**2), lambda x: jnp.sum(x**3)]
     with pytest.MonkeyPatch.context() as patch:
@@ -150,14 +150,17 @@ def test_functions_are_counted_by_the_users_own_not_by_what_wraps_them():
                 trace(wrapper(of), X)
         # The wrapper as one of banach's, whose name says nothing.
         patch.setattr(traced_function, "_ours", lambda f: f.__name__ == "<lambda>")
-        with pytest.warns(UserWarning, match=r"^cubed \(test_traced_function.py"):
-            for power in (2, 3, 4):
-                trace(wrapper(jax.jit(grow(power))), X)
+        with pytest.warns(UserWarning, match=r"^grown \(test_traced_function.py"):
+            for factor in (2, 3, 4):
+                trace(wrapper(jax.jit(grow(factor))), X)
         # Made an array, the number is data.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            for power in (2, 3, 4):
-                trace(grow(np.asarray(float(power))), X)
+            for factor in (2, 3, 4):
+                trace(grow(jnp.asarray(float(factor))), X)
+            with compat.double():
+                for factor in (2, 3, 4):
+                    trace(grow(np.asarray(float(factor))), X)
 
 
 def test_the_arguments_must_keep_their_structure():
