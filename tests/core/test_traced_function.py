@@ -119,7 +119,7 @@ def test_a_third_program_of_one_code_object_warns_with_the_cure():
         trace(make(2), X)
         trace(make(2), X)
         trace(make(3), X)
-        said = r"the lambda at test_traced_function.py:\d+ became a third.*pass it thr"
+        said = r"the lambda at test_traced_function.py:\d+ became a third.*Pass it thr"
         with pytest.warns(UserWarning, match=said) as told:
             trace(make(4), X)
         assert told[0].filename == __file__
@@ -153,14 +153,14 @@ def test_functions_are_counted_by_the_users_own_not_by_what_wraps_them():
         with pytest.warns(UserWarning, match=r"^grown \(test_traced_function.py"):
             for factor in (2, 3, 4):
                 trace(wrapper(jax.jit(grow(factor))), X)
-        # Made an array, the number is data.
+        # In an array, the number is data.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             for factor in (2, 3, 4):
-                trace(grow(jnp.asarray(float(factor))), X)
+                trace(grow(np.array([factor])), X)
             with compat.double():
                 for factor in (2, 3, 4):
-                    trace(grow(np.asarray(float(factor))), X)
+                    trace(grow(np.array([factor])), X)
 
 
 def test_the_arguments_must_keep_their_structure():

@@ -203,14 +203,12 @@ def _warn_if_ever_new(fun: Any, program: Program) -> None:
     seen.add((shapes, program.text))
     if fresh and sum(s == shapes for s, _ in seen) == 3:
         # Of one of theirs, what it closes over has no need to be named.
-        # Where 64 bits are off a NumPy number is narrowed, and so a literal again.
-        array = "np" if jax.config.jax_enable_x64 else "jnp"
         named = theirs[:1] if theirs[0] is functions[0] else theirs
         warnings.warn(
             f"{' and '.join(map(_named, named))} became a third different program: a "
-            "Python number changes inside, and each value compiles anew. Make it an "
-            f"array, {array}.asarray(number), or pass it through args=(...): then it "
-            "is data",
+            "Python number changes inside, and each value compiles anew. Pass it "
+            "through args=(...), or hold it in an array of one entry, "
+            "np.array([number]), so that it is data",
             stacklevel=trace_errors.callers_level(),
         )
 
