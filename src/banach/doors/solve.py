@@ -45,7 +45,7 @@ from banach.engine.plan import Limits, Manner, Past, Plan, seconds
 from banach.engine.solve_many_results import Results
 
 
-@door
+@door(host=True)
 def solve(
     problem: ProblemLike,
     method: MethodLike = None,
@@ -138,7 +138,7 @@ def solve(
     return final
 
 
-@door
+@door(host=True)
 def iterate(
     problem: ProblemLike,
     method: MethodLike = None,
@@ -318,7 +318,7 @@ def _told(
     runs.close()
 
 
-@door(options_of=solve)
+@door(options_of=solve, host=True)
 def minimize(
     fun: Callable[..., Any],
     x0: PyTree,
@@ -364,7 +364,7 @@ def minimize(
     return solve(problem, method, **rest)
 
 
-@door
+@door(host=True)
 def solve_many(
     problems: Sequence[Problem] | Stacked,
     method: MethodLike = None,
@@ -426,7 +426,7 @@ def solve_many(
     )  # fmt: skip
 
 
-@door
+@door(host=True)
 def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     """Pull a cotangent of x back to the problem's data by the implicit function.
 

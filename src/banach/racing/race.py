@@ -282,7 +282,7 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
     return applicable(needs, assumes, problem, facts, name) is not None
 
 
-@door
+@door(host=True)
 def race(
     problem: ProblemLike,
     methods: Sequence[MethodLike] | None = None,
