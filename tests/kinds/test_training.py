@@ -98,8 +98,10 @@ def test_bad_models_losses_and_data_are_refused():
         Training(PARAMS, cross_entropy, PARAMS, U, LABELS)
     with pytest.raises(bn.Misuse, match="one scalar"):
         Training(model, lambda z, y: z, PARAMS, U, LABELS)
-    with pytest.raises(bn.Misuse, match="rows"):
+    with pytest.raises(bn.Misuse, match=r"of inputs and targets have \[5, 14\] rows"):
         Training(model, cross_entropy, PARAMS, U, LABELS[:5])
+    with pytest.raises(bn.Misuse, match=r"^inputs holds NaN"):
+        Training(model, cross_entropy, PARAMS, inputs=U * np.nan, targets=LABELS)
 
 
 def test_a_model_without_randomness_need_not_take_a_key():
