@@ -313,7 +313,9 @@ def race(
             long as `time_limit` says.
         seeds: runs of every stochastic method, seeds seed, seed + 1, ...; the one in
             the middle stands for them and the report shows quartiles. Deterministic
-            methods run once.
+            methods run once. A seed is of the draws of method and check alone: every
+            run begins at `start`, or at the problem's own; race from other starts by
+            bn.race(problem, start=x0) for each.
         family: of a statistical check: every one of the N runs gets delta / N, so that
             all of them together are wrong with probability at most delta. Otherwise
             each has the check's own delta, and together at most min(1, N delta).
