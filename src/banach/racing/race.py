@@ -306,8 +306,8 @@ def race(
         problem: a Problem or a built-in name.
         methods: names, classes or instances; None: everything applicable.
         start, tol, check, max_steps, seed: as in `solve`, shared by all runs.
-        time_limit: seconds for each run once it is compiled. Compile seconds are
-            listed, and shut nobody out on a slow machine.
+        time_limit: seconds for each run once it is compiled. Compile seconds are in
+            the listed seconds to a first answer, and shut nobody out on a slow machine.
         patience: once three runs are certified, how many times the seconds of the
             third fastest another one may take, and a second in any case; None: as
             long as `time_limit` says.
