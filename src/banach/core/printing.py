@@ -191,6 +191,8 @@ def block_rows(r: Any) -> list[tuple[str, str]]:
         rows.append(("multipliers", f"{said}; norm ||lambda|| = {r.dual_norm:.3g}"))
     told = getattr(r.problem, "told", list)  # a problem may have been left out
     rows += told()
+    if not r.certified:
+        rows += getattr(r.problem, "told_at", lambda x: [])(r.x)
     calls = "  ".join(f"{k} {v}" for k, v in sorted(r.calls.items()) if v)
     s = r.seconds
     rows.append(
