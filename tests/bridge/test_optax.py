@@ -10,6 +10,7 @@ import optax
 import pytest
 import small
 
+import banach as bn
 from banach.bridge._from_optax import FromOptax
 from banach.bridge.optax import Optax, names
 from banach.core.method import Refusal
@@ -175,3 +176,38 @@ def test_a_decay_can_be_turned_off_or_on():
         name = "weight_decay_rate" if factory is optax.adafactor else "weight_decay"
         with pytest.warns(UserWarning, match=rf"{factory.__name__} .*{name}=0.01"):
             FromOptax(factory, learning_rate=1e-3, **{name: 0.01})
+
+
+def test_a_run_of_optax_is_resumed_with_its_method_given_again(tmp_path):
+    A = np.sin(np.arange(24.0)).reshape(8, 3)
+    problem, path = bn.Ridge(A, A @ np.arange(3.0), 0.3), tmp_path / "run.json"
+    how = {"tol": 1e-12, "tier": "numpy"}
+
+    def decaying(rate):
+        return FromOptax(
+            optax.adam, learning_rate=optax.exponential_decay(rate, 9, 0.5)
+        )
+
+    for method in (Optax("adam", learning_rate=0.1), decaying(0.1)):
+        whole = bn.solve(problem, method, max_steps=30, **how)
+        bn.solve(problem, method, max_steps=20, checkpoint=path, **how)
+        rest = {"tol": 1e-12, "max_steps": 30, "resume": path}
+        again = bn.solve(problem, method, **rest)
+        assert (again.steps, again.calls) == (30, whole.calls)
+        np.testing.assert_array_equal(again.x, whole.x)
+        with pytest.raises(Misuse, match=r"bn\.solve\(problem, method, resume="):
+            bn.solve(problem, **rest)
+        with pytest.raises(Misuse, match=f"by {method.label()}, not lbfgs"):
+            bn.solve(problem, "lbfgs", **rest)
+    # The rate is in the program alone.
+    with pytest.raises(Misuse, match="other functions or hyperparameters"):
+        bn.solve(problem, decaying(0.2), **rest)
+
+
+def test_of_a_method_with_functions_no_array_is_left_in_the_file(tmp_path):
+    problem = bn.Ridge(np.eye(3), np.ones(3), 0.3)
+    method = FromOptax(lambda rates: optax.scale(-rates[0]), rates=np.full(9000, 0.1))
+    path = tmp_path / "run.json"
+    first = bn.solve(problem, method, max_steps=5, checkpoint=path, tier="numpy")
+    again = bn.solve(problem, method, max_steps=5, resume=path)
+    np.testing.assert_array_equal(again.x, first.x)

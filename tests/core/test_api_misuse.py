@@ -2,6 +2,7 @@
 
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -180,3 +181,34 @@ def test_every_message_ends_with_advice():
         with pytest.raises(Misuse) as caught:
             state()
         assert cure.search(str(caught.value)), str(caught.value)
+
+
+def _summed(b):
+    return jnp.sum((jnp.arange(2.0) - b) ** 2)
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda b: bn.solve(bn.Ridge(np.eye(2), b, 1.0)).x,
+        lambda b: list(bn.iterate(bn.Ridge(np.eye(2), b, 1.0)))[-1].x,
+        lambda b: bn.minimize(lambda x: _summed(x * b), np.zeros(2)).x,
+        lambda b: bn.solve_many([bn.Ridge(np.eye(2), b, 1.0)]).x,
+        lambda b: bn.verify(bn.Ridge(np.eye(2), np.ones(2), 1.0), b).tol,
+        lambda b: bn.solve(bn.Ridge(np.eye(2), np.ones(2), 1.0), tol=b[0]).x,
+        lambda b: bn.race(bn.Ridge(np.eye(2), b, 1.0), ["lbfgs"]).best.x,
+    ],
+)
+@pytest.mark.parametrize(
+    "inside", [jax.jit, jax.vmap, lambda f: jax.grad(lambda b: jnp.sum(f(b)))]
+)
+def test_inside_a_traced_function_the_pure_door_is_named(door, inside):
+    b = jnp.ones((1, 2)) if inside is jax.vmap else jnp.ones(2)
+    with pytest.raises(Misuse, match=r"^bn\.\w+ works on values.*bn\.run\(problem, m"):
+        inside(door)(b)
+
+
+def test_inside_a_traced_function_an_answer_is_not_differentiated():
+    result = bn.solve(bn.Ridge(np.eye(2), np.ones(2), 1.0))
+    with pytest.raises(Misuse, match=r"bn\.sensitivity works on values"):
+        jax.jit(lambda c: bn.sensitivity(result, c).gradient.y)(jnp.ones(2))

@@ -7,6 +7,7 @@ import pytest
 
 import banach as bn
 from banach import zoo
+from banach.core import tree
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,25 @@ def test_what_a_kind_offers_beside_its_oracles_keeps_it_too():
     assert net.to_network(x).hidden.dtype == np.float64
     pde = zoo.load("pde:nonlinear_poisson")
     assert pde.h1(pde.start().x).dtype == np.float64
+
+
+def test_a_file_that_is_named_is_executed_as_the_script_that_it_is(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import banach as bn, jax.numpy as jnp, numpy as np\n"
+        "A = jnp.asarray(np.eye(3) / 3)\n"
+        "narrow = bn.Ridge(A, A @ jnp.ones(3), 0.5)\n"
+    )
+    A = jnp.asarray(np.eye(3) / 3)
+    mine = bn.Ridge(A, A @ jnp.ones(3), 0.5)
+    here, named = bn.solve(mine), bn.solve(f"{file}:narrow")
+    assert here.x.dtype == named.x.dtype == np.float32
+    assert here.problem_id == named.problem_id
+    with jax.enable_x64(True):
+        # Within a run's own 64 bits, as the doors are.
+        assert tree.dtype(zoo.load(f"{file}:narrow").start().x) == np.float32
+        assert jnp.ones(1).dtype == np.float64
+        assert tree.dtype(zoo.load("lasso:diabetes").start().x) == np.float64
+    named.save(tmp_path / "run.json")
+    verdict = bn.verify(tmp_path / "run.json", trust=True)
+    assert verdict.certified and verdict.problem_matches

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import banach as bn
-from banach.core import traced_function
+from banach.core import compat, traced_function
 from banach.core.problem import Misuse
 from banach.core.traced_function import trace
 from banach.core.tree import norm
@@ -119,14 +119,48 @@ def test_a_third_program_of_one_code_object_warns_with_the_cure():
         trace(make(2), X)
         trace(make(2), X)
         trace(make(3), X)
-        with pytest.warns(UserWarning, match=r"third different.*Pass it through args"):
+        said = r"the lambda at test_traced_function.py:\d+ became a third.*Pass it thr"
+        with pytest.warns(UserWarning, match=said) as told:
             trace(make(4), X)
+        assert told[0].filename == __file__
         # Once is enough; and other shapes are no reproach.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             trace(make(5), X)
             for n in (2, 4, 5):
                 trace(lambda x: jnp.sum(x**2), np.ones(n))
+
+
+def test_functions_are_counted_by_the_users_own_not_by_what_wraps_them():
+    def wrapper(of):
+        return lambda x: of(x) + 1
+
+    def grow(factor):
+        def grown(x):
+            return jnp.sum(factor * x)
+
+        return grown
+
+    own = [lambda x: jnp.sum(x), lambda x: jnp.sum(x**2), lambda x: jnp.sum(x**3)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traced_function, "_SEEN", {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for of in own:
+                trace(wrapper(of), X)
+        # The wrapper as one of banach's, whose name says nothing.
+        patch.setattr(traced_function, "_ours", lambda f: f.__name__ == "<lambda>")
+        with pytest.warns(UserWarning, match=r"^grown \(test_traced_function.py"):
+            for factor in (2, 3, 4):
+                trace(wrapper(jax.jit(grow(factor))), X)
+        # In an array, the number is data.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for factor in (2, 3, 4):
+                trace(grow(np.array([factor])), X)
+            with compat.double():
+                for factor in (2, 3, 4):
+                    trace(grow(np.array([factor])), X)
 
 
 def test_the_arguments_must_keep_their_structure():

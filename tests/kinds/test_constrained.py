@@ -176,3 +176,40 @@ def test_ready_problems_are_the_published_ones(name, best, x):
     if name != "hs71":  # its first bound is active
         left = np.linalg.lstsq(J.T, np.asarray(p.grad(x)), rcond=None)[0]
         np.testing.assert_allclose(J.T @ left, p.grad(x), atol=1e-5)
+
+
+def _named(**options):
+    return bn.Constrained(
+        lambda x: jnp.sum(x**2),
+        np.ones(2),
+        eq={"budget": lambda x: x[0] + x[1] - 1},
+        ineq=lambda x: {"cap": x - 0.2, "also": {"floor": 0.1 - x[1]}},
+        **options,
+    )
+
+
+def test_constraints_of_a_dict_are_called_by_its_names():
+    problem = _named(linear=(np.ones((1, 2)), [1.0]))
+    rows = ["budget", "linear[0]", "also.floor", "cap[0]", "cap[1]"]
+    assert problem.row_names() == rows
+    np.testing.assert_allclose(problem.constraints(np.ones(2)), [1, 1, -0.9, 0.8, 0.8])
+    plain = bn.Constrained(
+        lambda x: jnp.sum(x**2), np.ones(2), ineq=lambda x: (x[0], x - 2.0)
+    )
+    assert plain.row_names() == ["ineq[0]", "ineq[1]", "ineq[2]"]
+    with pytest.raises(bn.Misuse, match=r"dict of such by name, got .* as 'cap'"):
+        bn.Constrained(lambda x: jnp.sum(x**2), np.ones(2), ineq={"cap": 3.0})
+
+
+def test_what_is_violated_is_printed_by_name():
+    r = bn.solve(_named(), "scipy:trust-constr")
+    assert r.status == "infeasible"
+    assert "constraints budget, cap[0], cap[1] contradict each other" in r.reason
+    said = "violated    budget by 1, cap[0] by 0.8, cap[1] by 0.8\n"
+    assert said in str(r) and "cap[0] by 0.8" in r._repr_html_()
+    many = bn.Constrained(
+        lambda x: jnp.sum(x**2), np.ones(9), ineq=lambda x: {"low": 2 - x}
+    )
+    (word, text), *rest = many.told_at(np.arange(9.0) / 9)
+    assert word == "violated" and text.endswith("low[4] by 1.56, 4 more") and not rest
+    assert many.told_at(np.full(9, 2.0)) == []

@@ -202,7 +202,7 @@ def test_the_radius_is_one_that_no_solution_lies_in():
         np.array([[-1.0, 0.0], [1.0, -1e-6]]), [-1.0, 0.0]
     )
     far = np.full(2, np.inf)
-    system = contradictions.joined([(rows, "ineq", False)], -far, far)
+    system = contradictions.joined([(rows, ["low", "high"], False)], -far, far)
     radius = contradictions._radius(system, np.ones(2))
     assert 0.99e6 < radius <= 1e6
 

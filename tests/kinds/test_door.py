@@ -215,7 +215,7 @@ TRAIN = dict(
     model=lambda p, x, key: x @ p,
     loss=lambda z, t: (z - t) ** 2,
     params=START,
-    inputs_=A,
+    inputs=A,
     targets=Y,
 )
 ONE_LEVEL = {
@@ -522,7 +522,7 @@ KINDS = {
             loss={"None": None, "vector": lambda z, t: jnp.ones(2)}
             | {"arity": lambda z: z, "branch": lambda z, t: z if z > t else t},
             params=variable(START),
-            inputs_=ROWS | {"None": None},
+            inputs=ROWS | {"None": None},
             targets=ROWS | {"None": None},
             held_out={
                 "bare": A,

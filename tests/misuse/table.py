@@ -271,8 +271,8 @@ row("GraphFixedPoint", bn.GraphFixedPoint,
     scores="matrix", bias="array", gamma="probability")  # fmt: skip
 row("Training", bn.Training,
     {"model": lambda p, x, k: x @ p, "loss": lambda z, t: jnp.sum((z - t) ** 2),
-     "params": np.zeros((2, 1)), "inputs_": X, "targets": Y[:, None]},
-    model="function", loss="function", params="array", inputs_="matrix",
+     "params": np.zeros((2, 1)), "inputs": X, "targets": Y[:, None]},
+    model="function", loss="function", params="array", inputs="matrix",
     l2="nonnegative?", reference="point?")  # fmt: skip
 
 # ---- methods -----------------------------------------------------------------------

@@ -28,6 +28,18 @@ def test_stochastic_methods_run_over_all_seeds_and_others_once(done):
     np.testing.assert_allclose(by["sgd"][1].x, alone.x, rtol=1e-12)
 
 
+def test_seeds_are_of_the_draws_and_never_of_the_start(done):
+    by = {r.label: g for r, g in zip(done.runs, done.repeats, strict=True)}
+    first = [float(r.trace.value[0]) for r in by["sgd"]]
+    assert [int(r.trace.step[0]) for r in by["sgd"]] == [0, 0, 0]
+    assert len({f"{v:.12e}" for v in first}) == 1
+    moved = bn.race(
+        case.problem(), ["sgd"], start=np.asarray(by["sgd"][0].x), seeds=2, max_steps=2
+    )
+    begun = {f"{float(r.trace.value[0]):.12e}" for r in moved.repeats[0]}
+    assert len(begun) == 1 and float(begun.pop()) < first[0] / 2
+
+
 def test_the_json_is_additive(done):
     data = done.to_dict()
     assert data["schema_version"] == 1 and data["seeds"] == [5, 6, 7]

@@ -51,7 +51,7 @@ def race(
     check: CheckName = None,
     seed: Seed = 0,
     seeds: Annotated[
-        int, typer.Option(help="runs of each stochastic method: median and quartiles")
+        int, typer.Option(help="runs of each stochastic method, from one start")
     ] = 1,
     html: Annotated[str | None, typer.Option(metavar="FILE.html")] = None,
     serve: Annotated[

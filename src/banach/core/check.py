@@ -229,6 +229,11 @@ class Certificate(eqx.Module):
         ]
         return xp.any(xp.stack(flags), axis=0)
 
+    def __repr__(self) -> str:
+        from banach.core.printing import certificate_line
+
+        return certificate_line(self)
+
     def _goal(self) -> Any:
         return 0.0 if self.target is None else self.target
 

@@ -15,6 +15,7 @@ except ImportError:
 
 import jax
 import jaxlib.xla_client
+from jax._src import config as _config
 from jax._src import core as _core
 from jax._src import monitoring
 from jax.experimental import serialize_executable
@@ -36,6 +37,20 @@ __all__ = [
 def double() -> AbstractContextManager[None]:
     """Work in 64 bits inside the block; the global flag is never touched."""
     return jax.enable_x64(True)
+
+
+@contextlib.contextmanager
+def no_double() -> Iterator[None]:
+    """Outside every 64-bit context, with the global flag: as a script of a user's runs.
+
+    What is set inside stays, as it would there.
+    """
+    flag: Any = jax.enable_x64
+    before = flag.swap_local(_config.config_ext.unset)
+    try:
+        yield
+    finally:
+        flag.set_local(before)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 import equinox as eqx
+import jax
 
+from banach.core import compat
 from banach.core.misuse import Misuse
 
 if TYPE_CHECKING:
@@ -123,6 +125,7 @@ def door(
     options_of: Any = None,
     also: tuple[str, ...] = (),
     cures: dict[str, str] | None = None,
+    host: bool = False,
 ) -> Callable[[F], F]: ...
 
 
@@ -132,15 +135,19 @@ def door(
     options_of: Any = None,
     also: tuple[str, ...] = (),
     cures: dict[str, str] | None = None,
+    host: bool = False,
 ) -> Any:
     """Turn a call that does not fit the signature into Misuse with the cure.
 
     `options_of` is the function whose keywords `function` passes on as **options;
     `also` names those that it passes on otherwise; `cures` are its own words for what
-    other libraries call its arguments.
+    other libraries call its arguments. `host`: it works on values, so that inside jit,
+    vmap and grad it says what does not.
     """
     if function is None:
-        return functools.partial(door, options_of=options_of, also=also, cures=cures)
+        return functools.partial(
+            door, options_of=options_of, also=also, cures=cures, host=host
+        )
     words = CURES | (cures or {})
     signature = inspect.signature(function)
     named = list(signature.parameters.values())
@@ -168,9 +175,25 @@ def door(
         ):
             said = _said(function, signature, names, needed, args, keywords, words)
             raise Misuse(said)
-        return function(*args, **keywords)
+        if not host:
+            return function(*args, **keywords)
+        try:
+            return function(*args, **keywords)
+        except (Misuse, jax.errors.JAXTypeError) as error:
+            traced = compat.any_tracer((args, keywords))
+            if traced or (compat.tracing() and not isinstance(error, Misuse)):
+                raise Misuse(f"bn.{function.__name__} {_INSIDE}") from error
+            raise
 
     return call
+
+
+_INSIDE = (
+    "works on values, and what jit, vmap and grad trace has none yet; inside them use "
+    "bn.run(problem, method, check=...), which is pure, and which grad differentiates "
+    "by the implicit function theorem. Outside, bn.solve_many solves many problems at "
+    "once, and bn.sensitivity(result, cotangent) differentiates an answer"
+)
 
 
 @dataclass_transform(

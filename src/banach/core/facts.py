@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from banach.core import compat
+
 CONSTRUCTION = "by construction"
 DECLARED = "declared"
 ESTIMATED = "estimated"
@@ -60,6 +62,16 @@ class Facts:
     ):
         self.properties = dict(properties or {})
         self._constants = {k: v for k, v in (constants or {}).items() if v is not None}
+
+    def __repr__(self) -> str:
+        said = [f"{k} ({v})" for k, v in self.properties.items()]
+        for name, fact in self._constants.items():
+            # What is not worked out yet is not, for the sake of a line.
+            later = callable(fact.value) or compat.is_tracer(fact.value)
+            if fact.value is not None:
+                value = "..." if later else f"{float(fact.value):.6g}"
+                said.append(f"{name}={value} ({fact.provenance})")
+        return f"Facts({', '.join(said) or 'none known'})"
 
     def has(self, name: str) -> bool:
         """Whether a property holds (constructed or declared)."""

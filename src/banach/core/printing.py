@@ -4,6 +4,10 @@ import decimal
 import math
 from typing import Any
 
+import jax
+import numpy as np
+
+from banach.core import compat
 from banach.core.check import Certificate
 
 MEANING = {
@@ -151,7 +155,11 @@ def bound(r: Any) -> str:
 
 def verdict_text(r: Any) -> str:
     """The verdict alone: certified, or NOT CERTIFIED with the status."""
-    return "certified" if r.certified else f"NOT CERTIFIED ({r.status})"
+    return _verdict(r.status)
+
+
+def _verdict(status: str) -> str:
+    return "certified" if status == "certified" else f"NOT CERTIFIED ({status})"
 
 
 def block_rows(r: Any) -> list[tuple[str, str]]:
@@ -183,6 +191,8 @@ def block_rows(r: Any) -> list[tuple[str, str]]:
         rows.append(("multipliers", f"{said}; norm ||lambda|| = {r.dual_norm:.3g}"))
     told = getattr(r.problem, "told", list)  # a problem may have been left out
     rows += told()
+    if not r.certified:
+        rows += getattr(r.problem, "told_at", lambda x: [])(r.x)
     calls = "  ".join(f"{k} {v}" for k, v in sorted(r.calls.items()) if v)
     s = r.seconds
     rows.append(
@@ -209,6 +219,63 @@ def block_rows(r: Any) -> list[tuple[str, str]]:
     if r.hint:
         rows.append(("next", r.hint))
     return rows
+
+
+def known(values: Any) -> bool:
+    """Whether all leaves have values: none is traced, none a mere shape."""
+    leaves = jax.tree.leaves(values)
+    return all(
+        isinstance(v, jax.Array | np.ndarray | np.generic | float | int)
+        and not compat.is_tracer(v)
+        for v in leaves
+    )
+
+
+def certificate_line(c: Certificate) -> str:
+    """A certificate in one line; of many lanes what they have in common."""
+    assumes = f"; assumes {', '.join(c.assumes)}" if c.assumes else ""
+    rest = f"{c.grade}, {c.rounding} rounding{assumes}"
+    if not known(c):
+        return f"Certificate({c.quantity}, not known yet; {rest})"
+    if np.ndim(c.ratio):
+        shape = " x ".join(map(str, np.shape(c.ratio)))
+        return f"Certificate({c.quantity} in {shape} lanes; {rest})"
+    mark = "" if c.signed else f", {scale_text(c.scale, c.scale_from)}"
+    return f"Certificate({bound_text(c)}{mark}; {rest})"
+
+
+def outcome_block(o: Any, statuses: tuple[str, ...]) -> str:
+    """The printed form of an Outcome, verdict first; of lanes how many ended how."""
+    c = o.certificate
+    if not known((o.status, o.steps, o.calls, c)):
+        return f"Outcome({c.quantity}, not known before the traced function has run)"
+    steps = np.asarray(o.steps)
+    ended, counts = np.unique(np.asarray(o.status), return_counts=True)
+    if steps.ndim:
+        each = [f"{n} {statuses[s]}" for n, s in zip(counts, ended, strict=True)]
+        total = f"{sum(counts)} lanes: {', '.join(each)}"
+        span = f"{steps.min()} to {steps.max()}" if steps.size else "no"
+        return f"{total}; {c.quantity}, {span} steps"
+    status = statuses[int(o.status)]
+    mark = "" if c.signed else f"  ({scale_text(c.scale, c.scale_from)})"
+    calls = "  ".join(f"{k} {int(v)}" for k, v in sorted(o.calls.items()))
+    return (
+        f"{_verdict(status)}: {bound_text(c)}{mark}\n"
+        f"  ratio       {float(c.ratio):.3g}\n"
+        f"  steps       {int(steps)}; calls: {calls or 'none counted'}\n"
+        f"  x           {shapes_text(o.x)}"
+    )
+
+
+def shapes_text(x: Any) -> str:
+    """Dtypes and shapes of a pytree of arrays, by their paths."""
+    leaves = jax.tree_util.tree_leaves_with_path(x)
+    each = [
+        f"{jax.tree_util.keystr(path)} {v.dtype} {tuple(v.shape)}".strip()
+        for path, v in leaves[:5]
+    ]
+    more = [f"and {len(leaves) - 5} more"] if len(leaves) > 5 else []
+    return ", ".join(each + more)
 
 
 def plain_block(r: Any) -> str:

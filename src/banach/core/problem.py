@@ -341,6 +341,10 @@ class Problem(eqx.Module, metaclass=_Kind):
         """Lines (word, text) about the data that belong into a printed answer."""
         return []
 
+    def told_at(self, x: PyTree) -> list[tuple[str, str]]:
+        """Lines (word, text) about an x that is not certified, for a printed answer."""
+        return []
+
     def predict(self, x: PyTree, new: Any, *, offset: Any = None) -> Any:
         """What x expects of new rows, or a refusal naming the kinds that do so."""
         raise Misuse(

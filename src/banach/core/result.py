@@ -86,6 +86,15 @@ class TraceView:
     def __len__(self) -> int:
         return len(self.step)
 
+    def __repr__(self) -> str:
+        if not len(self):
+            return "TraceView(no rows)"
+        return (
+            f"TraceView({len(self)} rows, steps {self.step[0]} to {self.step[-1]}, "
+            f"ratio {self.ratio[0]:.3g} to {self.ratio[-1]:.3g}, least "
+            f"{np.min(self.ratio):.3g})"
+        )
+
 
 FIELDS = (
     "problem method check point certificate status reason hint tol absolute steps "

@@ -2,7 +2,8 @@
 
 A problem is saved as the name that loads it (zoo, or file:object with a hash), or
 as a banach class with its leaves. A user's function cannot be saved: it is refused
-with the cure. `restore` reads what is written here.
+with the cure. Of a method that holds one a checkpoint keeps what the method is known
+again by. `restore` reads what is written here.
 
 `run_id` is a hash over the whole document, arrays included: whatever is edited by
 hand is seen. It is no signature (whoever writes a file can compute it), and needs to
@@ -22,7 +23,8 @@ import jax
 import numpy as np
 
 from banach import catalogue
-from banach.core import atomic_files
+from banach.core import atomic_files, compat, tree
+from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.core.result import point_id
 from banach.core.traced_function import Program
@@ -32,6 +34,10 @@ _INLINE = 1 << 16
 # Where the classes live that a saved run may name.
 HOMES = ("kinds", "terms", "parts", "checks", "methods", "bridge")
 _MODULE = re.compile(rf"banach\.(core\.view|({'|'.join(HOMES)})(\.[a-z_][a-z0-9_]*)+)")
+
+
+class Unsavable(Misuse):
+    """What lives only in this process, such as a function."""
 
 
 class Store:
@@ -62,7 +68,7 @@ class Store:
 def encode(value: Any, store: Store) -> Any:
     """Plain data for a tree of banach modules, containers, numbers and arrays."""
     if isinstance(value, Program):
-        raise Misuse(
+        raise Unsavable(
             f"the function {value.name!r} lives only in this process and cannot be "
             "saved; put the problem into a file and solve 'file.py:object', or use a "
             "built-in problem (banach problems)"
@@ -95,9 +101,35 @@ def encode(value: Any, store: Store) -> Any:
     what = f"a {cls.__module__}.{cls.__qualname__}"
     if callable(value) and hasattr(value, "__qualname__"):
         what = f"the function or class {value.__qualname__!r}"
-    raise Misuse(
+    raise Unsavable(
         f"cannot save {what}; state the problem in a file and solve 'file.py:object'"
     )
+
+
+def kept_method(method: Any, problem: Any, dtype: Any, store: Store) -> Any:
+    """A method as data; where it holds functions, what it is known again by."""
+    before = dict(store.arrays)
+    try:
+        return encode(method, store)
+    except Unsavable:
+        store.arrays = before
+        known = {"label": method.label(), "id": method_id(method, problem, dtype)}
+        return {"again": known}
+
+
+def method_id(method: Any, problem: Any, dtype: Any) -> str:
+    """sha256 of a method's hyperparameters and of the text of its programs."""
+
+    def programs(method: Any, problem: Any, point: Any, key: Any) -> Any:
+        state = method.init(problem, point, key)
+        return state, method.step(problem, state, key)
+
+    with compat.double():
+        point = Point(tree.cast(problem.start().x, dtype))
+        key = jax.random.key(0)
+        text = jax.jit(programs).lower(method, problem, point, key).as_text()
+    leaves = encode(jax.tree.leaves(method), Store(inline=True))
+    return hashlib.sha256(f"{json.dumps(leaves)}\n{text}".encode()).hexdigest()
 
 
 def home(module: str) -> bool:
@@ -185,7 +217,9 @@ def save_result(
         s = result.settings
         carry = jax.device_get(jax.tree.leaves(result.carry))
         saved["checkpoint"] = {
-            "method": encode(result.method, store),
+            "method": kept_method(
+                result.method, result.problem, tree.dtype(result.x), store
+            ),
             "settings": [s.every, s.rows, s.absolute],
             "schedule": encode(result.manifest["schedule"], store),
             "carry": [store.put(v) for v in carry],

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
@@ -95,6 +96,7 @@ _LIBRARIES = (
     sysconfig.get_paths()["stdlib"],
     str(Path(__file__).resolve().parents[1]),
 )
+_INNER = (*_LIBRARIES, "<frozen")
 
 
 @contextlib.contextmanager
@@ -165,10 +167,18 @@ def _sentence(error: Exception, name: str) -> str:
     )
 
 
+def callers_level() -> int:
+    """The stacklevel by which a warning of the caller names its user's line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INNER):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def _place(error: BaseException) -> str:
     """The author's innermost line, "" where none is found."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((*_LIBRARIES, "<frozen")):
+        if not frame.filename.startswith(_INNER):
             line = f": {frame.line}" if frame.line else ""
             return f", at {Path(frame.filename).name}:{frame.lineno}{line}"
     return ""

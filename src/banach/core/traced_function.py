@@ -6,9 +6,11 @@ mathematics is the same program and compiles once.
 
 import contextlib
 import contextvars
+import functools
 import hashlib
 import os
 import re
+import types
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -190,20 +192,54 @@ _SEEN: dict[Any, set[tuple[str, str]]] = {}
 
 def _warn_if_ever_new(fun: Any, program: Program) -> None:
     """A third program from one piece of code: a Python value changes inside."""
-    code = getattr(fun, "__code__", None)
-    if code is None:
+    functions = _closed_over(fun)
+    theirs = [f for f in functions if not _ours(f)]
+    if not theirs:
         return
+    code = tuple(f.__code__ for f in functions)
     seen = _SEEN.setdefault((code, str(program.in_tree)), set())
     shapes = str([v.aval for v in program.jaxpr.invars])
     fresh = (shapes, program.text) not in seen
     seen.add((shapes, program.text))
     if fresh and sum(s == shapes for s, _ in seen) == 3:
+        # Of one of theirs, what it closes over has no need to be named.
+        named = theirs[:1] if theirs[0] is functions[0] else theirs
         warnings.warn(
-            f"{program.name} became a third different program: a Python number "
-            "changes inside it, and each value compiles anew. Pass it through "
-            "args=(...) so that it is data",
-            stacklevel=5,
+            f"{' and '.join(map(_named, named))} became a third different program: a "
+            "Python number changes inside, and each value compiles anew. Pass it "
+            "through args=(...), or hold it in an array of one entry, "
+            "np.array([number]), so that it is data",
+            stacklevel=trace_errors.callers_level(),
         )
+
+
+def _closed_over(fun: Any) -> list[Any]:
+    """A function and those that it was made of, as far as closures show them."""
+    found: list[Any] = []
+    left = [fun]
+    while left:
+        value = left.pop(0)
+        if isinstance(value, functools.partial):
+            value = value.func
+        if isinstance(value, types.MethodType):
+            value = value.__func__
+        if type(value).__name__ in ("PjitFunction", "custom_jvp", "custom_vjp"):
+            value = getattr(value, "__wrapped__", None)
+        if isinstance(value, types.FunctionType) and value not in found:
+            found.append(value)
+            with contextlib.suppress(ValueError):  # an empty cell
+                left += [c.cell_contents for c in value.__closure__ or ()]
+    return found
+
+
+def _ours(fun: Any) -> bool:
+    return bool(fun.__code__.co_filename.startswith(_OURS))
+
+
+def _named(fun: Any) -> str:
+    where = f"{Path(fun.__code__.co_filename).name}:{fun.__code__.co_firstlineno}"
+    lone = fun.__name__ == "<lambda>"
+    return f"the lambda at {where}" if lone else f"{fun.__name__} ({where})"
 
 
 def _inline(jaxpr: Any, consts: Any, args: Any) -> list[Any]:

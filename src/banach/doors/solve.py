@@ -45,7 +45,7 @@ from banach.engine.plan import Limits, Manner, Past, Plan, seconds
 from banach.engine.solve_many_results import Results
 
 
-@door
+@door(host=True)
 def solve(
     problem: ProblemLike,
     method: MethodLike = None,
@@ -84,7 +84,8 @@ def solve(
         checkpoint: file to write about every `checkpoint_seconds` (None: never), and
             at the end; it is tried before the run. A later failure is a warning.
         checkpoint_seconds: between two writes; None: only the end is written.
-        resume: a checkpoint file; the run goes on bit for bit.
+        resume: a checkpoint file; the run goes on bit for bit. A method that holds
+            functions, such as one of optax, is passed again.
         progress: called with a running Result at chunk borders.
         tier: None, or the one executor of the run: "numpy" (nothing is compiled),
             "split" (the method's move alone is), "fused" (one program, slowest to
@@ -137,7 +138,7 @@ def solve(
     return final
 
 
-@door
+@door(host=True)
 def iterate(
     problem: ProblemLike,
     method: MethodLike = None,
@@ -317,7 +318,7 @@ def _told(
     runs.close()
 
 
-@door(options_of=solve)
+@door(options_of=solve, host=True)
 def minimize(
     fun: Callable[..., Any],
     x0: PyTree,
@@ -363,7 +364,7 @@ def minimize(
     return solve(problem, method, **rest)
 
 
-@door
+@door(host=True)
 def solve_many(
     problems: Sequence[Problem] | Stacked,
     method: MethodLike = None,
@@ -425,7 +426,7 @@ def solve_many(
     )  # fmt: skip
 
 
-@door
+@door(host=True)
 def sensitivity(result: Result, cotangent: PyTree) -> adj.Sensitivity:
     """Pull a cotangent of x back to the problem's data by the implicit function.
 
@@ -501,8 +502,10 @@ def _decided(problem: Problem, method: Any, check: Any, start: Any, back: Any) -
     else:
         asked_for = None if check is None else defaults.check_for(check, problem)
         dtype = back["dtype"]
-        if not isinstance(method, str | type | None):
+        lacks = isinstance(back["method"], restore.Known) and method is not None
+        if lacks or not isinstance(method, str | type | None):
             method = defaults.method_for(method, problem)
+        back["method"] = restore.same_method(back, method, problem)
         restore.same_run(back, method, start, asked_for, dtype)
         check = defaults.check_for(back["check"], problem)
         method = defaults.method_for(back["method"], problem)

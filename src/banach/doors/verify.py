@@ -104,7 +104,7 @@ class Verdict:
     __repr__ = __str__
 
 
-@door
+@door(host=True)
 def verify(
     answer: Result | Problem | Path,
     x: PyTree | None = None,

@@ -6,7 +6,6 @@ from typing import Any
 
 from banach.core import atomic_files, save
 from banach.core.check import Check
-from banach.core.method import Method, open_fields
 from banach.core.problem import Misuse, Problem
 
 
@@ -14,8 +13,8 @@ class Checkpoint:
     """One file, owned by one run from before its first step until its end.
 
     What cannot work is a Misuse before the run: a path that cannot be written, a file
-    that another run is writing, a problem, method or check that cannot be saved. What
-    fails later is a warning, and the run goes on.
+    that another run is writing, a problem or check that cannot be saved. What fails
+    later is a warning, and the run goes on.
     """
 
     def __init__(self, path: Any, *parts: Any):
@@ -27,9 +26,7 @@ class Checkpoint:
     @staticmethod
     def _savable(*parts: Any) -> None:
         for part in parts:
-            if isinstance(part, Method) and open_fields(part):
-                continue  # looked at in `offer`, once it is decided
-            if isinstance(part, Problem | Method | Check):
+            if isinstance(part, Problem | Check):
                 save.encode(part, save.Store())
 
     def __enter__(self) -> "Checkpoint":
@@ -45,7 +42,7 @@ class Checkpoint:
         going = result.status == "running"
         if going and not self.offered:
             # What was chosen by name may hold a function, too.
-            self._savable(result.method, result.check)
+            self._savable(result.check)
         self.offered = True
         if going and not due:
             return False

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
-from banach.core import compat, tree, validation
+from banach.core import compat, printing, tree, validation
 from banach.core.annotations import Real, Tolerance, Whole
 from banach.core.check import Absolute, Certificate, Check
 from banach.core.door import door
@@ -114,6 +114,9 @@ class Outcome(eqx.Module):
     def certified(self) -> Array:
         """Whether the check passed."""
         return self.status == CODE["certified"]
+
+    def __repr__(self) -> str:
+        return printing.outcome_block(self, STATUSES)
 
 
 class Settings(eqx.Module):

@@ -318,4 +318,6 @@ def _same(leaf: Any, given: Any, kept: Any) -> bool:
 
 def _solved(given: Any, kept: np.ndarray) -> Any:
     """The bits that the problem holds: a dtype that devices lack stays as given."""
-    return kept if np.result_type(given) == kept.dtype else given
+    # NumPy does not take an array of JAX for its dtype.
+    dtype = given.dtype if isinstance(given, jax.Array) else np.result_type(given)
+    return kept if dtype == kept.dtype else given

@@ -726,7 +726,7 @@ def checkpoint_of(path: Any, problem: Problem, problem_id: str) -> dict[str, Any
         x, _ = point_of(saved, store, problem.space())
         return {
             "dtype": tree.dtype(x),
-            "method": decode(data["method"], store, Method),
+            "method": _method(data["method"], store),
             "settings": loop.Settings(every, rows, absolute),
             "carry": [store.get(v) for v in data["carry"]],
             "seconds": saved["seconds"]["run"],
@@ -734,6 +734,51 @@ def checkpoint_of(path: Any, problem: Problem, problem_id: str) -> dict[str, Any
             "check": check_of(saved, store),
             "key": key_of(saved, store),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """A method that holds functions, which no file does: what it is known again by."""
+
+    name: str
+    id: str
+
+
+def _method(item: Any, store: Store) -> Method | Known:
+    if set(item) != {"again"}:
+        return decode(item, store, Method)
+    known = item["again"]
+    _fields(known, {"label": _WORD, "id": _identity(_SEALED)}, "the method", set())
+    return Known(known["label"], known["id"])
+
+
+def same_method(back: dict[str, Any], method: Any, problem: Problem) -> Method:
+    """The method of a checkpoint, by its file or as it was handed over again.
+
+    `method` is what the caller gave, decided for the problem, or None.
+    """
+    known = back["method"]
+    if isinstance(known, Method):
+        return known
+    if method is None:
+        raise Misuse(
+            f"the checkpoint was made by {known.name}, which holds functions, and no "
+            "file holds those: pass the same method again, bn.solve(problem, method, "
+            "resume=...)"
+        )
+    if method.label() != known.name:
+        raise Misuse(
+            f"the checkpoint was made by {known.name}, not {method.label()}; pass the "
+            "method that it was made by"
+        )
+    method = loop.leaves_in(back["dtype"], method)
+    if saving.method_id(method, problem, back["dtype"]) != known.id:
+        raise Misuse(
+            f"the checkpoint was made by {known.name} with other functions or "
+            "hyperparameters (or under another JAX); pass the method that it was made "
+            "by, or begin anew with start=bn.load(file)"
+        )
+    return method
 
 
 def _schedule(data: dict[str, Any], store: Store) -> dict[str, Any] | None:

@@ -197,7 +197,7 @@ class Uncertainty:
         return of_uncertainty(self)
 
 
-@door(cures=CURES)
+@door(cures=CURES, host=True)
 def uncertainty(
     result: Result | Saved,
     level: float = 0.95,

@@ -282,7 +282,7 @@ def _unfit(name: str, entry: dict[str, Any], problem: Problem, facts: Any) -> bo
     return applicable(needs, assumes, problem, facts, name) is not None
 
 
-@door
+@door(host=True)
 def race(
     problem: ProblemLike,
     methods: Sequence[MethodLike] | None = None,
@@ -306,14 +306,16 @@ def race(
         problem: a Problem or a built-in name.
         methods: names, classes or instances; None: everything applicable.
         start, tol, check, max_steps, seed: as in `solve`, shared by all runs.
-        time_limit: seconds for each run once it is compiled. Compile seconds are
-            listed, and shut nobody out on a slow machine.
+        time_limit: seconds for each run once it is compiled. Compile seconds are in
+            the listed seconds to a first answer, and shut nobody out on a slow machine.
         patience: once three runs are certified, how many times the seconds of the
             third fastest another one may take, and a second in any case; None: as
             long as `time_limit` says.
         seeds: runs of every stochastic method, seeds seed, seed + 1, ...; the one in
             the middle stands for them and the report shows quartiles. Deterministic
-            methods run once.
+            methods run once. A seed is of the draws of method and check alone: every
+            run begins at `start`, or at the problem's own; race from other starts by
+            bn.race(problem, start=x0) for each.
         family: of a statistical check: every one of the N runs gets delta / N, so that
             all of them together are wrong with probability at most delta. Otherwise
             each has the check's own delta, and together at most min(1, N delta).

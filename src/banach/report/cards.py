@@ -30,7 +30,11 @@ _ROWS = 12  # of a stack, lanes that ask for attention
 def of_result(result: Any) -> str:
     """The card of a Result: headline, the rows that matter, and its curve."""
     told = {word for word, _ in getattr(result.problem, "told", list)()}
-    shown = _SHOWN | told | (set() if result.certified else {"stopped", "  part"})
+    shown = (
+        _SHOWN
+        | told
+        | (set() if result.certified else {"stopped", "  part", "violated"})
+    )
     rows = [(w.strip(), t) for w, t in block_rows(result) if w in shown]
     trace = result.trace
     drawn = curve(trace.step, trace.ratio, result.tol, "certified ratio")

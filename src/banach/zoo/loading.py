@@ -6,6 +6,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+from banach.core import compat
 from banach.core.problem import Misuse, Problem
 from banach.zoo import is_file, names, shelves
 
@@ -102,7 +103,16 @@ def _from_file(spec: str) -> Problem:
 
 
 def _executed(source: bytes, file: Path, name: str) -> Problem:
-    """The object of a user's file; exactly these bytes are run, no cached program."""
+    """The object of a user's file; exactly these bytes are run, no cached program.
+
+    In the precision that the file has as a script, so that it is one problem whether
+    its file is named or imported.
+    """
+    with compat.no_double():
+        return _run(source, file, name)
+
+
+def _run(source: bytes, file: Path, name: str) -> Problem:
     module = types.ModuleType(f"_banach_{file.stem}")
     module.__file__ = str(file)
     sys.modules[module.__name__] = module

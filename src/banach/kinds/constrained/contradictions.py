@@ -17,6 +17,7 @@ point and which proves nothing; then
 4. else words: no solution of max-norm below rho, with the rho that y does prove.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -78,8 +79,10 @@ class Found(NamedTuple):
         return bool(np.any(ends))
 
 
-def joined(parts: list[tuple[Rows, str, bool]], lower: Any, upper: Any) -> System:
-    """One system from affine rows, each part with its name and whether equations."""
+def joined(
+    parts: Sequence[tuple[Rows, Sequence[str], bool]], lower: Any, upper: Any
+) -> System:
+    """One system from affine rows: each part, the names of its rows, if equations."""
     starts = np.cumsum([0, *(len(part.which) for part, _, _ in parts)])
     at = zip(parts, starts.tolist(), strict=False)
     whole = Rows(
@@ -88,7 +91,7 @@ def joined(parts: list[tuple[Rows, str, bool]], lower: Any, upper: Any) -> Syste
         np.concatenate([part.column for part, _, _ in parts]),
         np.concatenate([part.value for part, _, _ in parts]),
     )
-    names = [f"{name}[{i}]" for part, name, _ in parts for i in part.which.tolist()]
+    names = [named[i] for part, named, _ in parts for i in part.which.tolist()]
     equation = [equal for part, _, equal in parts for _ in part.which]
     low, high = np.asarray(lower, float), np.asarray(upper, float)
     return System(whole, names, np.array(equation, bool), low, high)

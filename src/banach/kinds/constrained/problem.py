@@ -1,6 +1,6 @@
 """Minimise a differentiable function under equations, inequalities and bounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -32,6 +32,7 @@ from banach.parts import multiplier_estimates
 
 Scalar = Float[Array, ""]
 Rows = Float[Array, " m"]
+MOST_TOLD = 5  # constraints that a printed answer calls by name (ours)
 
 
 class Evaluation(NamedTuple):
@@ -88,8 +89,9 @@ class Constrained(Differentiable, Started):
         fun: fun(x, *args), a JAX function to one real number.
         x0: the start, a pytree of floating arrays; it need not be feasible.
         args: further arguments of fun, eq and ineq.
-        eq: eq(x, *args), which is to be 0; any pytree of real arrays.
-        ineq: ineq(x, *args), which is to be <= 0; any pytree of real arrays.
+        eq: eq(x, *args), which is to be 0; any pytree of real arrays. By a dict, or a
+            dict of functions, constraints have names, by which answers call them.
+        ineq: ineq(x, *args), which is to be <= 0; likewise.
         linear: (A, b) with A (m, n) and b (m,), for A x = b.
         lower, upper: numbers or pytrees like x; None: none.
         convex: whether f and every inequality are convex.
@@ -126,8 +128,8 @@ class Constrained(Differentiable, Started):
         x0: PyTree,
         args: tuple = (),
         *,
-        eq: Callable[..., PyTree] | None = None,
-        ineq: Callable[..., PyTree] | None = None,
+        eq: Callable[..., PyTree] | Mapping[str, Callable[..., PyTree]] | None = None,
+        ineq: Callable[..., PyTree] | Mapping[str, Callable[..., PyTree]] | None = None,
         linear: tuple[Matrix, Column] | None = None,
         lower: PyTree = None,
         upper: PyTree = None,
@@ -164,6 +166,7 @@ class Constrained(Differentiable, Started):
         if fun is None:
             return None
         title = f"Constrained's {name}"
+        fun = stated.together(fun, name)
         traced = inputs.function(fun, self.x0, self.args, title)
         if not _count(traced):
             raise Misuse(f"{title} returns no numbers; leave {name} out instead")
@@ -366,15 +369,46 @@ class Constrained(Differentiable, Started):
             "saddles and maxima: start elsewhere, and compare f"
         )
 
+    def row_names(self) -> list[str]:
+        """What each row of `constraints` is called: the user's names, or eq[0], ..."""
+        names = [] if self.eq is None else stated.row_names(self.eq, "eq")
+        if self.linear is not None:
+            names += [f"linear[{i}]" for i in range(self.linear[1].shape[0])]
+        return names + (
+            [] if self.ineq is None else stated.row_names(self.ineq, "ineq")
+        )
+
+    def told_at(self, x: PyTree) -> list[tuple[str, str]]:
+        """The constraints that are violated most."""
+        if not self.rows():
+            return []
+        with compat.double():
+            c = np.asarray(self.constraints(x))
+        inner = np.arange(c.size) < self.equations()
+        v = np.where(inner, np.abs(c), np.maximum(c, 0))
+        least = float(np.sqrt(np.finfo(v.dtype).eps))
+        worst = [int(i) for i in np.argsort(-v, kind="stable") if v[i] > least]
+        if not worst:
+            return []
+        names = self.row_names()
+        said = [f"{names[i]} by {v[i]:.3g}" for i in worst[:MOST_TOLD]]
+        more = [f"{len(worst) - MOST_TOLD} more"] if len(worst) > MOST_TOLD else []
+        return [("violated", ", ".join(said + more))]
+
     def _affine(self) -> contradictions.System | None:
         """The affine rows and the bounds, as judged: float32 in float64."""
         parts = [
-            (self._affine_rows(self.eq), "eq", True),
+            (self._affine_rows(self.eq), _count(self.eq), True),
             (None if self.linear is None else
-             affine_detection.of_matrix(*map(np.asarray, self.linear)), "linear", True),
-            (self._affine_rows(self.ineq), "ineq", False),
+             affine_detection.of_matrix(*map(np.asarray, self.linear)),
+             self.equations() - _count(self.eq), True),
+            (self._affine_rows(self.ineq), _count(self.ineq), False),
         ]  # fmt: skip
-        known = [(rows, name, equal) for rows, name, equal in parts if rows is not None]
+        names, known = self.row_names(), []
+        for rows, count, equal in parts:
+            if rows is not None:
+                known.append((rows, names[:count], equal))
+            names = names[count:]
         if not any(len(rows.which) for rows, _, _ in known):
             return None
         with compat.double():

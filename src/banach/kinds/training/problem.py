@@ -14,9 +14,10 @@ from banach.core.facts import Facts
 from banach.core.kind import kind
 from banach.core.point import Point
 from banach.core.problem import Misuse, Problem
-from banach.kinds import inputs
+from banach.kinds import inputs as reading
 from banach.kinds.bases import check_scalar
 from banach.kinds.finite_sum.problem import FiniteSum, rows
+from banach.kinds.training import misstated
 from banach.parts.batches import Moments
 
 Scalar = Float[Array, ""]
@@ -53,7 +54,7 @@ class Training(Problem):
         model: model(params, x, key) or model(params, x), a JAX function of one example.
         loss: loss(output, target), to one real number.
         params: the start, a pytree of floating arrays.
-        inputs_: a pytree of arrays (n, ...).
+        inputs: a pytree of arrays (n, ...).
         targets: a pytree of arrays (n, ...).
         held_out: (inputs, targets) that no method reads.
         l2: a number >= 0, or weights like params.
@@ -77,7 +78,7 @@ class Training(Problem):
     """
 
     sum: FiniteSum
-    predictor: inputs.Function
+    predictor: reading.Function
     held_out: PyTree
 
     def __init__(
@@ -85,7 +86,7 @@ class Training(Problem):
         model: Callable[..., PyTree],
         loss: Callable[..., Scalar],
         params: PyTree,
-        inputs_: PyTree,
+        inputs: PyTree,
         targets: PyTree,
         *,
         held_out: tuple[PyTree, PyTree] | None = None,
@@ -98,11 +99,13 @@ class Training(Problem):
                     f"Training needs a {name} to call, got {validation.shown(given)}; "
                     "pass model(params, x, key) and loss(output, target)"
                 )
+        misstated.network(model, params)
         model = _with_key(model)
-        for name, given in (("inputs_", inputs_), ("targets", targets)):
+        for name, given in (("inputs", inputs), ("targets", targets)):
             rows(given, name)
-        params = inputs.variable(params, "params")
-        params, (data,) = inputs.canonical(params, (rows((inputs_, targets)),))
+        pairs = rows((inputs, targets), "inputs and targets")
+        params = reading.variable(params, "params")
+        params, (data,) = reading.canonical(params, (pairs,))
         datum = jax.tree.map(lambda v: v[0], data)
         trace_errors.arity(model, (params, datum[0], None), "Training's model")
         trace_errors.arity(loss, (None, datum[1]), "Training's loss")
@@ -118,10 +121,16 @@ class Training(Problem):
         def predictor(params, x):
             return model(params, x, None)
 
-        self.predictor = inputs.function(
-            predictor, params, (datum[0],), "Training's model"
-        )
-        fun = inputs.function(term, params, (datum,), "Training's loss")
+        try:
+            self.predictor = reading.function(
+                predictor, params, (datum[0],), "Training's model"
+            )
+        except Misuse as error:
+            raise misstated.model(model, params, datum[0], error) from None
+        try:
+            fun = reading.function(term, params, (datum,), "Training's loss")
+        except Misuse as error:
+            raise misstated.loss(model, loss, params, datum, error) from None
         check_scalar(fun.narrow, "Training's loss")
         self.sum = FiniteSum(
             fun,
@@ -129,13 +138,16 @@ class Training(Problem):
             data,
             l2=l2,
             reference=reference,
-            noisy=inputs.function(
+            noisy=reading.function(
                 noisy,
                 params,
                 (datum, jax.random.key(0)),
                 "Training's model with a key",
             ),
         )
+        with reading.context(params, (data,)):
+            out = jax.eval_shape(self.predictor, params, datum[0])
+            misstated.labels(loss, out, data[1])
         self.held_out = None
         if held_out is not None:
             self.held_out = _like_training(held_out, data, self.sum.x0)
@@ -151,9 +163,9 @@ class Training(Problem):
         """Number of training examples."""
         return self.sum.n
 
-    def predict(self, x: PyTree, inputs_: PyTree) -> PyTree:
+    def predict(self, x: PyTree, inputs: PyTree) -> PyTree:
         """Eval-mode outputs of a pytree of inputs with a leading axis."""
-        return jax.vmap(lambda u: self.predictor(x, u))(inputs_)
+        return jax.vmap(lambda u: self.predictor(x, u))(inputs)
 
     def losses(self, x: PyTree, data: tuple[PyTree, PyTree]) -> Float[Array, " m"]:
         """Eval-mode losses of (inputs, targets), one a row, without l2."""
@@ -305,7 +317,7 @@ def _like_training(held_out: Any, data: PyTree, x0: PyTree) -> PyTree:
             "held_out must be a pair (inputs, targets), like the training data"
         )
     given = rows(tuple(held_out), "held_out")
-    _, (kept,) = inputs.canonical(x0, (given,))
+    _, (kept,) = reading.canonical(x0, (given,))
     same = jax.tree.structure(kept) == jax.tree.structure(data) and all(
         np.shape(a)[1:] == np.shape(b)[1:]
         for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(data), strict=True)
