@@ -33,6 +33,30 @@ def _steps():
     return Composite(smooth, TotalVariation1D(0.1))
 
 
+@_named(
+    "composite:sigmoid_breast_cancer",
+    "mean of 569 sigmoids of a margin, 30 features, an l1 norm; not convex",
+)
+def _sigmoid():
+    """1/n sum_i 1 / (1 + exp(y_i <a_i, x>)) + lam ||x||_1, a sum with its terms."""
+    import jax
+
+    from banach.kinds.composite.problem import Composite
+    from banach.kinds.finite_sum.problem import FiniteSum
+    from banach.terms.norms import L1
+
+    data = datasets.breast_cancer()
+    A, zero = datasets.standardised(data.A), np.zeros(30)
+    # The second derivative of a sigmoid is at most 1 / (6 sqrt 3) < 0.0963.
+    L = 0.0963 * np.linalg.norm(A, 2) ** 2 / len(A)
+
+    def loss(x, d):
+        return jax.nn.sigmoid(-d[1] * (d[0] @ x))
+
+    rows = (A, np.where(data.y > 0, 1.0, -1.0))
+    return Composite(FiniteSum(loss, zero, rows, L=L, reference=zero), L1(1e-2))
+
+
 @_named("composite:nmf_digits", "100 handwritten digits as products of 6 parts >= 0")
 def _nmf():
     """1/2 ||W H - X||^2 over W, H >= 0, X the pixels by digits, from a drawn start."""
