@@ -7,6 +7,8 @@ import pytest
 from banach.core.point import Point
 from banach.core.problem import Misuse
 from banach.kinds.composite.problem import Composite
+from banach.kinds.finite_sum.problem import FiniteSum
+from banach.kinds.glm.models import Lasso
 from banach.kinds.smooth.problem import Smooth
 from banach.terms.norms import L1
 from banach.terms.sets import Box, Nonnegative, Simplex
@@ -88,3 +90,22 @@ def test_refusals_name_the_cure():
         Composite(f, L1(0.1), np.zeros(2))
     with pytest.raises(Misuse, match="rho"):
         Composite(f, L1(0.1), rho=-1.0)
+
+
+def test_a_sum_with_a_term_offers_its_terms_gradients():
+    rows = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 0.0]])
+    total = FiniteSum(lambda x, d: jnp.sum((x - d) ** 2) / 2, np.zeros(2), rows)
+    p, x = Composite(total, L1(0.1)), np.array([1.0, 1.0])
+    assert {"stochastic_grad", "sample", "prox"} <= p.oracles() and p.n == 3
+    np.testing.assert_allclose(p.stochastic_grad(x, np.array([1])), x - rows[1])
+    assert p.prices()["stochastic_grad"] == pytest.approx(2 / 3)
+    assert "stochastic_grad" not in Composite(square, L1(0.1), np.zeros(3)).oracles()
+
+
+def test_the_rows_of_a_lasso_add_up_to_its_gradient():
+    A, b, x = np.arange(6.0).reshape(3, 2), np.array([1.0, 0.0, 2.0]), np.ones(2)
+    p = Lasso(A, b, 1.0)
+    assert "stochastic_grad" in p.oracles()
+    each = [p.stochastic_grad(x, np.array([i])) for i in range(3)]
+    np.testing.assert_allclose(each, 3 * A * (A @ x - b)[:, None])
+    np.testing.assert_allclose(p.stochastic_grad(x, np.arange(3)), p.grad(x))

@@ -324,6 +324,12 @@ row("Dogleg", bn.Dogleg, {"factor": 1.0}, factor="positive")
 row("GaussNewton", bn.GaussNewton, {}, share="positive", halvings="count")
 row("GoldenRatio", bn.GoldenRatio, {"phi": 1.5}, phi="positive")
 row("GreedyBcd", bn.GreedyBcd, {"block": 3}, block="count", rule="word")
+row("BcdProxReg", bn.BcdProxReg, {}, weight="positive", accuracy="nonnegative",
+    inner="count")  # fmt: skip
+row("VrCyclicBlockDescent", bn.VrCyclicBlockDescent,
+    {"step_size": 0.1, "probability": 0.5, "batch": 3}, step_size="positive",
+    probability="positive", batch="count", blocks="count")  # fmt: skip
+row("Hyperlista", bn.Hyperlista, {}, c1="positive", c2="nonnegative", c3="nonnegative")
 row("SaddleFreeNewton", bn.SaddleFreeNewton, {"damping": 0.1}, damping="nonnegative?")
 row("AdaptiveCubic", bn.AdaptiveCubic, {"sigma": 1.0}, sigma="positive",
     eta1="positive", eta2="positive")  # fmt: skip

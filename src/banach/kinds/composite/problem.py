@@ -1,12 +1,12 @@
 """Minimise a smooth function plus a term with a prox, projection or LMO."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from banach.core import compat, tree, validation
 from banach.core.annotations import Real
@@ -26,7 +26,8 @@ _TERM = frozenset({"prox", "project", "lmo"})
 
 @kind(
     name="Composite",
-    oracles="value grad hvp hess residual jacobian prox project lmo",
+    oracles="""value grad hvp hess residual jacobian sample stochastic_grad prox project
+    lmo""",
     checks="step frank_wolfe",
     views="inclusion_of_gradient forward_backward envelope",
     cures={
@@ -39,7 +40,8 @@ _TERM = frozenset({"prox", "project", "lmo"})
 class Composite(Problem):
     """minimise F(x) = f(x) + g(x), f smooth and g a Term of banach.terms.
 
-    value, grad, hvp and hess are those of f; `objective` is F. `step` is the t of
+    value, grad, hvp and hess are those of f; `objective` is F. Where f is a
+    `bn.FiniteSum` so are the gradients of its terms. `step` is the t of
     the residual check ||x - prox(x - t grad f(x), t)|| / t. It belongs to the
     problem, never to a method: t = `step` if given, else 1 / (L + rho) where L is
     declared, else 1. `rho` > 0 says that g + rho/2 ||.||^2 is convex but g is not:
@@ -47,7 +49,8 @@ class Composite(Problem):
     themselves, and rho is at least theirs.
 
     Args:
-        smooth: smooth(x, *args), a JAX function to one real number, or a `bn.Smooth`.
+        smooth: smooth(x, *args), a JAX function to one real number, or a `bn.Smooth`
+            or `bn.FiniteSum`.
         term: g, a Term of banach.terms.
         x0: the start, a pytree of floating arrays; None: that of a `bn.Smooth`.
         args: further arguments of smooth, pytrees of arrays.
@@ -204,6 +207,29 @@ class Composite(Problem):
     def value_and_grad(self, x: PyTree) -> tuple[Scalar, PyTree]:
         """Value and gradient of the smooth part."""
         return self.smooth.value_and_grad(x)
+
+    @property
+    def n(self) -> int:
+        """Number of terms of the smooth part, where it is a sum (static)."""
+        return self.smooth.n
+
+    def prices(self) -> Mapping[str, float]:
+        """Those of the smooth part."""
+        return self.smooth.prices()
+
+    def sample(self, x: PyTree, key: Array, size: int) -> Float[Array, " size"]:
+        """Drawn terms of a smooth part that is a sum."""
+        return self.smooth.sample(x, key, size)
+
+    def stochastic_grad(
+        self,
+        x: PyTree,
+        index: Int[Array, " m"],
+        mask: Bool[Array, " m"] | None = None,
+        key: Array | None = None,
+    ) -> PyTree:
+        """The gradient of the mean of the indexed terms of the smooth part."""
+        return self.smooth.stochastic_grad(x, index, mask, key)
 
     def hvp(self, x: PyTree, v: PyTree) -> PyTree:
         """The Hessian of the smooth part applied to v."""

@@ -154,6 +154,19 @@ class InColumns(Problem):
         value, g = self.base.value_and_grad(self.view.home(jnp.asarray(x)))
         return value, self.view.transposed(g)
 
+    @property
+    def n(self) -> int:
+        """Number of rows (static)."""
+        return self.base.n
+
+    def stochastic_grad(
+        self, x: Array, index: Array, mask: Any = None, key: Any = None
+    ) -> Array:
+        """n times the mean gradient of the indexed rows."""
+        from banach.kinds.glm import views
+
+        return views.drawn_gradient(self, x, index, mask)
+
     def hvp(self, x: Array, v: Array) -> Array:
         """T' H T v."""
         home = self.view.home

@@ -21,6 +21,11 @@ def values(A: Any) -> Any:
     return A.values if isinstance(A, SparseMatrix) else A
 
 
+def has_rows(A: Any) -> bool:
+    """Whether rows can be drawn: of a matrix of numbers."""
+    return isinstance(values(A), np.ndarray | jax.Array | jax.ShapeDtypeStruct)
+
+
 def narrowed(A: Any, dtype: Any) -> Any:
     """A in the dtype of the problem; Misuse where an entry overflows there."""
     own = inputs.narrowed(values(A), dtype, "A")

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from banach.core import compat, memoised_calls, validation
 from banach.core.annotations import Column, Matrix
@@ -43,7 +43,7 @@ _ANY_SHAPE = Zero | SquaredL2 | L1 | ElasticNet  # with scalar weights
 
 @kind(
     name="GLM",
-    oracles="value grad hvp hess prox project lmo dual host_model",
+    oracles="value grad hvp hess stochastic_grad prox project lmo dual host_model",
     checks="gap step stationarity",
     views="""finite_sum without_term root_of_gradient inclusion_of_gradient
     forward_backward envelope""",
@@ -187,10 +187,16 @@ class GLM(Problem):
         return isinstance(self.term, Zero | SquaredL2)
 
     def oracles(self) -> frozenset[str]:
-        """Derivatives, what the term offers, and `dual` where a gap is derivable."""
+        """Derivatives, what the term offers, and `dual` where a gap is derivable.
+
+        Gradients of rows beside a term; with a smooth term a model is a finite sum.
+        """
         dual = frozenset({"dual"} if self.no_gap() is None else ())
         host = frozenset({"host_model"} if self._off_host() is None else ())
-        return _SMOOTH | self.essential() | dual | host
+        term = self.essential()
+        rows = term and design.has_rows(self.A)
+        drawn = frozenset({"stochastic_grad"} if rows else ())
+        return _SMOOTH | term | drawn | dual | host
 
     def essential(self) -> frozenset[str]:
         """prox, project and lmo of a term that is not smooth."""
@@ -293,6 +299,23 @@ class GLM(Problem):
     def undefined(self, x: Array | np.ndarray) -> Any:
         """Whether the margins overflow; no loss is evaluated."""
         return ~jnp.all(jnp.isfinite(self.linear(x)))
+
+    @property
+    def n(self) -> int:
+        """Number of rows (static)."""
+        return self.A.shape[0]
+
+    def stochastic_grad(
+        self,
+        x: Array,
+        index: Int[Array, " m"],
+        mask: Bool[Array, " m"] | None = None,
+        key: Array | None = None,
+    ) -> Array:
+        """n times the mean gradient of the indexed rows: on average the gradient."""
+        from banach.kinds.glm import views
+
+        return views.drawn_gradient(self, x, index, mask)
 
     def hvp(self, x: Array | np.ndarray, v: Array | np.ndarray) -> Array:
         """The Hessian applied to v."""

@@ -109,6 +109,14 @@ class Drawn:
         return g if self.view is None else self.view.transposed(g)
 
 
+def drawn_gradient(
+    problem: Any, x: Array, index: Int[Array, " m"], mask: Any = None
+) -> Array:
+    """n times the mean gradient of w_i l_i over some rows, and the smooth term's."""
+    drawn = Drawn(problem)
+    return problem.n * drawn.mean(x, index, mask) + drawn.ridge(x)
+
+
 class FiniteSumOfModel(View):
     """The mean of the losses, the smooth term with them: the objective over n."""
 
@@ -135,7 +143,7 @@ class ModelSum(Seen):
     @property
     def n(self) -> int:
         """Number of terms (static)."""
-        return Drawn(self.base).model.A.shape[0]
+        return self.base.n
 
     def oracles(self) -> frozenset[str]:
         """Gradients of drawn terms."""
@@ -222,7 +230,7 @@ class ModelInclusion(view_bases.AsInclusion):
     @property
     def n(self) -> int:
         """Number of rows (static)."""
-        return Drawn(self.base).model.A.shape[0]
+        return self.base.n
 
     def essential(self) -> frozenset[str]:
         """The resolvent where there is a term."""
@@ -238,8 +246,7 @@ class ModelInclusion(view_bases.AsInclusion):
 
     def component(self, z: Array, batch: Int[Array, " b"]) -> Array:
         """The mean of F_i over the batch."""
-        drawn = Drawn(self.base)
-        return self.n * drawn.mean(z, batch) + drawn.ridge(z)
+        return drawn_gradient(self.base, z, batch)
 
     def facts(self) -> Facts:
         """Each row's F_i is 1/L_i-cocoercive: on average they are by 1/max L_i."""
@@ -291,7 +298,5 @@ def components(problem: Any) -> Way:
 
 def _rows(model: Any) -> str:
     """Why no rows can be drawn, or empty."""
-    dense = np.ndarray | jax.Array | jax.ShapeDtypeStruct
-    if isinstance(design.values(model.A), dense):
-        return ""
-    return "rows are drawn from a matrix of numbers alone"
+    there = design.has_rows(model.A)
+    return "" if there else "rows are drawn from a matrix of numbers alone"
