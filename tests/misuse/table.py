@@ -54,7 +54,8 @@ SKIP = {
 }
 NO_ARGUMENTS = (
     "Zero Nonnegative PSDCone SecondOrderCone LeastSquares Logistic Poisson "
-    "SquaredHinge Steepest Plain Jacobi FrankWolfe MirrorDescent Residual"
+    "SquaredHinge Steepest Plain Jacobi FrankWolfe MirrorDescent Residual "
+    "MarginShortfall"
 ).split()
 
 # ---- terms and sets ----------------------------------------------------------------
@@ -261,6 +262,9 @@ row("GraphFixedPoint", bn.GraphFixedPoint,
     {"scores": np.zeros((1, 2)), "bias": np.ones((1, 2, 1)), "senders": [0, 1],
      "receivers": [1, 0]},
     scores="matrix", bias="array", gamma="probability")  # fmt: skip
+row("NetworkFeasibility", bn.NetworkFeasibility,
+    {"X": X, "y": CLASSES, "weights": (np.ones((3, X.shape[1] + 1)),)},
+    X="matrix", y="array", margin="positive", activation="word")  # fmt: skip
 row("Training", bn.Training,
     {"model": lambda p, x, k: x @ p, "loss": lambda z, t: jnp.sum((z - t) ** 2),
      "params": np.zeros((2, 1)), "inputs_": X, "targets": Y[:, None]},
@@ -367,6 +371,8 @@ row("NonlinearCg", bn.NonlinearCg, {"curvature": 0.1}, curvature="probability")
 row("Picard", bn.Picard, {"relaxation": 1.0}, relaxation="positive")
 row("ProximalGradient", bn.ProximalGradient, {"lipschitz": 1.0},
     lipschitz="positive", backtrack="flag")  # fmt: skip
+row("ProjectionTraining", bn.ProjectionTraining, {"batch": 8}, batch="count",
+    inner="count", iteration="word")  # fmt: skip
 row("RefinedSchedule", bn.RefinedSchedule, {"peak": 0.1, "steps": 10},
     peak="positive", steps="count", base="word", batch="count",
     rounds="count")  # fmt: skip
