@@ -30,6 +30,8 @@ class ProjectionTrainingState(eqx.Module):
 class ProjectionTraining(Method):
     """Iterative projections on the operations of a network, batch by batch.
 
+    `iteration` "dr" (Douglas-Rachford) or "ap" (alternating projections):
+
     ap:  c+ = P_A P_B c
     dr:  c+ = c + P_A (2 P_B c - c) - P_B c
 
