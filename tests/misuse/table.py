@@ -84,6 +84,9 @@ row("SortedL1", bn.SortedL1, {"lam": 0.5}, lam="weights")
 row("SCAD", bn.SCAD, {"lam": 0.5, "a": 3.7}, lam="weights", scale="positive")
 row("MCP", bn.MCP, {"lam": 0.5}, lam="weights", gamma="positive",
     scale="positive")  # fmt: skip
+row("LearnedProx", bn.LearnedProx, {"inputs": (np.eye(2),), "shifts": (np.zeros(2),),
+    "hidden": (), "out": np.ones(2), "slope": np.zeros(2), "strong": 0.1},
+    out="weights", strong="positive", beta="positive", unit="positive")  # fmt: skip
 row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
     a="term", b="term")  # fmt: skip
 
@@ -91,6 +94,10 @@ row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
 row("Huber", bn.HuberLoss, {"delta": 1.0}, delta="positive")
 row("Softmax", bn.SoftmaxLoss, {"classes": 3}, classes="count")
 grid = np.ones((3, 3))
+row("learned_prox", bn.learned_prox, {"samples": np.ones((4, 1)), "noise": 0.5,
+    "units": 2, "steps": 2, "stages": 1, "batch": 4}, samples="matrix",
+    noise="positive", units="count", layers="count", steps="count", stages="size",
+    batch="count", loss="word", seed="size")  # fmt: skip
 row("GridLaplacian", bn.GridLaplacian, dict(right=grid, down=grid, extra=grid),
     right="matrix", down="matrix", extra="matrix")  # fmt: skip
 row("grid_laplacian", bn.grid_laplacian, dict(right=grid, down=grid, extra=grid),

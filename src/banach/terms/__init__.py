@@ -13,6 +13,7 @@ __getattr__, __dir__ = names(
         "groups": "GroupL2 SparseGroupL2",
         "sorted_l1": "SortedL1",
         "folded_concave": "SCAD MCP",
+        "learned": "LearnedProx",
         "sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
         "affine": "HalfSpace AffineSet SecondOrderCone",
         "spectral": "Nuclear NuclearBall PSDCone Spectrahedron",
