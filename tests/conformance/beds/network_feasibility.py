@@ -15,20 +15,21 @@ _y = np.array([0, 1, 1, 0])
 
 
 def _solution(theta):
-    """z_1 = 4 |x1 - x2| / theta - 2 and z_0 = -z_1."""
-    first = np.array([[1.0, -1, 0], [-1, 1, 0], [0, 0, 0], [0, 0, 0]])
-    last = np.array([4 / theta, 4 / theta, 0, 0, -2])
+    """z_1 = |x1 - x2| / (2 - theta) - 1/2 and z_0 = -z_1: no margin is left over."""
+    first = np.array([[1.0, -1, 0], [-1, 1, 0], [0, 0, 0], [0, 0, 0]]) / (2 - theta)
+    last = np.array([1, 1, 0, 0, -0.5])
     return first, np.stack([-last, last])
 
 
-# Near it, where rounding does not decide which pieces of the activations are taken.
-_W = tuple(0.3 * (W + _rng.standard_normal(W.shape)) for W in _solution(1))
+# Near one with room: elsewhere rounding decides which pieces of activations are taken.
+_first, _last = _solution(1)
+_W = tuple(0.3 * (W + _rng.standard_normal(W.shape)) for W in (_first, 4 * _last))
 
 xor = NetworkFeasibility(_X, _y, _W)
 
 
 def _at(theta):
-    return eqx.tree_at(lambda p: p.X, xor, theta * xor.X)
+    return eqx.tree_at(lambda p: p.X, xor, (2 - theta) * xor.X)
 
 
 def _poisoned():
