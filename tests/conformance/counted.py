@@ -41,7 +41,7 @@ ORACLES = {
 PASSES = set(
     """value grad stochastic_grad local_grad coded_grad operator upper_grad lower_grad
     sample_upper_grad sample_lower_grad normal map linear_part plan transform matvec
-    residual""".split()
+    residual project_operations""".split()
 )
 
 

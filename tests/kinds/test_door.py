@@ -612,6 +612,25 @@ KINDS = {
             seed=integer() | {"None": None},
         ),
     ),
+    "NetworkFeasibility": (
+        bn.NetworkFeasibility,
+        dict(X=A, y=[0, 1, 0, 1], weights=(np.ones((3, 3)), np.ones((2, 4)))),
+        dict(
+            X=array(A),
+            y=array(np.array([0.0, 1.0, 0.0, 1.0]), zero=False)
+            | {"short": np.zeros(3), "half": [0.5, 1, 0, 1], "third": [0, 1, 2, 1]},
+            weights={
+                "array": np.ones((2, 3)),
+                "None": None,
+                "none": (),
+                "one unit": (np.ones((1, 3)),),
+                "apart": (np.ones((3, 3)), np.ones((2, 3))),
+                "nan": (np.ones((3, 3)) * np.nan, np.ones((2, 4))),
+            },
+            activation={"other": "tanh", "None": None},
+            margin=number(optional=False),
+        ),
+    ),
     "manufactured": (
         bn.manufactured,
         dict(density=lambda s: s / 2, exact=lambda x: x[0], n=2),
@@ -693,6 +712,7 @@ def exact_problems(A, y):
         bn.ConvexRelu(A, y, 0.5, np.ones((1, 4))),
         bn.EllipticEnergy(lambda s: s / 2, y, lower=1, upper=1),
         bn.GraphFixedPoint(A[None, 0], A[None], [0, 1], [1, 0], 0.5),
+        bn.NetworkFeasibility(A, y - y.min() > 1, (np.outer(y[:2], y[:3]),)),
     ]
 
 

@@ -96,6 +96,7 @@ EDITED = {
     "listed": lambda: put(MADE["ConvexRelu"], listed="most"),
     "gated": lambda: put(MADE["ConvexRelu"], gated=0),
     "worst case": lambda: put(MADE["RobustConvexRelu"], eps=np.asarray(-1.0)),
+    "labels": lambda: put(MADE["NetworkFeasibility"], y=np.full(4, 2, np.int32)),
     "gamma": lambda: put(MADE["GraphFixedPoint"], gamma=np.asarray(1.0)),
     "nodes": lambda: put(MADE["GraphFixedPoint"], senders=np.array([0, 2], np.int32)),
     "definite": lambda: put(

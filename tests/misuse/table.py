@@ -54,7 +54,8 @@ SKIP = {
 }
 NO_ARGUMENTS = (
     "Zero Nonnegative PSDCone SecondOrderCone LeastSquares Logistic Poisson "
-    "SquaredHinge Steepest Plain Jacobi FrankWolfe MirrorDescent Residual"
+    "SquaredHinge Steepest Plain Jacobi FrankWolfe MirrorDescent Residual "
+    "MarginShortfall"
 ).split()
 
 # ---- terms and sets ----------------------------------------------------------------
@@ -84,6 +85,9 @@ row("SortedL1", bn.SortedL1, {"lam": 0.5}, lam="weights")
 row("SCAD", bn.SCAD, {"lam": 0.5, "a": 3.7}, lam="weights", scale="positive")
 row("MCP", bn.MCP, {"lam": 0.5}, lam="weights", gamma="positive",
     scale="positive")  # fmt: skip
+row("LearnedProx", bn.LearnedProx, {"inputs": (np.eye(2),), "shifts": (np.zeros(2),),
+    "hidden": (), "out": np.ones(2), "slope": np.zeros(2), "strong": 0.1},
+    out="weights", strong="positive", beta="positive", unit="positive")  # fmt: skip
 row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
     a="term", b="term")  # fmt: skip
 
@@ -91,6 +95,10 @@ row("Product", lambda a, b: bn.Product(a, b), {"a": bn.Zero(), "b": bn.L1(0.1)},
 row("Huber", bn.HuberLoss, {"delta": 1.0}, delta="positive")
 row("Softmax", bn.SoftmaxLoss, {"classes": 3}, classes="count")
 grid = np.ones((3, 3))
+row("learned_prox", bn.learned_prox, {"samples": np.ones((4, 1)), "noise": 0.5,
+    "units": 2, "steps": 2, "stages": 1, "batch": 4}, samples="matrix",
+    noise="positive", units="count", layers="count", steps="count", stages="size",
+    batch="count", loss="word", seed="size")  # fmt: skip
 row("GridLaplacian", bn.GridLaplacian, dict(right=grid, down=grid, extra=grid),
     right="matrix", down="matrix", extra="matrix")  # fmt: skip
 row("grid_laplacian", bn.grid_laplacian, dict(right=grid, down=grid, extra=grid),
@@ -269,6 +277,9 @@ row("GraphFixedPoint", bn.GraphFixedPoint,
     {"scores": np.zeros((1, 2)), "bias": np.ones((1, 2, 1)), "senders": [0, 1],
      "receivers": [1, 0]},
     scores="matrix", bias="array", gamma="probability")  # fmt: skip
+row("NetworkFeasibility", bn.NetworkFeasibility,
+    {"X": X, "y": CLASSES, "weights": (np.ones((3, X.shape[1] + 1)),)},
+    X="matrix", y="array", margin="positive", activation="word")  # fmt: skip
 row("Training", bn.Training,
     {"model": lambda p, x, k: x @ p, "loss": lambda z, t: jnp.sum((z - t) ** 2),
      "params": np.zeros((2, 1)), "inputs": X, "targets": Y[:, None]},
@@ -381,6 +392,8 @@ row("NonlinearCg", bn.NonlinearCg, {"curvature": 0.1}, curvature="probability")
 row("Picard", bn.Picard, {"relaxation": 1.0}, relaxation="positive")
 row("ProximalGradient", bn.ProximalGradient, {"lipschitz": 1.0},
     lipschitz="positive", backtrack="flag")  # fmt: skip
+row("ProjectionTraining", bn.ProjectionTraining, {"batch": 8}, batch="count",
+    inner="count", iteration="word")  # fmt: skip
 row("RefinedSchedule", bn.RefinedSchedule, {"peak": 0.1, "steps": 10},
     peak="positive", steps="count", base="word", batch="count",
     rounds="count")  # fmt: skip

@@ -14,6 +14,7 @@ __getattr__, __dir__ = names(
         "batch_size": "adadagrad_transform",
         "schedules": "linear_decay refine_schedule refined_schedule last_iterate_bound",
         "graph_network": "GraphSolver graph_solver",
+        "proximal_matching": "learned_prox",
         "grid_laplacians": "GridLaplacian grid_laplacian poisson_grid",
         "preconditioners": "Plain Jacobi IncompleteCholesky Multigrid",
     },

@@ -14,6 +14,7 @@ __getattr__, __dir__ = names(
         "sorted_l1": "SortedL1",
         "fused": "FusedL1",
         "folded_concave": "SCAD MCP",
+        "learned": "LearnedProx",
         "sets": "Box LInfBall Nonnegative Simplex L1Ball L2Ball",
         "affine": "HalfSpace AffineSet SecondOrderCone",
         "spectral": "Nuclear NuclearBall PSDCone Spectrahedron",

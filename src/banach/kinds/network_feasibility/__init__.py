@@ -1,0 +1,1 @@
+"""Training of a network as a feasibility problem."""
