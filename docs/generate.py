@@ -70,6 +70,7 @@ ORACLES = {
     "prox": "the prox of the term",
     "residual": "the residual",
     "resolvent": "the resolvent of the term",
+    "coordinate": "global minima along one coordinate",
     "riesz": "solutions of a linear elliptic equation",
     "sample_cross": "mixed derivatives of sampled rows",
     "sample_lower_grad": "lower gradients of sampled rows",

@@ -479,6 +479,18 @@ KINDS = {
             },
         ),
     ),
+    "Fractional": (
+        bn.Fractional,
+        dict(A=A, b=Y, lam=0.1, k=1),
+        dict(
+            A=array(A) | {"empty column": A * [1.0, 0.0]},
+            b=REAL_TARGETS,
+            lam=number(optional=False),
+            k=integer(1) | {"None": None, "three": 3},
+            x0={k: v for k, v in reference().items()} | {"zero": 0 * START},
+            reference=reference(),
+        ),
+    ),
     "FiniteSum": (
         bn.FiniteSum,
         dict(fun=square, x0=START, data=(A, Y)),

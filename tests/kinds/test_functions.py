@@ -36,6 +36,17 @@ def test_declared_constants_enclose_the_spectrum(name):
         assert p.facts().mu <= values[0] + 1e-15 and values[-1] <= p.facts().L
 
 
+def test_the_phase_field_is_a_convex_quadratic_and_a_concave_rest():
+    p = load("ginzburg_landau:40")
+    convex = np.asarray(p.hess(np.ones(40)))
+    assert 0 < np.linalg.eigvalsh(convex)[0]
+    assert np.linalg.eigvalsh(convex)[-1] <= p.facts().L
+    for u in 2 * np.random.default_rng(0).standard_normal((3, 40)):
+        assert np.linalg.eigvalsh(convex - p.hess(u))[0] >= -1e-12
+    least, *_, most = np.linalg.eigvalsh(p.args[0])
+    assert abs(least) <= 1e-12 and most <= 2
+
+
 def test_monkey_saddle_is_flat_and_falls_off():
     p = load("monkey_saddle")
     assert float(np.linalg.norm(p.grad(np.zeros(2)))) == 0

@@ -110,6 +110,7 @@ EDITED = {
     "workers": lambda: put(MADE["DistributedSum"], workers=3),
     "held out": lambda: put(MADE["Training"], held_out=(A, Y * np.nan)),
     "ellipticity": lambda: put(MADE["EllipticEnergy"], lower=np.asarray(2.0)),
+    "many": lambda: put(MADE["Fractional"], k=3),
     "contraction": lambda: put(MADE["FixedPoint"], q=np.asarray(1.5)),
     "curvature": lambda: put(MADE["Bilevel"], lower_mu=np.asarray(-1.0)),
     "weak": lambda: put(MADE["Composite"], weak=True),

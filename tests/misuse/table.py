@@ -269,6 +269,9 @@ row("EllipticEnergy", bn.EllipticEnergy,
     {"density": lambda s: s / 2, "load": np.ones((3, 3)), "lower": 1.0, "upper": 1.0},
     density="function", load="matrix", lower="positive", upper="positive",
     potential="function?", args="args")  # fmt: skip
+row("Fractional", bn.Fractional,
+    {"A": X, "b": Y, "lam": 0.1, "k": 2}, A="matrix", b="array", lam="positive",
+    k="count", x0="array?")  # fmt: skip
 row("manufactured", bn.manufactured,
     {"density": lambda s: s / 2, "exact": lambda x: jnp.sum(x), "n": 2},
     density="function", exact="function", n="count", dims="count",
@@ -342,6 +345,14 @@ row("VrCyclicBlockDescent", bn.VrCyclicBlockDescent,
     probability="positive", batch="count", blocks="count")  # fmt: skip
 row("Hyperlista", bn.Hyperlista, {}, c1="positive", c2="nonnegative", c3="nonnegative")
 row("SaddleFreeNewton", bn.SaddleFreeNewton, {"damping": 0.1}, damping="nonnegative?")
+row("AcceleratedStochasticCubic", bn.AcceleratedStochasticCubic, {"radius": 1.0},
+    M="positive?", sigma="nonnegative", delta="nonnegative", radius="positive",
+    batch="count?", hessian_batch="count?")  # fmt: skip
+row("MomentumGinzburgLandau", bn.MomentumGinzburgLandau,
+    {"step_size": 1.0, "c": 1.0}, step_size="positive", metric="square?",
+    c="nonnegative", momentum="below one?", restart="flag")  # fmt: skip
+row("FractionalCoordinateDescent", bn.FractionalCoordinateDescent, {},
+    theta="nonnegative", ratio="flag")  # fmt: skip
 row("AdaptiveCubic", bn.AdaptiveCubic, {"sigma": 1.0}, sigma="positive",
     eta1="positive", eta2="positive")  # fmt: skip
 row("EnergyPreconditionedGd", bn.EnergyPreconditionedGd, {"eta": 0.1}, eta="positive?",
@@ -432,7 +443,7 @@ row("FromOptax", bn.FromOptax, {"factory": rule, "learning_rate": 0.1},
 
 # ---- checks ------------------------------------------------------------------------
 _SCALED = (
-    "BallGap Contraction EnergyDistance EnergyGap ExactTransportGap "
+    "BallGap Contraction CoordinateGap EnergyDistance EnergyGap ExactTransportGap "
     "FixedPointResidual FrankWolfeGap InclusionDistance InclusionResidual "
     "LinearResidual ProxStep ReluGap Stationarity StrongDistance StrongGap "
     "TransportGap VariationalGap"

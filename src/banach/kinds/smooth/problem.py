@@ -29,7 +29,7 @@ Scalar = Float[Array, ""]
         "": "lbfgs newton_cg gradient_descent",
     },
     cures={"hess hvp": "State a problem with second derivatives (bn.Smooth or bn.GLM)"},
-    zoo="""beale brown_badly_scaled dixon_price logistic monkey_saddle
+    zoo="""beale brown_badly_scaled dixon_price ginzburg_landau logistic monkey_saddle
     powell_singular quadratic rosenbrock trigonometric""",
 )
 class Smooth(Minimised, Started):

@@ -86,6 +86,20 @@ def logistic(n: int = 20) -> Smooth:
     return _smooth(f, np.zeros(n), (A, y), L=L, mu=lam, reference=np.zeros(n))
 
 
+def ginzburg_landau(n: int = 357) -> Smooth:
+    """Handwritten 3 or 8 on a graph of neighbours, every twentieth label known."""
+    _at_least("ginzburg_landau", n, 40)
+    if n > 357:
+        raise _misuse(f"ginzburg_landau has at most 357 digits, got {n}")
+    from banach.kinds.smooth import phase_field
+    from banach.zoo import datasets
+
+    A, y = datasets.digits()
+    mine = np.flatnonzero((y == 3) | (y == 8))[:n]
+    known = np.where(np.arange(n) % 20 == 0, np.where(y[mine] == 8, 1.0, -1.0), 0.0)
+    return phase_field.ginzburg_landau(A[mine] / 16, known)
+
+
 def powell_singular(n: int = 4) -> Smooth:
     """Powell's function of blocks of 4; minimum 0 at 0, singular Hessian there."""
     if n % 4:
@@ -164,6 +178,7 @@ FUNCTIONS: dict[str, Callable[..., Smooth]] = {
         beale,
         brown_badly_scaled,
         dixon_price,
+        ginzburg_landau,
         logistic,
         monkey_saddle,
         powell_singular,

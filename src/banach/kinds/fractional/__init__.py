@@ -1,0 +1,1 @@
+"""Ratios of a regularised least squares and a norm of few entries."""
