@@ -80,6 +80,8 @@ from banach.kinds.elliptic.problem import EllipticEnergy as EllipticEnergy
 from banach.kinds.finite_sum.check import FullSum as FullSum
 from banach.kinds.finite_sum.problem import FiniteSum as FiniteSum
 from banach.kinds.fixed_point.problem import FixedPoint as FixedPoint
+from banach.kinds.fractional.check import CoordinateGap as CoordinateGap
+from banach.kinds.fractional.problem import Fractional as Fractional
 from banach.kinds.glm.losses import HuberLoss as HuberLoss
 from banach.kinds.glm.losses import LogisticLoss as LogisticLoss
 from banach.kinds.glm.losses import PoissonLoss as PoissonLoss
@@ -121,6 +123,10 @@ from banach.kinds.linear.check import LinearDistance as LinearDistance
 from banach.kinds.linear.check import LinearResidual as LinearResidual
 from banach.kinds.linear.problem import Linear as Linear
 from banach.kinds.linear.problem import normal_equations as normal_equations
+from banach.kinds.network_feasibility.check import MarginShortfall as MarginShortfall
+from banach.kinds.network_feasibility.problem import (
+    NetworkFeasibility as NetworkFeasibility,
+)
 from banach.kinds.robust_convex_relu.check import RobustReluGap as RobustReluGap
 from banach.kinds.robust_convex_relu.problem import RobustConvexRelu as RobustConvexRelu
 from banach.kinds.root.problem import Root as Root
@@ -143,14 +149,21 @@ from banach.methods.composite.acoder import Acoder as Acoder
 from banach.methods.composite.away_step_frank_wolfe import (
     AwayStepFrankWolfe as AwayStepFrankWolfe,
 )
+from banach.methods.composite.bcd_prox_reg import BcdProxReg as BcdProxReg
 from banach.methods.composite.blended_pairwise_frank_wolfe import (
     BlendedPairwiseFrankWolfe as BlendedPairwiseFrankWolfe,
 )
 from banach.methods.composite.fista import Fista as Fista
+from banach.methods.composite.fractional_coordinate_descent import (
+    FractionalCoordinateDescent as FractionalCoordinateDescent,
+)
 from banach.methods.composite.frank_wolfe import FrankWolfe as FrankWolfe
 from banach.methods.composite.greedy_bcd import GreedyBcd as GreedyBcd
 from banach.methods.composite.lbfgsb import Lbfgsb as Lbfgsb
 from banach.methods.composite.mirror_descent import MirrorDescent as MirrorDescent
+from banach.methods.composite.momentum_ginzburg_landau import (
+    MomentumGinzburgLandau as MomentumGinzburgLandau,
+)
 from banach.methods.composite.nonconvex_accelerated_prox import (
     NonconvexAcceleratedProx as NonconvexAcceleratedProx,
 )
@@ -164,6 +177,9 @@ from banach.methods.composite.proximal_gradient import (
 from banach.methods.composite.proximal_newton import ProximalNewton as ProximalNewton
 from banach.methods.composite.proximal_quasi_newton import (
     ProximalQuasiNewton as ProximalQuasiNewton,
+)
+from banach.methods.composite.vr_cyclic_block_descent import (
+    VrCyclicBlockDescent as VrCyclicBlockDescent,
 )
 from banach.methods.composite.working_set_newton import (
     WorkingSetNewton as WorkingSetNewton,
@@ -186,6 +202,7 @@ from banach.methods.least_squares.bounded_levenberg_marquardt import (
 )
 from banach.methods.least_squares.dogleg import Dogleg as Dogleg
 from banach.methods.least_squares.gauss_newton import GaussNewton as GaussNewton
+from banach.methods.least_squares.hyperlista import Hyperlista as Hyperlista
 from banach.methods.least_squares.learned_lm_damping import (
     LearnedLmDamping as LearnedLmDamping,
 )
@@ -213,6 +230,9 @@ from banach.methods.sciml.sobolev_gradient_flow import (
 )
 from banach.methods.smooth.accelerated_gradient import (
     AcceleratedGradient as AcceleratedGradient,
+)
+from banach.methods.smooth.accelerated_stochastic_cubic import (
+    AcceleratedStochasticCubic as AcceleratedStochasticCubic,
 )
 from banach.methods.smooth.adaptive_cubic import AdaptiveCubic as AdaptiveCubic
 from banach.methods.smooth.barzilai_borwein import BarzilaiBorwein as BarzilaiBorwein
@@ -263,6 +283,9 @@ from banach.methods.splitting.douglas_rachford import DouglasRachford as Douglas
 from banach.methods.splitting.restarted_pdhg import RestartedPdhg as RestartedPdhg
 from banach.methods.stochastic.sgd import Sgd as Sgd
 from banach.methods.training.adadagrad import Adadagrad as Adadagrad
+from banach.methods.training.projection_training import (
+    ProjectionTraining as ProjectionTraining,
+)
 from banach.methods.training.refined_schedule import RefinedSchedule as RefinedSchedule
 from banach.methods.transport.sinkhorn import Sinkhorn as Sinkhorn
 from banach.methods.transport.sinkhorn_newton_sparse import (
@@ -286,6 +309,7 @@ from banach.parts.preconditioners import IncompleteCholesky as IncompleteCholesk
 from banach.parts.preconditioners import Jacobi as Jacobi
 from banach.parts.preconditioners import Multigrid as Multigrid
 from banach.parts.preconditioners import Plain as Plain
+from banach.parts.proximal_matching import learned_prox as learned_prox
 from banach.parts.schedules import last_iterate_bound as last_iterate_bound
 from banach.parts.schedules import linear_decay as linear_decay
 from banach.parts.schedules import refine_schedule as refine_schedule
@@ -304,6 +328,7 @@ from banach.terms.fused import FusedL1 as FusedL1
 from banach.terms.group_envelope import GroupSparseEnvelope as GroupSparseEnvelope
 from banach.terms.groups import GroupL2 as GroupL2
 from banach.terms.groups import SparseGroupL2 as SparseGroupL2
+from banach.terms.learned import LearnedProx as LearnedProx
 from banach.terms.norms import L1 as L1
 from banach.terms.norms import ElasticNet as ElasticNet
 from banach.terms.norms import L2Norm as L2Norm

@@ -18,6 +18,7 @@ from banach.parts.preconditioners import IncompleteCholesky as IncompleteCholesk
 from banach.parts.preconditioners import Jacobi as Jacobi
 from banach.parts.preconditioners import Multigrid as Multigrid
 from banach.parts.preconditioners import Plain as Plain
+from banach.parts.proximal_matching import learned_prox as learned_prox
 from banach.parts.schedules import last_iterate_bound as last_iterate_bound
 from banach.parts.schedules import linear_decay as linear_decay
 from banach.parts.schedules import refine_schedule as refine_schedule

@@ -9,6 +9,7 @@ from banach.terms.fused import FusedL1 as FusedL1
 from banach.terms.group_envelope import GroupSparseEnvelope as GroupSparseEnvelope
 from banach.terms.groups import GroupL2 as GroupL2
 from banach.terms.groups import SparseGroupL2 as SparseGroupL2
+from banach.terms.learned import LearnedProx as LearnedProx
 from banach.terms.norms import L1 as L1
 from banach.terms.norms import ElasticNet as ElasticNet
 from banach.terms.norms import L2Norm as L2Norm
