@@ -39,3 +39,10 @@ def test_a_curved_residual_is_refused():
     problem = bn.least_squares(lambda x: jnp.exp(x) - 2.0, np.zeros(3))
     with pytest.raises(bn.Misuse, match="A @ x - b"):
         bn.solve(problem, "hyperlista")
+
+
+def test_curved_residuals_are_refused_wherever_they_start():
+    for x0 in (-np.ones(3), np.zeros(3), np.full(3, 0.5)):
+        curved = bn.least_squares(lambda x: (3 - 2 * x) * x - 1, x0)
+        with pytest.raises(bn.Misuse, match="linear residual|A x = b"):
+            bn.solve(curved, "hyperlista")

@@ -92,7 +92,7 @@ class WorkingSetNewton(HostMethod):
                 warnings.catch_warnings(),
             ):
                 warnings.simplefilter("ignore")  # of LAPACK, on the condition
-                work.solve(ENOUGH * work.worst)
+                work.solve(enough=ENOUGH * work.worst)
             new = work.violators(int(self.first))
             grads += 1
             calls = {"value": work.values, "grad": grads}
@@ -169,7 +169,7 @@ class WorkingSet:
             return self.c.copy()
         return np.append(self.c, self.b - self.known.centre @ self.c[self.W])
 
-    def solve(self, enough: float = 0.0, most: int = 100) -> None:
+    def solve(self, most: int = 100, enough: float = 0.0) -> None:
         """The minimiser on W, violated by `enough`, or to where rounding hides it."""
         m, W = self.m, self.W
         l1, l2, k = m.l1[W], m.l2[W], W.size

@@ -113,6 +113,7 @@ def linear(problem):
     if compat.any_tracer(problem):
         return True
     x = problem.start().x
-    two = [tree.ravel(x)[0], 1 + 2 * tree.ravel(x)[0]]
+    flat = tree.ravel(x)[0]
+    two = [flat, flat + 1 + abs(flat)]
     A, B = (np.asarray(problem.jacobian(tree.ravel(x)[1](v))) for v in two)
     return bool(np.allclose(A, B, rtol=1e-5, atol=1e-6 * np.max(abs(A), initial=0)))
