@@ -47,6 +47,8 @@ from banach.core.stacked import Stacked as Stacked
 from banach.core.stacked import stack as stack
 from banach.doors.explain import explain as explain
 from banach.doors.listings import problems as problems
+from banach.doors.multistart import MultiStart as MultiStart
+from banach.doors.multistart import multistart as multistart
 from banach.doors.path import Path as Path
 from banach.doors.path import path as path
 from banach.doors.reproduce import reproduce as reproduce

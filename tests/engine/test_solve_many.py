@@ -183,3 +183,17 @@ def test_blocks_of_large_lanes_have_few_slots(monkeypatch):
     )
     out = bn.solve_many(stack, "lbfgs", max_steps=20)
     assert out.certified.all() and out._many.lanes.size == 6
+
+
+def test_a_bounded_fit_can_be_read_lane_by_lane():
+    """Its start is clipped when a lane is read, in the precision that it ran in."""
+    t = np.linspace(0.0, 1.0, 9)
+    fits = [
+        bn.least_squares(
+            lambda p, y: p[0] * jnp.exp(-p[1] * t) - y, np.ones(2), (k * np.exp(-t),),
+            lower=0.0, upper=9.0,
+        )
+        for k in (1.0, 2.0)
+    ]  # fmt: skip
+    results = bn.solve_many(fits)
+    assert [round(float(r.x[0]), 3) for r in results] == [1.0, 2.0]

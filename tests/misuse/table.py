@@ -498,6 +498,9 @@ row("solve_many", bn.solve_many, {"problems": [problem]}, problems="problems",
 row("path", bn.path, {"problem": bn.Lasso(X, Y, lam=1.0), "multiples": [1.0]},
     problem="problem", points="count", down_to="positive", tol="tolerance",
     folds="size", seed="seed", max_steps="steps")  # fmt: skip
+row("multistart", bn.multistart, {"problem": problem, "starts": 2},
+    problem="problem", spread="positive", tol="tolerance", seed="seed",
+    max_steps="steps")  # fmt: skip
 row("stack", bn.stack, {"problems": [problem]}, problems="problems")
 row("problems", bn.problems, {}, kind="name?")
 row("explain", bn.explain, {"name": "fista"}, name="name")

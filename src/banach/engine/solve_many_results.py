@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from banach.core import compat
 from banach.core.check import Check
 from banach.core.method import Method
 from banach.core.point import Point
@@ -72,7 +73,9 @@ class Many:
                 lambda: id_of(self.problems.treedef, self.problems.lane(i))
             )
             lanes = self.lanes
-            plan = Plan(problem, self.methods.lane(i), self.check, problem.start())
+            with compat.double():
+                start = problem.start()
+            plan = Plan(problem, self.methods.lane(i), self.check, start)
             asked = Asked(
                 plan, self.limits, lanes.raw[i], name,
                 whole=lambda: (left.certificate(), left.point()),
