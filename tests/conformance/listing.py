@@ -102,12 +102,21 @@ def one_a_method() -> list[tuple[str, str]]:
 def one_a_kind() -> list[tuple[str, str]]:
     """One method for each family and kind of problem: layer C.
 
-    The family's representative where it applies, else the first by name; on the first
-    bed of the kind that it applies to. All pairs of the methods that are asked for.
+    The family's representative where it applies, else the one of the shortest source,
+    whose programs are soon compiled; on the first bed of the kind that it applies to.
+    All pairs of the methods that are asked for.
     """
     chosen: dict[tuple[str, str], tuple[str, str]] = {}
     first = representatives()
-    for name, bed in sorted(pairs(), key=lambda p: (p[0] not in first, p[0])):
+
+    def dear(pair: tuple[str, str]) -> tuple[bool, int, str]:
+        name = pair[0]
+        home = catalogue.ROOT.joinpath(
+            "methods", INDEX[name]["family"], name
+        ).with_suffix(".py")
+        return name not in first, home.stat().st_size, name
+
+    for name, bed in sorted(pairs(), key=dear):
         chosen.setdefault((INDEX[name]["family"], BEDS[bed].problem.kind), (name, bed))
     asked = [pair for pair in pairs() if pair[0] in ASKED]
     return list(dict.fromkeys([*chosen.values(), *asked]))

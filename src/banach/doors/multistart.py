@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from banach.core import compat, tree, validation
-from banach.core.annotations import Tolerance
+from banach.core.annotations import CheckLike, MethodLike, Tolerance
 from banach.core.door import door
 from banach.core.problem import Misuse, Problem
 from banach.core.result import Result
@@ -86,11 +86,11 @@ class MultiStart:
 def multistart(
     problem: Problem,
     starts: int | Sequence[Any] = 32,
-    method: Any = None,
+    method: MethodLike = None,
     *,
     spread: float = 1.0,
     tol: Tolerance = 1e-6,
-    check: Any = None,
+    check: CheckLike = None,
     max_steps: int = 10_000,
     time_limit: float | None = None,
     seed: int = 0,
@@ -199,10 +199,10 @@ def _told_apart(
     nothing = 1e-9 * abs(first) if np.isfinite(first) else 0.0
     for i in np.flatnonzero(good)[np.argsort(values[good], kind="stable")]:
         for k, members in found:
-            size = max(abs(values[k]), abs(values[i]))
+            size = float(np.max(np.abs(values[[k, i]])))
             near = abs(values[i] - values[k]) <= SAME_VALUE * size + nothing
-            far = np.linalg.norm(x[i] - x[k])
-            if near and far <= SAME_POINT * max(np.linalg.norm(x[k]), 1e-300):
+            far, length = (float(np.linalg.norm(v)) for v in (x[i] - x[k], x[k]))
+            if near and far <= SAME_POINT * max(length, 1e-300):
                 members.append(int(i))
                 break
         else:
