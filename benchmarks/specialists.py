@@ -83,7 +83,7 @@ def sparse_logistic_peers(A, y, lam):
         "skglm": lambda tol: quiet(
             lambda: np.ravel(
                 skglm.SparseLogisticRegression(
-                    alpha, tol, max_iter=1000, fit_intercept=False
+                    alpha, tol=tol, max_iter=1000, fit_intercept=False
                 )
                 .fit(A, sign)
                 .coef_

@@ -1,5 +1,7 @@
 """F - F* of f + g + h(K .) is bounded from above, and tightly at the answer."""
 
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from scipy.sparse import csr_array
 import banach as bn
 from banach.core import compat
 from banach.core.point import Point
+from banach.kinds.structured.gap_check import _bound, _inside
 
 LD = np.longdouble
 RNG = np.random.default_rng(5)
@@ -91,22 +94,38 @@ def test_bounds_the_distance_to_the_least_value(inner, outer):
 
 
 def test_float32_answers_are_judged_as_they_are():
-    one = problem("l1", "l1")
-    best = bn.solve(one, tol=1e-11, check=bn.PrimalDual())
-    low, draw = objective("l1", "l1", best.x), np.random.default_rng(2)
-    narrow = bn.Structured(
-        misfit, bn.L1(0.4), bn.L1(0.6), K.astype(np.float32), np.zeros(N, np.float32),
-        (B.astype(np.float32),), mu=np.float32(MU * 0.999), L=40.0,
-        reference=np.zeros(N, np.float32),
-    )  # fmt: skip
-    for size in (0.0, 1e-4, 1e-2):
-        x = (best.x + size * draw.normal(size=N)).astype(np.float32)
-        with compat.double():
-            found, at = certify(narrow, x, best.point.dual.astype(np.float32))
-        assert at.x.dtype == np.float32
-        claim = float(found.parts[0].value + found.parts[0].slack)
-        # B is rounded as well: two objectives a few 1e-7 apart.
-        assert claim >= float(objective("l1", "l1", at.x) - low) - 1e-5
+    """A cast moves x+ off what its subgradient is of; all data are float32 here."""
+    A32, B32, K32 = (v.astype(np.float32) for v in (A, B, K))
+    low_mu = float(np.linalg.eigvalsh(A32.T.astype(float) @ A32)[0]) * 0.999
+
+    def f(x, b):
+        r = jnp.matmul(A32.astype(x.dtype), x, precision="highest") - b
+        return jnp.vdot(r, r, precision="highest") / 2
+
+    def stated(kind):
+        zero = np.zeros(N, kind)
+        return bn.Structured(
+            f, bn.L1(kind(0.5)), bn.L1(kind(0.75)), K32.astype(kind), zero,
+            (B32.astype(kind),), mu=kind(low_mu), L=kind(40.0), reference=zero,
+        )  # fmt: skip
+
+    def value(x):
+        x = np.asarray(x, LD)
+        r = A32.astype(LD) @ x - B32
+        return r @ r / 2 + abs(x).sum() / 2 + 3 * abs(K32.astype(LD) @ x).sum() / 4
+
+    with compat.double():
+        best = bn.solve(stated(np.float64), tol=1e-12, check=bn.PrimalDual())
+    draw, narrow = np.random.default_rng(2), stated(np.float32)
+    xs = best.x + 10.0 ** draw.uniform(-9, -1, (40, 1)) * draw.normal(size=(40, N))
+    with compat.double():
+        run = jax.jit(jax.vmap(lambda x, y: certify(narrow, x, y)))
+        ys = np.tile(best.point.dual, (40, 1)).astype(np.float32)
+        found, at = run(xs.astype(np.float32), ys)
+    assert at.x.dtype == np.float32
+    claims = np.asarray(found.parts[0].value + found.parts[0].slack, LD)
+    for i, claim in enumerate(claims):
+        assert claim >= value(at.x[i]) - value(best.x)
 
 
 def test_a_sparse_map_and_a_garbage_dual():
@@ -137,3 +156,58 @@ def test_a_wrong_mu_is_refuted():
     p = problem("l1", "l1", mu=39.0)
     verdict = bn.verify(p, np.zeros(N), check="primal_dual_gap")
     assert verdict.status == "refuted"
+
+
+def test_the_bound_is_that_of_rational_arithmetic():
+    """Brackets and remainder, where products with K cancel to their roundings."""
+    draw, half = np.random.default_rng(4), Fraction(1, 2)
+    for trial in range(40):
+        x = np.round(draw.normal(size=N), 3)
+        x[1:3] = x[0] + 1e-13 * draw.normal(size=2)
+        rows = 1e6 * np.array([[1.0, -1, 0, 0, 0], [0, 1, -1, 0, 0], [0, 0, 1, 0.3, 1]])
+        p = bn.Structured(misfit, bn.L1(0.4), bn.L1(0.6), rows, np.zeros(N), (B,),
+                          mu=MU, L=40.0)  # fmt: skip
+        y = 0.6 * draw.choice([-1.0, -0.3, 1.0], 3) * (1 - 2e-16)
+        v, g = 0.4 * draw.uniform(-1, 1, N), 1e3 * draw.normal(size=N)
+        with compat.double():
+            value, slack = _bound(p, *map(jnp.asarray, (x, y, v, g)), None, MU)
+        X, Y, V, G = ([Fraction(float(t)) for t in a] for a in (x, y, v, g))
+        R = [[Fraction(float(t)) for t in row] for row in rows]
+        image = [sum(a * b for a, b in zip(row, X, strict=True)) for row in R]
+        back = [sum(R[i][j] * Y[i] for i in range(3)) for j in range(N)]
+        lam, own = Fraction(0.6), Fraction(0.4)
+        true = sum(lam * abs(w) - w * t for w, t in zip(image, Y, strict=True))
+        true += sum(own * abs(a) - a * b for a, b in zip(X, V, strict=True))
+        left = [a + b + c for a, b, c in zip(G, back, V, strict=True)]
+        true += half * sum(a * a for a in left) / Fraction(MU)
+        assert Fraction(float(value)) + Fraction(float(slack)) >= true, trial
+        assert float(slack) <= 1e-6 * float(value)
+
+
+def test_what_roundings_of_k_x_hide_is_charged():
+    """At y on its border the bracket is 0 or twice a product, by the sign of K x."""
+    rows, lam = np.array([[1e8, -1e8, 0, 0, 0.1]]), 0.6
+    p = bn.Structured(misfit, None, bn.L1(lam), rows, np.zeros(N), (B,), mu=MU, L=40.0)
+    zero, seen = np.zeros(N), 0
+    for k in range(200):
+        x = np.array([0.1 + k * 1e-17, 0.1, 0, 0, 1e-9 * (k - 100)])
+        x[0] = np.nextafter(0.1, 1) if k % 2 else 0.1
+        for y in (np.array([lam]), np.array([-lam])):
+            g = -np.asarray(rows.T @ y)
+            with compat.double():
+                value, slack = _bound(p, *map(jnp.asarray, (x, y, zero, g)), None, MU)
+            image = sum(Fraction(float(a)) * Fraction(float(b))
+                        for a, b in zip(rows[0], x, strict=True))  # fmt: skip
+            Y = Fraction(float(y[0]))
+            true = abs(Y) * abs(image) - Y * image
+            seen += Fraction(float(value)) < true
+            assert Fraction(float(value)) + Fraction(float(slack)) >= true
+    assert seen  # without its slack it would have been too small
+
+
+def test_a_dual_point_is_brought_into_the_domain():
+    with compat.double():
+        got = np.asarray(_inside(bn.L1(1.0), jnp.array([2.0, -0.5])))
+        assert (abs(got) <= 1).all() and got == pytest.approx([1, -0.25], rel=1e-14)
+        free = _inside(bn.L1(np.array([1.0, 0.0])), jnp.array([0.5, 3.0]))
+        np.testing.assert_array_equal(free, [0.5, 0.0])

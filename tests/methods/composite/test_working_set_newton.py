@@ -9,6 +9,7 @@ from scipy import sparse
 import banach as bn
 from banach.kinds.glm import host_model
 from banach.methods.composite import _columns
+from banach.methods.composite import _newton_systems as systems
 from banach.methods.composite.working_set_newton import WorkingSet
 
 COLUMNS = _columns.Columns
@@ -120,6 +121,9 @@ def test_a_run_that_nobody_watches_is_looked_at_where_it_may_be_done():
     *_, watched = bn.iterate(problem, method, tol=1e-8)
     assert result.certified and watched.certified
     assert len(result.trace.ratio) < len(watched.trace.ratio) == watched.steps + 1
+    # By another check the guess says nothing, and every pass is looked at.
+    other = bn.solve(problem, method, tol=1e-8, check="step")
+    assert len(other.trace.ratio) == other.steps + 1
     # Its own guess of what is left is above what the check finds, or next to nothing.
     for point, _, _, left in method.stream(problem, problem.start(), None):
         gap = float(bn.verify(problem, point.x).certificate.value)
@@ -142,3 +146,42 @@ def test_a_path_gathers_its_columns_once(monkeypatch):
             tol=1e-12,
         )
         np.testing.assert_allclose(x, alone.x, atol=2e-4)
+
+
+@pytest.mark.parametrize("ones", [False, True])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csc_array])
+def test_products_solve_the_same_system(kind, ones):
+    draw = np.random.default_rng(5)
+    B, d = draw.standard_normal((9, 4)), draw.uniform(0.1, 2, 9)
+    wide = np.column_stack([B, np.ones(9)]) if ones else B
+    bent, right = draw.uniform(0, 3, wide.shape[1]), draw.standard_normal(wide.shape[1])
+    H = wide.T @ (d[:, None] * wide) + np.diag(bent)
+    least = np.full(len(bent), 1e-8)
+    for damping in (0.0, 0.3):
+        want = np.linalg.solve(H + damping * np.diag(np.diag(H)), right)
+        for system in (
+            systems.Products(kind(B), d, bent, least),
+            systems.Factorised(H, least),
+        ):
+            got = system.solved(right, damping, 1e-13)
+            np.testing.assert_allclose(got, want, rtol=1e-9)
+    rough = systems.Products(kind(B), d, bent, least).solved(right, 0.0, 0.5)
+    assert 0 < rough @ right and np.linalg.norm(H @ rough - right) > 1e-6
+
+
+def test_above_its_size_a_system_is_solved_by_products(monkeypatch):
+    draw = np.random.default_rng(6)
+    B = draw.standard_normal((40, 25))
+    y = np.where(B[:, :9].sum(1) + draw.standard_normal(40) > 0, 1, -1)
+    problem = bn.GLM(B, y, bn.LogisticLoss(), bn.ElasticNet(0.3, 0.2), intercept=True)
+    want = bn.solve(problem, tol=1e-12)
+    made = []
+    monkeypatch.setattr(systems, "DENSE", 3)
+    monkeypatch.setattr(_columns, "DENSE", 3)
+    products = systems.Products
+    monkeypatch.setattr(
+        systems, "Products", lambda *a: made.append(len(a[2])) or products(*a)
+    )
+    got = bn.solve(problem, tol=1e-12)
+    assert got.certified and max(made) > 9 and len(made) < 40
+    np.testing.assert_allclose(got.x, want.x, atol=1e-5)
