@@ -54,6 +54,7 @@ MORE_PASSES = {
     "sinkhorn_newton_sparse": {"step": 4},
     # The whole gradient at the snapshot, and a batch at two points.
     "svrg": {"step": 3},
+    "katyusha": {"step": 3},
 }
 
 ALL = [marked(n, n) for n in INDEX]

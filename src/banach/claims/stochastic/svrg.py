@@ -44,4 +44,4 @@ def after_twenty():
 @ours("against whole gradients", at_most(1.0))
 def passes():
     """Gradients of terms to 1e-6 of F - F*, step tuned, over those of L-BFGS."""
-    return instances.against_lbfgs(tried, GRID)
+    return instances.over_lbfgs(instances.passes(tried, GRID))

@@ -33,6 +33,11 @@ def batch_of(problem: Any) -> int:
     return min(32, max(1, problem.n // 8))
 
 
+def epoch(problem: Any, batch: int) -> int:
+    """Inner steps that draw 2 n terms."""
+    return -(-2 * problem.n // batch)
+
+
 def drawn(problem: Any, size: int, key: Array) -> Int[Array, " size"]:
     """Indices drawn independently and uniformly."""
     return jax.random.randint(key, (size,), 0, problem.n)

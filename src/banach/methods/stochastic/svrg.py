@@ -56,11 +56,9 @@ class Svrg(reduced.InEpochs):
     def suggest(cls, problem, facts, batch=None):
         batch = reduced.batch_of(problem) if batch is None else batch
         L = reduced.smoothness("svrg", problem, facts, batch)
-        return (
-            L
-            if isinstance(L, Refusal)
-            else cls(0.1 / L, -(-2 * problem.n // batch), batch)
-        )
+        if isinstance(L, Refusal):
+            return L
+        return cls(0.1 / L, reduced.epoch(problem, batch), batch)
 
     def init(self, problem, start, key):
         return SvrgState(start.x, jnp.zeros((), jnp.int32))
