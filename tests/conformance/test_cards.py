@@ -55,6 +55,7 @@ MORE_PASSES = {
     # The whole gradient at the snapshot, and a batch at two points.
     "svrg": {"step": 3},
     "katyusha": {"step": 3},
+    "sarah": {"step": 3},
 }
 
 ALL = [marked(n, n) for n in INDEX]
