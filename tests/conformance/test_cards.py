@@ -52,6 +52,10 @@ MORE_PASSES = {
     "greedy_bcd": {"step": 3},
     # Two half sweeps, the plan, and the trials of a search.
     "sinkhorn_newton_sparse": {"step": 4},
+    # The whole gradient at the snapshot, and a batch at two points.
+    "svrg": {"step": 3},
+    "katyusha": {"step": 3},
+    "sarah": {"step": 3},
 }
 
 ALL = [marked(n, n) for n in INDEX]
