@@ -180,6 +180,9 @@ from banach.methods.composite.proximal_newton import ProximalNewton as ProximalN
 from banach.methods.composite.proximal_quasi_newton import (
     ProximalQuasiNewton as ProximalQuasiNewton,
 )
+from banach.methods.composite.semismooth_newton import (
+    SemismoothNewton as SemismoothNewton,
+)
 from banach.methods.composite.vr_cyclic_block_descent import (
     VrCyclicBlockDescent as VrCyclicBlockDescent,
 )
@@ -283,7 +286,11 @@ from banach.methods.splitting.chambolle_pock import ChambollePock as ChambollePo
 from banach.methods.splitting.davis_yin import DavisYin as DavisYin
 from banach.methods.splitting.douglas_rachford import DouglasRachford as DouglasRachford
 from banach.methods.splitting.restarted_pdhg import RestartedPdhg as RestartedPdhg
+from banach.methods.stochastic.katyusha import Katyusha as Katyusha
+from banach.methods.stochastic.saga import Saga as Saga
+from banach.methods.stochastic.sarah import Sarah as Sarah
 from banach.methods.stochastic.sgd import Sgd as Sgd
+from banach.methods.stochastic.svrg import Svrg as Svrg
 from banach.methods.training.adadagrad import Adadagrad as Adadagrad
 from banach.methods.training.projection_training import (
     ProjectionTraining as ProjectionTraining,

@@ -67,6 +67,14 @@ def test_roots_without_digits_of_value_are_told_apart_by_where_they_are():
     assert len(found.answers) == 4 and max(a.value for a in found.answers) < 1e-8
 
 
+def test_draws_keep_bounds_on_one_side_and_go_to_both_signs():
+    one = bn.least_squares(lambda p: p**2 - 1, np.array([2.0, -3.0]), lower=-4.0)
+    starts = bn.multistart(one, 64).starts
+    assert starts.min() == -4.0 and starts.max() > 4
+    free = bn.multistart(bn.least_squares(lambda p: p**2 - 1, np.array([2.0])), 64)
+    assert (free.starts < 0).any() and (free.starts > 2).any()
+
+
 def test_the_same_seed_draws_the_same():
     one, two, other = (bn.multistart(WAVES, 5, seed=s).starts for s in (1, 1, 2))
     np.testing.assert_array_equal(one, two)

@@ -23,6 +23,7 @@ from banach.doors import defaults
 from banach.doors.routes import Paths
 from banach.engine import compile_cache
 from banach.kinds.glm.problem import GLM
+from banach.kinds.glm.views import ModelSum
 
 RNG = np.random.default_rng(7)
 A = RNG.normal(size=(14, 3))
@@ -793,3 +794,16 @@ def test_which_views_hold_derivatives_and_which_square():
         "KktSystem",
         "RootOfGradient",
     ]
+
+
+def test_a_model_seen_as_a_sum_knows_its_steepest_term():
+    rng = np.random.default_rng(0)
+    A, y = rng.normal(size=(20, 3)) * [1, 10, 0.1], rng.integers(0, 2, 20)
+    model = bn.LogisticRegression(A, y, 0.5, sample_weight=rng.uniform(0.1, 2, 20))
+    seen = ModelSum(model)
+    most = float(seen.facts().get("L_max"))
+    w = np.asarray(model.weight, float)
+    # l'' <= 1/4, an intercept beside, and the ridge in every term.
+    want = np.max(w * (np.sum(A**2, axis=1) + 1)) / 4 + 0.5 / 20
+    assert want <= most <= 1.01 * want + 0.5 / 20
+    assert most <= 20 * float(seen.facts().get("L")) * (1 + 1e-6)

@@ -101,8 +101,8 @@ def multistart(
     The runs are lanes of `bn.solve_many`, each judged by itself.
 
     Args:
-        problem: a problem that is not known to be convex; for roots and fixed points the
-            value is their misfit.
+        problem: a problem that is not known to be convex; of roots and fixed points
+            the value is their misfit.
         starts: how many are drawn, the problem's own first; or the starts themselves.
         method: as in `bn.solve_many`.
         spread: how far they are drawn: an entry x of the problem's start becomes

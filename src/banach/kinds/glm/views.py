@@ -157,6 +157,9 @@ class ModelSum(Seen):
             for name in ("L", "mu")
             if base.provenance(name) is not None
         }
+        if "L" in constants:
+            largest = Fact(lambda: Drawn(self.base).largest() / n, CONSTRUCTION)
+            constants["L_max"] = largest
         kept = ("convex", "smooth", "strongly_convex")
         return Facts({k: v for k, v in base.properties.items() if k in kept}, constants)
 
