@@ -213,3 +213,21 @@ def test_what_is_violated_is_printed_by_name():
     (word, text), *rest = many.told_at(np.arange(9.0) / 9)
     assert word == "violated" and text.endswith("low[4] by 1.56, 4 more") and not rest
     assert many.told_at(np.full(9, 2.0)) == []
+
+
+@pytest.mark.parametrize("width", [1e-12, 1e-6, 1.0])
+def test_a_narrow_box_certifies_nothing_by_itself(width):
+    """Its width bounds every projected step, whatever the gradient."""
+
+    def f(x, width):
+        return jnp.sum((x / width - jnp.array([2.0, 0.5, -1.0])) ** 2)
+
+    problem = bn.Constrained(
+        f, np.full(3, width / 3), (width,), lower=np.zeros(3), upper=np.full(3, width)
+    )
+    middle = bn.verify(problem, np.full(3, width / 3))
+    assert not middle.certified and float(middle.certificate.value) > 0.5 / width
+    answer = np.array([1.0, 0.5, 0.0]) * width
+    assert float(bn.verify(problem, answer).certificate.value) <= 1e-6 / width
+    result = bn.solve(problem)
+    np.testing.assert_allclose(result.x, answer, atol=1e-6 * width)

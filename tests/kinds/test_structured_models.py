@@ -76,3 +76,30 @@ def test_what_is_refused():
         bn.TotalVariation(np.ones((1, 1)), 1.0)
     with pytest.raises(bn.Misuse, match="20 rows and b 19"):
         bn.GeneralizedLasso(np.ones((20, 2)), np.ones(19), np.eye(2), 1.0)
+
+
+def test_scales_grow_with_no_condition_and_no_constant():
+    """What is small is held against a decrease, not against a bound of it."""
+    U = np.linalg.qr(RNG.normal(size=(6, 4)))[0]
+    V = np.linalg.qr(RNG.normal(size=(4, 4)))[0]
+    A = U @ np.diag([1, 1, 1, 1e-3]) @ V.T
+    steep = bn.GeneralizedLasso(A, U @ [1, 0, 0, 1], np.diff(np.eye(4), axis=0), 1e-9)
+    seen = bn.verify(steep, np.zeros(4), check="primal_dual_gap").certificate
+    assert float(seen.scale) <= 1.0  # F(0) = 1
+    noise = 0.1 * RNG.normal(size=(5, 5))
+    scales, answers = [], []
+    for constant in (0.0, 300.0, 1e6):
+        problem = bn.TotalVariation(noise + constant, 0.05)
+        result = bn.solve(problem, check="primal_dual_gap", tol=1e-7)
+        assert result.certified and result.steps > 0
+        scales.append(float(result.certificate.scale))
+        answers.append(result.x - constant)
+    np.testing.assert_allclose(scales, scales[0], rtol=1e-6)
+    for x in answers[1:]:
+        np.testing.assert_allclose(x, answers[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1e160, 1e-200, 0.0])
+def test_matrices_whose_squares_are_no_numbers_are_refused(factor):
+    with pytest.raises(bn.Misuse, match="overflow or vanish"):
+        bn.GeneralizedLasso(factor * np.eye(3), np.ones(3), np.eye(3), 1.0)

@@ -38,6 +38,7 @@ SKIP = {
     "Verdict": "returned by bn.verify",
     "Uncertainty": "returned by bn.uncertainty",
     "Path": "returned by bn.path",
+    "MultiStart": "returned by bn.multistart",
     "Race": "returned by bn.race",
     "Results": "returned by bn.solve_many",
     "Stacked": "returned by bn.stack",
@@ -412,6 +413,19 @@ row("RestartedPdhg", bn.RestartedPdhg, {"tau": 0.1, "sigma": 0.1}, tau="positive
     sigma="positive", period="count")  # fmt: skip
 row("RootNewton", bn.RootNewton, {}, rule="network")
 row("SequentialGradientCoding", bn.SequentialGradientCoding, {}, scheme="network")
+row("BlendedPairwiseFrankWolfe", bn.BlendedPairwiseFrankWolfe, {"lipschitz": 1.0},
+    lipschitz="positive")  # fmt: skip
+row("ProximalQuasiNewton", bn.ProximalQuasiNewton, {}, gamma="positive",
+    decrease="positive")  # fmt: skip
+row("SemismoothNewton", bn.SemismoothNewton, {"lipschitz": 1.0}, lipschitz="positive",
+    ratio="positive", decrease="positive", damping="positive")  # fmt: skip
+row("Saga", bn.Saga, {"step_size": 0.1}, step_size="positive", batch="count")
+row("Svrg", bn.Svrg, {"step_size": 0.1, "inner": 3}, step_size="positive",
+    inner="count", batch="count", last="flag")  # fmt: skip
+row("Sarah", bn.Sarah, {"step_size": 0.1, "inner": 3}, step_size="positive",
+    inner="count", batch="count", last="flag")  # fmt: skip
+row("Katyusha", bn.Katyusha, {"L": 1.0, "mu": 0.1, "inner": 3}, L="positive",
+    mu="positive", inner="count", batch="count")  # fmt: skip
 row("Sgd", bn.Sgd, {"step_size": 0.1}, step_size="positive", decay="nonnegative",
     batch="count")  # fmt: skip
 row("Sinkhorn", bn.Sinkhorn, {}, decay="positive", first="positive")
@@ -454,6 +468,8 @@ for name in _SCALED:
 for name in "EnergyError LinearDistance".split():
     row(name, getattr(bn, name), {}, screen="positive?", scale="positive?",
         sigma="positive?")  # fmt: skip
+row("PrimalDualGap", bn.PrimalDualGap, {"scale": 1.0}, screen="positive?",
+    scale="positive?")  # fmt: skip
 row("PrimalDual", bn.PrimalDual, {"scale": 1.0, "coupled": 1.0}, screen="positive?",
     scale="positive", coupled="positive")  # fmt: skip
 row("ProjectedResidual", bn.ProjectedResidual, {}, size="nonnegative?",

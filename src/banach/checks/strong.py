@@ -76,7 +76,7 @@ class StrongGap(Scaled):
         """The predicted decrease at the reference, or min(1, that at x0)."""
         reference = problem.reference_point()
         judged, at = evaluation.lift(problem, reference or problem.start())
-        found = _decrease(judged, at.x)
+        found = predicted_decrease(judged, at.x)
         return (found if reference is not None else at_most_one(found),)
 
     def cost(self, problem: Problem) -> Mapping[str, int]:
@@ -230,7 +230,7 @@ class BallGap(Scaled):
         return no_term(problem, self.name)
 
 
-def _decrease(problem, x):
+def predicted_decrease(problem, x):
     """What a quadratic model promises at x, else 1; nothing is charged to it."""
     g = problem.grad(x)
     big = tree.max_abs(g)

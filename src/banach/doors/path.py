@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from banach.core import unchanged, validation
+from banach.core import compat, unchanged, validation
 from banach.core.door import door
 from banach.core.printing import up
 from banach.core.problem import Misuse, Problem
@@ -239,9 +239,13 @@ def _along(
     problem: Any, steps: np.ndarray, tol: float, max_steps: int
 ) -> tuple[Result, ...]:
     from banach.doors.solve import solve
+    from banach.engine import problem_cache
     from banach.kinds.glm import family
 
     found: list[Result] = []
+    # Of our own copy of the data, which nobody can write to meanwhile.
+    with compat.double():
+        problem = problem_cache.of(problem).own()
     with unchanged.arrays():
         for multiple in steps:
             start = found[-1].x if found else None

@@ -180,6 +180,11 @@ class Kept:
             and all(_same(a, a, kept) for a, _, kept in large)
         )
 
+    def own(self) -> Any:
+        """The problem on read-only views of what is kept, where dtypes allow it."""
+        pairs = zip(self.given, self.leaves, strict=True)
+        return jax.tree.unflatten(self.treedef, [_view(*pair) for pair in pairs])
+
     def again(self, given: list[Any]) -> "Kept":
         """The same, known of another object by its leaves."""
         other = copy.copy(self)
@@ -314,6 +319,11 @@ def _same(leaf: Any, given: Any, kept: Any) -> bool:
         return bool(np.array_equal(leaf.view(bits), np.asarray(kept).view(bits)))
 
     return unchanged.found("bits", (leaf, kept), compared)
+
+
+def _view(given: Any, kept: jax.Array) -> Any:
+    held = isinstance(given, np.ndarray) and kept.is_fully_addressable
+    return np.asarray(kept) if held and given.dtype == kept.dtype else given
 
 
 def _solved(given: Any, kept: np.ndarray) -> Any:

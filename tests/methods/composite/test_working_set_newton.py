@@ -7,6 +7,7 @@ from reference import working_set_newton as reference
 from scipy import sparse
 
 import banach as bn
+from banach.core import unchanged
 from banach.kinds.glm import host_model
 from banach.methods.composite import _columns
 from banach.methods.composite import _newton_systems as systems
@@ -185,3 +186,31 @@ def test_above_its_size_a_system_is_solved_by_products(monkeypatch):
     got = bn.solve(problem, tol=1e-12)
     assert got.certified and max(made) > 9 and len(made) < 40
     np.testing.assert_allclose(got.x, want.x, atol=1e-5)
+
+
+def test_runs_in_turns_do_not_take_each_others_columns():
+    draw = np.random.default_rng(7)
+    B, y = draw.standard_normal((30, 20)), draw.standard_normal(30)
+    problem = bn.Lasso(B, y, lam=0.05 * float(abs(B.T @ y).max()))
+    want = bn.solve(problem, tol=1e-12).x
+    with unchanged.arrays():
+        runs = [
+            bn.iterate(problem, bn.WorkingSetNewton(first=k), tol=1e-10) for k in (1, 2)
+        ]
+        last = [None, None]
+        while runs[0] is not None or runs[1] is not None:
+            for i in range(2):
+                result = None if runs[i] is None else next(runs[i], None)
+                runs[i] = runs[i] if result is not None else None
+                last[i] = result if result is not None else last[i]
+    for result in last:
+        assert result.certified
+        np.testing.assert_allclose(result.x, want, atol=1e-6)
+
+
+def test_a_path_keeps_the_data_that_it_solved():
+    draw = np.random.default_rng(8)
+    B, y = draw.standard_normal((30, 12)), draw.standard_normal(30)
+    path = bn.path(bn.Lasso(B, y, lam=1.0), points=4)
+    B *= 3.0
+    assert all(bn.verify(r).certified for r in path)

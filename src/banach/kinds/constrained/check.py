@@ -38,7 +38,9 @@ class KKT(Scaled):
     sums stay where they are when c_i becomes k c_i and lam_i becomes lam_i / k, and
     when a row shares its multiplier with its copies.
 
-    Without a reference X and F are 1, the first part is the 2-norm, and it and the
+    Without a reference X and F are 1, and across a box narrower than twice |h_j|, h =
+    grad L, the first part has |h_j| times the distance to the bound over half of the
+    width in its place; it is the 2-norm then, and it and the
     complementarity are held against min(1, ||grad f(x0)||), or 1 where rounding is all
     that is left of them; u_i is the smaller of max(|c_i|, ||grad c_i||) at the
     problem's own x0 and at x: a start far away excuses nothing. An absolute tolerance
@@ -394,7 +396,17 @@ class _At(eqx.Module):
         h = h / jnp.where(self.unit > 0, self.unit, 1)
         if not self.problem.bounded():
             return h
-        return self.flat - jnp.clip(self.flat - h, *self.bounds)
+        low, high = self.bounds
+        moved = self.flat - jnp.clip(self.flat - h, low, high)
+        if self.X is not None:
+            return moved
+        # Across a box narrower than h everything would be less than its width.
+        width = high - low
+        narrow = (width > 0) & (2 * jnp.abs(h) > width)
+        grown = moved * jnp.where(
+            narrow, 2 * jnp.abs(h) / jnp.where(narrow, width, 1), 1
+        )
+        return jnp.sign(moved) * jnp.minimum(jnp.abs(h), jnp.abs(grown))
 
     def length(self, r: Array) -> Scalar:
         """The largest component; without a reference the 2-norm."""
@@ -488,6 +500,8 @@ class _At(eqx.Module):
         error = h.error * X / by + 4 * eps * jnp.abs(found / by)
         if self.problem.bounded():
             error = error + 4 * eps * (jnp.abs(self.flat) + jnp.abs(found / by))
+            # What a narrow box grows by is at most twice as steep.
+            error = error if self.X is not None else 2 * error
         # A gradient over a unit that only vanished is nothing known.
         error = jnp.where(self.unit > 0, error + 4 * least(error.dtype), jnp.inf)
         slack = evaluation.norm_slack(v.parts[0], error, self.flat.size) + jnp.abs(

@@ -16,6 +16,7 @@ from banach.checks.scales import (
     screen_scale,
     source,
 )
+from banach.checks.strong import predicted_decrease
 from banach.core import tree
 from banach.core.check import Certificate, extended, single
 from banach.core.point import Point
@@ -46,9 +47,10 @@ class PrimalDualGap(Scaled):
 
     which holds for every x, y and v: f, g and h lie above their tangents, and what r
     leaves is bounded by the strong convexity of f. The brackets are computed without
-    cancellation. The scale is the same bound at the reference with y = v = 0, a bound
-    of F - F* there; without a reference min(1, that at x0). mu is believed as declared,
-    and refuted where sampled midpoints contradict it.
+    cancellation. The scale is the decrease that a quadratic model of f promises at the
+    reference, ||g||^4 / (2 <g, H g>), as for `strong_gap`, or the same bound there with
+    y = v = 0 where that is less; without a reference min(1, that at x0). mu is believed
+    as declared, and refuted where sampled midpoints contradict it.
 
     h must be a norm of absolute values (L1, GroupL2, L2Norm, LInf, ..), as in total
     variation, the fused and the generalised lasso; g None, such a norm, a ridge, an
@@ -126,7 +128,7 @@ class PrimalDualGap(Scaled):
         return extended(certificate, parts), kept
 
     def measured(self, problem: Problem) -> tuple[Any]:
-        """The bound at the reference, or min(1, that at x0), with y = v = 0."""
+        """The decrease, or the bound, at the reference, or min(1, that at x0)."""
         mu = problem.facts().mu
 
         def bound(judged: Any, x: Array) -> tuple[Scalar, Scalar]:
@@ -134,7 +136,9 @@ class PrimalDualGap(Scaled):
             zero = jnp.asarray(judged.zero_dual(), x.dtype)
             traced = evaluation.Traced(judged.grad, x)
             inside = judged.g.project(x) if isinstance(judged.g, Set) else x
-            return _bound(judged, inside, zero, 0 * x, *_judged(traced), low)
+            value, slack = _bound(judged, inside, zero, 0 * x, *_judged(traced), low)
+            # The bound grows with the condition of f, and F(reference) - F* does not.
+            return jnp.minimum(value, predicted_decrease(judged.f, inside)), slack
 
         return (at_reference(problem, bound),)
 

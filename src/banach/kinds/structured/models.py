@@ -81,10 +81,11 @@ def TotalVariation(
         at = np.arange(height * width).reshape(height, width)
         pixels = np.concatenate([at[:, :-1].ravel(), at[:-1].ravel()])
         term = GroupL2(weight, np.unique(pixels, return_inverse=True)[1])
-    zero = np.zeros_like(noisy)
+    # TV sees no constant: neither the start nor what is small against may.
+    flat = np.full_like(noisy, np.mean(noisy, dtype=np.float64))
     return Structured(
-        _distance, None, term, K, zero, (noisy,), mu=1.0, L=1.0, quadratic=True,
-        reference=zero,
+        _distance, None, term, K, flat, (noisy,), mu=1.0, L=1.0, quadratic=True,
+        reference=flat,
     )  # fmt: skip
 
 
@@ -128,6 +129,8 @@ def GeneralizedLasso(
     if len(rows) != len(targets):
         raise Misuse(f"A has {len(rows)} rows and b {len(targets)} entries")
     weight = float(validation.number(lam, "lam", low="positive"))
+    if not rows.size:
+        raise Misuse(f"GeneralizedLasso's A is empty, shape {rows.shape}")
     if D is None:
         raise Misuse("GeneralizedLasso needs D, a matrix (m, p); np.eye(p) is a Lasso")
     L, mu = _curvatures(rows)
@@ -150,16 +153,23 @@ def _misfit(c: Any, A: Any, b: Any) -> Any:
 def _curvatures(A: np.ndarray) -> tuple[float, float | None]:
     """The extreme eigenvalues of A'A, or bounds of them; None where the least may be 0.
 
-    What an eigenvalue in float64 is off by, p eps ||A'A|| and the products before it,
-    is taken away many times over.
+    What forming A'A and its eigenvalues in float64 is off by is taken away.
     """
     A = np.asarray(A, np.float64)
     n, p = A.shape
     if p > DENSE:
         size = np.abs(A)
         return float(np.max(size.sum(0)) * np.max(size.sum(1))), None
-    values = np.linalg.eigvalsh(A.T @ A)
+    with np.errstate(all="ignore"):
+        square = A.T @ A
+    if not np.isfinite(square).all() or not np.max(np.diag(square)) > 1e-290:
+        raise Misuse(
+            "the squares of A's entries overflow or vanish; state A, b and lam in "
+            "other units"
+        )
+    values = np.linalg.eigvalsh(square)
     low, top = float(values[0]), float(values[-1])
-    off = 100 * (n + p) * np.finfo(float).eps * top
+    # Of the product n eps ||A||_F^2, of the eigenvalues p eps times their largest.
+    off = 4 * (n + p) * np.finfo(float).eps * max(float(np.trace(square)), top)
     low = low - off
     return top + off, low if low > off else None

@@ -32,6 +32,7 @@ class Columns:
         self.centre = np.zeros(0)
         self.G = np.zeros((0, 0)) if model.constant else None
         self.inside: Bool[np.ndarray, " p"] = np.zeros(A.shape[1], bool)
+        self.busy = False  # in a run that has not ended
         like = A, model.weight
         self.unit = unchanged.found("units of columns", like, self._units)
 
@@ -95,7 +96,9 @@ def of(model: Any) -> Columns:
     """Of a model; along a path, those that the point before has gathered."""
     like = (model.A, model.weight)
     name = f"columns {model.intercept} {model.constant}"
-    return unchanged.found(name, like, lambda: Columns(model), grows=True)
+    kept = unchanged.found(name, like, lambda: Columns(model), grows=True)
+    # Two runs in turns would each take the other's columns for solved.
+    return Columns(model) if kept.busy else kept
 
 
 def full(M: Any) -> np.ndarray:

@@ -83,20 +83,24 @@ class WorkingSetNewton(HostMethod):
         kind = np.asarray(start.x).dtype
         c, b = (x[:-1], x[-1]) if model.intercept else (x, 0.0)
         work, grads = WorkingSet(model, c, float(b)), 1
-        new = work.violators(int(self.first))
-        while new.size or not work.settled:
-            work.add(new)
-            with (
-                blas_threads.threads_for(work.W.size**2),
-                np.errstate(all="ignore"),
-                warnings.catch_warnings(),
-            ):
-                warnings.simplefilter("ignore")  # of LAPACK, on the condition
-                work.solve(enough=ENOUGH * work.worst)
+        work.known.busy = True
+        try:
             new = work.violators(int(self.first))
-            grads += 1
-            calls = {"value": work.values, "grad": grads}
-            yield Point(work.point().astype(kind)), calls, None, work.left
+            while new.size or not work.settled:
+                work.add(new)
+                with (
+                    blas_threads.threads_for(work.W.size**2),
+                    np.errstate(all="ignore"),
+                    warnings.catch_warnings(),
+                ):
+                    warnings.simplefilter("ignore")  # of LAPACK, on the condition
+                    work.solve(enough=ENOUGH * work.worst)
+                new = work.violators(int(self.first))
+                grads += 1
+                calls = {"value": work.values, "grad": grads}
+                yield Point(work.point().astype(kind)), calls, None, work.left
+        finally:
+            work.known.busy = False
 
 
 class WorkingSet:
