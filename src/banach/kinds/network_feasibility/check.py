@@ -20,6 +20,9 @@ class MarginShortfall(Check):
     Zero exactly where every training example has its margin. A ratio below 1 already
     means that every one is classified as its label says. Nothing is said of others.
 
+    Source: the definition of a margin over classes, Crammer and Singer, J. Machine
+    Learning Research 2 (2001); stated so here.
+
     Example:
         >>> W = (np.array([[1.0, 0.0], [-1.0, 0.0]]),)
         >>> line = bn.NetworkFeasibility(np.array([[2.0], [-1.0]]), [0, 1], W)

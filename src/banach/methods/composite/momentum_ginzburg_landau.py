@@ -39,10 +39,11 @@ class MomentumGinzburgLandau(Method):
     v = u + b (u - u-),  (I + t (Q + c I)) (u+ - v) = -t grad E(v),  b = n / (n + 3)
 
     which is u+ + t grad E_v(u+) = v + t grad E_c(v). With b = 0 it is the splitting of
-    a gradient flow, and E falls for every time step t: by ||u+ - u||^2 / t and half of
-    ||u+ - u||^2 in Q + c I at least. `momentum` gives a constant b, a damped
-    hyperbolic equation. For eps/2 <u, L u> + sum W(u) / eps with W'' <= w on the range,
-    Q = eps L and c = w / eps. `metric` is Q; None: 0, with c the constant of grad E.
+    a gradient flow, and E falls for every time step t = `step_size`: by ||u+ - u||^2 /
+    t and half of ||u+ - u||^2 in Q + c I at least. `momentum` gives a constant b, a
+    damped hyperbolic equation. For eps/2 <u, L u> + sum W(u) / eps with W'' <= w on the
+    range, Q = eps L and c = w / eps. `metric` is Q; None: 0, with c the constant of
+    grad E.
 
     From its abstract: the weights b are FISTA's. `restart` (ours) refuses a step with
     momentum where E rose, and begins again without. Fails where Q + c I is too small:

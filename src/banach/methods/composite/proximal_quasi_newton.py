@@ -52,7 +52,8 @@ class ProximalQuasiNewton(Method):
     where the paper sorts the kinks that it has for simple terms. So it takes every
     prox.
 
-    Reconstructed: the search along the ray is `_ray`'s. Fails slowly where one
+    Reconstructed: the search along the ray is `_ray`'s, and asks `decrease` of what
+    the model promises. Fails slowly where one
     direction of curvature says too little.
     """
 

@@ -46,9 +46,9 @@ class VrCyclicBlockDescent(Method):
     there are several, else `blocks` runs of its unknowns in order, and one where the
     term is not separable.
 
-    By default |B| = sqrt(n), the probability is |B| / (n + |B|), and eta = 1 / (L +
-    L sqrt((1 - p) / (p |B|))): PAGE's, where the paper has constants of blocks in a
-    matrix norm (reconstructed, as is the order of draws).
+    By default |B| = sqrt(n), the probability is |B| / (n + |B|), and eta = `step_size`
+    = 1 / (L + L sqrt((1 - p) / (p |B|))): PAGE's, where the paper has constants of
+    blocks in a matrix norm (reconstructed, as is the order of draws).
 
     Fails where eta is too long for single terms: L is that of f, and the f_i may bend
     more. A cycle costs a gradient a block; where partial gradients are as cheap as

@@ -45,11 +45,11 @@ class AcceleratedStochasticCubic(Method):
     d = 2 delta + sigma / R (t + 3)^(3/2),  l = sigma / R (t + 3)^(5/2),
     k2 = 2 d a^2 / A,  k3 = 8/3 M a^3 / A;  M >= 2 L2, L2 the Hessian's constant.
 
-    E f - f* = O(sigma R / sqrt(T) + delta R^2 / T^2 + L2 R^3 / T^3), where E ||g -
-    grad f||^2 <= sigma^2, ||H - f''|| <= delta and R >= ||x_0 - x*||: Nesterov's
+    E f - f* = O(sigma R / sqrt(T) + delta R^2 / T^2 + L2 R^3 / T^3), where E ||g - grad
+    f||^2 <= sigma^2, ||H - f''|| <= delta and R = `radius` >= ||x_0 - x*||: Nesterov's
     accelerated cubic method where both are 0. `batch` and `hessian_batch` terms of a
-    FiniteSum are drawn, with replacement, for each g and H; None: exact. A sampled H
-    is counted as its columns. The model is minimised exactly (the paper's tau is 0).
+    FiniteSum are drawn, with replacement, for each g and H; None: exact. A sampled H is
+    counted as its columns. The model is minimised exactly (the paper's tau is 0).
 
     From its abstract and memory: the constants were derived anew, and agree with the
     rates. `M=None` (ours; exact gradients only) doubles M, without moving, until

@@ -36,11 +36,12 @@ class Saga(Method):
     x+ = x - gamma (mean_B(f_j'(x) - f_j'(phi_j)) + 1/n sum_i f_i'(phi_i))
     phi_j = x for j in B, drawn independently, |B| = batch
 
-    With batch = 1 and gamma = 1 / (3 L_max), L_max of the gradients of the convex
-    terms, E ||x_k - x*||^2 falls by 1 - min(1 / (4 n), mu / (3 L_max)) a step. The
-    default for a batch has L_B = L + (L_max - L) / batch in its place: reconstructed
-    from the bound of the estimator's variance, and 1 / (3 L_max) serves any batch.
-    Where a problem knows no L_max, n L bounds it, and steps are as short as that.
+    With batch = 1 and gamma = `step_size` = 1 / (3 L_max), L_max of the gradients of
+    the convex terms, E ||x_k - x*||^2 falls by 1 - min(1 / (4 n), mu / (3 L_max)) a
+    step. The default for a batch has L_B = L + (L_max - L) / batch in its place:
+    reconstructed from the bound of the estimator's variance, and 1 / (3 L_max) serves
+    any batch. Where a problem knows no L_max, n L bounds it, and steps are as short as
+    that.
 
     The table holds n gradients: n times the memory of x. Terms are taken as a check
     sees them, without their own randomness (dropout), which no table can cancel.

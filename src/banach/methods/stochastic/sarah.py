@@ -39,8 +39,8 @@ class Sarah(reduced.InEpochs):
     drawn independently. With `last` False, batch = 1, convex terms and F mu-strongly
     convex, E ||F'||^2 falls by 1 / (mu eta (m + 1)) + eta L / (2 - eta L) an epoch, L
     of a term: steps as long as 1 / L, where SVRG's proof ends at 1 / (4 L). The default
-    is eta = 1 / (2 L_B), L_B = L + (L_max - L) / batch by the variance of a mean, with
-    n L for an L_max that nobody knows, and m = 2 n / batch.
+    is eta = `step_size` = 1 / (2 L_B), L_B = L + (L_max - L) / batch by the variance of
+    a mean, with n L for an L_max that nobody knows, and m = 2 n / batch.
 
     Terms are taken as a check sees them, without their own randomness. SARAH+, which
     ends an epoch when ||v_t|| has fallen, is not built. Fails with steps above 1 / L_B;

@@ -37,7 +37,8 @@ class Svrg(reduced.InEpochs):
     A step of the method is an epoch: n + 2 m |B| gradients of terms, |B| = batch,
     m = `inner`, terms drawn independently. For option II and batch = 1, F
     mu-strongly convex and terms convex, E F - F* falls by 1 / (mu eta (1 - 2 L eta) m)
-    + 2 L eta / (1 - 2 L eta) an epoch, L of a term; eta = 0.1 / L is the paper's. The
+    + 2 L eta / (1 - 2 L eta) an epoch, L of a term; eta = `step_size` =
+    0.1 / L is the paper's. The
     default has m = 2 n / batch, as its experiments, and L_B = L + (L_max - L) / batch,
     with n L for an L_max that nobody knows: by the bound of the estimator's variance.
 
