@@ -13,7 +13,7 @@ NAMES = (
 ).split()
 EXTRA = (
     "training awkward constants defaults cutest cutest_equations unconstrained tables "
-    "nist transport speed"
+    "nist transport speed specialists"
 ).split()
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
