@@ -188,22 +188,20 @@ def sparse_logistic(quick: bool) -> Job:
 
 
 def logistic(quick: bool) -> Job:
-    A, y = data.conditioned(*((2000, 50) if quick else (20_000, 500)))
-    return Job(
-        f"ridge logistic, {A.shape[0]} x {A.shape[1]}, condition 1e4", 1e-8,
-        lambda: bn.LogisticRegression(A, y, 1.0, intercept=False),
-        scikit_logistic(A, y, 1.0),
-        "scikit-learn newton-cholesky", {SAME: 0.3, ANEW: 0.4}, rounds=7,
-    )  # fmt: skip
+    return _ridge(*((2000, 50) if quick else (20_000, 500)), 0.3, 0.4)
 
 
 def tall_logistic(quick: bool) -> Job:
-    A, y = data.conditioned(*((5000, 20) if quick else (128_000, 50)))
+    return _ridge(*((5000, 20) if quick else (128_000, 50)), 0.5, 0.5)
+
+
+def _ridge(n: int, p: int, same: float, anew: float) -> Job:
+    A, y = data.conditioned(n, p)
     return Job(
-        f"ridge logistic, {A.shape[0]} x {A.shape[1]}, condition 1e4", 1e-8,
+        f"ridge logistic, {n} x {p}, condition 1e4", 1e-8,
         lambda: bn.LogisticRegression(A, y, 1.0, intercept=False),
-        scikit_logistic(A, y, 1.0),
-        "scikit-learn newton-cholesky", {SAME: 0.5, ANEW: 0.5}, rounds=7,
+        scikit_logistic(A, y, 1.0), "scikit-learn newton-cholesky",
+        {SAME: same, ANEW: anew}, rounds=7,
     )  # fmt: skip
 
 

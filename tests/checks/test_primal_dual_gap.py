@@ -170,7 +170,7 @@ def test_the_bound_is_that_of_rational_arithmetic():
         y = 0.6 * draw.choice([-1.0, -0.3, 1.0], 3) * (1 - 2e-16)
         v, g = 0.4 * draw.uniform(-1, 1, N), 1e3 * draw.normal(size=N)
         with compat.double():
-            value, slack = _bound(p, *map(jnp.asarray, (x, y, v, g)), None, MU)
+            value, slack = _bound(p, *map(jnp.asarray, (x, y, v, g)), 0.0, MU)
         X, Y, V, G = ([Fraction(float(t)) for t in a] for a in (x, y, v, g))
         R = [[Fraction(float(t)) for t in row] for row in rows]
         image = [sum(a * b for a, b in zip(row, X, strict=True)) for row in R]
@@ -195,7 +195,7 @@ def test_what_roundings_of_k_x_hide_is_charged():
         for y in (np.array([lam]), np.array([-lam])):
             g = -np.asarray(rows.T @ y)
             with compat.double():
-                value, slack = _bound(p, *map(jnp.asarray, (x, y, zero, g)), None, MU)
+                value, slack = _bound(p, *map(jnp.asarray, (x, y, zero, g)), 0.0, MU)
             image = sum(Fraction(float(a)) * Fraction(float(b))
                         for a, b in zip(rows[0], x, strict=True))  # fmt: skip
             Y = Fraction(float(y[0]))

@@ -52,15 +52,21 @@ def iterates(oracles, steps, lipschitz, pairwise):
             d, most, drop = np.eye(len(V))[s] - w, 1.0, None
         else:
             d, most = w - np.eye(len(V))[a], w[a] / (1 - w[a])
-        move, L = d @ V, 0.9 * L
-        while True:
-            t = min(-g @ move / (L * move @ move), most)
-            bound = f + t * g @ move + L / 2 * t**2 * move @ move
-            if oracles.value(x + t * move) <= bound:
-                break
-            L *= 2
-        w = np.maximum(w + t * d, 0)
-        if drop is not None and t == most:
-            w[drop] = 0
+        w, L = backtracked(oracles, w, d, (f, g), L, most, drop)
         out.append(w @ V)
     return out
+
+
+def backtracked(oracles, w, d, here, L, most, drop):
+    """The weights after a step along d, and L; at its `most` one vertex is dropped."""
+    x, move, L, (f, g) = w @ oracles.V, d @ oracles.V, 0.9 * L, here
+    while True:
+        t = min(-g @ move / (L * move @ move), most)
+        bound = f + t * g @ move + L / 2 * t**2 * move @ move
+        if oracles.value(x + t * move) <= bound:
+            break
+        L *= 2
+    w = np.maximum(w + t * d, 0)
+    if drop is not None and t == most:
+        w[drop] = 0
+    return w, L

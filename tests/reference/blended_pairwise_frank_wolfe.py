@@ -21,15 +21,6 @@ def iterates(oracles, x0, steps, *, lipschitz):
         d, most = eye[z] - w, 1.0
         if scores[a] - scores[s] >= g @ x - scores[z]:
             d, most, drop = eye[s] - eye[a], w[a], a
-        move, L = d @ V, 0.9 * L
-        while True:
-            t = min(-g @ move / (L * move @ move), most)
-            bound = f + t * g @ move + L / 2 * t**2 * move @ move
-            if oracles.value(x + t * move) <= bound:
-                break
-            L *= 2
-        w = np.maximum(w + t * d, 0)
-        if drop is not None and t == most:
-            w[drop] = 0
+        w, L = _vertices.backtracked(oracles, w, d, (f, g), L, most, drop)
         out.append(w @ V)
     return out

@@ -46,14 +46,15 @@ def _within(variable: Any, store: Store) -> Iterator[None]:
 
 
 def found(
-    name: str, of: tuple[Any, ...], make: Callable[[], Any], grows: bool = False
+    name: str, of: tuple[Any, ...], make: Callable[[], Any], lasting: bool = False
 ) -> Any:
     """`make()`, or what it was for these very objects and this name.
 
-    `grows`: it is worked on, and a later run of the same problem must not see how far
-    an earlier one came.
+    `lasting`: with what is kept of the problem too, for its later runs. Not what is
+    worked on, as those must not see how far an earlier run came; nor of arrays that are
+    none of that problem's, as those of a solve inside a user's function.
     """
-    open_ = (_STRETCH.get(), None if grows else _OWN.get())
+    open_ = (_STRETCH.get(), _OWN.get() if lasting else None)
     stores = [store for store in open_ if store is not None]
     for store in stores:
         for past, value in store.get(name, ()):

@@ -139,6 +139,8 @@ def entries(value: Any, name: str) -> Entries:
 
 def _by_rows(rows: np.ndarray, columns: np.ndarray, shape: tuple) -> np.ndarray:
     """The order by row and then column, of entries as they come where both agree."""
+    if sum(shape) > 8 * rows.size:  # mostly empty: counting would visit every row
+        return np.lexsort((columns, rows))
     if (np.diff(columns) >= 0).all():  # as in CSC
         return _counted(rows, shape[0])
     order = _counted(columns, shape[1])

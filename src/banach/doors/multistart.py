@@ -106,8 +106,9 @@ def multistart(
         starts: how many are drawn, the problem's own first; or the starts themselves.
         method: as in `bn.solve_many`.
         spread: how far they are drawn: an entry x of the problem's start becomes
-            x exp(spread z), an entry of 0 becomes spread z, z normal; where both bounds
-            are finite an entry is uniform between them, and others stay within theirs.
+            x exp(spread z), or as far from x on its other side, an entry of 0 becomes
+            spread z, z normal; where both bounds are finite an entry is uniform between
+            them, and others are clipped to theirs.
         tol, check, max_steps, time_limit: as in `bn.solve_many`.
         seed: of what is drawn.
 

@@ -33,28 +33,26 @@ def scaled_prox():
     return found
 
 
+def _gradients(rival, most):
+    """Of its own to a residual of 1e-6 of the first on Lassos, over a rival's."""
+    methods = {
+        "own": lambda _: ProximalQuasiNewton(),
+        "rival": lambda problem: rival(float(problem.facts().L)),
+    }
+    table = runs.prices(instances.lassos(), methods, SMALL, 1e-6, most, "grad")
+    return runs.ratios(table, "own", "rival")
+
+
 @reported("Becker and Fadili 2012, section 5, figures", at_most(1.0, "mean"))
 def against_fista():
     """Gradients to a residual of 1e-6 of the first on Lassos, over those of FISTA."""
-    methods = {
-        "own": lambda _: ProximalQuasiNewton(),
-        "FISTA": lambda problem: _instances.fista(float(problem.facts().L)),
-    }
-    rows = instances.lassos()
-    table = runs.prices(rows, methods, SMALL, 1e-6, 20_000, "grad")
-    return runs.ratios(table, "own", "FISTA")
+    return _gradients(_instances.fista, 20_000)
 
 
 @reported("Becker and Fadili 2012, section 5, figures", at_most(0.5, "mean"))
 def against_ista():
     """The same over proximal gradients of step 1 / L."""
-    methods = {
-        "own": lambda _: ProximalQuasiNewton(),
-        "ISTA": lambda problem: _instances.ista(float(problem.facts().L)),
-    }
-    rows = instances.lassos()
-    table = runs.prices(rows, methods, SMALL, 1e-6, 100_000, "grad")
-    return runs.ratios(table, "own", "ISTA")
+    return _gradients(_instances.ista, 100_000)
 
 
 @ours("a user's question", at_most(10.0))

@@ -44,7 +44,7 @@ class KKT(Scaled):
     complementarity are held against min(1, ||grad f(x0)||), or 1 where rounding is all
     that is left of them; u_i is the smaller of max(|c_i|, ||grad c_i||) at the
     problem's own x0 and at x: a start far away excuses nothing. An absolute tolerance
-    is of ||x - P(x - grad L)||_2 and of violations in natural units.
+    is of the same 2-norm of x - P(x - grad L) and of violations in natural units.
 
     A residual: nothing is said of f(x) - f* or of the distance to a solution, and
     maximisers and saddle points satisfy it too.
@@ -306,6 +306,18 @@ class _Values(NamedTuple):
     parts: tuple[Scalar, ...]
 
 
+def _towards(x: Array, h: Array, low: Array, high: Array) -> Array:
+    """x - P(x - h), in units of h also where the box is narrower than 2 |h|.
+
+    There it is |h| times the distance to the bound over half of the width, at most
+    twice as steep in h: the width alone would bound x - P(x - h).
+    """
+    moved, width = x - jnp.clip(x - h, low, high), high - low
+    narrow = (width > 0) & (2 * jnp.abs(h) > width)
+    by = jnp.where(narrow, 2 * jnp.abs(h) / jnp.where(narrow, width, 1), 1)
+    return jnp.sign(moved) * jnp.minimum(jnp.abs(h), jnp.abs(moved) * by)
+
+
 class _At(eqx.Module):
     """One point: everything that does not depend on the multipliers."""
 
@@ -396,17 +408,9 @@ class _At(eqx.Module):
         h = h / jnp.where(self.unit > 0, self.unit, 1)
         if not self.problem.bounded():
             return h
-        low, high = self.bounds
-        moved = self.flat - jnp.clip(self.flat - h, low, high)
-        if self.X is not None:
-            return moved
-        # Across a box narrower than h everything would be less than its width.
-        width = high - low
-        narrow = (width > 0) & (2 * jnp.abs(h) > width)
-        grown = moved * jnp.where(
-            narrow, 2 * jnp.abs(h) / jnp.where(narrow, width, 1), 1
-        )
-        return jnp.sign(moved) * jnp.minimum(jnp.abs(h), jnp.abs(grown))
+        if self.X is None:
+            return _towards(self.flat, h, *self.bounds)
+        return self.flat - jnp.clip(self.flat - h, *self.bounds)
 
     def length(self, r: Array) -> Scalar:
         """The largest component; without a reference the 2-norm."""
@@ -461,7 +465,7 @@ class _At(eqx.Module):
         def moved(h: Array) -> Array:
             if not self.problem.bounded():
                 return h
-            return x - jnp.clip(x - h, *self.problem.bounds())
+            return _towards(x, h, *self.problem.bounds())
 
         if h is None:
             norm = tree.norm(moved(self.slope(lam) / self.X))
@@ -469,7 +473,7 @@ class _At(eqx.Module):
         error = h.error
         if self.problem.bounded():
             eps = jnp.finfo(x.dtype).eps
-            error = error + eps * (jnp.abs(x) + jnp.abs(h.value))
+            error = 2 * (error + 4 * eps * (jnp.abs(x) + jnp.abs(h.value)))
         norm = tree.norm(moved(h.value))
         return norm, evaluation.norm_slack(norm, error, x.size)
 

@@ -7,7 +7,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
-from banach.core import compat
+from banach.core import compat, unchanged
 from banach.core.problem import Misuse
 from banach.kinds import sparse_input
 from banach.parts.sparse import SparseMatrix
@@ -48,7 +48,8 @@ def empty_from(problem: Model) -> float:
         raise Misuse(
             f"no first point of this path is known, so that multiples= is needed. {why}"
         )
-    model = problem.host_model()
+    with unchanged.known({}):  # asked inside another run it belongs to none
+        model = problem.host_model()
     if not np.all(model.l1 > 0):
         raise Misuse(
             "no multiple makes all coefficients 0, as some have an l1 weight of 0; "

@@ -49,7 +49,7 @@ def without(problem: Any) -> str | None:
 def of(problem: Any) -> HostModel:
     """The model in float64; see `without`."""
     bits = tuple(jax.tree.leaves(problem.A))
-    A, one = unchanged.found("host data", bits, lambda: _data(problem.A))
+    A, one = unchanged.found("host data", bits, lambda: _data(problem.A), True)
     n, p = A.shape
     pair = _weights(problem.term) or (0.0, 0.0)
     l1, l2 = (np.broadcast_to(np.asarray(v, np.float64), (p,)) for v in pair)

@@ -1,7 +1,7 @@
 """How far f(x) + g(x) + h(K x) is above its least value, f strongly convex."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -95,13 +95,11 @@ class PrimalDualGap(Scaled):
         label, pair = traced.rounding, _scaled(judged, step)
         mu = evaluation.rounded_down(problem.facts().mu, step.x.dtype)
 
-        def cheap() -> tuple[Scalar, Scalar]:
-            return _bound(judged, step.x, *pair, judged.grad(step.x), None, mu)
-
         against = screen_scale(problem, self.scale)
+        rough, _ = _bound(judged, step.x, *pair, judged.grad(step.x), 0, mu)
         value, slack = evaluation.screened(
-            evaluation.below(self.screen, cheap()[0], against),
-            lambda: (cheap()[0], cheap()[0] / 2),
+            evaluation.below(self.screen, rough, against),
+            lambda: (rough, rough / 2),
             lambda: _bound(judged, step.x, *pair, *_judged(traced), mu),
         )
         strange = some((judged.g, judged.h), jnp.isnan)
@@ -173,14 +171,9 @@ def without(problem: Any) -> str | None:
     return None
 
 
-class _Gradient(NamedTuple):
-    value: Array
-    error: Array
-
-
-def _judged(traced: Any) -> tuple[Array, Array]:
+def _judged(traced: evaluation.Traced) -> tuple[Array, Array]:
     found = traced.judge()
-    return _Gradient(found.value, found.error)
+    return found.value, found.error
 
 
 def _scaled(problem: Any, step: Any) -> tuple[Array, Array]:
@@ -210,7 +203,7 @@ def _bound(
     rough = gam(back + 2, kind) * problem.absolute_back(jnp.abs(y))
     rough += 2 * tiny * (back + 1) * (2 + tree.max_abs(y))
     rough += 4 * u * (jnp.abs(g) + jnp.abs(down) + jnp.abs(v))
-    rough += 0 if error is None else error
+    rough += error
     norm = tree.norm(r)
     left = evaluation.half_square(norm, evaluation.norm_slack(norm, rough, x.size), mu)
     value, slack = left

@@ -170,6 +170,6 @@ def _curvatures(A: np.ndarray) -> tuple[float, float | None]:
     values = np.linalg.eigvalsh(square)
     low, top = float(values[0]), float(values[-1])
     # Of the product n eps ||A||_F^2, of the eigenvalues p eps times their largest.
-    off = 4 * (n + p) * np.finfo(float).eps * max(float(np.trace(square)), top)
+    off = 4 * (n + p) * np.finfo(float).eps * float(np.trace(square))
     low = low - off
     return top + off, low if low > off else None

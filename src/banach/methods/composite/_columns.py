@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from banach.core import unchanged
-from banach.methods.composite._newton_systems import DENSE
+from banach.methods.composite._newton_systems import DENSE, squares
 
 Vector = Float[np.ndarray, " k"]
 
@@ -34,23 +34,11 @@ class Columns:
         self.inside: Bool[np.ndarray, " p"] = np.zeros(A.shape[1], bool)
         self.busy = False  # in a run that has not ended
         like = A, model.weight
-        self.unit = unchanged.found("units of columns", like, self._units)
+        self.unit = unchanged.found("units of columns", like, self._units, True)
 
     def _units(self) -> Vector:
-        A, w = self.A, self.weight
-        if not self.dense:
-            size = type(A)((A.data**2, A.indices, A.indptr), A.shape).T @ w
-        elif self.even:
-            size = np.einsum("ij,ij->j", A, A)
-        else:
-            size = np.einsum("ij,ij,i->j", A, A, w)
+        size = squares(self.A, self.weight)
         return 1 / np.sqrt(np.where(size > 0, size, 1))
-
-    def means(self, new: Int[np.ndarray, " m"]) -> Vector:
-        """What is taken from these columns of W when they are centred."""
-        at = np.full(self.A.shape[1], 0.0)
-        at[self.W] = self.centre
-        return at[new]
 
     def add(self, new: Int[np.ndarray, " m"]) -> None:
         """Columns outside W to the right of those in it."""
@@ -96,7 +84,7 @@ def of(model: Any) -> Columns:
     """Of a model; along a path, those that the point before has gathered."""
     like = (model.A, model.weight)
     name = f"columns {model.intercept} {model.constant}"
-    kept = unchanged.found(name, like, lambda: Columns(model), grows=True)
+    kept = unchanged.found(name, like, lambda: Columns(model))
     # Two runs in turns would each take the other's columns for solved.
     return Columns(model) if kept.busy else kept
 

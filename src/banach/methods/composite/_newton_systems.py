@@ -12,6 +12,15 @@ DENSE = 2000
 MOST = 300
 
 
+def squares(A: Any, w: Vector) -> Vector:
+    """sum_i w_i a_ij^2 of the columns of an array, or of a CSC array of SciPy's."""
+    if not isinstance(A, np.ndarray):
+        return type(A)((A.data**2, A.indices, A.indptr), A.shape).T @ w
+    if np.all(w == 1):
+        return np.einsum("ij,ij->j", A, A)
+    return np.einsum("ij,ij,i->j", A, A, w)
+
+
 class System(Protocol):
     """H >= 0 in units of its own."""
 
@@ -49,11 +58,7 @@ class Products:
     def __init__(self, B: Any, d: Vector, bent: Vector, least: Vector):
         self.B, self.d, self.bent = B, d, bent
         self.ones = bent.size > B.shape[1]
-        if isinstance(B, np.ndarray):
-            size = np.einsum("ij,ij,i->j", B, B, d)
-        else:
-            size = type(B)((B.data**2, B.indices, B.indptr), B.shape).T @ d
-        size = np.append(size, d.sum())[: bent.size] + bent
+        size = np.append(squares(B, d), d.sum())[: bent.size] + bent
         self.size = np.maximum(np.sqrt(np.maximum(size, 0)), least)
 
     def _times(self, v: Vector) -> Vector:

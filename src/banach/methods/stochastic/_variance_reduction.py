@@ -1,7 +1,8 @@
 """What variance-reduced methods of finite sums share: draws, gradients, smoothness."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
@@ -10,6 +11,7 @@ from banach.core import tree
 from banach.core.facts import Facts
 from banach.core.hyperparameters import upper
 from banach.core.method import Method, Refusal
+from banach.core.point import Point
 
 
 def smoothness(name: str, problem: Any, facts: Facts, batch: int) -> Any:
@@ -65,8 +67,17 @@ def difference(problem: Any, x: PyTree, y: PyTree, index: Int[Array, " m"]) -> P
     )
 
 
+class EpochState(eqx.Module):
+    """Iterate, and the gradients of terms so far."""
+
+    x: PyTree
+    calls: Int[Array, ""]
+
+
 class InEpochs(Method):
     """A method whose step is a whole gradient and at most `inner` pairs of batches."""
+
+    absorbing: ClassVar[bool] = True
 
     @property
     def typical(self) -> dict[str, float]:  # type: ignore[override]
@@ -76,3 +87,27 @@ class InEpochs(Method):
     def calls(self, state: PyTree) -> dict[str, Any]:
         """As counted in the state."""
         return {"stochastic_grad": state.calls}
+
+
+class OfSnapshots(InEpochs):
+    """One with a `step_size` and nothing kept between epochs, as SVRG and SARAH.
+
+    `share` is the default of step_size L_B.
+    """
+
+    share: ClassVar[float]
+
+    @classmethod
+    def suggest(  # type: ignore[override]
+        cls, problem: Any, facts: Facts, batch: int | None = None
+    ) -> Any:
+        """Steps of `share` / L_B, and epochs of two passes."""
+        batch = batch_of(problem) if batch is None else batch
+        L = smoothness(cls.card.name, problem, facts, batch)
+        if isinstance(L, Refusal):
+            return L
+        return cls(cls.share / L, epoch(problem, batch), batch)
+
+    def init(self, problem: Any, start: Point, key: Array) -> EpochState:
+        """At the start."""
+        return EpochState(start.x, jnp.zeros((), jnp.int32))

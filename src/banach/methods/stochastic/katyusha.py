@@ -1,6 +1,6 @@
 """Katyusha: variance-reduced steps with momentum that a snapshot holds back."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -49,8 +49,6 @@ class Katyusha(reduced.InEpochs):
     Terms are taken as a check sees them, without their own randomness. Fails where L is
     that of F instead of its terms' (batch = 1), or mu exceeds a term's.
     """
-
-    absorbing: ClassVar[bool] = True
 
     L: Any = real()
     mu: Any = real()

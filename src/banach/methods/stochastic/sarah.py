@@ -2,23 +2,13 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, flag, real
-from banach.core.method import Refusal
 from banach.methods.stochastic import _variance_reduction as reduced
-
-
-class SarahState(eqx.Module):
-    """Where the epoch begins, and gradients of terms so far."""
-
-    x: PyTree
-    calls: Int[Array, ""]
 
 
 @method(
@@ -28,7 +18,7 @@ class SarahState(eqx.Module):
     paper="nguyen2017sarah",
     random=True,
 )
-class Sarah(reduced.InEpochs):
+class Sarah(reduced.OfSnapshots):
     """Epochs along a recursive, biased gradient whose own steps fade away.
 
     v_0 = F'(w_0),  w_1 = w_0 - eta v_0
@@ -47,23 +37,12 @@ class Sarah(reduced.InEpochs):
     late in a long epoch v_t is so short that nothing moves.
     """
 
-    absorbing: ClassVar[bool] = True
+    share: ClassVar[float] = 0.5
 
     step_size: Any = real()
     inner: int = count(static=True)
     batch: int = count(1, static=True)
     last: bool = flag(True, static=True)
-
-    @classmethod
-    def suggest(cls, problem, facts, batch=None):
-        batch = reduced.batch_of(problem) if batch is None else batch
-        L = reduced.smoothness("sarah", problem, facts, batch)
-        if isinstance(L, Refusal):
-            return L
-        return cls(0.5 / L, reduced.epoch(problem, batch), batch)
-
-    def init(self, problem, start, key):
-        return SarahState(start.x, jnp.zeros((), jnp.int32))
 
     def step(self, problem, state, key):
         v = reduced.full(problem, state.x)
@@ -83,4 +62,4 @@ class Sarah(reduced.InEpochs):
 
         w, _, _ = jax.lax.fori_loop(1, end, step, (first, state.x, v))
         pairs = jnp.maximum(jnp.asarray(end, jnp.int32) - 1, 0)
-        return SarahState(w, state.calls + problem.n + 2 * self.batch * pairs)
+        return reduced.EpochState(w, state.calls + problem.n + 2 * self.batch * pairs)

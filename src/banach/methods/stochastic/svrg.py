@@ -2,23 +2,13 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, flag, real
-from banach.core.method import Refusal
 from banach.methods.stochastic import _variance_reduction as reduced
-
-
-class SvrgState(eqx.Module):
-    """Snapshot, and gradients of terms so far."""
-
-    x: PyTree
-    calls: Int[Array, ""]
 
 
 @method(
@@ -28,7 +18,7 @@ class SvrgState(eqx.Module):
     paper="johnson2013accelerating",
     random=True,
 )
-class Svrg(reduced.InEpochs):
+class Svrg(reduced.OfSnapshots):
     """Epochs of stochastic steps whose noise falls with the distance to a snapshot.
 
     w_0 = x~,  w_t = w_{t-1} - eta (mean_B(f_i'(w_{t-1}) - f_i'(x~)) + F'(x~))
@@ -46,23 +36,12 @@ class Svrg(reduced.InEpochs):
     above 1 / (4 L_B): nothing is proved, and soon it diverges.
     """
 
-    absorbing: ClassVar[bool] = True
+    share: ClassVar[float] = 0.1
 
     step_size: Any = real()
     inner: int = count(static=True)
     batch: int = count(1, static=True)
     last: bool = flag(True, static=True)
-
-    @classmethod
-    def suggest(cls, problem, facts, batch=None):
-        batch = reduced.batch_of(problem) if batch is None else batch
-        L = reduced.smoothness("svrg", problem, facts, batch)
-        if isinstance(L, Refusal):
-            return L
-        return cls(0.1 / L, reduced.epoch(problem, batch), batch)
-
-    def init(self, problem, start, key):
-        return SvrgState(start.x, jnp.zeros((), jnp.int32))
 
     def step(self, problem, state, key):
         whole = reduced.full(problem, state.x)
@@ -79,4 +58,4 @@ class Svrg(reduced.InEpochs):
 
         # Steps beyond the one that is kept are not taken.
         w = jax.lax.fori_loop(0, end, step, state.x)
-        return SvrgState(w, state.calls + problem.n + 2 * self.batch * end)
+        return reduced.EpochState(w, state.calls + problem.n + 2 * self.batch * end)
