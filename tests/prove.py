@@ -27,7 +27,6 @@ SUITES = {
     "test_cards": "card, files, refusals",
     "test_hyperparameters": "hyperparameters",
     "test_runs": "whole runs on its beds",
-    "test_executors": "the same by every executor",
     "test_compiled": COMPILED,
 }
 OWN = "its own tests"

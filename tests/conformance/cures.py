@@ -94,13 +94,11 @@ CURES = {
     "test_what_xla_makes_of_it_is_proved": (
         "see the law that failed in laws.py; then make prove METHOD=name writes it down"
     ),
-    "test_all_executors_make_the_same_three_steps": (
-        "a step divides by what may vanish, or compares two numbers that are equal but "
-        f"for rounding: guard it by jnp.where; {BITS}"
-    ),
     "test_the_compiled_loop": (
         "see the law that failed in laws.py: an array of Python numbers in the state "
-        "makes new programs, lanes need jnp.where instead of if"
+        "makes new programs, lanes need jnp.where instead of if; where executors differ, "
+        "a step divides by what may vanish, or compares two numbers that are equal but "
+        f"for rounding: guard it by jnp.where; {BITS}"
     ),
 }
 

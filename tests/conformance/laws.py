@@ -1,7 +1,7 @@
 """What holds of a case whichever executor runs it, and what is asked of XLA's alone.
 
-The laws of layer A (`test_runs.py`) and of layer C (`test_compiled.py`) that are the
-same are stated here once.
+The laws of layer A (`test_runs.py`) and of layers B and C (`test_compiled.py`) that are
+the same are stated here once.
 """
 
 import jax
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from programs_of import LIMITS, STEPS, THETAS, TOL, bits, flat
 
-from banach.engine import compile_cache, driver, judge, step_programs
-from banach.engine.loop import CODE
+from banach.core import compat
+from banach.engine import compile_cache, driver, judge, step_programs, tiers
+from banach.engine.loop import CODE, TIERS
 from banach.engine.plan import Limits, Manner, Past, Plan
 
 EXACT = 1e-13
@@ -83,7 +84,32 @@ def a_bound_holds(case, r, slack=0.0):
         assert case.bed.measures[said](r.x) <= float(c.value) + slack
 
 
-# The compiled loop's own properties: layer C ------------------------------------------
+# What XLA makes of a method: layers B and C ------------------------------------------
+
+
+def executors(case):
+    """Those that can run a case."""
+    with compat.double():
+        if tiers.apart(case.ready) is not None:
+            return TIERS[2:]
+    return TIERS if case.tier == "numpy" else TIERS[1:]
+
+
+def all_executors_make_the_same_steps(case, folder):
+    """Three steps: the iterate, and what the check says of it, to rounding."""
+    runs = {tier: case.solve(tier=tier, max_steps=3) for tier in executors(case)}
+    last = runs["fused"]
+    x = flat(case.method.point(last.carry.state).x)
+    scale = np.abs(x).max()
+    for tier, r in runs.items():
+        assert r.manifest["schedule"]["legs"] == [[tier, 0]]
+        assert (r.steps, r.status, r.calls) == (last.steps, last.status, last.calls)
+        at = flat(case.method.point(r.carry.state).x)
+        np.testing.assert_allclose(at, x, rtol=0, atol=1e-9 * scale)
+        a, b = r.certificate, last.certificate
+        assert (a.quantity, a.grade) == (b.quantity, b.grade)
+        apart = abs(float(a.value) - float(b.value))
+        assert apart <= 1e-9 * float(b.scale) + float(a.slack) + float(b.slack)
 
 
 def new_values_never_compile(case, folder):
@@ -170,6 +196,7 @@ def single_precision_stays_single(case, folder):
 
 
 COMPILED = (
+    all_executors_make_the_same_steps,
     new_values_never_compile,
     resume_is_exact_compiled,
     nan_is_reported_compiled,
@@ -177,4 +204,4 @@ COMPILED = (
     the_derivative_is_that_of_the_solution_or_nan,
     single_precision_stays_single,
 )
-"""Layer C: functions of (case, a folder to write in)."""
+"""Layers B and C: functions of (case, a folder to write in)."""

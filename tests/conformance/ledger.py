@@ -1,14 +1,14 @@
 """What the compiled loop of a (method, bed) was proved with, by hash of its programs.
 
-    make prove               # run layer C for what differs, and write it down
+    make prove               # run B and C for what differs, and write it down
     make prove METHOD=name   # of one method
     make prove EVERY=1       # layer E: all pairs, those that stand too, for a release
     python -m tests.conformance.ledger    # what differs from ledger.toml
 
 `ledger.toml` holds, for each pair, the hash of the jaxprs of `init`, `step`, what is
-seen of a state, and the look, that all of layer C (`laws.COMPILED`) has passed with.
-The suite runs layer C for pairs that are missing there or differ, and so proves a
-changed method fully and an unchanged one not again. The hash depends on the version
+seen of a state, and the look, that layers B and C (`laws.COMPILED`) have passed with.
+The suite runs both for pairs that are missing there or differ, and so proves a changed
+method fully and an unchanged one not again. The hash depends on the version
 of JAX, which is written beside it; not on the machine, on names of variables or
 functions, or on lines of the source.
 """
@@ -33,7 +33,7 @@ from banach.engine import tiers  # noqa: E402
 
 FILE = HERE / "ledger.toml"
 _HEAD = """\
-# Written by `make prove`: the programs that layer C of the tests has passed with.
+# Written by `make prove`: the programs that layers B and C have passed with.
 # [not_interpreted]: pairs that NumPy does not run, and why; by hand.
 """
 _CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr"}
@@ -189,13 +189,13 @@ def stands(case, ledger: dict = LEDGER) -> bool:
 
 
 def proved(case, folder: Path, ledger: dict = LEDGER) -> None:
-    """Layer C for a case, unless the ledger has it."""
+    """Layers B and C for a case, unless the ledger has it."""
     if not stands(case, ledger):
         everything(case, folder)
 
 
 def everything(case, folder: Path) -> None:
-    """All of layer C for one case."""
+    """All of layers B and C for one case."""
     from laws import COMPILED
 
     for law in COMPILED:
@@ -208,7 +208,7 @@ def main(argv: list[str]) -> int:
     from programs_of import Case
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prove", action="store_true", help="run layer C, write")
+    parser.add_argument("--prove", action="store_true", help="run B and C, write")
     parser.add_argument("--method", help="of these methods alone, by commas")
     parser.add_argument(
         "--every", action="store_true", help="also what stands: layer E, for a release"

@@ -22,6 +22,7 @@ BRIDGES = [n for n, e in INDEX.items() if e["family"] == "bridge"]
 # Ours that run in NumPy alone: no kernel, state or executor to prove; their own tests.
 HOSTED = [n for n, e in INDEX.items() if e["host"] and n not in BRIDGES]
 NATIVE = [n for n in INDEX if n not in BRIDGES and n not in HOSTED]
+OWN = {id(bed.problem): name for name, bed in BEDS.items()}
 ASKED = {n for n in os.environ.get("BANACH_METHODS", "").split(",") if n}
 
 
@@ -57,9 +58,19 @@ def cases(pairs: list[tuple[str, str]], quick: Any = None) -> list:
 
 
 def built(name: str, problem):
-    """The method for this problem, or its Refusal."""
+    """The method for this problem, or its Refusal; made once for a bed as it stands."""
+    bed = OWN.get(id(problem))
+    return _built(name, problem) if bed is None else _for_bed(name, bed)
+
+
+def _built(name: str, problem):
     with compat.double():
         return defaults.suggest(name, problem, problem.facts())
+
+
+@functools.cache
+def _for_bed(name: str, bed: str):
+    return _built(name, BEDS[bed].problem)
 
 
 @functools.cache
@@ -73,6 +84,8 @@ def applicable(name: str) -> list[str]:
 
 def itself(name: str, problem) -> bool:
     """Whether the method takes this problem itself, be it in scaled columns."""
+    if not set(INDEX[name]["needs"]) <= problem.oracles():
+        return False  # through a view at most, and those are many to ask
     made = built(name, problem)
     if isinstance(made, Refusal):
         return False
@@ -86,7 +99,7 @@ def pairs() -> list[tuple[str, str]]:
 
 
 def one_a_method() -> list[tuple[str, str]]:
-    """One bed for each method: layer B.
+    """One bed for each method: the default tier of layer A.
 
     Which one follows from the method's name alone, so that the beds are shared out
     and a new method changes nobody else's.
@@ -99,14 +112,15 @@ def one_a_method() -> list[tuple[str, str]]:
     return chosen
 
 
+@functools.cache
 def one_a_kind() -> list[tuple[str, str]]:
-    """One method for each family and kind of problem: layer C.
+    """Few pairs in which every family and every kind of problem occurs.
 
-    The family's representative where it applies, else the one of the shortest source,
-    whose programs are soon compiled; on the first bed of the kind that it applies to.
+    What the engine makes of methods is run on these whatever the ledger says: layers B
+    and C. Pairs with a family and a kind that are both new come first; among alike, the
+    family's representative, then the shortest source, whose programs are soon compiled.
     All pairs of the methods that are asked for.
     """
-    chosen: dict[tuple[str, str], tuple[str, str]] = {}
     first = representatives()
 
     def dear(pair: tuple[str, str]) -> tuple[bool, int, str]:
@@ -116,10 +130,18 @@ def one_a_kind() -> list[tuple[str, str]]:
         ).with_suffix(".py")
         return name not in first, home.stat().st_size, name
 
-    for name, bed in sorted(pairs(), key=dear):
-        chosen.setdefault((INDEX[name]["family"], BEDS[bed].problem.kind), (name, bed))
+    def ends(pair: tuple[str, str]) -> set[str]:
+        return {f"of {INDEX[pair[0]]['family']}", f"on {BEDS[pair[1]].problem.kind}"}
+
+    met: set[str] = set()
+    chosen = []
+    for new in (2, 1):
+        for pair in sorted(pairs(), key=dear):
+            if len(ends(pair) - met) == new:
+                chosen.append(pair)
+                met |= ends(pair)
     asked = [pair for pair in pairs() if pair[0] in ASKED]
-    return list(dict.fromkeys([*chosen.values(), *asked]))
+    return list(dict.fromkeys([*chosen, *asked]))
 
 
 def first_of_a_family() -> set[tuple[str, str]]:

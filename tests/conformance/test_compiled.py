@@ -1,4 +1,4 @@
-"""Layer C: the compiled loop's own properties, one method a family and kind."""
+"""Layers B and C: the compiled loop, on pairs with every family and every kind."""
 
 import pytest
 from laws import COMPILED

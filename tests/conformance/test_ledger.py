@@ -72,7 +72,7 @@ def test_a_ledger_is_read_as_it_was_written(tmp_path):
 
 
 class Asked(Exception):
-    """Layer C was begun."""
+    """Layers B and C were begun."""
 
 
 def test_only_what_changed_is_proved_again(tmp_path, monkeypatch):
@@ -102,10 +102,13 @@ def test_layers_take_in_every_method_family_and_kind():
     assert {name for name, _ in one_a_method()} == {name for name, _ in every}
     assert {*one_a_method(), *one_a_kind()} <= every
 
-    def groups(found):
-        return {(INDEX[n]["family"], BEDS[b].problem.kind) for n, b in found}
+    def ends(found):
+        kinds = {BEDS[b].problem.kind for _, b in found}
+        return kinds, {INDEX[n]["family"] for n, _ in found}
 
-    assert groups(one_a_kind()) == groups(every)
+    assert ends(one_a_kind()) == ends(every)
+    # Not many more: what is compiled anew in every run of the suite.
+    assert len(one_a_kind()) <= sum(map(len, ends(every)))
 
 
 def test_the_ledger_names_pairs_that_exist():

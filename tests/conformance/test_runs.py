@@ -1,8 +1,8 @@
 """Layer A: what every method must do on every problem that it applies to.
 
 By NumPy, so that nothing is compiled: what XLA makes of the same programs is asked in
-`test_executors.py` (B) and `test_compiled.py` (C), of one pair for many. The few pairs
-that NumPy refuses are listed, with the reason, and run by the fused kernel.
+`test_compiled.py` (B and C), of one pair for many. The few pairs that NumPy refuses are
+listed, with the reason, and run by the fused kernel.
 """
 
 import jax
@@ -92,7 +92,7 @@ def test_the_iterates_are_those_of_bare_steps(case):
 
 
 def test_what_xla_makes_of_it_is_proved(case, tmp_path):
-    """Layer C, unless the ledger says that these very programs have passed it.
+    """Layers B and C, unless the ledger says that these very programs have passed it.
 
     Some pairs pass it whatever the ledger says: test_compiled.py.
     """
