@@ -28,21 +28,15 @@ low, high = found.intervals["power"].values()
 print(f"power {found.estimates['power']:.5f}, 95% from {low:.3f} to {high:.3f}")
 print(f"standard error {found.standard_errors['power']:.7f}, NIST's 0.0517266")
 
-# A band for the curve: the covariance, carried through the slopes of the model;
-# 2.776 is the quantile of t with 6 - 2 degrees of freedom.
+# A band for the curve, carried through the slopes of the model. Drawn as what is left
+# of the best law of power 4: the curves themselves coincide.
 t = np.linspace(1280, 1710, 200)
-b = result.x
-curve = b["scale"] * t ** b["power"]
-slopes = np.stack([curve * np.log(t), curve / b["scale"]])  # by power, by scale
-half = 2.776 * np.sqrt(np.einsum("it,ij,jt->t", slopes, found.covariance, slopes))
-
-# Drawn as what is left of the best law of power 4: the curves themselves coincide.
 fourth = np.sum(energy * kelvin**4) / np.sum(kelvin**8)
-middle = curve - fourth * t**4
-plt.fill_between(t, middle - half, middle + half, alpha=0.25, label="95% band")
-plt.plot(t, middle, label=f"fit, power {b['power']:.2f}")
+left = bn.propagate(
+    result, lambda b, t: b["scale"] * t ** b["power"] - fourth * t**4, (t,)
+)
+left.plot(t, observed=(kelvin, energy - fourth * kelvin**4))
 plt.axhline(0, color="C1", linestyle="--", label="power 4")
-plt.plot(kelvin, energy - fourth * kelvin**4, "ko", label="measured")
 plt.xlabel("temperature (K)")
 plt.ylabel("energy less that of power 4 (per cm² and second)")
 plt.legend()

@@ -18,6 +18,7 @@ _DOORS = {
     "banach.doors.path": "path",
     "banach.doors.multistart": "multistart",
     "banach.inference.uncertainty": "uncertainty",
+    "banach.inference.propagation": "propagate",
     "banach.doors.listings": "problems",
     "banach.doors.explain": "explain",
     "banach.core.mesh": "join",
@@ -29,6 +30,7 @@ _DOORS = {
 _TYPES = {
     "banach.doors.verify": "Verdict",
     "banach.inference.uncertainty": "Uncertainty",
+    "banach.inference.propagation": "Propagated",
     "banach.doors.path": "Path",
     "banach.doors.multistart": "MultiStart",
     "banach.engine.loop": "Outcome",

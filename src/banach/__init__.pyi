@@ -63,6 +63,8 @@ from banach.doors.verify import verify as verify
 from banach.engine.loop import Outcome as Outcome
 from banach.engine.loop import run as run
 from banach.engine.solve_many_results import Results as Results
+from banach.inference.propagation import Propagated as Propagated
+from banach.inference.propagation import propagate as propagate
 from banach.inference.uncertainty import Uncertainty as Uncertainty
 from banach.inference.uncertainty import uncertainty as uncertainty
 from banach.kinds.bilevel.check import Hypergradient as Hypergradient

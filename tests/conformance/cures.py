@@ -96,9 +96,9 @@ CURES = {
     ),
     "test_the_compiled_loop": (
         "see the law that failed in laws.py: an array of Python numbers in the state "
-        "makes new programs, lanes need jnp.where instead of if; where executors differ, "
-        "a step divides by what may vanish, or compares two numbers that are equal but "
-        f"for rounding: guard it by jnp.where; {BITS}"
+        "makes new programs, lanes need jnp.where instead of if; where executors "
+        "differ, a step divides by what may vanish, or compares two numbers that are "
+        f"equal but for rounding: guard it by jnp.where; {BITS}"
     ),
 }
 

@@ -140,6 +140,39 @@ def plot_path(path: Any, ax: Axes | None = None) -> Figure:
     return ax.figure
 
 
+def plot_band(
+    band: Any, x: Any, observed: Any = None, ax: Axes | None = None
+) -> Figure:
+    """A `Propagated` curve over its abscissae, with its band and the data."""
+    import numpy as np
+
+    x = validation.array(x, "x", ndim=1)
+    if band.values.shape != x.shape:
+        raise Misuse(
+            f"x has shape {x.shape} and the values {band.values.shape}; give the "
+            "abscissae that propagate was called with"
+        )
+    order = np.argsort(x)
+    ax = _axes(ax, (6, 4))
+    word = "of observations" if band.observation else "of the curve"
+    ax.fill_between(
+        x[order], band.lower[order], band.upper[order], alpha=0.25, color=COLOURS[0],
+        lw=0, label=f"{100 * band.level:g}% {word}",
+    )  # fmt: skip
+    ax.plot(x[order], band.values[order], color=COLOURS[0], label="fit")
+    if observed is not None:
+        if not (isinstance(observed, tuple | list) and len(observed) == 2):
+            raise Misuse("observed is a pair (abscissae, values) of the data")
+        at, y = (validation.array(v, "observed", ndim=1) for v in observed)
+        if at.shape != y.shape:
+            raise Misuse(
+                f"observed has {at.size} abscissae and {y.size} values; give one each"
+            )
+        ax.plot(at, y, "o", color="0.2", ms=4, label="data")
+    ax.legend(fontsize="small")
+    return ax.figure
+
+
 def _word(against: object) -> None:
     if not isinstance(against, str):
         raise Misuse(
