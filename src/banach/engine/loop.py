@@ -386,7 +386,8 @@ def run(
     `problem.optimality`, NaN in a lane that is not certified. The caller's dtype
     and x64 setting rule: in float32 the check is computed in float32 too, and the
     slack of its rounding bounds from below what `tol` can be certified; under
-    `jax.enable_x64` checks see float64, as in `bn.solve`. `trace` is the number of rows kept (0: none).
+    `jax.enable_x64` checks see float64, as in `bn.solve`. `trace` is the
+    number of rows kept (0: none).
 
     Args:
         problem: a Problem.
