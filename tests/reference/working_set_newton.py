@@ -10,8 +10,13 @@ def iterates(A, y, lam, c, steps):
         g = A.T @ (A @ c - y)
         s = np.sign(c) - (c == 0) * np.sign(g) * (abs(g) > lam)
         S = np.flatnonzero(s)
-        v = g[S] + lam * s[S]
-        d = -np.linalg.solve(A[:, S].T @ A[:, S], v)
+        for _ in range(5):
+            v = g[S] + lam * s[S]
+            d = -np.linalg.solve(A[:, S].T @ A[:, S], v)
+            wrong = (c[S] == 0) & (d * s[S] < 0)
+            if not wrong.any():
+                break
+            S = S[~wrong]
 
         def objective(c):
             return np.sum((A @ c - y) ** 2) / 2 + lam * np.sum(abs(c))

@@ -94,7 +94,7 @@ class Program:
         self._traced = jitted.trace(*args)
         self._options = LARGE if large else FAST
         self._call: Any = None
-        self._staged: dict[tuple[int, ...], interpret.Staged] = {}
+        self._staged: dict[tuple[int, ...], interpret.Staged | None] = {}
         self.place = place
         structs, self.tree = jax.tree.flatten(self._traced.out_info)
         self.structs = [jax.ShapeDtypeStruct(s.shape, s.dtype) for s in structs]
@@ -176,15 +176,20 @@ class Program:
         They are often the same again and never written to: what they decide alone is
         worked out once while they live.
         """
-        if self._call is not None or not arrays or not self.once:
+        if not arrays or not self.once:
             return self(leaves)
+        # Compiled or not: other arguments of the same shapes may have made it so, and
+        # a compiled program works all of it out at every call.
         early = tuple(arrays)
         if early not in self._staged:
             self._staged[early] = _staged(self._traced.jaxpr, early)
-        try:
-            return self._staged[early](leaves, tuple(arrays.values()), ONCE)
-        except interpret.Exhausted:
-            return self.compiled(leaves)[0]
+        staged = self._staged[early]
+        if staged is not None:
+            try:
+                return staged(leaves, tuple(arrays.values()), ONCE)
+            except interpret.Exhausted:
+                self._staged[early] = None
+        return self.compiled(leaves)[0]
 
 
 _staged = clocked(interpret.Staged)

@@ -7,6 +7,7 @@ import pytest
 
 from banach.core import compat
 from banach.engine import interpret
+from banach.engine.executors import Program
 
 RNG = np.random.default_rng(5)
 A, B = RNG.standard_normal((7, 4)), RNG.standard_normal((7, 4))
@@ -32,6 +33,19 @@ def same(left, right):
         assert a.dtype == b.dtype and a.shape == b.shape
         assert a.tobytes() == b.tobytes()
         assert a.flags.c_contiguous and a.flags.owndata
+
+
+def test_a_program_that_was_compiled_still_works_out_once_what_arrays_decide(
+    monkeypatch,
+):
+    """Another problem of the same shapes, judged before, had it compiled."""
+    with compat.double():
+        program = Program(lambda A, y: A.T @ y, (A, Y))
+        held = jnp.asarray(A)
+        (want,) = program.compiled([A, Y])[0]
+        monkeypatch.setattr(Program, "compiled", None)  # is not called again
+        (got,) = program.with_arrays([np.asarray(held), Y], {0: held})
+    np.testing.assert_allclose(got, want, rtol=1e-14)
 
 
 @pytest.mark.parametrize("early", [(0,), (1,), (0, 1), (2,), (0, 1, 2)])

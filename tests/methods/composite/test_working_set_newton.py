@@ -214,3 +214,53 @@ def test_a_path_keeps_the_data_that_it_solved():
     path = bn.path(bn.Lasso(B, y, lam=1.0), points=4)
     B *= 3.0
     assert all(bn.verify(r).certified for r in path)
+
+
+def test_one_factorisation_serves_sets_that_differ_in_few_indices(monkeypatch):
+    draw = np.random.default_rng(3)
+    B = draw.standard_normal((90, 60))
+    G = B.T @ B
+    bent = draw.uniform(0, 1, 60)
+    made, kept = [], systems.Kept()
+    whole = systems.Kept._factorise
+    monkeypatch.setattr(
+        systems.Kept, "_factorise", lambda *a: made.append(1) or whole(*a)
+    )
+    S = np.arange(0, 48)
+    sets = [
+        S, S[3:], np.append(S[3:], [50, 55]), np.append(S, 55), S[:44],
+        np.append(S[2:40], [49, 57]), S, S[::3], np.arange(60),
+    ]  # fmt: skip
+    for i, S in enumerate(sets):
+        k = 56 if i < 4 else 60  # H grows meanwhile
+        right = draw.standard_normal(S.size)
+        got = kept.solved(G[:k, :k], S, bent[S], right, np.full(S.size, 1e-9))
+        want = np.linalg.solve(G[np.ix_(S, S)] + np.diag(bent[S]), right)
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+    # The first, the one ten indices away, back from it, a third of it, and all.
+    assert len(made) == 5
+    # Other penalties on the diagonal are another matrix; a singular one has no answer.
+    S = np.arange(60)
+    got = kept.solved(G, S, 2 * bent, right, np.full(60, 1e-9))
+    want = np.linalg.solve(G + 2 * np.diag(bent), right)
+    np.testing.assert_allclose(got, want, rtol=1e-9)
+    assert len(made) == 6
+    bad = kept.solved(-G, S, 0 * bent, right, np.full(60, 1e-9))
+    assert not np.isfinite(bad).any()
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_a_path_by_one_growing_set_ends_where_each_point_ends_alone(intercept):
+    draw = np.random.default_rng(11)
+    B = draw.standard_normal((60, 90))
+    B[:, 1:] += 0.8 * B[:, :-1]  # neighbours are alike: signs change along the path
+    y = B[:, :9] @ draw.standard_normal(9) + draw.standard_normal(60)
+    stated = bn.ElasticNetRegression(B, y, 30.0, 0.5, intercept=intercept)
+    out = bn.path(stated, multiples=np.geomspace(4, 0.02, 14), tol=1e-10)
+    for multiple, r in zip(out.multiples, out.results, strict=True):
+        one = bn.ElasticNetRegression(
+            B, y, 30.0 * float(multiple), 0.5 * float(multiple), intercept=intercept
+        )
+        alone = bn.solve(one, "working_set_newton", tol=1e-10)
+        assert r.certified and alone.certified
+        np.testing.assert_allclose(r.x, alone.x, rtol=0, atol=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from banach.core import unchanged
-from banach.methods.composite._newton_systems import DENSE, squares
+from banach.methods.composite._newton_systems import DENSE, Kept, squares
 
 Vector = Float[np.ndarray, " k"]
 
@@ -31,7 +31,9 @@ class Columns:
         self.B: Any = self._rows.T if self.dense else A[:, :0]
         self.centre = np.zeros(0)
         self.G = np.zeros((0, 0)) if model.constant else None
+        self.kept = Kept()  # the factorisation of some of it
         self.inside: Bool[np.ndarray, " p"] = np.zeros(A.shape[1], bool)
+        self._last: tuple[Vector, Vector] | None = None
         self.busy = False  # in a run that has not ended
         like = A, model.weight
         self.unit = unchanged.found("units of columns", like, self._units, True)
@@ -58,6 +60,12 @@ class Columns:
         self._join(B)
         self.W, self.centre = np.append(self.W, new), np.append(self.centre, mean)
         self.inside[new] = True
+
+    def gradient(self, u: Vector) -> Vector:
+        """A'u; a path asks for it where the point before has ended."""
+        if self._last is None or not np.array_equal(self._last[0], u):
+            self._last = u, u @ self.A if self.dense else self.A.T @ u
+        return self._last[1]
 
     def weighted(self, B: Any, w: Vector) -> Any:
         """The rows of B times w; B itself where nothing changes: B'B costs half."""

@@ -20,7 +20,7 @@ Vector = Float[np.ndarray, " k"]
 ARMIJO = 1e-4
 SHARES = (1.0, 0.5, 0.25, 0.125)
 # Of the diagonal: at first, after a step that failed, and where there is no step.
-LEAST, FLAT, MOST = 1e-13, 1e-6, 1e12
+LEAST, FLAT, MOST = systems.LEAST, 1e-6, 1e12
 # Of what the columns left outside violate, what W may be left with (ours).
 ENOUGH = 0.1
 EPS = float(np.finfo(float).eps)
@@ -44,12 +44,14 @@ class WorkingSetNewton(HostMethod):
 
     with g and H of the smooth part; t is halved until F falls enough, and where an
     eighth is too far the diagonal of H is raised: the two-metric projection, whose
-    steps are Newton's own once the signs are those of the answer.
+    steps are Newton's own once the signs are those of the answer. Zeros that the step
+    of squared losses would move against their sign leave S first.
 
     All of it on a working set W of columns: each pass over the data takes the columns
     that violate |g_j| <= l1_j most, in their own units, `first` or as many as the model
     has, and W is solved to rounding (Massias, Gramfort and Salmon 2018 grow W alike).
-    A step of the run is one pass. For squared losses H_WW is kept and grows with W.
+    A step of the run is one pass. For squared losses H_WW is kept and grows with W, and
+    one factorisation serves sets S that differ in few indices.
 
     Dense columns are centred where there is an intercept. All in NumPy and LAPACK:
     nothing is compiled, and it stands under no jit and vmap. Above 2000 unknowns the
@@ -146,7 +148,7 @@ class WorkingSet:
         with np.errstate(all="ignore"):
             u = self.m.weight * self.m.slope(self.margins())
         self.values += 1
-        g = u @ self.m.A if self.known.dense else self.m.A.T @ u
+        g = self.known.gradient(u)
         over = (abs(g) - self.m.l1) * self.known.unit
         # What rounding of the product makes of a gradient that is 0.
         over[self.known.inside | ~(over > 8 * EPS * np.linalg.norm(u))] = 0
@@ -211,12 +213,22 @@ class WorkingSet:
                 break
             last, first = left, left if first is None else first
             accuracy = min(0.1, left / first)
-            H, found = self._system(S, z, bent), None
+            d, H, found = self._kept(S, -slope, bent, damping), None, None
+            for _ in range(4 if d is not None else 0):
+                wrong = (c[S] == 0) & (d * s[S] < 0)
+                if not np.any(wrong):
+                    break
+                S, slope = S[~wrong], slope[~wrong]
+                d = self._kept(S, -slope, bent, damping)
             while found is None and damping < MOST:
-                d = H.solved(-slope, damping, accuracy)
+                if d is None:
+                    H = H or self._system(S, z, bent)
+                    d = H.solved(-slope, damping, accuracy)
                 found = self._searched(at, c, S, d, (F, slope, s[S], free[S]))
+                d = None
                 damping = damping * 100 if found is None else damping / 100
-                damping = max(damping, LEAST if found else FLAT)
+                if damping < FLAT:
+                    damping = LEAST if found else FLAT
             if found is None or not np.any(found[0] != c):
                 self.settled = True
                 break
@@ -239,6 +251,24 @@ class WorkingSet:
             if seen[0] <= F + ARMIJO * (slope @ (v - c[S])) + 4 * EPS * abs(F):
                 return trial, *seen
         return None
+
+    def _kept(self, S: np.ndarray, right: Vector, bent: Vector, damping: float) -> Any:
+        """The undamped step of squared losses, by what is factorised already, or None.
+
+        Centred columns and the intercept do not see each other.
+        """
+        m, known, k = self.m, self.known, self.W.size
+        apart = not m.intercept or known.centred
+        if known.G is None or not apart or damping > LEAST or S.size > systems.DENSE:
+            return None
+        inner = S[S < k]
+        d = known.kept.solved(
+            known.G, inner, bent[inner], right[: inner.size],
+            1e-4 / self._units()[inner],
+        )  # fmt: skip
+        if inner.size == S.size:
+            return d
+        return np.append(d, right[-1] / m.weight.sum())
 
     def _system(self, S: np.ndarray, z: Vector, bent: Vector) -> systems.System:
         m, k, unit = self.m, self.W.size, self._units()
