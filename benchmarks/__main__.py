@@ -13,7 +13,7 @@ NAMES = (
 ).split()
 EXTRA = (
     "training awkward constants defaults cutest cutest_equations unconstrained tables "
-    "nist transport speed specialists"
+    "nist transport speed specialists optimizers"
 ).split()
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
