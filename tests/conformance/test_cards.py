@@ -56,6 +56,7 @@ MORE_PASSES = {
     "svrg": {"step": 3},
     "katyusha": {"step": 3},
     "sarah": {"step": 3},
+    "spider": {"step": 3},
 }
 
 ALL = [marked(n, n) for n in INDEX]

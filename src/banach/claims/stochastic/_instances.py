@@ -8,10 +8,12 @@ term, and each term is l2-strongly convex.
 import functools
 from typing import Any
 
+import jax
 import numpy as np
 
 from banach.claims import instances, runs
 from banach.claims.course import tuned
+from banach.kinds.finite_sum.problem import FiniteSum
 from banach.kinds.glm.models import LogisticRegression
 from banach.methods.smooth.lbfgs import Lbfgs
 from banach.methods.stochastic.sgd import Sgd
@@ -114,3 +116,28 @@ def over_lbfgs(own: dict[str, float]) -> dict[str, float]:
     """Passes to TARGET over those of L-BFGS."""
     every = {name: run(p, Lbfgs(10), 100, 1) for name, p in sums().items()}
     return {name: own[name] / reached(whole) for name, whole in every.items()}
+
+
+# Of the sigmoid: the largest |s''|, of s = 1 / (1 + e^z); |s'| is at most 1/4.
+BENT = 1 / (6 * np.sqrt(3))
+
+
+@functools.cache
+def sigmoids() -> dict[str, Any]:
+    """Nonconvex means of 1 / (1 + exp(y <a, x>)) of the same rows, 200 at most.
+
+    Every term has F* >= 0, gradients of norm up to 1/4 and a gradient that is
+    BENT-Lipschitz: what proofs of stochastic methods ask for holds everywhere.
+    """
+
+    def term(x: Any, d: Any) -> Any:
+        return jax.nn.sigmoid(-d["y"] * (d["a"] @ x))
+
+    found = {}
+    tables = {**instances.tables(), "fresh": instances.drawn_table()}
+    for name, (A, y) in tables.items():
+        at = np.random.default_rng(7).permutation(len(A))[:200]
+        A = A[at] / np.linalg.norm(A[at], axis=1, keepdims=True)
+        data = {"a": A, "y": np.where(y[at] > 0, 1.0, -1.0)}
+        found[name] = FiniteSum(term, np.zeros(A.shape[1]), data, L=BENT)
+    return found
