@@ -23,3 +23,16 @@ def unbiased(rows, kept):
     for i, at in enumerate(kept):
         out[i, at] = rows[i, at] * rows.shape[1] / len(at)
     return out
+
+
+def quantised(rows, key, levels):
+    """QSGD of each row: its magnitude between two levels, up with the right chance."""
+    out = np.zeros_like(rows)
+    for i, own in enumerate(jax.random.split(key, len(rows))):
+        v, norm = rows[i], np.linalg.norm(rows[i])
+        u = np.asarray(jax.random.uniform(own, v.shape))
+        if norm > 0:
+            low = np.floor(levels * np.abs(v) / norm)
+            up = u < levels * np.abs(v) / norm - low
+            out[i] = norm * np.sign(v) * (low + up) / levels
+    return out
