@@ -14,14 +14,17 @@ from banach.kinds.glm.models import LogisticRegression
 from banach.methods.smooth.gradient_descent import GradientDescent
 
 
-def logistic(A: Any, y: Any, workers: int, ridge: float, sort: bool = True) -> Any:
+def logistic(
+    A: Any, y: Any, workers: int, ridge: float, sort: bool = True, order: Any = None
+) -> Any:
     """(Mean logistic loss plus ridge / 2 ||x||^2, its minimiser); y in {0, 1}.
 
-    Sorted by label each worker sees one class or nearly so; else shuffled.
+    Sorted by label each worker sees one class or nearly so; else shuffled, or in order.
     """
     n = len(y)
     whole = LogisticRegression(A, y, ridge * n, intercept=False).as_finite_sum()
-    order = np.argsort(y, kind="stable")
+    if order is None:
+        order = np.argsort(y, kind="stable")
     if not sort:
         order = np.random.default_rng(0).permutation(n)
     pieces = np.array_split(order, workers)
