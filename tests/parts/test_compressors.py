@@ -69,6 +69,19 @@ def test_a_quantised_message_is_unbiased_before_its_scaling():
     assert np.allclose(np.abs(back) / norm * 2, np.round(np.abs(back) / norm * 2))
 
 
+@pytest.mark.parametrize("c", [RandK(3), Quantised(4), Identity()], ids=repr)
+def test_unbiased_messages_vary_as_proved(c):
+    v = jnp.asarray(VECTORS["gaussian"])
+    keys = jax.random.split(jax.random.key(2), 4000)
+    back = np.asarray(jax.jit(jax.vmap(lambda k: c.unbiased(v, k)))(keys))
+    spread = back.std(axis=0) / np.sqrt(4000)
+    assert np.all(np.abs(back.mean(axis=0) - v) <= 5 * spread + 1e-12)
+    e = np.sum((back - v) ** 2, axis=1) / np.sum(v**2)
+    assert e.mean() <= c.omega(N) + 4 * e.std() / np.sqrt(4000) + 1e-12
+    if isinstance(c, RandK):
+        assert c.omega(N) == pytest.approx(9) and e.mean() == pytest.approx(9, rel=0.1)
+
+
 @pytest.mark.parametrize("c", ALL, ids=repr)
 def test_zero_stays_zero_and_dtypes_stay(c):
     got = c(jnp.zeros(N, jnp.float32), jax.random.key(0))

@@ -1,9 +1,10 @@
 """Compressors: what a worker sends in place of a vector, and how much it weighs.
 
 Each is contractive: E ||C(v) - v||^2 <= (1 - delta) ||v||^2 with 0 < delta <= 1
-(`delta(n)`, proved for every v). `sent(n, word)` counts the bits of one message for a
-vector of n entries of `word` bits: values and, where they travel, indices. What is
-returned is the vector that the receiver rebuilds.
+(`delta(n)`, proved for every v); those of `Unbiased` are unbiased before a scaling.
+`sent(n, word)` counts the bits of one message for a vector of n entries of `word` bits:
+values and, where they travel, indices. What is returned is the vector that the receiver
+rebuilds.
 """
 
 import abc
@@ -37,7 +38,19 @@ class Compressor(eqx.Module):
         """Bits of one message."""
 
 
-class Identity(Compressor):
+class Unbiased(Compressor):
+    """A compressor whose C(v) / delta is unbiased: E C(v) = delta v."""
+
+    def unbiased(self, v: Vector, key: Array) -> Vector:
+        """Q(v) = C(v) / delta: E Q = v, E ||Q - v||^2 <= omega ||v||^2."""
+        return self(v, key) / self.delta(v.size)
+
+    def omega(self, n: int) -> float:
+        """The proved variance of Q, 1 / delta - 1."""
+        return 1 / self.delta(n) - 1
+
+
+class Identity(Unbiased):
     """No compression."""
 
     def __call__(self, v: Vector, key: Array) -> Vector:
@@ -74,7 +87,7 @@ class TopK(Compressor):
         return _sparse(self.k, n, word, indices=True)
 
 
-class RandK(Compressor):
+class RandK(Unbiased):
     """K entries drawn without replacement, unscaled; delta = k / n in expectation.
 
     Sender and receiver draw from one key, so that indices need not travel.
@@ -145,7 +158,7 @@ class LowRank(Compressor):
         return min(n, self.rank * (rows + columns)) * word
 
 
-class Quantised(Compressor):
+class Quantised(Unbiased):
     """Each magnitude rounded at random to one of `levels` steps of ||v||_2, unbiased.
 
     QSGD (Alistarh et al. 2017): E Q = v and E ||Q - v||^2 <= w ||v||^2 with
