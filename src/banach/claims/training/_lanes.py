@@ -34,8 +34,9 @@ def losses(
     extra: Callable[..., dict[str, Any]] | None = None,
     point: Callable[[Any, Any], Any] | None = None,
     change: Callable[..., Any] | None = None,
+    looks: int = 1,
 ) -> np.ndarray:
-    """F at the end: (rates, seeds).
+    """F after each of `looks` equal parts of the steps: (rates, seeds, looks).
 
     `make(rate)` is an optax transformation; `extra(problem, x, rows, key, t)` what it
     takes beside gradients; `point(state, x)` the weights that it means;
@@ -57,9 +58,13 @@ def losses(
             u, state = tx.update(g, state, x, **more)
             return (optax.apply_updates(x, u), state), None
 
+        def part(carry, now):
+            x, state = carry = jax.lax.scan(step, carry, now)[0]
+            return carry, problem.value(x if point is None else point(state, x))
+
         now = order, jnp.arange(1, steps + 1)
-        (x, state), _ = jax.lax.scan(step, (x, tx.init(x)), now)
-        return problem.value(x if point is None else point(state, x))
+        now = jax.tree.map(lambda v: v.reshape(looks, -1, *v.shape[1:]), now)
+        return jax.lax.scan(part, (x, tx.init(x)), now)[1]
 
     order = jnp.stack([rows(problem.n, steps, batch, s) for s in range(seeds)])
     keys = jax.random.split(jax.random.key(0), seeds)
@@ -72,7 +77,7 @@ def best(
 ) -> float:
     """Mean of the seeds at the best rate, which is no end of the grid."""
     rates = list(rates)
-    found = losses(problem, make, steps, rates=rates, **given).mean(axis=1)
+    found = losses(problem, make, steps, rates=rates, **given)[:, :, -1].mean(axis=1)
     return float(tuned(rates, lambda rate: found[rates.index(rate)])[1])
 
 
@@ -80,3 +85,9 @@ def best(
 def problem(name: str) -> Any:
     """One of `NAMES`: a logistic regression, or the network on digits."""
     return sums()[name]
+
+
+def least(costs: Any) -> int:
+    """The index of the least cost, which is no end of the grid."""
+    grid = list(range(len(costs)))
+    return int(tuned(grid, lambda i: costs[i])[0])
