@@ -11,6 +11,8 @@ import optax
 
 from banach.claims.course import tuned
 from banach.claims.training._instances import sums
+from banach.kinds.finite_sum.problem import FiniteSum
+from banach.parts.curvature_estimates import sampled
 
 RATES = [1e-4 * 4.0**k for k in range(10)]
 NAMES = ("breast_cancer", "digits", "wine", "fresh", "network")
@@ -91,3 +93,34 @@ def least(costs: Any) -> int:
     """The index of the least cost, which is no end of the grid."""
     grid = list(range(len(costs)))
     return int(tuned(grid, lambda i: costs[i])[0])
+
+
+def first(curves: Any, target: float, every: int = 1) -> float:
+    """Steps until the first of the curves (.., looks) is at most the target; or inf."""
+    met = np.nan_to_num(curves, nan=np.inf) <= target
+    hit = np.flatnonzero(met.reshape(-1, met.shape[-1]).any(axis=0))
+    return float(every * (hit[0] + 1)) if hit.size else np.inf
+
+
+def curvature(every: int = 1, normal: bool = False) -> Callable[..., dict[str, Any]]:
+    """`extra` for `losses`: Hutchinson's estimate on the batch, every so many steps."""
+
+    def extra(problem, x, rows, key, t):
+        def grad(x):
+            return problem.stochastic_grad(x, rows, None, None)
+
+        def fresh():
+            product = lambda z: jax.jvp(grad, (x,), (z,))[1]  # noqa: E731
+            return sampled(product, x, key, normal)
+
+        zero = jax.tree.map(jnp.zeros_like, x)
+        return {"curvature": jax.lax.cond((t - 1) % every == 0, fresh, lambda: zero)}
+
+    return extra
+
+
+def bent(kappa: float, n: int = 20) -> FiniteSum:
+    """sum_i h_i log cosh(x_i) from x = 1, h from 1 to kappa; one term alone."""
+    h = np.geomspace(1.0, kappa, n)[None]
+    loss = lambda x, h: jnp.sum(h * (jnp.logaddexp(x, -x) - np.log(2)))  # noqa: E731
+    return FiniteSum(loss, np.ones(n), h, convex=True)
