@@ -116,9 +116,11 @@ def test_it_means_the_same_inside_what_optax_builds(name):
         return {k: moves(name, way, params, grads) for k, way in ways.items()}
 
     found = every(params, grads, jnp.float32(RATE))
+    # XLA may round p + u to bfloat16 once or twice: a unit of its last place.
+    near = [1e-5 if v.dtype == "float32" else 2**-7 for v in jax.tree.leaves(params)]
     for way, got in found.items():
-        for a, b in zip(wide(got), wide(found["alone"]), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=way)
+        for a, b, rtol in zip(wide(got), wide(found["alone"]), near, strict=True):
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-6, err_msg=way)
     moved = max(
         np.max(np.abs(a - b), initial=0)
         for a, b in zip(wide(found["alone"]), wide(params), strict=True)
