@@ -35,6 +35,11 @@ def plain_gradients(x):
     return term_gradients(x) - L2 * x
 
 
+def hessian(x):
+    s = 1 / (1 + np.exp(Y * (A @ x)))
+    return (A.T * (s * (1 - s))) @ A / N + L2 * np.eye(D)
+
+
 def objective(x):
     return np.mean(np.logaddexp(0, -Y * (A @ x))) + L2 / 2 * x @ x
 

@@ -58,7 +58,7 @@ _CALLABLE = ("methods", "checks")
 
 
 def __getattr__(name: str):
-    if name in _CALLABLE or name in ("terms", "parts"):
+    if name in _CALLABLE or name in ("terms", "parts", "train"):
         return importlib.import_module(f"banach.{name}")
     if name in _WHERE:
         value = getattr(importlib.import_module(_WHERE[name]), name)

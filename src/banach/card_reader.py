@@ -288,6 +288,7 @@ def _read(
         entry |= {
             "class": node.name,
             "module": module,
+            "rule": any(_called(ast.Call(b)) == "Rule" for b in node.bases),
             "summary": summary,
             "doc": docstring,
         }

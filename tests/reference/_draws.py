@@ -27,9 +27,25 @@ ORACLES = SimpleNamespace(term_gradients=sum_case.term_gradients)
 
 
 def case(problem, steps, /, told=None, **given):
-    """A case on a sum, whose reference is told the draws beside `told`."""
+    """A case on a sum, whose reference is told the draws, and `told` (of the keys)."""
 
     def drawn(keys):
-        return {"take": taker(keys), **(told or {})}
+        more = told(keys) if callable(told) else told or {}
+        return {"take": taker(keys), **more}
 
     return Case(problem, ORACLES, given, drawn, steps)
+
+
+def probes(normal):
+    """told: z(t), what step t draws to estimate a Hessian diagonal."""
+
+    def told(keys):
+        draw = jax.random.normal if normal else jax.random.rademacher
+
+        def z(t):
+            key = jax.random.split(jax.random.fold_in(keys[t], 2), 1)[0]
+            return np.asarray(draw(key, (sum_case.D,), float))
+
+        return {"z": z}
+
+    return told
