@@ -21,6 +21,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from banach.core import hyperparameters, tree
+from banach.core.method import Refusal
 from banach.core.problem import Misuse
 from banach.parts import batches
 
@@ -67,6 +68,15 @@ class Rule(batches.InBatches):
     @classmethod
     def suggest(cls, problem, facts, **given):
         """The defaults of the paper; a batch of 32, or an eighth of a short sum."""
+        if cls.matrices and any(
+            jnp.ndim(v) != 2 for v in jax.tree.leaves(problem.start().x)
+        ):
+            return Refusal(
+                "matrices",
+                f"{cls.card.name} moves matrices alone: train the other parameters by "
+                "a rule of their own (bn.train and optax.multi_transform), or use "
+                "non_euclidean_trust_region, which moves all",
+            )
         given.setdefault("batch", min(32, max(1, problem.n // 8)))
         return super().suggest(problem, facts, **given)
 

@@ -1,8 +1,9 @@
-"""A logistic mean over two-dimensional data, with its terms at hand."""
+"""Means of terms at hand: a logistic one, and a regression on a matrix."""
 
 from types import SimpleNamespace
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from bed import Bed, gap
@@ -72,6 +73,54 @@ def _constants(start):
     return SimpleNamespace(L=float(_L), mu=_L2, radius=radius)
 
 
+# Two targets at once: the unknowns are one matrix. Alike in scale, so that steps of
+# one length in every direction get somewhere.
+_Y = _A @ np.array([[1.0, -0.5], [0.3, 0.8]]) + 0.3 * _rng.standard_normal((_n, 2))
+
+
+def _squares(X, d):
+    a, y = d
+    return jnp.sum((a @ X - y) ** 2) / 2
+
+
+def _fitted(A, Y, kind=np.float64):
+    A, Y, zero = A.astype(kind), Y.astype(kind), np.zeros((2, 2), kind)
+    L = kind(np.linalg.norm(A, 2) ** 2 / _n + _L2)
+    settings = dict(l2=kind(_L2), convex=True, L=L, reference=zero)
+    return FiniteSum(_squares, zero, (A, Y), **settings)
+
+
+matrix_regression = _fitted(_A, _Y)
+
+
+def _matrix_moved(theta):
+    data = jax.tree.map(lambda v: theta * v, matrix_regression.data)
+    problem = eqx.tree_at(lambda p: p.data, matrix_regression, data)
+    return eqx.tree_at(lambda p: p.L, problem, 2 * matrix_regression.L)
+
+
+def _matrix_poisoned():
+    A = _A.copy()
+    A[3, 1] = np.nan
+    return eqx.tree_at(lambda p: p.data[0], matrix_regression, A)
+
+
+def _matrix_solution(theta):
+    A, Y = theta * _A, theta * _Y
+    return np.linalg.solve(A.T @ A / _n + _L2 * np.eye(2), A.T @ Y / _n)
+
+
+def _matrix_objective(X):
+    X = np.asarray(X)
+    return float(np.sum((_A @ X - _Y) ** 2) / (2 * _n) + _L2 / 2 * np.sum(X**2))
+
+
+def _matrix_constants(start):
+    radius = float(np.linalg.norm(np.asarray(start) - _matrix_solution(1.0)))
+    L = float(np.linalg.norm(_A, 2) ** 2 / _n + _L2)
+    return SimpleNamespace(L=L, mu=_L2, radius=radius)
+
+
 BEDS = [
     Bed(
         name="mean_logistic",
@@ -83,5 +132,16 @@ BEDS = [
         solution=_solution,
         measures=gap(_objective, _solution(1.0)),
         constants=_constants,
-    )
+    ),
+    Bed(
+        name="matrix_regression",
+        file=__file__,
+        problem=matrix_regression,
+        moved=_matrix_moved,
+        poisoned=_matrix_poisoned,
+        narrow=lambda: _fitted(_A, _Y, _small),
+        solution=_matrix_solution,
+        measures=gap(_matrix_objective, _matrix_solution(1.0)),
+        constants=_matrix_constants,
+    ),
 ]
