@@ -288,7 +288,8 @@ def _read(
         entry |= {
             "class": node.name,
             "module": module,
-            "rule": any(_called(ast.Call(b)) == "Rule" for b in node.bases),
+            # An optimiser of bn.train: of Rule, or of a class made for such, in parts/.
+            "rule": any(_called(ast.Call(b)).endswith("Rule") for b in node.bases),
             "summary": summary,
             "doc": docstring,
         }

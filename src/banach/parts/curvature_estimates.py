@@ -72,7 +72,7 @@ def gauss_newton_bartlett(
     return jax.tree.map(lambda g: y.size * jnp.square(g), jax.grad(loss)(params))
 
 
-class Curved(rules.Rule):
+class CurvedRule(rules.Rule):
     """A rule that takes a Hessian diagonal every `every` steps, a field of it.
 
     Its Method makes Hutchinson's estimate from the Hessian of the whole sum.

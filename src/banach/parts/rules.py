@@ -109,7 +109,8 @@ class Rule(batches.InBatches):
 
         def init(params: PyTree) -> RuleState:
             _fit(type(self), params)
-            return RuleState(jnp.zeros((), jnp.int32), self.kept(floats(params)))
+            kept = _apart(self.kept(floats(params)), params)
+            return RuleState(jnp.zeros((), jnp.int32), kept)
 
         def update(
             updates: PyTree, state: RuleState, params: PyTree = None, **extra: Any
@@ -270,6 +271,18 @@ def _float(t: Array, x: PyTree) -> Array:
 
 def _like(values: PyTree, model: PyTree) -> PyTree:
     return jax.tree.map(lambda v, m: jnp.asarray(v, m.dtype), values, model)
+
+
+def _apart(kept: PyTree, params: PyTree) -> PyTree:
+    """Each array a buffer of its own: whoever donates one donates no other."""
+    seen = {id(leaf) for leaf in jax.tree.leaves(params)}
+
+    def own(leaf: Any) -> Any:
+        leaf = jnp.array(leaf) if id(leaf) in seen else leaf
+        seen.add(id(leaf))
+        return leaf
+
+    return jax.tree.map(own, kept)
 
 
 def _fit(rule: type[Rule], params: PyTree) -> None:

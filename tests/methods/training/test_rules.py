@@ -157,6 +157,25 @@ def test_rates_are_values_schedules_are_heard_and_zero_gradients_move_nothing(na
 
 
 @each
+def test_parameters_and_state_can_be_donated(name):
+    """Each array of the state is a buffer of its own."""
+    params, grads = trees(name)
+    tx = made(name)
+    mine = jax.tree.map(jnp.copy, params)
+    held = (mine, tx.init(mine))
+    assert len({id(v) for v in jax.tree.leaves(held)}) == len(jax.tree.leaves(held))
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(held, grads):
+        u, state = tx.update(grads, held[1], held[0], **extra(name, held[0]))
+        return optax.apply_updates(held[0], u), state
+
+    for _ in range(2):
+        held = step(held, grads)
+    assert all(np.isfinite(v).all() for v in wide(held[0]))
+
+
+@each
 def test_what_it_cannot_train_is_refused_with_the_cure(name):
     params, grads = trees(name)
     tx = made(name)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.parts import rules
-from banach.parts.curvature_estimates import Curved
+from banach.parts.curvature_estimates import CurvedRule
 
 
 @method(
@@ -17,7 +17,7 @@ from banach.parts.curvature_estimates import Curved
     paper="yao2021adahessian",
     random=True,
 )
-class Adahessian(Curved):
+class Adahessian(CurvedRule):
     """Momentum divided by the root mean square of a Hessian diagonal.
 
     m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) D^2,  mh and vh without bias

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from banach.core.card import method
 from banach.core.hyperparameters import count, real
 from banach.parts import rules
-from banach.parts.curvature_estimates import Curved
+from banach.parts.curvature_estimates import CurvedRule
 
 
 @method(
@@ -17,7 +17,7 @@ from banach.parts.curvature_estimates import Curved
     paper="liu2024sophia",
     random=True,
 )
-class Sophia(Curved):
+class Sophia(CurvedRule):
     """Newton's step by a diagonal where it is small, else the sign of the momentum.
 
     m = b1 m + (1 - b1) g,  h = b2 h + (1 - b2) hhat  at steps t = 1, 1 + every, ..
