@@ -11,7 +11,7 @@ def square(x):
 
 
 def test_a_stationary_violation_is_named_with_its_size():
-    # CurvedRule, so that no proof is at hand: |x| = 1 and |x| = 3 leave 4 / sqrt(2) each.
+    # Curved, so that no proof is at hand: |x| = 1 and |x| = 3 leave 4 / sqrt(2) each.
     def eq(x):
         return jnp.array([square(x) - 1, square(x) - 9])
 
