@@ -29,6 +29,9 @@ def iterates(oracles, x0, count, *, take, peak, steps, base, batch, rounds=2):
     power = 2 if base == "sgd" else 1
     norms, out = np.ones(steps), []
     for t in range(count):
+        if t >= rounds * steps:
+            out.append(x)
+            continue
         k = t % steps + 1
         if k == 1:
             eta, x, norms = refined(np.array(norms), power), x0, []

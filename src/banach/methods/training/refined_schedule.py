@@ -83,6 +83,13 @@ class RefinedSchedule(Method):
         )  # fmt: skip
 
     def step(self, problem, state, key):
+        # Its answer is where the last run ends: a look may come long after.
+        ended = self.stuck(state)
+        return jax.lax.cond(
+            ended, lambda s: s, lambda s: self._step(problem, s, key), state
+        )
+
+    def _step(self, problem, state, key):
         draw, noise = jax.random.split(key)
         k = state.t % self.steps
         again = (k == 0) & (state.t > 0)
