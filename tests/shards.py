@@ -2,8 +2,9 @@
 
 XLA keeps memory for every compiled program; one process for the whole suite would
 hold all of it. Each folder directly under tests/ is a shard, cut into pieces of at
-most `PIECE` test files (the default tier, where starting a process weighs more, in
-pieces of `QUICK_PIECE`); the files directly in tests/ are one more. Two run at a time.
+most `PIECE` test files, since a process takes seconds to start (the default tier in
+pieces of `QUICK_PIECE`; what takes longest in pieces of `LONG_PIECE`, to share it
+out); the files directly in tests/ are one more. Two run at a time.
 
     python tests/shards.py [options for pytest, such as -m "not slow"]
     python tests/shards.py --retier     # everything; then slow.toml is written anew
@@ -26,8 +27,9 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2
-PIECE = 8
+PIECE = 13
 QUICK_PIECE = 16
+LONG_PIECE = 8
 LONGEST = ("conformance",)  # few files, many minutes: begun first
 NOTHING_COLLECTED = 5
 MESSAGE = 240  # characters of an error that the summary repeats
@@ -49,7 +51,7 @@ def shards(tests: Path, piece: int = PIECE) -> dict[str, list[str]]:
         groups.setdefault("tests" if folder == file.name else folder, []).append(file)
     found = {}
     for name, files in groups.items():
-        pieces = -(-len(files) // (PIECE if name in LONGEST else piece))
+        pieces = -(-len(files) // (LONG_PIECE if name in LONGEST else piece))
         for i in range(pieces):
             label = name if pieces == 1 else f"{name} {i + 1}/{pieces}"
             # Strided, so that neighbours that are slow alike are spread out.

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 from banach import checks
 from banach.checks import evaluation
@@ -107,7 +108,7 @@ def test_every_part_must_pass():
 def run(name, x, dual=None, key=0):
     problem, hyper = CASES[name]
     check = checks.by_name(name, **hyper).prepared(problem)
-    return check(problem, Point(x, dual), jax.random.key(key), 0)
+    return judged(check, problem, Point(x, dual), key)
 
 
 def bits(tree):
@@ -146,9 +147,9 @@ def test_swapped_data_do_not_pass(name):
         lambda v: swap if np.shape(v) == (3,) and np.array_equal(v, C) else v, problem
     )
     check = checks.by_name(name, **hyper)
-    _, point = check(problem, Point(C), jax.random.key(0), 0)
-    assert bool(check(problem, point, jax.random.key(0), 0)[0].within(1e-6))
-    cert, after = check(other, point, jax.random.key(0), 0)
+    _, point = judged(check, problem, Point(C))
+    assert bool(judged(check, problem, point)[0].within(1e-6))
+    cert, after = judged(check, other, point)
     if name == "step" and bool(cert.within(1e-6)):
         # One step of 1 / L solves this problem: what is certified is what it returns.
         np.testing.assert_allclose(after.x, swap, atol=1e-9)
@@ -211,7 +212,7 @@ def test_lanes_agree_with_solo_runs_and_poison_stays_in_its_lane(name):
     check = checks.by_name(name, **hyper)
 
     def one(x):
-        cert, _ = check(problem, Point(x), jax.random.key(0), 0)
+        cert, _ = judged(check, problem, Point(x))
         return cert.within(1e-6), cert.value, cert.slack
 
     xs = jnp.stack([jnp.asarray(C), jnp.asarray(C) + 0.1, jnp.asarray(C) * jnp.nan])
@@ -240,7 +241,7 @@ def test_single_precision_without_double(name):
             reference=x - 1,
         )
         p = Composite(p, Simplex()) if name == "step" else p
-        cert, point = checks.by_name(name)(p, Point(x), jax.random.key(0), 0)
+        cert, point = judged(checks.by_name(name), p, Point(x))
         assert cert.parts[0].value.dtype == jnp.float32 == point.x.dtype
         assert bool(cert.within(1e-4))
         assert not bool(cert.within(1e-17))

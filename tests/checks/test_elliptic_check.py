@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -37,7 +38,7 @@ def newton(p):
 
 
 def look(p, u, check, dual=None):
-    return check(p, Point(u, dual), jax.random.key(0), 0)[0]
+    return judged(check, p, Point(u, dual))[0]
 
 
 @pytest.mark.parametrize("shape", [(9,), (5, 5)])

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 from banach.checks.enclosure import EnclosureCheck
 from banach.core.point import Point
@@ -16,7 +17,7 @@ KEY = 0
 
 
 def certify(problem, x):
-    return EnclosureCheck()(problem, Point(x), jax.random.key(KEY), 0)[0]
+    return judged(EnclosureCheck(), problem, Point(x), KEY)[0]
 
 
 def test_a_root_is_enclosed():

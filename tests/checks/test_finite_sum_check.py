@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -37,7 +38,7 @@ def solution(A=A, Y=Y, weight=None):
 def certify(x, at=None, **hyper):
     check = FullSum(**hyper)
     at = problem() if at is None else at
-    return check(at, Point(x), jax.random.key(0), 0)[0]
+    return judged(check, at, Point(x))[0]
 
 
 def test_sound_against_rational_arithmetic():
@@ -112,9 +113,9 @@ def test_noise_in_terms_is_off_in_the_check():
         return squares(x, d) + jax.random.normal(key) * x[0]
 
     p = problem(noisy=noisy)
-    keys = jax.random.split(jax.random.key(0))
     values = [
-        FullSum()(p, Point(solution() + 1e-3), k, 0)[0].parts[0].value for k in keys
+        judged(FullSum(), p, Point(solution() + 1e-3), seed)[0].parts[0].value
+        for seed in (0, 1)
     ]
     assert float(values[0]) == float(values[1])
     assert float(values[0]) == float(certify(solution() + 1e-3).parts[0].value)
@@ -124,7 +125,7 @@ def test_a_garbage_witness_changes_nothing():
     x = solution() + 1e-4
     plain = certify(x)
     for dual in (np.full(D, np.nan), np.ones(D), None):
-        cert = FullSum()(problem(), Point(x, dual), jax.random.key(0), 0)[0]
+        cert = judged(FullSum(), problem(), Point(x, dual))[0]
         assert float(cert.ratio) == float(plain.ratio)
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 from banach.checks.frank_wolfe import FrankWolfeGap
 from banach.core.point import Point
@@ -23,7 +24,7 @@ def stated(term, c, scale=1.0, offset=0.0, convex=True):
 
 
 def certify(problem, x):
-    return FrankWolfeGap()(problem, Point(x), jax.random.key(0), 0)
+    return judged(FrankWolfeGap(), problem, Point(x))
 
 
 @pytest.mark.parametrize("term", [Simplex(), Box(-0.5, 1.0), L1Ball(1.0), L2Ball(1.0)])

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.checks.objective_target import Goal
@@ -23,7 +24,7 @@ KEY = 0
 
 
 def certify(check, problem, x):
-    return check(problem, Point(x), jax.random.key(KEY), 0)[0]
+    return judged(check, problem, Point(x), KEY)[0]
 
 
 def test_a_goal_is_reached_only_when_the_exact_value_is_below():
@@ -84,11 +85,11 @@ def test_the_value_is_that_of_a_feasible_point(name, far, dtype):
     # Data are rounded in float32: the set and the slope are those of the problem.
     loose = (1e-6 if dtype == np.float32 else 1e-13) * abs(least)
     check = Goal(least - loose)
-    cert, after = check(p, Point(at), jax.random.key(KEY), 0)
+    cert, after = judged(check, p, Point(at), KEY)
     assert not bool(cert.within(0.1))
     assert float(cert.value + cert.slack) >= least - loose
     easy = Goal(least + 1e-3 * abs(least))
-    cert, after = easy(p, Point(at), jax.random.key(KEY), 0)
+    cert, after = judged(easy, p, Point(at), KEY)
     assert bool(cert.within(1e-6))
     leaf = jax.tree.leaves(after.x)[0]
     assert leaf.dtype == dtype
@@ -102,7 +103,7 @@ def test_an_intercept_is_not_projected():
     A = np.arange(12.0).reshape(6, 2) / 10
     p = bn.BoxLeastSquares(A, np.arange(6.0), 0.0, 1.0, intercept=True)
     x = np.array([0.5, -3.0, 7.0])
-    cert, after = Goal(1e6)(p, Point(x), jax.random.key(KEY), 0)
+    cert, after = judged(Goal(1e6), p, Point(x), KEY)
     np.testing.assert_array_equal(after.x, [0.5, 0.0, 7.0])
     told = float(p.objective(np.array([0.5, 0.0, 7.0])))
     assert float(cert.value) == pytest.approx(told, rel=1e-12)

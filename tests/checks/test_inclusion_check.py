@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -36,7 +37,7 @@ def stated(q, scale=1.0, n=3, **options):
 
 
 def certify(check, problem, z, seed=0):
-    return check(problem, Point(z), jax.random.key(seed), 0)
+    return judged(check, problem, Point(z), seed)
 
 
 def claimed(certificate):
@@ -309,7 +310,7 @@ def test_nan_never_certifies_and_a_dual_is_ignored():
         good, _ = certify(check, p, z)
         assert bool(good.within(1e-9))
         assert not bool(certify(check, p, z * np.nan)[0].within(1e9))
-        forged, _ = check(p, Point(z, np.full(7, np.nan)), jax.random.key(0), 0)
+        forged, _ = judged(check, p, Point(z, np.full(7, np.nan)))
         assert all(np.array_equal(a.value, b.value) for a, b in zip(
             good.parts, forged.parts, strict=True
         ))  # fmt: skip

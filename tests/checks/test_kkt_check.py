@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -18,7 +19,7 @@ TOL = 1e-6
 def certify(problem, x, dual=None, **hyper):
     dual = None if dual is None else np.asarray(dual, float)
     at = Point(np.asarray(x, float), dual)
-    return KKT(**hyper)(problem, at, jax.random.key(0), 0)
+    return judged(KKT(**hyper), problem, at)
 
 
 def parts(problem, x, dual=None):
@@ -322,7 +323,7 @@ def test_float32_points_are_judged_in_float64():
     x0 = np.ones(2, np.float32)
     p = Constrained(lambda x: jnp.sum(x), x0, eq=lambda x: x @ x - 1)
     at = Point(BEST.astype(np.float32))
-    cert, kept = KKT()(p, at, jax.random.key(0), 0)
+    cert, kept = judged(KKT(), p, at)
     assert cert.parts[0].value.dtype == np.float64
     assert kept.x.dtype == kept.dual.dtype == np.float32
     wide = BEST.astype(np.float32).astype(float)

@@ -3,11 +3,11 @@
 from fractions import Fraction
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental.sparse import BCOO
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -20,7 +20,7 @@ KEY = 0
 
 
 def look(check, problem, x):
-    return check(problem, Point(x), jax.random.key(KEY), 0)[0]
+    return judged(check, problem, Point(x), KEY)[0]
 
 
 def exact_residual(A, b, x):
@@ -208,7 +208,7 @@ def test_generic_mutations_never_certify():
     near = x + 1e-6
     a, b = look(check, p, near), look(check, scaled, near)
     assert float(a.ratio) == pytest.approx(float(b.ratio), rel=1e-6)
-    forged, _ = check(p, Point(near, np.full(3, np.nan)), jax.random.key(0), 0)
+    forged, _ = judged(check, p, Point(near, np.full(3, np.nan)))
     assert float(forged.value) == float(a.value)
 
 

@@ -1,9 +1,9 @@
 """What no check may ever certify."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 from banach import checks
 from banach.core.check import Absolute
@@ -18,7 +18,7 @@ from banach.terms.sets import Box, L2Ball, Simplex
 def certify(name, problem, x, dual=None, **hyper):
     check = checks.by_name(name, **hyper)
     assert check.refuses(problem) is None
-    return check(problem, Point(np.asarray(x, float), dual), jax.random.key(0), 0)
+    return judged(check, problem, Point(np.asarray(x, float), dual))
 
 
 @pytest.mark.parametrize("x", [[0.0], [1e-10], [-1e-10], [1.0]])

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 from scipy.sparse import csr_array
 
 import banach as bn
@@ -65,7 +66,7 @@ def objective(inner, outer, x):
 
 
 def certify(p, x, y):
-    return bn.PrimalDualGap()(p, Point(x, y), jax.random.key(0), 0)
+    return judged(bn.PrimalDualGap(), p, Point(x, y))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from looks import judged
 from test_projected_check import exact, residual, root
 
 import banach as bn
@@ -17,7 +18,7 @@ def claimed(A, B, y, x, lower, upper):
         problem = bn.NonlinearLeastSquares(
             residual, np.ones(3), (A, B, y), lower=lower, upper=upper
         )
-        c = ProjectedResidual()(problem, Point(x), jax.random.key(0), 0)[0]
+        c = judged(ProjectedResidual(), problem, Point(x))[0]
         return c.parts[0].value, c.parts[0].slack
 
     return jax.vmap(one)(A, B, y, x, lower, upper)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -30,7 +31,7 @@ def stated(A, B, y, data=False, x0=None):
 
 
 def certify(problem, x):
-    return ProjectedResidual()(problem, Point(x), jax.random.key(0), 0)[0]
+    return judged(ProjectedResidual(), problem, Point(x))[0]
 
 
 @jax.jit

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.checks import rounding
@@ -56,7 +57,7 @@ def look(make, check):
     @jax.jit
     @jax.vmap
     def run(data, x):
-        certificate, _ = check(make(*data), Point(x), jax.random.key(0), 0)
+        certificate, _ = judged(check, make(*data), Point(x))
         part = certificate.parts[0]
         return part.value, part.slack, part.scale, certificate.refuted()
 
@@ -122,7 +123,7 @@ def test_a_vanished_square_over_a_tiny_mu():
     # Squares of gradients are 1e-340 here, and gaps 1e-40.
     for size, mu in ((1e130, 1e-300), (1e-20, 1e-280)):
         problem = Smooth(parabola, np.full(1, size), (mu, 0.0), mu=mu)
-        part = StrongGap()(problem, Point(problem.x0), jax.random.key(0), 0)[0].parts[0]
+        part = judged(StrongGap(), problem, Point(problem.x0))[0].parts[0]
         assert float(part.value) == pytest.approx(mu * size * size / 2, rel=1e-12)
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.checks.relative_distance import BOUNDS, RelativeDistance, against
@@ -20,7 +21,7 @@ def double():
 
 
 def look(problem, x, check=None):
-    return (check or RelativeDistance())(problem, Point(x), jax.random.key(0), 0)[0]
+    return judged(check or RelativeDistance(), problem, Point(x))[0]
 
 
 def solution(H, b):
@@ -88,7 +89,7 @@ def test_what_the_bound_refutes_stays_refuted():
     H, b, c, _ = (v[1] for v in exact.instances())
     mu = 10 * float(np.linalg.eigvalsh(H)[-1])
     problem = exact.problem(H, b, c, mu=mu, convex=True, reference=np.zeros(3))
-    own = bn.StrongDistance()(problem, Point(np.ones(3)), jax.random.key(0), 0)[0]
+    own = judged(bn.StrongDistance(), problem, Point(np.ones(3)))[0]
     other = look(problem, np.ones(3))
     assert len(other.parts) == len(own.parts)
     assert other.parts[1].name == own.parts[1].name

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -38,9 +39,8 @@ def make(name="squares", **options):
     return ConvexRelu(X, y, BETA, P, loss=LOSSES[name], **options)
 
 
-@eqx.filter_jit
 def judge(problem, x, dual=None):
-    return ReluGap()(problem, Point(x, dual), None, 0)
+    return judged(ReluGap(), problem, Point(x, dual))
 
 
 @pytest.fixture(scope="module")

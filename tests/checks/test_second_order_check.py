@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 from banach.checks.second_order import SecondOrder, proved_lower_bound
 from banach.core.point import Point
@@ -12,7 +13,7 @@ from banach.kinds.smooth.zoo import load
 
 
 def certify(problem, x, **hyper):
-    return SecondOrder(**hyper)(problem, Point(x), jax.random.key(0), 0)[0]
+    return judged(SecondOrder(**hyper), problem, Point(x))[0]
 
 
 def test_cholesky_bound_is_below_the_eigenvalue_and_close():

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 from banach.checks.stationarity import Stationarity
 from banach.core.point import Point
@@ -19,7 +20,7 @@ KEY = 0
 
 def certify(problem, x, **hyper):
     check = Stationarity(**hyper)
-    return check(problem, Point(x), jax.random.key(KEY), 0)[0]
+    return judged(check, problem, Point(x), KEY)[0]
 
 
 def test_sound_at_all_scales_and_at_optima():

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -41,7 +42,7 @@ def problem(U=U, Y=Y):
 
 def certify(x, at=None):
     check = bn.FullSum()
-    return check(at or problem(), Point(x), jax.random.key(0), 0)[0]
+    return judged(check, at or problem(), Point(x))[0]
 
 
 @pytest.fixture(scope="module")
@@ -95,18 +96,18 @@ def test_a_goal_on_the_loss_is_the_loss_of_the_returned_point(trained):
     start = goal(p, p.start(), jax.random.key(0), 0)[0]
     assert not bool(start.within(TOL))
     assert float(start.value) == pytest.approx(float(p.value(PARAMS)))
-    assert bool(goal(p, Point(trained.x), jax.random.key(0), 0)[0].within(TOL))
+    assert bool(judged(goal, p, Point(trained.x))[0].within(TOL))
 
 
 def test_held_out_risk_is_of_rows_that_no_oracle_reads(trained):
     p = problem()
     wrong = np.asarray(p.misclassified(trained.x, p.held_out)).mean()
     check = bn.HeldOutRisk(Training.misclassified, p.held_out, wrong + 0.2)
-    cert = check(p, Point(trained.x), jax.random.key(0), 0)[0]
+    cert = judged(check, p, Point(trained.x))[0]
     assert bool(cert.within(TOL)) and cert.grade == "statistical"
     assert float(cert.value) == pytest.approx(wrong)
     tight = bn.HeldOutRisk(Training.misclassified, p.held_out, wrong + 0.01)
-    assert not bool(tight(p, Point(trained.x), jax.random.key(0), 0)[0].within(TOL))
+    assert not bool(judged(tight, p, Point(trained.x))[0].within(TOL))
     # Poison in the held-out rows reaches neither gradients nor the default check.
     peeking = jax.tree.map(lambda v: v * 0, p.held_out)
     blind = Training(model, cross_entropy, PARAMS, U, Y, l2=1e-3, held_out=peeking)
@@ -184,7 +185,7 @@ def test_an_output_that_is_nan_is_a_mistake():
     wrong = np.asarray(p.misclassified(PARAMS, p.held_out))
     np.testing.assert_array_equal(wrong, HELD[0][:, 0] > 0)
     check = bn.HeldOutRisk(Training.misclassified, p.held_out, 0.9)
-    cert, _ = check(p, Point(PARAMS), jax.random.key(0), 0)
+    cert, _ = judged(check, p, Point(PARAMS))
     assert float(cert.value) == pytest.approx(np.mean(HELD[0][:, 0] > 0))
 
 

@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-import jax
 import numpy as np
 import pytest
+from looks import judged
 
 import banach as bn
 from banach.core.point import Point
@@ -56,7 +56,7 @@ def test_the_gap_bounds_what_any_move_gains(k):
         x[seed] = x[seed - 1]  # a tie
         end = bn.solve(p, tol=1e-12, max_steps=2000).x
         for at in (x, end, end * (1 + 1e-9), np.eye(4)[1]):
-            c = CoordinateGap()(p, Point(at), jax.random.key(0), 0)[0]
+            c = judged(CoordinateGap(), p, Point(at))[0]
             most = gained(p, at)
             assert most <= Fraction(float(c.value + c.slack))
             assert float(c.value) <= float(most) + float(c.slack) + 1e-12 * c.scale
@@ -79,10 +79,10 @@ def test_units_move_no_verdict_and_zero_solves_nothing():
     ratios = []
     for size in (1e-9, 1.0, 1e9):
         p, x = drawn(3, size=size)
-        c = CoordinateGap()(p, Point(x), jax.random.key(0), 0)[0]
+        c = judged(CoordinateGap(), p, Point(x))[0]
         ratios.append(float(c.value / c.scale))
     np.testing.assert_allclose(ratios, ratios[0], rtol=1e-9)
-    c = CoordinateGap()(p, Point(0 * x), jax.random.key(0), 0)[0]
+    c = judged(CoordinateGap(), p, Point(0 * x))[0]
     assert not bool(c.within(1e-3))
     with pytest.raises(bn.Misuse, match="coordinate_gap"):
         bn.verify(
