@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from banach.claims.course import tuned
+from banach.claims.course import fresh, tuned
 from banach.claims.training._instances import sums
 from banach.kinds.finite_sum.problem import FiniteSum
+from banach.kinds.training import zoo
 from banach.parts.curvature_estimates import sampled
 
 RATES = [1e-4 * 4.0**k for k in range(10)]
@@ -124,3 +125,31 @@ def bent(kappa: float, n: int = 20) -> FiniteSum:
     h = np.geomspace(1.0, kappa, n)[None]
     loss = lambda x, h: jnp.sum(h * (jnp.logaddexp(x, -x) - np.log(2)))  # noqa: E731
     return FiniteSum(loss, np.ones(n), h, convex=True)
+
+
+@functools.cache
+def network(width: int | None, bits: int | None = None) -> Any:
+    """64-width-10 on digits, tanh, weights of seed 0; None: 32 wide, fresh ones.
+
+    `bits` rounds every matrix to so many, straight through for derivatives.
+    """
+    whole = zoo.load("training:digits").sum
+    rng = np.random.default_rng(fresh() if width is None else 0)
+
+    def layer(m, k):
+        return {"W": rng.normal(size=(m, k)) / np.sqrt(m), "b": np.zeros(k)}
+
+    def rounded(W):
+        if bits is None:
+            return W
+        unit = jnp.max(jnp.abs(W)) / (2 ** (bits - 1) - 1)
+        return W + jax.lax.stop_gradient(unit * jnp.round(W / unit) - W)
+
+    def loss(params, d):
+        first, second = params
+        z = jnp.tanh(d[0] @ rounded(first["W"]) + first["b"])
+        z = z @ rounded(second["W"]) + second["b"]
+        return jax.nn.logsumexp(z) - z[d[1]]
+
+    start = [layer(64, width or 32), layer(width or 32, 10)]
+    return FiniteSum(loss, start, whole.data, l2=1e-3)
