@@ -34,7 +34,8 @@ def roots(like: PyTree, L: PyTree, ridge: Any) -> PyTree:
     Matrices of one size and one power are worked on together; small ones are filled
     up to the largest of them, which changes no root.
     """
-    leaves, treedef = jax.tree.flatten(like)
+    leaves = jax.tree.leaves(like)
+    treedef: Any = jax.tree.structure(like)
     flat = [jax.tree.flatten(H) for H in treedef.flatten_up_to(L)]
     every = [
         (h, 2 * modes(v).ndim)
