@@ -8,25 +8,33 @@ Every factory takes a number or an optax schedule as `learning_rate`, and its up
 need the parameters: `tx.update(grads, state, params)`. The weights to evaluate are
 `bn.train.NAME.evaluated(state, params)`: the parameters themselves, unless the rule
 averages.
+
+`blockwise_8bit(tx)` keeps the state of any transformation in 8 bits, and
+`memory(tx, params)` says what a state weighs.
 """
 
 import functools
 import importlib
 from typing import Any
 
+_HOMES = {"blockwise_8bit": "quantised_state", "memory": "optimizer_memory"}
+"""What is no rule: a function, and its module among the parts."""
+
 
 def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"banach.parts.{_HOMES[name]}"), name)
     if name in _names():
         return _factory(name)
     if name.startswith("__"):
         raise AttributeError(name)
-    nearest = importlib.import_module("difflib").get_close_matches(name, _names(), 3)
+    nearest = importlib.import_module("difflib").get_close_matches(name, __dir__(), 3)
     said = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
     raise AttributeError(f"module 'banach.train' has no attribute {name!r}{said}")
 
 
 def __dir__() -> list[str]:
-    return sorted(_names())
+    return sorted({*_names(), *_HOMES})
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -56,9 +57,22 @@ def newton_schulz(
     return X
 
 
+@jax.custom_batching.sequential_vmap
+def thin_svd(X: Float[Array, "*k m n"]) -> Any:
+    """(U, s, V') of the shorter side, one after another under vmap.
+
+    Several batches of decompositions in one program can wait for each other for ever
+    on CPUs of few cores (jaxlib 0.10, seen of `eigh`).
+
+    Args:
+        X: a matrix.
+    """
+    return tuple(jnp.linalg.svd(X, full_matrices=False))
+
+
 def polar(X: Float[Array, "*k m n"]) -> Float[Array, "*k m n"]:
     """U V' of the thin singular value decomposition; null directions stay null."""
-    U, s, V = jnp.linalg.svd(X, full_matrices=False)
+    U, s, V = thin_svd(X)
     eps = jnp.finfo(X.dtype).eps * max(X.shape[-2:])
     kept = jnp.where(s > eps * jnp.max(s, axis=-1, keepdims=True, initial=0.0), 1, 0)
     return jnp.matmul(

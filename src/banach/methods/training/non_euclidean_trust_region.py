@@ -21,7 +21,7 @@ from banach.parts.orthogonalisation import newton_schulz, polar
 class NonEuclideanTrustRegion(rules.Rule):
     """A step to the best point of a linear model in a ball around x.
 
-    m = momentum m + (1 - momentum) g, and g at the first step
+    m = momentum m + (1 - momentum) g of a batch, and g at the first step
     x+ = argmin <m, z> over ||z - (1 - learning_rate weight_decay) x|| <= learning_rate
 
     `norm` "spectral" is Muon: x+ = x - learning_rate U V' for m = U S V'. Arrays of
