@@ -289,7 +289,7 @@ def _read(
             "class": node.name,
             "module": module,
             # An optimiser of bn.train: of Rule, or of a class made for such, in parts/.
-            "rule": any(_called(ast.Call(b)).endswith("Rule") for b in node.bases),
+            "rule": any(ast.unparse(b).endswith("Rule") for b in node.bases),
             "summary": summary,
             "doc": docstring,
         }

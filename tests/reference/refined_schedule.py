@@ -27,7 +27,7 @@ def refined(norms, power=2, width=0.2):
 
 def iterates(oracles, x0, count, *, take, peak, steps, base, batch, rounds=2):
     power = 2 if base == "sgd" else 1
-    norms, out = np.ones(steps), []
+    x, norms, out = x0, np.ones(steps), []
     for t in range(count):
         if t >= rounds * steps:
             out.append(x)

@@ -73,7 +73,7 @@ def over_descent(make: Any, grid: Any = None, workers: int = 8) -> dict[str, flo
     """
     found = {}
     for name, table in tables().items():
-        problem, best = logistic(*table, workers, 0.1)
+        problem, best = logistic(table[0], table[1], workers, 0.1)
         least, L = float(problem.value(best)), float(problem.facts().get("L"))
         gap = functools.partial(_above, least)
         plain = lambda _, step: GradientDescent(step, search=False)  # noqa: E731

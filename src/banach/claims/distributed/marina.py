@@ -81,7 +81,8 @@ def linear():
 def paid(name, kind, tune):
     """Bits to 1e-3 of ||grad F0||, not convex; steps of theory, or the best 2^j / L."""
     problem = bent(*tables()[name], WORKERS)
-    n, L, steep = problem.size(), *(float(problem.facts().get(k)) for k in KNOWN)
+    L, steep = (float(problem.facts().get(k)) for k in KNOWN)
+    n = problem.size()
     c = RandK(max(1, n // 10))
     w = 1 + c.omega(n)
 

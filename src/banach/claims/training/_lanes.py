@@ -92,8 +92,8 @@ def problem(name: str) -> Any:
 
 def least(costs: Any) -> int:
     """The index of the least cost, which is no end of the grid."""
-    grid = list(range(len(costs)))
-    return int(tuned(grid, lambda i: costs[i])[0])
+    grid = [float(i) for i in range(len(costs))]
+    return int(tuned(grid, lambda i: costs[int(i)])[0])
 
 
 def first(curves: Any, target: float, every: int = 1) -> float:
