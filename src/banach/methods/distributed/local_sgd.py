@@ -35,7 +35,7 @@ class LocalSgd(Method):
     replacement where batch is given; t counts local steps. Where workers' data are
     alike, H times fewer messages reach what single steps reach. Where they are not,
     steps of constant size end at a floor that grows with H and step_size, however
-    exact g_i is: `scaffold` has none. `suggest` takes the paper's steps,
+    exact g_i is. `suggest` takes the paper's steps,
     4 / (mu (a + t)) with a = 16 L_worker / mu + H, and where mu is unknown
     1 / (4 L_worker) without decay. The paper's workers draw from all terms, and it
     hands out a weighted average of all iterates; here each draws from its own, and the
