@@ -3,7 +3,8 @@
 Reduced: softmax regression (l2 = 1e-3) on four real tables of scikit-learn and a drawn
 one, sorted by label over 4 workers, full gradients, no momentum, 400 steps, each step
 size the best of 2^j, in place of ResNets and LSTMs with batches; nothing is timed. The
-rank is 1: messages of rank 2 are no smaller than two of these gradients.
+rank is 1: messages of rank 2 are no smaller than two of these gradients. With rank 2,
+tried first, random entries were as good on four tables of five.
 """
 
 import functools
