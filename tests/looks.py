@@ -30,10 +30,28 @@ def judged(
     return judge.judged(problem, check, point, compile_cache.raw_key(seed), number)
 
 
+def programmed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays, a program for each shape: run by NumPy, or else by XLA."""
+    programs: dict[Any, Any] = {}
+
+    def run(*args: Any) -> Any:
+        leaves, structure = jax.tree.flatten(args)
+        leaves = [np.asarray(v) for v in leaves]
+        name = structure, tuple((v.shape, v.dtype) for v in leaves)
+        if name not in programs:
+            made, out = jax.make_jaxpr(function, return_shape=True)(*args)
+            if interpret.refusal(made) is None:
+                programs[name] = interpret.compile(made), jax.tree.structure(out)
+            else:
+                programs[name] = None
+        if programs[name] is None:
+            return jax.jit(function)(*args)
+        program, out = programs[name]
+        return jax.tree.unflatten(out, program(leaves))
+
+    return run
+
+
 def at_once(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function of arrays returns: NumPy runs its program, or else XLA."""
-    made, out = jax.make_jaxpr(function, return_shape=True)(*args)
-    if interpret.refusal(made) is not None:
-        return jax.jit(function)(*args)
-    found = interpret.compile(made)([np.asarray(v) for v in jax.tree.leaves(args)])
-    return jax.tree.unflatten(jax.tree.structure(out), found)
+    """What a function of arrays returns, by one program."""
+    return programmed(function)(*args)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import at_once
 
 import banach as bn
 
@@ -54,15 +55,22 @@ def test_a_quadratic_energy_is_the_five_point_laplacian(shape):
     u, v = rng.standard_normal((2, *shape))
     b = load.ravel() * (n + 1.0) ** -d
     energy = u.ravel() @ K @ u.ravel() / 2 - b @ u.ravel()
-    assert float(p.value(u)) == pytest.approx(energy, rel=1e-12)
-    np.testing.assert_allclose(p.grad(u).ravel(), K @ u.ravel() - b, atol=1e-12)
-    np.testing.assert_allclose(p.hess(u), K, atol=1e-12)
-    np.testing.assert_allclose(p.stiffness(v).ravel(), K @ v.ravel(), atol=1e-12)
-    assert float(p.h1(v)) == pytest.approx(np.sqrt(v.ravel() @ K @ v.ravel()))
+    shifts = 0.0, 1.0, 7.5
+
+    def oracles(u, v):
+        riesz = [p.riesz(v, shift) for shift in shifts]
+        return p.value(u), p.grad(u), p.hess(u), p.stiffness(v), p.h1(v), riesz
+
+    value, g, H, stiff, h1, riesz = at_once(oracles, u, v)
+    assert float(value) == pytest.approx(energy, rel=1e-12)
+    np.testing.assert_allclose(g.ravel(), K @ u.ravel() - b, atol=1e-12)
+    np.testing.assert_allclose(H, K, atol=1e-12)
+    np.testing.assert_allclose(stiff.ravel(), K @ v.ravel(), atol=1e-12)
+    assert float(h1) == pytest.approx(np.sqrt(v.ravel() @ K @ v.ravel()))
     M = np.eye(n**d) * (n + 1.0) ** -d
-    for shift in (0.0, 1.0, 7.5):
+    for shift, found in zip(shifts, riesz, strict=True):
         want = np.linalg.solve(K + shift * M, v.ravel())
-        np.testing.assert_allclose(p.riesz(v, shift).ravel(), want, rtol=1e-11)
+        np.testing.assert_allclose(found.ravel(), want, rtol=1e-11)
     values = np.linalg.eigvalsh(K)
     assert p.poincare() == pytest.approx(values[0] * (n + 1.0) ** d, rel=1e-12)
     assert float(p.facts().mu) <= values[0] and float(p.facts().L) >= values[-1]

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import at_once
 
 import banach as bn
 from banach.core import tree
@@ -158,8 +159,11 @@ def test_the_view_of_a_glm_is_the_model_over_n(which, intercept):
     }[which]()  # fmt: skip
     view = glm.as_finite_sum()
     x = RNG.standard_normal(glm.space().shape)
-    assert float(view.value(x)) == pytest.approx(float(glm.value(x)) / N, rel=1e-12)
-    np.testing.assert_allclose(view.grad(x), glm.grad(x) / N, rtol=1e-10, atol=1e-13)
+    (value, g), (whole, whole_g) = at_once(
+        lambda x: [(p.value(x), p.grad(x)) for p in (view, glm)], x
+    )
+    assert float(value) == pytest.approx(float(whole) / N, rel=1e-12)
+    np.testing.assert_allclose(g, whole_g / N, rtol=1e-10, atol=1e-13)
     assert view.facts().provenance("L") == "by construction"
     assert float(view.facts().L) == pytest.approx(float(glm.facts().L) / N)
     # In natural units both checks read the same norm, but for the n.

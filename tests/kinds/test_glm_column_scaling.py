@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import at_once
 
 import banach as bn
 from banach.core import compat, tree
@@ -64,25 +65,34 @@ def test_the_view_is_a_linear_change_of_variable(name):
         key = jax.random.key(3)
         shape = problem.space().shape
         x, v, g = (jax.random.normal(k, shape) for k in jax.random.split(key, 3))
-        # There and back.
-        again = view.to(view.back(bn.Point(x))).x
-        np.testing.assert_allclose(again, x, rtol=0, atol=1e-8)
-        # <T x, g> = <x, T' g>, T linear.
-        np.testing.assert_allclose(
-            jnp.vdot(view.home(x), g), jnp.vdot(x, view.transposed(g)), rtol=1e-10
-        )
-        x = 0.1 * x
-        np.testing.assert_allclose(other.value(x), problem.value(view.home(x)))
-        np.testing.assert_allclose(
-            other.grad(x), jax.grad(other.value)(x), rtol=1e-6, atol=1e-6
-        )
-        if problem.loss.curvature_bound is not None:
-            bent = jax.jvp(other.grad, (x,), (v,))[1]
-            np.testing.assert_allclose(other.hvp(x, v), bent, rtol=1e-6, atol=1e-6)
-        dense = tree.ravel(other.hvp(x, v))[0]
-        np.testing.assert_allclose(
-            other.hess(x) @ v.ravel(), dense, rtol=1e-6, atol=1e-6
-        )
+
+        def pairs(x, v, g):
+            back = view.to(view.back(bn.Point(x))).x
+            near = 0.1 * x
+            bent = jax.jvp(other.grad, (near,), (v,))[1]
+            product = other.hvp(near, v)
+            return {
+                "there and back": (back, x),
+                "<T x, g> = <x, T' g>": (
+                    jnp.vdot(view.home(x), g), jnp.vdot(x, view.transposed(g))
+                ),
+                "value": (other.value(near), problem.value(view.home(near))),
+                "gradient": (other.grad(near), jax.grad(other.value)(near)),
+                "product": (product, bent),
+                "Hessian": (other.hess(near) @ v.ravel(), tree.ravel(product)[0]),
+            }  # fmt: skip
+
+        found = at_once(pairs, x, v, g)
+    if problem.loss.curvature_bound is None:
+        del found["product"]
+    close = {
+        "there and back": dict(rtol=0, atol=1e-8),
+        "<T x, g> = <x, T' g>": dict(rtol=1e-10),
+        "value": dict(rtol=1e-7),
+    }
+    for what, pair in found.items():
+        within = close.get(what, dict(rtol=1e-6, atol=1e-6))
+        np.testing.assert_allclose(*pair, **within, err_msg=what)
 
 
 @pytest.mark.parametrize("name", MODELS)

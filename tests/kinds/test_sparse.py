@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from jax.experimental import sparse as jax_sparse
+from looks import at_once
 
 import banach as bn
 from banach.core import compat, tree
@@ -95,7 +96,8 @@ def test_oracles_are_those_of_the_dense_model(loss):
     with compat.double():
         pairs = [jax.device_get(jax.jit(all_of)(p)) for p in (sparse, dense)]
         H = pairs[0][3]
-        auto = jax.jacfwd(lambda u: sparse.grad(u.reshape(x.shape)).ravel())(x.ravel())
+        slope = jax.jacfwd(lambda u: sparse.grad(u.reshape(x.shape)).ravel())
+        auto = at_once(slope, x.ravel())
     for mine, theirs in zip(*pairs, strict=True):
         assert mine.shape == theirs.shape and _close(mine, theirs)
     assert _close(H, auto) and _close(H, H.T, 1e-15)
@@ -175,8 +177,8 @@ def test_the_view_of_scaled_and_centred_columns_is_the_dense_one(intercept, loss
     seen = [v.there(p) for v, p in zip(views, both, strict=True)]
     x = RNG.normal(size=both[0].space().shape)
     with compat.double():
-        for oracle in ("value", "grad", "hess"):
-            a, b = (getattr(p, oracle)(x) for p in seen)
+        found = at_once(lambda x: [(p.value(x), p.grad(x), p.hess(x)) for p in seen], x)
+        for a, b in zip(*found, strict=True):
             assert _close(a, b, 1e-11)
         # What is traced is the same view.
         traced = jax.jit(lambda p: column_scaling.of(p, always=True))(both[0])

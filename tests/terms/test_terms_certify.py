@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from looks import at_once
 from test_terms_table import CASES, DUAL, LABELS, W, batch
 
 from banach.terms.norms import ElasticNet, SquaredL2
@@ -336,7 +337,8 @@ def test_float32_brackets_stay_honest(name):
         case.term,
     )
     x, v = (jnp.asarray(a, jnp.float32) for a in pairs(case, 40))
-    scale = jax.vmap(hyper.dual_scale)(v, 0 * v).reshape(-1, *[1] * len(case.shape))
+    scale = jax.jit(jax.vmap(hyper.dual_scale))(v, 0 * v)
+    scale = scale.reshape(-1, *[1] * len(case.shape))
     v = v * scale * (1 - 2**-22)
     value, slack = jax.jit(jax.vmap(hyper.fenchel_young))(x, v, 0 * v)
     # The same function in float64: its own error is invisible at this scale.
@@ -348,8 +350,8 @@ def test_float32_brackets_stay_honest(name):
         ),
         hyper,
     )
-    young = jax.jit(jax.vmap(wide.fenchel_young))
-    truth, _ = young(np.asarray(x, float), np.asarray(v, float), np.zeros(v.shape))
+    given = np.asarray(x, float), np.asarray(v, float), np.zeros(v.shape)
+    truth, _ = at_once(jax.vmap(wide.fenchel_young), *given)
     assert value.dtype == slack.dtype == jnp.float32
     assert np.all(np.asarray(value, float) + slack >= truth - 1e-12 * (1 + abs(truth)))
 
