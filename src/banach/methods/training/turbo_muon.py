@@ -1,4 +1,4 @@
-"""Muon with a better start: four products of matrices less in five steps."""
+"""Muon from a better start: four Newton-Schulz steps in place of five."""
 
 from typing import Any
 
