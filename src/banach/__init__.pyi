@@ -195,7 +195,16 @@ from banach.methods.constrained.adasketch_newton import (
     AdasketchNewton as AdasketchNewton,
 )
 from banach.methods.constrained.convex_relu_admm import ConvexReluAdmm as ConvexReluAdmm
+from banach.methods.distributed.diana import Diana as Diana
 from banach.methods.distributed.econtrol import Econtrol as Econtrol
+from banach.methods.distributed.ef21 import Ef21 as Ef21
+from banach.methods.distributed.gradient_tracking import (
+    GradientTracking as GradientTracking,
+)
+from banach.methods.distributed.local_sgd import LocalSgd as LocalSgd
+from banach.methods.distributed.marina import Marina as Marina
+from banach.methods.distributed.powersgd import Powersgd as Powersgd
+from banach.methods.distributed.scaffold import Scaffold as Scaffold
 from banach.methods.distributed.sequential_gradient_coding import (
     SequentialGradientCoding as SequentialGradientCoding,
 )
@@ -288,16 +297,48 @@ from banach.methods.splitting.chambolle_pock import ChambollePock as ChambollePo
 from banach.methods.splitting.davis_yin import DavisYin as DavisYin
 from banach.methods.splitting.douglas_rachford import DouglasRachford as DouglasRachford
 from banach.methods.splitting.restarted_pdhg import RestartedPdhg as RestartedPdhg
+from banach.methods.stochastic.adagrad_norm import AdagradNorm as AdagradNorm
+from banach.methods.stochastic.clipped_sgd import ClippedSgd as ClippedSgd
 from banach.methods.stochastic.katyusha import Katyusha as Katyusha
+from banach.methods.stochastic.normalized_sgd import NormalizedSgd as NormalizedSgd
+from banach.methods.stochastic.polyak_step import PolyakStep as PolyakStep
 from banach.methods.stochastic.saga import Saga as Saga
 from banach.methods.stochastic.sarah import Sarah as Sarah
 from banach.methods.stochastic.sgd import Sgd as Sgd
+from banach.methods.stochastic.spider import Spider as Spider
+from banach.methods.stochastic.storm import Storm as Storm
 from banach.methods.stochastic.svrg import Svrg as Svrg
 from banach.methods.training.adadagrad import Adadagrad as Adadagrad
+from banach.methods.training.adafactor import Adafactor as Adafactor
+from banach.methods.training.adahessian import Adahessian as Adahessian
+from banach.methods.training.amsgrad import Amsgrad as Amsgrad
+from banach.methods.training.apollo import Apollo as Apollo
+from banach.methods.training.blockwise_8bit_state import (
+    Blockwise_8bitState as Blockwise_8bitState,
+)
+from banach.methods.training.fira import Fira as Fira
+from banach.methods.training.m_fac import MFac as MFac
+from banach.methods.training.nag_gs import NagGs as NagGs
+from banach.methods.training.non_euclidean_trust_region import (
+    NonEuclideanTrustRegion as NonEuclideanTrustRegion,
+)
+from banach.methods.training.online_subspace_descent import (
+    OnlineSubspaceDescent as OnlineSubspaceDescent,
+)
 from banach.methods.training.projection_training import (
     ProjectionTraining as ProjectionTraining,
 )
+from banach.methods.training.psgd_lie import PsgdLie as PsgdLie
 from banach.methods.training.refined_schedule import RefinedSchedule as RefinedSchedule
+from banach.methods.training.scalable_shampoo import ScalableShampoo as ScalableShampoo
+from banach.methods.training.schedule_free import ScheduleFree as ScheduleFree
+from banach.methods.training.shampoo import Shampoo as Shampoo
+from banach.methods.training.sophia import Sophia as Sophia
+from banach.methods.training.stable_spam import StableSpam as StableSpam
+from banach.methods.training.subset_norm_subspace_momentum import (
+    SubsetNormSubspaceMomentum as SubsetNormSubspaceMomentum,
+)
+from banach.methods.training.turbo_muon import TurboMuon as TurboMuon
 from banach.methods.transport.sinkhorn import Sinkhorn as Sinkhorn
 from banach.methods.transport.sinkhorn_newton_sparse import (
     SinkhornNewtonSparse as SinkhornNewtonSparse,
