@@ -77,6 +77,7 @@ def test_an_entry_holds_the_card_the_paper_and_the_place(tmp_path):
             "status": "new",
             "class": "FastStep",
             "module": "banach.methods.smooth.fast_step",
+            "rule": False,
             "summary": "Fast steps.",
             "doc": "A step that is fast.",
         }

@@ -33,13 +33,13 @@ class Diana(Method):
     m_i = Q(grad f_i(x) - h_i),  h_i = 0 at first
     x+ = x - step_size mean(h_i + m_i),  h_i+ = h_i + alpha m_i
 
-    Q is unbiased, E ||Q(v) - v||^2 <= omega ||v||^2. As h_i tends to grad f_i(x*), the
-    noise of compression vanishes: where F is strongly convex, convergence is linear to
-    the solution, whatever the workers' data; alpha = 0 learns nothing, and stalls. The
-    paper's Q draws each sign with the chance |v_k| / ||v||, which is `Quantised(1)`;
-    its momentum and regulariser are left out. `suggest` takes Rand-K of a tenth,
-    alpha = 1 / (1 + omega) and the step 1 / (L_worker (1 + 6 omega / W)) of W workers,
-    proved by Gorbunov, Hanzely and Richtarik (2020) for convex f_i.
+    Q (`compressor`) is unbiased, E ||Q(v) - v||^2 <= omega ||v||^2. As h_i tends to
+    grad f_i(x*), the noise of compression vanishes: where F is strongly convex,
+    convergence is linear to the solution, whatever the workers' data; alpha = 0 learns
+    nothing, and stalls. The paper's Q draws each sign with the chance |v_k| / ||v||,
+    which is `Quantised(1)`; its momentum and regulariser are left out. `suggest` takes
+    Rand-K of a tenth, alpha = 1 / (1 + omega) and the step 1 / (L_worker (1 + 6 omega /
+    W)) of W workers, proved by Gorbunov, Hanzely and Richtarik (2020) for convex f_i.
 
     Fails (diverges) where step_size or alpha is much above these.
     """

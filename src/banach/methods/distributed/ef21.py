@@ -35,11 +35,11 @@ class Ef21(Method):
     x+ = x - step_size mean(g_i)
     g_i+ = g_i + C(grad f_i(x+) - g_i),  g_i = C(grad f_i(x0)) at first
 
-    C contracts, E ||C(v) - v||^2 <= (1 - delta) ||v||^2; it need not be unbiased.
-    Whatever the workers' data, mean ||grad F||^2 falls like 1 / steps, and F - F*
-    linearly where F is strongly convex. `suggest` takes Top-K of a tenth and the step
-    of the paper's theorem, 1 / (L + L_worker r / (1 - r)), r = sqrt(1 - delta), with
-    L_worker in place of the root mean square of the workers' constants.
+    C (`compressor`) contracts, E ||C(v) - v||^2 <= (1 - delta) ||v||^2; it need not be
+    unbiased. Whatever the workers' data, mean ||grad F||^2 falls like 1 / steps, and F
+    - F* linearly where F is strongly convex. `suggest` takes Top-K of a tenth and the
+    step of the paper's theorem, 1 / (L + L_worker r / (1 - r)), r = sqrt(1 - delta),
+    with L_worker in place of the root mean square of the workers' constants.
 
     Fails where step_size is much above that: estimates lag, and it diverges. Batches
     bring noise that C keeps: `econtrol` is made for them.

@@ -37,12 +37,12 @@ class Marina(Method):
     x+ = x - step_size g
     g+ = grad F(x+) with probability p, else g + mean(Q(grad f_i(x+) - grad f_i(x)))
 
-    Q is unbiased, E ||Q(v) - v||^2 <= omega ||v||^2; g is not, and no convexity is
-    needed: mean ||grad F||^2 falls like 1 / steps at the step
-    1 / (L (1 + sqrt((1 - p) omega / (p W)))) of W workers. `suggest` takes it with
-    L_worker as L, Rand-K of a tenth, and for p the share of a message in whole ones, as
-    the paper does; tuned, it may need more bits than `diana`. g starts as grad F(x0),
-    sent whole. What is said to be sent are expectations over the common coin.
+    Q (`compressor`) is unbiased, E ||Q(v) - v||^2 <= omega ||v||^2; g is not, and no
+    convexity is needed: mean ||grad F||^2 falls like 1 / steps at the step 1 / (L (1 +
+    sqrt((1 - p) omega / (p W)))) of W workers. `suggest` takes it with L_worker as L,
+    Rand-K of a tenth, and for p the share of a message in whole ones, as the paper
+    does; tuned, it may need more bits than `diana`. g starts as grad F(x0), sent whole.
+    What is said to be sent are expectations over the common coin.
 
     Fails where step_size is much above that: g drifts from the gradient.
     """

@@ -29,7 +29,8 @@ class ScaffoldState(eqx.Module):
 class Scaffold(Method):
     """Local SGD whose workers step along g_i - c_i + c, as if they held all data.
 
-    y_i+ = y_i - step_size (g_i(y_i) - c_i + c),  K times from y_i = x;  c = mean(c_i)
+    y_i+ = y_i - step_size (g_i(y_i) - c_i + c),  K times from y_i = x;  c = mean(c_i),
+    K = `local_steps`
     c_i+ = c_i - c + (x - y_i) / (K step_size)
     x+ = x + server_step mean(y_i - x)
 

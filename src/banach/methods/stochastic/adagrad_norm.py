@@ -32,7 +32,7 @@ class AdagradNormState(eqx.Module):
 class AdagradNorm(batches.InBatches):
     """SGD whose step is divided by the length of all gradients so far.
 
-    b_{j+1}^2 = b_j^2 + ||G_j||^2,  x_{j+1} = x_j - eta / b_{j+1} G_j
+    b_{j+1}^2 = b_j^2 + ||G_j||^2 from b0^2,  x_{j+1} = x_j - eta / b_{j+1} G_j
 
     G_j is the gradient of a batch, terms drawn without replacement, in a fresh order
     every pass; eta is `learning_rate`. With whole gradients min ||F'||^2 over N steps

@@ -22,7 +22,8 @@ class Adafactor(rules.Rule):
 
     R = b R + (1 - b) rowmeans(g^2 + eps1),  C likewise of columns,  b = 1 - t^-decay
     v = R C' / mean(R),  u = g / sqrt(v),  u = u / max(1, rms(u) / clip)
-    x+ = x - max(eps2, rms(x)) rho u,  rho = min(learning_rate, 1 / sqrt(t))
+    x+ = x - max(eps2, rms(x)) rho u,  rho = min(learning_rate, 1 / sqrt(t)),  g of a
+    batch; `weight_decay` is decoupled
 
     Among matrices of rank one, v is the nearest to the full second moments in
     generalised Kullback-Leibler divergence. Vectors keep all of v; tensors of more axes

@@ -23,7 +23,7 @@ class Adahessian(CurvedRule):
     m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) D^2,  mh and vh without bias
     x+ = x - learning_rate (mh / (sqrt(vh)^power + eps) + weight_decay x)
 
-    D is the extra argument `curvature`, z (H z) with random signs z
+    g is of a batch; D is the extra argument `curvature`, z (H z) with random signs z
     (`banach.parts.curvature_estimates.hutchinson`), averaged over `block` neighbours
     along the last axis (0: all of them, rows of a matrix); the last block may be
     shorter. v and its bias count only the steps t = 1, 1 + every, .. in which there is

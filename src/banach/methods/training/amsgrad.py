@@ -22,9 +22,10 @@ class Amsgrad(rules.Rule):
     m = b1_t m + (1 - b1_t) g,  v = b2_t v + (1 - b2_t) g^2,  vh = max(vh, v)
     x+ = x - learning_rate m / (sqrt(vh) + eps),  b1_t = b1 lam^(t-1)
 
-    No bias is corrected, as in the paper. `nc` is AdamNC: b2_t = 1 - 1/t, and no
-    maximum. `decreasing` divides the step by sqrt(t), under which the regret on convex
-    losses is O(sqrt(T)); it may grow with dimension. eps is not the paper's.
+    g is of a batch, b2_t = b2. No bias is corrected, as in the paper. `nc` is AdamNC:
+    b2_t = 1 - 1/t, and no maximum. `decreasing` divides the step by sqrt(t), under
+    which the regret on convex losses is O(sqrt(T)); it may grow with dimension. eps is
+    not the paper's.
 
     Fails where one rare gradient is huge: vh never forgets it. Differs from optax's
     amsgrad, which corrects biases.

@@ -24,10 +24,11 @@ class Apollo(rules.Rule):
     D = D growth ||D-|| / ||D|| where ||D|| is more than growth ||D-||
     x+ = x - learning_rate (scale D + weight_decay x)
 
-    G is m x n, m <= n (else its transpose); P is rank x m, normal of variance 1 / rank,
-    drawn anew every `every` steps from `seed` and never kept: a matrix costs 2 n rank
-    + 1 numbers. `mini` has one s for all columns: with rank 1 and scale sqrt(128) it is
-    APOLLO-Mini. Vectors, and tensors of more axes, are left to Adam.
+    G, of a batch, is m x n, m <= n (else its transpose); b1, b2 and eps are Adam's. P
+    is rank x m, normal of variance 1 / rank, drawn anew every `every` steps from `seed`
+    and never kept: a matrix costs 2 n rank + 1 numbers. `mini` has one s for all
+    columns: with rank 1 and scale sqrt(128) it is APOLLO-Mini. Vectors, and tensors of
+    more axes, are left to Adam.
 
     Reconstructed from the authors' code: Adam's correction of biases multiplies D after
     the limiter. Fails where columns hold entries of very different sizes: they share a

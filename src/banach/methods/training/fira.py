@@ -24,9 +24,10 @@ class Fira(rules.Rule):
     S = (G - P R) diag(s), shortened where ||S|| is more than growth ||S-||
     x+ = x - learning_rate (scale (P psi + S) + weight_decay x)
 
-    G is m x n, m <= n (else its transpose); P holds its `rank` leading left singular
-    vectors, renewed every `every` steps. A matrix costs 2 n rank + m rank + 1 numbers.
-    Vectors, and tensors of more axes, are left to Adam.
+    G, of a batch, is m x n, m <= n (else its transpose); b1, b2, eps are Adam's. P
+    holds its `rank` leading left singular vectors, renewed every `every` steps. A
+    matrix costs 2 n rank + m rank + 1 numbers. Vectors, and tensors of more axes, are
+    left to Adam.
 
     As in the authors' code, moments stay as they are where P is renewed, and Adam's
     correction of biases multiplies psi and S alike, after the limiter; P's signs, which

@@ -24,10 +24,10 @@ class NagGs(rules.Rule):
     x+ = x + a (v - x), a = alpha / (1 + alpha),  gamma+ = gamma + a (mu - gamma)
     v+ = v + (alpha mu (x+ - v) - alpha g(x+)) / (gamma+ + alpha mu)
 
-    alpha is the learning rate. The parameters are the x at which the next gradient is
-    taken: a call ends one sweep and begins the next; v starts there too. `fixed` keeps
-    gamma (the authors' NAG4). On quadratics with gamma = mu the best alpha is
-    `best_step(mu, L)`; every mode then shrinks as 1 / (1 + alpha).
+    alpha is `learning_rate`, g of a batch. The parameters are the x at which the next
+    gradient is taken: a call ends one sweep and begins the next; v starts there too.
+    `fixed` keeps gamma (the authors' NAG4). On quadratics with gamma = mu the best
+    alpha is `best_step(mu, L)`; every mode then shrinks as 1 / (1 + alpha).
 
     The defaults are of the authors' code. mu need not be the curvature of the sum;
     without knowing it, tune mu and gamma with

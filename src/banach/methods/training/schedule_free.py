@@ -23,9 +23,10 @@ class ScheduleFree(rules.Rule):
     y = (1 - b1) z + b1 x,  g = grad f(y),  z+ = z - gam (g' + weight_decay y)
     x+ = (1 - c) x + c z+,  c = gam^2 / sum of all gam^2 so far
 
-    g' is g for base="sgd"; for "adamw" it is g / (sqrt(v) + eps), v+ = b2 v +
-    (1 - b2) g^2, and gam has the factor sqrt(1 - b2^t). gam is the learning rate, less
-    in the first `warmup` steps: times t / warmup. No stopping time is known to it.
+    g is of a batch, gam grows from `learning_rate`; g' is g for base="sgd"; for "adamw"
+    it is g / (sqrt(v) + eps), v+ = b2 v + (1 - b2) g^2, and gam has the factor sqrt(1 -
+    b2^t). gam is the learning rate, less in the first `warmup` steps: times t / warmup.
+    No stopping time is known to it.
 
     The parameters are y: evaluate x, by `bn.train.schedule_free.evaluated(state,
     params)`; statistics of batch normalisation have to be taken anew at x. x is kept

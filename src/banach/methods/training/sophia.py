@@ -23,7 +23,7 @@ class Sophia(CurvedRule):
     m = b1 m + (1 - b1) g,  h = b2 h + (1 - b2) hhat  at steps t = 1, 1 + every, ..
     x+ = x - learning_rate (clip(m / max(gam h, eps), -1, 1) + weight_decay x)
 
-    A curvature that is not positive ends in the clip. hhat is the extra argument
+    g is of a batch. A curvature that is not positive ends in the clip. hhat is the extra argument
     `curvature`: z (H z) with normal z is Sophia-H, the Gauss-Newton-Bartlett estimate
     Sophia-G (then the authors take gam = 0.05); both are in
     `banach.parts.curvature_estimates`, which also shows how to make it only in the

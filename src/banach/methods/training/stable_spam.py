@@ -24,6 +24,7 @@ class StableSpam(rules.Rule):
     p = g1 p + (1 - g1) ||g||,  q = g2 q + (1 - g2) ||g||^2
     g = g / ||g|| ph / (sqrt(qh) + eps),  then Adam, its m and v 0 again every `every`
 
+    g is of a batch, learning_rate, b1, b2 and the decoupled weight_decay are Adam's.
     Th, ph and qh are without bias; each array has its own. Reconstructed: the bias of
     T, p and q is that of all steps so far (the authors' code restarts their count with
     Adam's, and their averages not), and no warm-up follows a restart. Fails where the

@@ -21,7 +21,8 @@ class SubsetNormSubspaceMomentum(rules.Rule):
     """AdaGrad's or Adam's step size, one for each row or column; momentum of rank r.
 
     b_S^2 = b2 b_S^2 + (1 - b2) ||g_S||^2  (adagrad: b_S^2 + ||g_S||^2)
-    M = b1 M + (1 - b1) U' G,  d = U M + (G - U U' G),  x+ = x - learning_rate d / b_S
+    M = b1 M + (1 - b1) U' G,  d = U M + (G - U U' G)
+    x+ = x - learning_rate (d / (b_S + eps) + weight_decay x),  G of a batch
 
     `subsets` of a matrix: "lines" sums along its longer axis, which leaves as many
     numbers as the shorter has; "entries" is coordinatewise; "all" is one number an
