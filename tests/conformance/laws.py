@@ -25,6 +25,12 @@ UNSTEADY = {
     ("polak_ribiere", "elliptic"): (1.0, 1),
     ("polak_ribiere", "transport"): (1.0, 1),
 }
+# Steps after which a pair is done but for rounding, which a search then amplifies: a
+# quadratic with two eigenvalues takes conjugate directions two.
+SOON_DONE = {
+    (name, "matrix_regression"): 2
+    for name in ("nonlinear_cg", "hager_zhang", "polak_ribiere")
+}
 # Of float32, where 1e-9 is below the unit of rounding.
 WIDE_TOL = 1e-4
 
@@ -97,7 +103,8 @@ def executors(case):
 
 def all_executors_make_the_same_steps(case, folder):
     """Three steps: the iterate, and what the check says of it, to rounding."""
-    runs = {tier: case.solve(tier=tier, max_steps=3) for tier in executors(case)}
+    steps = SOON_DONE.get((case.name, case.bed.name), 3)
+    runs = {tier: case.solve(tier=tier, max_steps=steps) for tier in executors(case)}
     last = runs["fused"]
     x = flat(case.method.point(last.carry.state).x)
     scale = np.abs(x).max()
@@ -148,7 +155,8 @@ def vmap_equals_the_loop(case, folder):
     # A few steps: nothing but rounding between the two.
     short = flat(case.solve(max_steps=int(LIMITS[3]), tier="fused").x)
     scale = np.abs(short).max()
-    np.testing.assert_allclose(lanes.x[3], short, rtol=0, atol=1e-10 * scale)
+    rounding = 1e-8 if (case.name, case.bed.name) in SOON_DONE else 1e-10
+    np.testing.assert_allclose(lanes.x[3], short, rtol=0, atol=rounding * scale)
     assert lanes.steps[3] == min(LIMITS[3], solo.steps)
     # To the end: the verdict, and the answer as far as tol fixes it. A nonconvex
     # path may amplify rounding into another number of steps.

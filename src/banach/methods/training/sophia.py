@@ -23,12 +23,12 @@ class Sophia(CurvedRule):
     m = b1 m + (1 - b1) g,  h = b2 h + (1 - b2) hhat  at steps t = 1, 1 + every, ..
     x+ = x - learning_rate (clip(m / max(gam h, eps), -1, 1) + weight_decay x)
 
-    g is of a batch. A curvature that is not positive ends in the clip. hhat is the extra argument
-    `curvature`: z (H z) with normal z is Sophia-H, the Gauss-Newton-Bartlett estimate
-    Sophia-G (then the authors take gam = 0.05); both are in
-    `banach.parts.curvature_estimates`, which also shows how to make it only in the
-    steps that read it. The Method is Sophia-H with the Hessian of the whole sum. Of
-    the entries, 10 to 50 per cent should be unclipped: that is how gam is tuned.
+    g is of a batch. A curvature that is not positive ends in the clip. hhat is the
+    extra argument `curvature`: z (H z) with normal z is Sophia-H, the
+    Gauss-Newton-Bartlett estimate Sophia-G (then the authors take gam = 0.05); both are
+    in `banach.parts.curvature_estimates`, which also shows how to make it only in the
+    steps that read it. The Method is Sophia-H with the Hessian of the whole sum. Of the
+    entries, 10 to 50 per cent should be unclipped: that is how gam is tuned.
 
     Fails where gam is too small for the curvature: Newton's step, learning_rate / gam
     times as long, is then no longer clipped. The authors' weight decay is 0.2.
