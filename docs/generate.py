@@ -75,6 +75,7 @@ ORACLES = {
     "residual": "the residual",
     "resolvent": "the resolvent of the term",
     "riesz": "solutions of a linear elliptic equation",
+    "sample": "values of sampled terms",
     "sample_cross": "mixed derivatives of sampled rows",
     "sample_lower_grad": "lower gradients of sampled rows",
     "sample_lower_hvp": "lower Hessian products of sampled rows",

@@ -182,6 +182,12 @@ def without_minimiser(certificate: Certificate) -> Certificate:
     return dataclasses.replace(certificate, assumes=assumes)
 
 
+def _early(steps: int, trace: Any) -> float:
+    """The least ratio that was seen in the first half of a run."""
+    first = np.asarray(trace.ratio)[np.asarray(trace.step) < steps / 2]
+    return float(np.min(first, initial=np.inf, where=np.isfinite(first)))
+
+
 def _facts(
     asked: Asked, left: Left, clock: Clock, result: Result, dtype: str
 ) -> dict[str, Any]:
@@ -191,6 +197,7 @@ def _facts(
         "tol": asked.limits.tol,
         "steps": left.steps,
         "best_step": result.best_step,
+        "early": _early(left.steps, result.trace),
         "dtype": dtype,
         "elapsed": clock.elapsed,
         "time_limit": clock.limit,

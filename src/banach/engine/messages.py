@@ -7,6 +7,9 @@ import numpy as np
 
 from banach.core.printing import goal_text
 
+NOISE = 1.2
+"""A factor between two ratios that is no progress in float32 (ours)."""
+
 
 def reason(status: str, facts: dict[str, Any]) -> str:
     """One sentence with value and threshold."""
@@ -157,8 +160,10 @@ def _tol_that_passes(facts: dict[str, Any]) -> str:
 
 
 def _flat(facts: dict[str, Any]) -> bool:
-    """The best point was met in the first half of the run, and never improved."""
-    return facts["best_step"] < facts["steps"] / 2
+    """The second half of the run brought nothing beyond the noise of rounding."""
+    if facts["best_step"] < facts["steps"] / 2:
+        return True
+    return facts["early"] <= NOISE * float(facts["certificate"].ratio)
 
 
 def _kind(certificate: Any) -> Any:
