@@ -17,7 +17,7 @@ from banach.engine import tiers as executed_by
 
 LOOPS = executors.FAST, executors.TOGETHER
 SHIPPED = [dict(options) for options in LOOPS]
-# One piece a program: the suite has a process a core, and the bits are the same.
+# One piece a program: the suite has a process a core.
 QUICK = executors.QUICK | {"xla_cpu_parallel_codegen_split_count": 1}
 
 # Read when the first array is made.

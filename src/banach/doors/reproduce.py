@@ -4,6 +4,8 @@ import warnings
 from functools import partial
 from typing import Any
 
+import jax
+
 from banach import zoo
 from banach.core import compat, validation
 from banach.core.annotations import Path, ProblemLike
@@ -16,6 +18,7 @@ from banach.core.result import Result, problem_id
 from banach.doors import solve as solving
 from banach.doors.verify import stated
 from banach.engine import restore
+from banach.engine.loop import TIERS
 from banach.engine.plan import seconds
 
 
@@ -90,6 +93,8 @@ def reproduce(
             start = Point(x, dual)
     tol: Any = saved["tol"]
     limits = {k: asked[k] for k in ("max_steps", "rows", "tier") if k in asked}
+    if limits.get("tier") is None and not asked["default"]:
+        limits["tier"] = _executor(saved)
     return solving.solve(
         problem, method, check=check, start=start,
         tol=Absolute(tol) if saved["tol_is_absolute"] else tol,
@@ -97,6 +102,17 @@ def reproduce(
         time_limit=asked.get("time_limit") if time_limit is None else time_limit,
         **limits,
     )  # fmt: skip
+
+
+def _executor(saved: dict[str, Any]) -> str | None:
+    """What ran all of it, so that the bits are the same; None where several did.
+
+    A process that has compiled the program would go on with it, and round otherwise.
+    """
+    schedule = (saved.get("manifest") or {}).get("schedule") or {}
+    legs = schedule.get("legs") or []
+    alike = len(legs) == 1 and jax.default_backend() == "cpu"
+    return legs[0][0] if alike and legs[0][0] in TIERS else None
 
 
 def _method(saved: dict[str, Any], asked: dict[str, Any], store: Any, path: Any) -> Any:
