@@ -133,6 +133,14 @@ def fits(size: int, n: int) -> None:
         raise Misuse(f"a batch of {size} terms of a sum of {n}; pass 1 <= batch <= {n}")
 
 
+class Drawn(eqx.Module):
+    """Iterate, the order in which terms are drawn, and the step count."""
+
+    x: PyTree
+    order: Shuffle
+    t: Int[Array, ""]
+
+
 class InBatches(Method):
     """A method that takes `batch` terms a step, in the order that its state keeps.
 

@@ -2,9 +2,7 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
@@ -12,14 +10,6 @@ from banach.core.hyperparameters import count, real, upper
 from banach.core.method import Refusal
 from banach.methods.stochastic import _variance_reduction as reduced
 from banach.parts import batches
-
-
-class ClippedSgdState(eqx.Module):
-    """Iterate, the order in which terms are drawn, and the step count."""
-
-    x: PyTree
-    order: batches.Shuffle
-    t: Int[Array, ""]
 
 
 @method(
@@ -65,7 +55,7 @@ class ClippedSgd(batches.InBatches):
     def init(self, problem, start, key):
         batches.fits(self.batch, problem.n)
         order, none = batches.shuffled(problem.n, key), jnp.zeros((), jnp.int32)
-        return ClippedSgdState(start.x, order, none)
+        return batches.Drawn(start.x, order, none)
 
     def step(self, problem, state, key):
         g, order = self.gradient(problem, state.x, state.order, key)
@@ -78,4 +68,4 @@ class ClippedSgd(batches.InBatches):
         # Above 0, where it divides: where the gradient is 0 nothing is cut.
         kept = jnp.where(size > most, most / jnp.where(size > 0, size, 1), 1)
         x = tree.axpy(-step_size * kept, g, state.x)
-        return ClippedSgdState(x, batches.spent(order, self.batch), state.t + 1)
+        return batches.Drawn(x, batches.spent(order, self.batch), state.t + 1)

@@ -2,23 +2,13 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
 
 from banach.core import tree
 from banach.core.card import method
 from banach.core.hyperparameters import count, real, upper
 from banach.core.method import Refusal
 from banach.parts import batches
-
-
-class SgdState(eqx.Module):
-    """Iterate, the order in which terms are drawn, and the step count."""
-
-    x: PyTree
-    order: batches.Shuffle
-    t: Int[Array, ""]
 
 
 @method(
@@ -59,7 +49,7 @@ class Sgd(batches.InBatches):
     def init(self, problem, start, key):
         batches.fits(self.batch, problem.n)
         order, none = batches.shuffled(problem.n, key), jnp.zeros((), jnp.int32)
-        return SgdState(start.x, order, none)
+        return batches.Drawn(start.x, order, none)
 
     def step(self, problem, state, key):
         g, order = self.gradient(problem, state.x, state.order, key)
@@ -67,4 +57,4 @@ class Sgd(batches.InBatches):
         step_size = jnp.asarray(self.step_size, dtype)
         slower = 1 + jnp.asarray(self.decay, dtype) * state.t.astype(dtype)
         x = tree.axpy(-step_size / slower, g, state.x)
-        return SgdState(x, batches.spent(order, self.batch), state.t + 1)
+        return batches.Drawn(x, batches.spent(order, self.batch), state.t + 1)
