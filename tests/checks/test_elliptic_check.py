@@ -158,3 +158,12 @@ def test_a_sum_that_cancels_refutes_nothing():
         g = jnp.stack([jnp.zeros(9), change])
         said = float(check._refuted(p, d, g, jnp.zeros_like(g)))
         assert (said < 0) == refuted
+
+
+def test_the_slack_has_room_for_the_rounding_of_what_is_bounded():
+    p = stated(jnp.asarray(rng.standard_normal((5, 5))))
+    u = newton(p) + 0.1
+    unit = np.finfo(float).eps / 2
+    for one in (EnergyDistance(), EnergyGap()):
+        part = look(p, u, one).parts[0]
+        assert unit * float(part.value) <= float(part.slack)

@@ -184,3 +184,15 @@ def test_float32_is_judged_in_float64():
     r = bn.solve(p, tol=1e-5)
     assert r.certified and r.x.dtype == np.float32
     assert r.certificate.parts[0].value.dtype == np.float64
+
+
+@pytest.mark.parametrize("norm", ["2", "inf"])
+def test_the_slack_has_room_for_the_rounding_of_the_step(norm):
+    """x and T(x) cancel: what is left is wrong by a unit of T(x), over 1 - q."""
+    M, b = 0.5 * np.eye(3), np.array([500.0, 501.0, 502.0])
+    p = problem(M, b, contraction=0.5, norm=norm)
+    x = 2 * b * (1 + 1e-15)
+    part = look(p, x).parts[0]
+    unit = np.finfo(float).eps / 2
+    least = unit * norms(norm, np.ones(3))(M @ x + b) / (1 - 0.5)
+    assert least <= float(part.slack) <= 100 * least
